@@ -1,0 +1,89 @@
+/* Errors: a code, a sentence, one table. What a code means to the outside (HTTP status, whose fault, may another place be tried,
+ * should the caller try again) is in its row and nowhere else. */
+#ifndef HOB_BASE_ERR_H
+#define HOB_BASE_ERR_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum fault { FAULT_NONE, FAULT_CALLER, FAULT_GATEWAY, FAULT_BACKEND, FAULT_MODEL, FAULT_HARNESS };
+
+enum err_code {
+    ERR_OK,
+    /* the caller's */
+    ERR_BAD_REQUEST,     /* broken framing, duplicate keys */
+    ERR_INVALID_JSON,
+    ERR_INVALID_REQUEST, /* types, ranges: param names the field */
+    ERR_TOO_LARGE,
+    ERR_HEADERS_TOO_LARGE,
+    ERR_REQUEST_TIMEOUT,
+    ERR_NOT_FOUND,
+    ERR_METHOD,
+    ERR_MEDIA_TYPE,
+    ERR_EXPECTATION,
+    ERR_MODEL_NOT_FOUND,
+    ERR_CONTEXT,
+    ERR_UNSUPPORTED_INPUT,
+    ERR_TOOLS_UNSUPPORTED,
+    ERR_SCHEMA_UNSUPPORTED,
+    ERR_CALLER_GONE,
+    /* ours */
+    ERR_QUEUE_FULL,
+    ERR_QUEUE_TIMEOUT,
+    ERR_NO_BACKEND,
+    ERR_SHUTTING_DOWN,
+    ERR_INTERNAL,
+    /* the place that should have answered */
+    ERR_UP_REFUSED,  /* no connection */
+    ERR_UP_RESET,    /* the connection ended early */
+    ERR_UP_GARBLED,  /* not HTTP, not JSON, not what was asked for */
+    ERR_UP_STATUS,   /* it answered 5xx */
+    ERR_UP_TIMEOUT,
+    ERR_UP_AUTH,
+    ERR_UP_MODEL_MISSING,
+    ERR_UP_BUSY,     /* it answered 429 */
+    ERR_WEIGHTS_MISSING,
+    ERR_WEIGHTS_BROKEN,
+    ERR_UNKNOWN_ARCHITECTURE,
+    ERR_OUT_OF_MEMORY,
+    ERR_ENGINE_MISSING,
+    ERR_LOAD_FAILED,
+    /* set-up and the machine: seen by the operator, not by callers */
+    ERR_CONFIG,
+    ERR_SYSTEM,
+    ERR_COUNT
+};
+
+struct err_row {
+    const char *code;      /* "model_not_found": in answers and rows */
+    int http;              /* status when it is the whole answer */
+    enum fault fault;
+    bool failover;         /* another place may be tried for the same ask */
+    bool retry;            /* x-should-retry: the same request may work later */
+    const char *type;      /* OpenAI's error.type */
+};
+
+struct err {
+    enum err_code code;
+    int sys;               /* errno, or 0 */
+    int retry_after_s;     /* 0 = none known */
+    char text[288];        /* what went wrong, a sentence */
+    char param[64];        /* the field it is about, or "" */
+    char hint[192];        /* what to do next, or "" */
+};
+
+const struct err_row *err_row(enum err_code code);
+const char *fault_name(enum fault f);
+
+/* Each returns the code, so that `return err_set(e, …)` reads well. e may be NULL. err_set clears all other fields. */
+enum err_code err_set(struct err *e, enum err_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+enum err_code err_sys(struct err *e, enum err_code code, int sys, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* Add to an error that is set already. */
+enum err_code err_hint(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+enum err_code err_param(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* A bug or an exhausted machine: says so on stderr and aborts. Never for input. */
+void die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+#endif

@@ -1,0 +1,76 @@
+/* HTTP/1.1 server over net/conn and llhttp, strict: any framing error is 400 and close. It reads a request whole (head, then body up to
+ * the limit its route has), hands it over, and writes what the handler answers. It knows no models, no routes, no JSON.
+ *
+ * A request belongs to the handler from on_request (or on_refused) until the handler calls http_reply(), http_reply_end() or
+ * http_abort(), or until on_gone has run: after that the pointer is dead. One request at a time per connection; pipelined ones wait.
+ * While a request is being answered the connection is still read, so that a caller's FIN or RST is seen at once (on_gone). */
+#ifndef HOB_HTTP_SERVER_H
+#define HOB_HTTP_SERVER_H
+
+#include "http/http.h"
+#include "loop/loop.h"
+
+struct http_server;
+struct http_req; /* opaque */
+
+struct http_limits {
+    size_t line_bytes;         /* 8 KiB: method, target, version; 431 past it */
+    size_t headers_bytes;      /* 32 KiB; 431 */
+    size_t headers_count;      /* 100; 431 */
+    int64_t head_ms;           /* 10 s from first byte to the end of the head; 408 */
+    int64_t body_window_ms;    /* 10 s: a body must bring at least body_window_bytes in each; 408 */
+    size_t body_window_bytes;  /* 10 KiB */
+    int64_t keep_alive_ms;     /* 60 s idle between requests, then closed */
+    int64_t write_stall_ms;    /* 30 s in which the caller takes no byte of what is pending, then closed */
+};
+extern const struct http_limits http_limits_default;
+
+struct http_handler {
+    /* The head is in and well-formed. ERR_OK and the most bytes its body may have, or an error: then on_refused follows and the body is
+     * not read (the connection closes after the answer unless there is no body). Content-Encoding, Upgrade, CONNECT, TRACE and unknown
+     * expectations are refused before this is asked; `Expect: 100-continue` gets its 100 after it said yes. */
+    enum err_code (*on_head)(void *ctx, struct http_req *r, size_t *body_limit, struct err *e);
+    void (*on_request)(void *ctx, struct http_req *r);
+    /* Broken framing, too large, too slow, or refused by on_head: the handler writes the answer (in its dialect) as usual. The head may be
+     * partial: method and target may be empty. */
+    void (*on_refused)(void *ctx, struct http_req *r, const struct err *e);
+};
+
+struct http_server *http_server_new(struct loop *l, const struct http_limits *limits, const struct http_handler *h, void *ctx);
+void http_server_take(struct http_server *s, int fd); /* a new connection, already accepted */
+/* Draining: no new connections are taken by the owner; idle ones are closed, the others after their answer (Connection: close). */
+void http_server_drain(struct http_server *s);
+size_t http_server_connections(const struct http_server *s);
+void http_server_free(struct http_server *s); /* cuts what is left: on_gone runs for each unfinished request */
+
+/* The request as it came. All slices live as long as the request. */
+struct str http_req_method(const struct http_req *r);
+struct str http_req_path(const struct http_req *r);   /* before '?', as sent (not decoded) */
+struct str http_req_query(const struct http_req *r);  /* after '?', may be empty */
+const struct http_headers *http_req_headers(const struct http_req *r);
+struct str http_req_header(const struct http_req *r, struct str name);
+struct str http_req_body(const struct http_req *r);
+int64_t http_req_started_ns(const struct http_req *r); /* clock_mono_ns() when its first byte came */
+
+/* Who wants to know while it answers. Set from on_request; may be set again. */
+struct http_req_ops {
+    void (*on_gone)(void *ctx);  /* the caller has left (FIN, RST, write stall): nothing can be answered any more; r is dead on return */
+    void (*on_drain)(void *ctx); /* http_reply_pending() is 0 again; NULL is fine */
+};
+void http_req_watch(struct http_req *r, const struct http_req_ops *ops, void *ctx);
+
+/* A whole answer. `headers` is a block of complete lines ("Name: value\r\n"…), may be empty; Content-Length, Content-Type (unless empty),
+ * Date-less, and Connection are the server's. HEAD sends no body. body is several pieces, written in one go. */
+void http_reply(struct http_req *r, int status, struct str content_type, struct str headers, const struct str *body, size_t pieces);
+
+/* A streamed answer: chunked for HTTP/1.1, to the end of the connection for 1.0. Writes made in one turn of the loop leave together:
+ * each http_reply_write() is staged and flushed at the end of the turn, or at 32 KiB. Each is one chunk or part of one. */
+void http_reply_begin(struct http_req *r, int status, struct str content_type, struct str headers);
+void http_reply_write(struct http_req *r, struct str bytes);
+size_t http_reply_pending(const struct http_req *r); /* bytes the kernel has not taken yet */
+void http_reply_end(struct http_req *r);
+
+/* Ends the connection without an end to the answer: the caller must see that it is not whole. */
+void http_abort(struct http_req *r);
+
+#endif

@@ -1,0 +1,90 @@
+/* JSON from outside: parsed strictly, edited by splicing byte spans, so that what is not touched leaves as it came.
+ *
+ * Reading is yyjson's: callers use its accessors (yyjson_obj_get, yyjson_get_str …) on the values. This room adds what a gateway
+ * needs beside it: refused duplicate keys (a splice edits the first, a backend may read the last), a depth limit, and from a value back
+ * to the bytes of the original text. */
+#ifndef HOB_JSON_JSON_H
+#define HOB_JSON_JSON_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+
+#include <yyjson.h>
+
+enum { JSON_MAX_DEPTH = 64 };
+
+struct json_doc {
+    struct str text;    /* the original, borrowed: must outlive the document when spans are asked for */
+    yyjson_doc *doc;
+    yyjson_val *root;
+    char *copy;         /* what the in-situ parse has written into; owned unless scratch was given */
+};
+
+/* Reused memory for documents that die before the next one is read (events of a stream): no allocation in the steady state. */
+struct json_scratch {
+    struct buf copy, pool;
+};
+void json_scratch_free(struct json_scratch *s);
+
+/* ERR_INVALID_JSON with line, column and what is wrong there (bad UTF-8 and lone surrogates too); ERR_BAD_REQUEST for duplicate keys
+ * (param names the key's path) and for depth over JSON_MAX_DEPTH. */
+enum err_code json_parse(struct json_doc *d, struct str text, struct err *e) __attribute__((warn_unused_result));
+/* The same into scratch, without the checks for duplicates (for what a backend sends); the document dies at the next use of the scratch. */
+enum err_code json_parse_fast(struct json_doc *d, struct str text, struct json_scratch *s, struct err *e) __attribute__((warn_unused_result));
+void json_free(struct json_doc *d); /* fine on a zeroed one */
+
+static inline struct str json_str(yyjson_val *v) /* decoded text of a string value; empty with p NULL when it is none */
+{
+    return (struct str){ yyjson_get_str(v), yyjson_is_str(v) ? yyjson_get_len(v) : 0 };
+}
+
+/* Where things are in d->text. A member is `"key": value`; spans are in bytes, [at, end). */
+struct json_span {
+    size_t at, end;
+};
+struct json_member {
+    struct json_span key, value; /* key with its quotes */
+};
+/* The member of obj (any object of d, the root included) with that name; false when it has none. */
+bool json_find_member(const struct json_doc *d, yyjson_val *obj, struct str name, struct json_member *out);
+/* End of the value that starts at text[at] (text is known to be valid JSON). */
+size_t json_skip_value(struct str text, size_t at);
+/* Place just behind the opening brace of obj: where a member may be put in ("\"k\":v," or, in an empty object, without the comma). */
+size_t json_object_inside(const struct json_doc *d, yyjson_val *obj);
+
+/* Edits of a text, in ascending order, not overlapping: bytes [at, at + cut) are replaced by put. */
+struct json_edit {
+    size_t at, cut;
+    struct str put;
+};
+void json_splice(struct buf *out, struct str text, const struct json_edit *edits, size_t n);
+/* As pieces that point into text and the edits (for writev, no copy); returns how many, at most 2 * n + 1. */
+size_t json_splice_pieces(struct str *pieces, struct str text, const struct json_edit *edits, size_t n);
+/* The edit that removes a member together with the comma before or behind it. */
+struct json_edit json_cut_member(struct str text, const struct json_member *m);
+
+/* Writing: values straight into a buffer, commas by themselves.
+ *   struct json_out o = json_out(buf); json_begin_object(&o); json_key(&o, STR("a")); json_int(&o, 1); json_end_object(&o); */
+struct json_out {
+    struct buf *to;
+    bool comma; /* the next value or key needs one before it */
+};
+struct json_out json_out(struct buf *to);
+void json_begin_object(struct json_out *o);
+void json_end_object(struct json_out *o);
+void json_begin_array(struct json_out *o);
+void json_end_array(struct json_out *o);
+void json_key(struct json_out *o, struct str key);
+void json_string(struct json_out *o, struct str text); /* escaped; bytes that are no UTF-8 become U+FFFD */
+void json_int(struct json_out *o, int64_t v);
+void json_double(struct json_out *o, double v, int decimals); /* NaN and infinities become null */
+void json_bool(struct json_out *o, bool v);
+void json_null(struct json_out *o);
+void json_raw(struct json_out *o, struct str json);           /* text that is JSON already */
+void json_value(struct json_out *o, yyjson_val *v);           /* a parsed value, written compactly */
+
+/* Just the escaped text, without quotes. */
+void json_escape(struct buf *to, struct str text);
+
+#endif

@@ -1,0 +1,74 @@
+/* The wire between gateway and keeper: a stream socketpair, length-prefixed messages, descriptors by SCM_RIGHTS. Both ends run on one
+ * machine from one build, still every length is checked: the keeper must survive a gateway gone mad.
+ *
+ * A message is a header and a body of fields in the order its row names; text is u32 length + bytes, lists are u32 count + items,
+ * all integers little endian. Requests carry an id that their one answer repeats; 0 marks what nobody asked for.
+ * The gateway finds its end at descriptor WIRE_FD. */
+#ifndef HOB_KEEPER_WIRE_H
+#define HOB_KEEPER_WIRE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+
+enum { WIRE_FD = 3, WIRE_VERSION = 1, WIRE_MAX_BYTES = 1024 * 1024, WIRE_OBITUARY_BYTES = 64 * 1024 };
+
+enum wire_type {
+    /* gateway -> keeper                                                    answer */
+    WIRE_HELLO = 1,  /* u32 version                                         WIRE_WELCOME */
+    WIRE_LISTEN,     /* text addr (net/addr form), u32 backlog              WIRE_LISTENING with a descriptor | WIRE_FAILED.
+                      * The same addr again gives the same socket: how a new gateway gets its listeners back. */
+    WIRE_UNLISTEN,   /* text addr                                           WIRE_DONE */
+    WIRE_SPAWN,      /* text label, text stderr_file, u64 stderr_max_bytes, list argv, list env ("K=V"), text cwd
+                      *                                                     WIRE_SPAWNED | WIRE_FAILED (label in use, exec failed: sys = errno) */
+    WIRE_KILL,       /* text label, u32 term_ms, u32 again_ms               WIRE_DONE when asked for, WIRE_EXITED when it is gone:
+                      * TERM now, TERM again after term_ms, KILL again_ms after that (0, 0: KILL at once); to the child's process group */
+    WIRE_LIST,       /* -                                                   WIRE_LISTED */
+    WIRE_OBITUARY,   /* text label                                          WIRE_TAIL: what a living child has said last */
+    WIRE_READY,      /* - : /livez answers; deaths before it count against the gateway   (no answer) */
+    /* keeper -> gateway */
+    WIRE_WELCOME = 64, /* u32 version, u32 keeper pid, u32 gateway starts so far (1 = first) */
+    WIRE_LISTENING,  /* text addr as bound (port 0 resolved) + descriptor */
+    WIRE_SPAWNED,    /* u32 pid */
+    WIRE_DONE,       /* - */
+    WIRE_FAILED,     /* u32 sys (errno), text sentence */
+    WIRE_LISTED,     /* list of children: text label, u32 pid, u64 started_wall_ms, list argv ; list of listeners: text addr */
+    WIRE_TAIL,       /* text bytes (at most WIRE_OBITUARY_BYTES, the newest) */
+    WIRE_EXITED,     /* id 0: text label, u32 pid, u32 exit_code, u32 signal (0 = exited by itself), text last stderr bytes */
+    WIRE_STOP,       /* id 0: u32 hard : somebody wants us gone (TERM/INT at the keeper): 0 = drain, 1 = second signal, now */
+    WIRE_RELOAD,     /* id 0: HUP at the keeper */
+};
+
+struct wire_head {
+    uint32_t body_bytes;
+    uint16_t type;   /* enum wire_type */
+    uint16_t fds;    /* descriptors that travel with it, 0 or 1 */
+    uint32_t id;
+};
+enum { WIRE_HEAD_BYTES = 12 };
+
+/* Writing: wire_begin(), fields, wire_end() patches the length. */
+size_t wire_begin(struct buf *b, enum wire_type type, uint32_t id);
+void wire_put_u32(struct buf *b, uint32_t v);
+void wire_put_u64(struct buf *b, uint64_t v);
+void wire_put_text(struct buf *b, struct str s);
+void wire_end(struct buf *b, size_t begun_at);
+
+/* Reading. wire_peek: false while the head or body is not whole yet; ERR via *bad when the length is over WIRE_MAX_BYTES. A reader that runs past
+ * the end becomes bad and returns zeros and empty texts: check wire_reader_ok() once, at the end. */
+struct wire_reader {
+    struct str left;
+    bool bad;
+};
+bool wire_peek(struct str bytes, struct wire_head *head, struct str *body, bool *bad);
+struct wire_reader wire_reader(struct str body);
+uint32_t wire_u32(struct wire_reader *r);
+uint64_t wire_u64(struct wire_reader *r);
+struct str wire_text(struct wire_reader *r);
+bool wire_reader_ok(const struct wire_reader *r); /* nothing missing, nothing left over */
+
+/* sendmsg/recvmsg with at most one descriptor; fd -1 = none. EINTR is handled; -1 with errno else. */
+ptrdiff_t wire_send(int sock, struct str bytes, int fd);
+ptrdiff_t wire_recv(int sock, void *p, size_t room, int *fd);
+
+#endif

@@ -1,0 +1,58 @@
+/* The gateway's end of the keeper: ask it to listen, spawn, kill and list; hear of deaths. See keeper/wire.h for the words.
+ * Every request completes once, through its callback, never from inside the call. When the keeper is gone, on_lost runs and the gateway must end:
+ * its children die with the keeper. */
+#ifndef HOB_PROC_KEEPER_H
+#define HOB_PROC_KEEPER_H
+
+#include "base/err.h"
+#include "base/str.h"
+#include "loop/loop.h"
+
+struct keeper;
+
+struct keeper_exit {
+    struct str label;
+    int pid;
+    int exit_code;       /* when signal is 0 */
+    int signal;
+    struct str last;     /* the obituary: newest bytes of its stderr; dies on return */
+};
+
+struct keeper_ops {
+    void (*on_exited)(void *ctx, const struct keeper_exit *x);
+    void (*on_stop)(void *ctx, bool hard);
+    void (*on_reload)(void *ctx);
+    void (*on_lost)(void *ctx);
+};
+
+struct keeper *keeper_attach(struct loop *l, int fd, const struct keeper_ops *ops, void *ctx);
+void keeper_free(struct keeper *k);
+
+struct keeper_spawn {
+    struct str label;               /* unique among living children, e.g. the model's name */
+    const struct str *argv;         /* argv[0] is the path of the executable */
+    size_t nargv;
+    const struct str *env;          /* all of the child's environment */
+    size_t nenv;
+    struct str stderr_file;         /* appended to, capped */
+    uint64_t stderr_max_bytes;
+};
+
+typedef void keeper_done_fn(void *ctx, enum err_code rc, const struct err *e);
+typedef void keeper_listen_fn(void *ctx, int fd, struct str bound, const struct err *e); /* e NULL: fd is the receiver's */
+typedef void keeper_spawn_fn(void *ctx, int pid, const struct err *e);                    /* e NULL: it runs */
+struct keeper_child {
+    struct str label;
+    int pid;
+    int64_t started_wall_ms;
+};
+typedef void keeper_list_fn(void *ctx, const struct keeper_child *children, size_t n);
+
+void keeper_listen(struct keeper *k, struct str addr, keeper_listen_fn *done, void *ctx);
+void keeper_start_child(struct keeper *k, const struct keeper_spawn *s, keeper_spawn_fn *done, void *ctx);
+void keeper_kill(struct keeper *k, struct str label, uint32_t term_ms, uint32_t again_ms);
+void keeper_list(struct keeper *k, keeper_list_fn *done, void *ctx);
+void keeper_ready(struct keeper *k);
+int keeper_starts(const struct keeper *k); /* 1: this is the first gateway of this keeper; known after WELCOME, 0 before */
+
+#endif

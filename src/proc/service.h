@@ -1,0 +1,39 @@
+/* One child's life, from wanted to gone. Knows processes, not models: readiness is told by its owner, who probes.
+ *
+ *   stopped -> starting (spawn asked) -> running (it has a pid) -> ready (owner said so) -> stopping -> stopped
+ *   any death that nobody asked for -> stopped with `last_error`; five in 60 s -> failed, until service_start() is called again by a person.
+ *
+ * The owner hears of each change once. A child that does not die by KILL stays in stopping: `wedged` is the owner's word for that. */
+#ifndef HOB_PROC_SERVICE_H
+#define HOB_PROC_SERVICE_H
+
+#include "proc/keeper.h"
+
+enum service_state { SERVICE_STOPPED, SERVICE_STARTING, SERVICE_RUNNING, SERVICE_READY, SERVICE_STOPPING, SERVICE_FAILED };
+extern const char *const service_state_name[];
+
+struct service;
+
+struct service_ops {
+    /* The state has changed. death: set when it got here by an exit nobody asked for, or by a failed spawn; its texts die on return. */
+    void (*on_state)(void *ctx, enum service_state now, const struct keeper_exit *death, const struct err *e);
+};
+
+/* All services of a gateway share a keeper; the registry hands deaths to the right one by label. */
+struct services;
+struct services *services_new(struct loop *l, struct keeper *k);
+void services_free(struct services *all);
+void services_exited(struct services *all, const struct keeper_exit *x); /* from keeper_ops.on_exited */
+size_t services_alive(const struct services *all);                        /* that have a process */
+
+struct service *service_new(struct services *all, struct str label, const struct service_ops *ops, void *ctx);
+void service_free(struct service *s); /* must be stopped or failed */
+/* spec->label is ignored (the service's own is used). Legal when stopped or failed. */
+void service_start(struct service *s, const struct keeper_spawn *spec);
+void service_is_ready(struct service *s);
+/* TERM, wait, TERM, wait, KILL (ENGINE.md: llama-server may hang on the first TERM). Fine in any state. */
+void service_stop(struct service *s, uint32_t term_ms, uint32_t again_ms);
+enum service_state service_now(const struct service *s);
+int service_pid(const struct service *s); /* 0 when it has none */
+
+#endif

@@ -1,0 +1,50 @@
+#include "base/err.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+static void test_every_row_is_whole(void **state)
+{
+    for (int c = ERR_OK + 1; c < ERR_COUNT; c++) {
+        const struct err_row *r = err_row((enum err_code)c);
+        assert_non_null(r->code);
+        assert_in_range(r->http, 400, 599);
+        assert_int_not_equal(r->fault, FAULT_NONE);
+        assert_true(strlen(r->type) > 0);
+        if (r->fault == FAULT_CALLER) {
+            assert_in_range(r->http, 400, 499);
+            assert_true(!r->retry || c == ERR_REQUEST_TIMEOUT);
+        }
+        if (r->fault == FAULT_BACKEND)
+            assert_true(r->failover);
+    }
+}
+
+static void test_setting_clears_what_was_there(void **state)
+{
+    struct err e = { 0 };
+    err_set(&e, ERR_INVALID_REQUEST, "bad %d", 1);
+    err_param(&e, "messages[%d]", 2);
+    err_hint(&e, "try %s", "again");
+    assert_string_equal(e.text, "bad 1");
+    assert_string_equal(e.param, "messages[2]");
+    assert_int_equal(err_sys(&e, ERR_SYSTEM, ENOENT, "open"), ERR_SYSTEM);
+    assert_int_equal(e.sys, ENOENT);
+    assert_non_null(strstr(e.text, "open: "));
+    assert_string_equal(e.param, "");
+    assert_string_equal(e.hint, "");
+    assert_int_equal(err_set(NULL, ERR_INTERNAL, "x"), ERR_INTERNAL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_row_is_whole),
+        cmocka_unit_test(test_setting_clears_what_was_there),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,57 @@
+#include "base/str.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+static void test_nearest_finds_the_typo_and_only_that(void **state)
+{
+    static const struct str names[] = { { "smollm2", 7 }, { "chat", 4 }, { "vision", 6 } };
+    static const struct { const char *word, *want; } cases[] = {
+        { "smolm2", "smollm2" }, { "smollm", "smollm2" }, { "chta", "chat" }, { "Chat", "chat" }, { "vison", "vision" },
+        { "gpt-4o", "" }, { "x", "" }, { "", "" }, { "completely-different-name", "" },
+    };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct str got = str_nearest(str_of(cases[i].word), names, COUNTOF(names));
+        assert_true(str_eq(got, str_of(cases[i].want)));
+    }
+}
+
+static void test_numbers_must_be_whole_and_in_range(void **state)
+{
+    static const struct { const char *text; bool ok; int64_t want; } cases[] = {
+        { "0", true, 0 }, { "-5", true, -5 }, { "9223372036854775807", true, INT64_MAX }, { "-9223372036854775808", true, INT64_MIN },
+        { "9223372036854775808", false, 0 }, { "-9223372036854775809", false, 0 }, { "", false, 0 }, { "-", false, 0 }, { "1x", false, 0 },
+        { " 1", false, 0 }, { "+1", false, 0 },
+    };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        int64_t v = 77;
+        assert_int_equal(str_to_int(str_of(cases[i].text), INT64_MIN, INT64_MAX, &v), cases[i].ok);
+        assert_int_equal(v, cases[i].ok ? cases[i].want : 77);
+    }
+    int64_t v = 0;
+    assert_false(str_to_int(STR("11"), 0, 10, &v));
+}
+
+static void test_cut_and_find(void **state)
+{
+    struct str rest;
+    assert_true(str_eq(str_cut(STR("a?b?c"), '?', &rest), STR("a")));
+    assert_true(str_eq(rest, STR("b?c")));
+    assert_true(str_eq(str_cut(STR("abc"), '?', &rest), STR("abc")));
+    assert_null(rest.p);
+    assert_int_equal(str_find(STR("xxabx"), STR("ab")), 2);
+    assert_int_equal(str_find(STR("xxa"), STR("ab")), -1);
+    assert_int_equal(str_find(STR(""), STR("a")), -1);
+    assert_true(str_eq(str_trim(STR(" \t a b\r\n")), STR("a b")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nearest_finds_the_typo_and_only_that),
+        cmocka_unit_test(test_numbers_must_be_whole_and_in_range),
+        cmocka_unit_test(test_cut_and_find),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
