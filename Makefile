@@ -1,0 +1,55 @@
+# A small front for Meson: `make` builds, `make run` answers a first question, `make test` runs every suite.
+# The work itself is in scripts/; this file says only what depends on what.
+
+PREFIX       ?= /usr/local
+FUZZ_SECONDS ?= 60
+export FUZZ_SECONDS
+
+.PHONY: all run test asan fuzz bench install clean
+
+# Leaves build/hob and build/hob-keeper.
+all: build/build.ninja
+	@ninja -C build
+
+build/build.ninja:
+	@scripts/configure build
+
+# From a clean checkout to an answer from a real model; ONCE=1 stops after the answer.
+run:
+	@scripts/run
+
+# Every suite, with warnings as errors.
+test:
+	@scripts/deps test
+	@scripts/configure build --werror
+	@ninja -C build
+	@scripts/test build
+
+# The unit and end-to-end suites under AddressSanitizer and UndefinedBehaviorSanitizer.
+asan:
+	@scripts/deps test
+	@scripts/configure build-asan --werror -Db_sanitize=address,undefined -Db_lundef=false -Dhardening=false -Darena=malloc
+	@ninja -C build-asan
+	@scripts/test build-asan
+
+# Each fuzz target for FUZZ_SECONDS, starting from its corpus.
+fuzz:
+	@scripts/deps fuzz
+	@CC=clang scripts/configure build-fuzz -Dfuzz=true -Dhardening=false
+	@ninja -C build-fuzz
+	@scripts/fuzz build-fuzz
+
+# hob beside nginx on this machine; the program is built as it is installed.
+bench:
+	@scripts/deps bench
+	@scripts/configure build-bench
+	@ninja -C build-bench
+	@HOB_BIN_DIR=build-bench python3 bench/run $(BENCH_ARGS)
+
+install: all
+	@meson configure build -Dprefix='$(PREFIX)'
+	@meson install -C build
+
+# What was built; what was downloaded (.hob/) stays.
+clean:
+	@rm -rf build build-asan build-fuzz build-bench
