@@ -19,18 +19,23 @@ struct conn_ops {
 };
 
 /* Connects; exactly one of on_open(ctx, NULL) and on_open(ctx, error) runs, never from inside this call. Names are resolved on the
- * pool and their addresses tried in turn. conn_close() before that cancels it silently. ERR_UP_REFUSED, ERR_UP_TIMEOUT. */
+ * pool and their addresses tried in turn, each within its share of the time. conn_close() before that cancels it silently.
+ * ERR_UP_REFUSED, ERR_UP_TIMEOUT; after an error conn_close() is still the owner's to call, and may be called from on_open. */
 struct conn *conn_connect(struct loop *l, const struct addr *to, int64_t timeout_ms, const struct conn_ops *ops, void *ctx,
     void (*on_open)(void *ctx, const struct err *e));
 
-/* Takes an accepted or inherited stream socket over. */
+/* Takes an accepted or inherited stream socket over; one that cannot be used comes back through on_fail. */
 struct conn *conn_from_fd(struct loop *l, int fd, const struct conn_ops *ops, void *ctx);
 
 void conn_read(struct conn *c, bool on);
 /* The pieces leave in one writev where the kernel takes them. An error comes later through on_fail. */
 void conn_write(struct conn *c, const struct str *pieces, size_t n);
 size_t conn_pending(const struct conn *c);
+/* What was written is the last: the other side sees our end (FIN) behind it. Reading goes on. */
+void conn_finish(struct conn *c);
 void conn_close(struct conn *c); /* NULL is fine */
+/* conn_close(), and the other side of a TCP connection sees a reset instead of an end. */
+void conn_reset(struct conn *c);
 /* Another owner for the same connection (an idle one goes back to work). */
 void conn_reown(struct conn *c, const struct conn_ops *ops, void *ctx);
 
