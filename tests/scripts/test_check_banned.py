@@ -1,7 +1,10 @@
 """scripts/check-banned: calls are found, prose and namesakes are not."""
 import json
+from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 ALLOWED = [
     "/* strcpy(a, b) is banned */",
@@ -48,7 +51,6 @@ def test_call_is_found_at_its_line(run, tmp_path, line, name):
 
 @pytest.mark.parametrize("flags, status", [("-Wvla -c", 0), ("-Wall -c", 1)])
 def test_each_file_is_compiled_with_the_warning_on_vlas(run, tmp_path, flags, status):
-    from conftest import ROOT
     entry = {"directory": str(ROOT / "build"), "file": "../src/main.c", "command": f"cc {flags} ../src/main.c"}
     (tmp_path / "compile_commands.json").write_text(json.dumps([entry]))
     done = run("check-banned", tmp_path)

@@ -1,9 +1,11 @@
 """scripts/deps where apt is: what it would install, and that it installs only that. The commands it calls are stand-ins."""
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
+DEPS = Path(__file__).resolve().parent.parent.parent / "scripts/deps"
 TOOLS = ["sh", "awk", "sort", "comm", "cat", "mktemp", "rm", "tr", "grep", "sed", "tail", "env"]
 
 
@@ -30,8 +32,7 @@ def machine(run, tmp_path):
 
 def named(part):
     """The packages of the table that `part` needs, by the rule in the script's own words."""
-    from conftest import SCRIPTS
-    rows = (SCRIPTS / "deps").read_text().split("table='")[1].split("'")[0].split("\n")
+    rows = DEPS.read_text().split("table='")[1].split("'")[0].split("\n")
     parts = {"run": ["run"], "test": ["run", "test"], "fuzz": ["run", "test", "fuzz"], "bench": ["run", "test", "bench"]}[part]
     return sorted(row.split()[1] for row in rows if row and row.split()[0] in parts)
 
