@@ -18,7 +18,8 @@ struct json_doc {
     struct str text;    /* the original, borrowed: must outlive the document when spans are asked for */
     yyjson_doc *doc;
     yyjson_val *root;
-    char *copy;         /* what the in-situ parse has written into; owned unless scratch was given */
+    char *copy;         /* what the in-situ parse has written into: copy[i] was text.p[i] */
+    bool owned;         /* copy and doc are this document's own; else they are a scratch's */
 };
 
 /* Reused memory for documents that die before the next one is read (events of a stream): no allocation in the steady state. */
@@ -28,9 +29,10 @@ struct json_scratch {
 void json_scratch_free(struct json_scratch *s);
 
 /* ERR_INVALID_JSON with line, column and what is wrong there (bad UTF-8 and lone surrogates too); ERR_BAD_REQUEST for duplicate keys
- * (param names the key's path) and for depth over JSON_MAX_DEPTH. */
+ * (param names the key's path) and for depth over JSON_MAX_DEPTH; ERR_SYSTEM when memory for a large text is not to be had (a tree
+ * takes up to 8 times its text). On error *d is zeroed. May be called from any thread. */
 enum err_code json_parse(struct json_doc *d, struct str text, struct err *e) __attribute__((warn_unused_result));
-/* The same into scratch, without the checks for duplicates (for what a backend sends); the document dies at the next use of the scratch. */
+/* The same into scratch, without the check for duplicates (for what a backend sends); the document dies at the next use of the scratch. */
 enum err_code json_parse_fast(struct json_doc *d, struct str text, struct json_scratch *s, struct err *e) __attribute__((warn_unused_result));
 void json_free(struct json_doc *d); /* fine on a zeroed one */
 
@@ -50,10 +52,11 @@ struct json_member {
 bool json_find_member(const struct json_doc *d, yyjson_val *obj, struct str name, struct json_member *out);
 /* End of the value that starts at text[at] (text is known to be valid JSON). */
 size_t json_skip_value(struct str text, size_t at);
-/* Place just behind the opening brace of obj: where a member may be put in ("\"k\":v," or, in an empty object, without the comma). */
+/* Place just behind the opening brace of obj: where a member may be put in ("\"k\":v," or, in an object that is empty or whose
+ * members are all cut by the same splice, without the comma). */
 size_t json_object_inside(const struct json_doc *d, yyjson_val *obj);
 
-/* Edits of a text, in ascending order, not overlapping: bytes [at, at + cut) are replaced by put. */
+/* Edits of a text, in ascending order, not overlapping (else it is a bug: die()): bytes [at, at + cut) are replaced by put. */
 struct json_edit {
     size_t at, cut;
     struct str put;
@@ -61,8 +64,11 @@ struct json_edit {
 void json_splice(struct buf *out, struct str text, const struct json_edit *edits, size_t n);
 /* As pieces that point into text and the edits (for writev, no copy); returns how many, at most 2 * n + 1. */
 size_t json_splice_pieces(struct str *pieces, struct str text, const struct json_edit *edits, size_t n);
-/* The edit that removes a member together with the comma before or behind it. */
+/* The edit that removes a member together with the comma before it (behind it for an object's first member). */
 struct json_edit json_cut_member(struct str text, const struct json_member *m);
+/* The same for several members of ONE object, given in the text's order; single cuts of neighbours would both claim the comma between
+ * them. Writes at most n edits, ascending; returns how many. */
+size_t json_cut_members(struct str text, const struct json_member *m, size_t n, struct json_edit *edits);
 
 /* Writing: values straight into a buffer, commas by themselves.
  *   struct json_out o = json_out(buf); json_begin_object(&o); json_key(&o, STR("a")); json_int(&o, 1); json_end_object(&o); */
@@ -78,11 +84,11 @@ void json_end_array(struct json_out *o);
 void json_key(struct json_out *o, struct str key);
 void json_string(struct json_out *o, struct str text); /* escaped; bytes that are no UTF-8 become U+FFFD */
 void json_int(struct json_out *o, int64_t v);
-void json_double(struct json_out *o, double v, int decimals); /* NaN and infinities become null */
+void json_double(struct json_out *o, double v, int decimals); /* at most so many (0..17), zeros at the end left out; NaN and infinities become null */
 void json_bool(struct json_out *o, bool v);
 void json_null(struct json_out *o);
 void json_raw(struct json_out *o, struct str json);           /* text that is JSON already */
-void json_value(struct json_out *o, yyjson_val *v);           /* a parsed value, written compactly */
+void json_value(struct json_out *o, yyjson_val *v);           /* a parsed value, written compactly (numbers by value: 1e2 becomes 100.0) */
 
 /* Just the escaped text, without quotes. */
 void json_escape(struct buf *to, struct str text);

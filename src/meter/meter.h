@@ -1,7 +1,8 @@
 /* Counters, gauges and histograms, and their Prometheus text. Single-threaded: the loop thread writes and reads.
  *
  * A family is a metric with label names; a series is one set of label values of it. Look a series up once and keep it where the path is
- * hot; series live as long as the meter. Families beyond `METER_MAX_SERIES` series put further label sets into one called "other". */
+ * hot; series live as long as the meter. A family that has METER_MAX_SERIES series puts further label sets into one whose values are all
+ * "other". */
 #ifndef HOB_METER_METER_H
 #define HOB_METER_METER_H
 
@@ -30,9 +31,9 @@ struct meter_family *meter_add(struct meter *m, const struct meter_row *row); /*
 struct meter_series *meter_series(struct meter_family *f, const struct str *values);
 struct meter_series *meter_plain(struct meter_family *f); /* the one series of a family without labels */
 
-void meter_inc(struct meter_series *s, double by);     /* counter or gauge */
+void meter_inc(struct meter_series *s, double by);     /* counter or gauge; NaN, and less than 0 to a counter, are left out */
 void meter_set(struct meter_series *s, double to);     /* gauge */
-void meter_observe(struct meter_series *s, double v);  /* histogram */
+void meter_observe(struct meter_series *s, double v);  /* histogram; NaN is left out */
 double meter_read(const struct meter_series *s);       /* counter, gauge: value; histogram: count */
 
 /* Prometheus text format 0.0.4, families in the order they were added. Before it calls each `collect` hook (gauges that are read, not kept). */

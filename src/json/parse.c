@@ -1,0 +1,107 @@
+/* Reading: a padded copy, yyjson's in-situ parse of it, then the checks that yyjson leaves to us.
+ *
+ * In situ means that string values point into the copy and only a string's own bytes are moved when its escapes are decoded, to the
+ * left within the string. So a string's start in the copy is its start in the original: that is what span.c lives on. */
+#include "json/json_int.h"
+
+#include <stdlib.h>
+
+void json_scratch_free(struct json_scratch *s)
+{
+    buf_free(&s->copy);
+    buf_free(&s->pool);
+}
+
+/* An allocator for one block, the tree, which stays for the next document. Should the parser ever want a second one at the same time,
+ * it gets it from malloc. */
+static void *pool_malloc(void *ctx, size_t n)
+{
+    struct buf *pool = ctx;
+    if (pool->n)
+        return malloc(n);
+    char *p = buf_reserve(pool, n);
+    pool->n = n;
+    return p;
+}
+
+static void *pool_realloc(void *ctx, void *old, size_t old_n, size_t n)
+{
+    struct buf *pool = ctx;
+    if (old != pool->p)
+        return realloc(old, n);
+    if (n > pool->n)
+        buf_reserve(pool, n - pool->n);
+    pool->n = n;
+    return pool->p;
+}
+
+static void pool_free(void *ctx, void *p)
+{
+    struct buf *pool = ctx;
+    if (p == pool->p)
+        pool->n = 0;
+    else
+        free(p);
+}
+
+static void pad(char *copy, struct str text)
+{
+    if (text.n)
+        memcpy(copy, text.p, text.n);
+    memset(copy + text.n, 0, YYJSON_PADDING_SIZE);
+}
+
+/* Why yyjson has refused it, in our words; in its own where our reading finds nothing wrong (a number past a double's range). */
+static enum err_code refused(struct str text, const yyjson_read_err *why, struct err *e)
+{
+    if (why->code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
+        return err_set(e, ERR_SYSTEM, "not enough memory to read %zu bytes of JSON", text.n);
+    enum err_code rc = json_explain(text, e);
+    if (!rc)
+        rc = err_set(e, ERR_INVALID_JSON, "invalid JSON at byte %zu: %s", why->pos, why->msg ? why->msg : "not readable");
+    return rc;
+}
+
+enum err_code json_parse(struct json_doc *d, struct str text, struct err *e)
+{
+    *d = (struct json_doc){ 0 };
+    struct json_doc got = { .text = text, .owned = true, .copy = malloc(text.n + YYJSON_PADDING_SIZE) };
+    if (!got.copy)
+        return err_set(e, ERR_SYSTEM, "not enough memory to read %zu bytes of JSON", text.n);
+    pad(got.copy, text);
+    yyjson_read_err why = { 0 };
+    got.doc = yyjson_read_opts(got.copy, text.n, YYJSON_READ_INSITU, NULL, &why);
+    got.root = yyjson_doc_get_root(got.doc);
+    enum err_code rc = got.doc ? json_check(got.root, true, e) : refused(text, &why, e);
+    if (rc)
+        json_free(&got);
+    else
+        *d = got;
+    return rc;
+}
+
+enum err_code json_parse_fast(struct json_doc *d, struct str text, struct json_scratch *s, struct err *e)
+{
+    *d = (struct json_doc){ 0 };
+    buf_reset(&s->copy, SIZE_MAX);
+    buf_reset(&s->pool, SIZE_MAX);
+    struct json_doc got = { .text = text, .copy = buf_reserve(&s->copy, text.n + YYJSON_PADDING_SIZE) };
+    pad(got.copy, text);
+    yyjson_read_err why = { 0 };
+    const yyjson_alc pool = { pool_malloc, pool_realloc, pool_free, &s->pool };
+    got.doc = yyjson_read_opts(got.copy, text.n, YYJSON_READ_INSITU, &pool, &why);
+    got.root = yyjson_doc_get_root(got.doc);
+    enum err_code rc = got.doc ? json_check(got.root, false, e) : refused(text, &why, e);
+    if (!rc)
+        *d = got;
+    return rc;
+}
+
+void json_free(struct json_doc *d)
+{
+    if (d->owned) {
+        yyjson_doc_free(d->doc);
+        free(d->copy);
+    }
+    *d = (struct json_doc){ 0 };
+}

@@ -1,0 +1,39 @@
+/* UTF-8, one sequence at a time: no overlong forms, no surrogates, nothing past U+10FFFF. */
+#include "json/json_int.h"
+
+/* Which second bytes may follow a first one is all that makes the forms differ; every later byte is 80..BF. */
+static const struct lead {
+    unsigned char from, to; /* first byte */
+    unsigned char low, high; /* second byte */
+    unsigned char length;
+} leads[] = {
+    { 0xc2, 0xdf, 0x80, 0xbf, 2 },
+    { 0xe0, 0xe0, 0xa0, 0xbf, 3 },
+    { 0xe1, 0xec, 0x80, 0xbf, 3 },
+    { 0xed, 0xed, 0x80, 0x9f, 3 },
+    { 0xee, 0xef, 0x80, 0xbf, 3 },
+    { 0xf0, 0xf0, 0x90, 0xbf, 4 },
+    { 0xf1, 0xf3, 0x80, 0xbf, 4 },
+    { 0xf4, 0xf4, 0x80, 0x8f, 4 },
+};
+
+size_t json_utf8(const unsigned char *p, size_t n, size_t *bad)
+{
+    *bad = 1;
+    if (p[0] < 0x80)
+        return 1;
+    for (size_t i = 0; i < COUNTOF(leads); i++) {
+        const struct lead *l = &leads[i];
+        if (p[0] < l->from || p[0] > l->to)
+            continue;
+        for (size_t at = 1; at < l->length; at++) {
+            unsigned char low = at == 1 ? l->low : 0x80, high = at == 1 ? l->high : 0xbf;
+            if (at >= n || p[at] < low || p[at] > high) {
+                *bad = at;
+                return 0;
+            }
+        }
+        return l->length;
+    }
+    return 0;
+}

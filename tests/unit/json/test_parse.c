@@ -1,0 +1,216 @@
+/* What is read, what is refused, and in which words. */
+#include "json/json.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+static enum err_code try(struct str text, struct err *e)
+{
+    struct json_doc d;
+    struct json_scratch s = { 0 };
+    *e = (struct err){ 0 };
+    enum err_code rc = json_parse(&d, text, e);
+    json_free(&d);
+    enum err_code fast = json_parse_fast(&d, text, &s, NULL);
+    assert_true(fast == rc || strstr(e->text, "twice"));
+    json_scratch_free(&s);
+    return rc;
+}
+
+static void test_strict_reading(void **state)
+{
+    static const struct { struct str text; const char *problem; } cases[] = { /* NULL: read */
+        { STR("{}"), NULL }, { STR(" [ ] "), NULL }, { STR("1"), NULL }, { STR("\"\""), NULL }, { STR("null"), NULL }, { STR("-0"), NULL },
+        { STR("\t\r\n {\"a\" : [1 , -2.5e+3, true,false , null,\"\\u00e9\\ud83d\\ude00\"]}\n"), NULL },
+        { STR("\"\\u0000\""), NULL }, { STR("\"\x7f\""), NULL }, { STR("\"\xf0\x9f\x98\x80 \xc3\xa9 \xed\x9f\xbf\""), NULL },
+        { STR("18446744073709551616"), NULL }, { STR("1e308"), NULL },
+        { STR(""), "the text is empty" }, { STR(" \n"), "the text is empty" },
+        { STR("{\"a\":1,}"), "line 1, column 8: expected a key in quotes, found '}'" },
+        { STR("[1,]"), "column 4: expected a value, found ']'" },
+        { STR("[1 2]"), "expected ',' or ']', found '2'" },
+        { STR("{\"a\" 1}"), "expected ':' after the key, found '1'" },
+        { STR("{a:1}"), "column 2: expected a key in quotes or '}', found 'a'" },
+        { STR("{\n \"a\": tru}"), "line 2, column 7: expected a value, found 'tru'" },
+        { STR("{\"\xc3\xa9\xc3\xa9\": x}"), "column 8: expected a value, found 'x'" },
+        { STR("{\"a\":1} x"), "expected nothing more, found 'x'" },
+        { STR("{\"a\":1}\0"), "expected nothing more, found '?'" },
+        { STR("1\0"), "found '?'" }, { STR("\0"), "found '?'" },
+        { STR("{\"a\":1"), "the text ends where ',' or '}' was expected" },
+        { STR("{\"a\":"), "the text ends where a value was expected" },
+        { STR("["), "the text ends where a value or ']' was expected" },
+        { STR("[1}"), "expected ',' or ']', found '}'" },
+        { STR("// hi\n{}"), "expected a value, found '//'" }, { STR("[1/**/]"), "found '/**/'" },
+        { STR("NaN"), "found 'NaN'" }, { STR("[-Infinity]"), "expected a digit" }, { STR("[Infinity]"), "found 'Infinity'" },
+        { STR("{'a':1}"), "found ''a''" },
+        { STR("\xef\xbb\xbf{}"), "byte order mark" },
+        { STR("[01]"), "may not begin with 0" }, { STR("[1.]"), "expected a digit" }, { STR("[.5]"), "expected a value" },
+        { STR("[+1]"), "expected a value" }, { STR("[1e]"), "expected a digit" }, { STR("[-]"), "expected a digit" }, { STR("[0x10]"), "found 'x10'" },
+        { STR("1e999"), "invalid JSON at byte" },
+        { STR("[\"a\nb\"]"), "control character" }, { STR("[\"a"), "column 2: this string has no closing quote" },
+        { STR("[\"\\x\"]"), "no such escape" }, { STR("[\"\\u12g4\"]"), "four hex digits" },
+        { STR("[\"\\ud800\"]"), "high surrogate without" }, { STR("[\"\\ud800\\u0041\"]"), "high surrogate without" },
+        { STR("[\"\\udc00\"]"), "low surrogate without" }, { STR("[\"\\ud800\\ud800\"]"), "high surrogate without" },
+        { STR("[\"\xff\"]"), "not UTF-8" }, { STR("[\"\xc0\xaf\"]"), "not UTF-8" }, { STR("[\"\xed\xa0\x80\"]"), "not UTF-8" },
+        { STR("[\"\xf4\x90\x80\x80\"]"), "not UTF-8" }, { STR("[\"\xe2\x82\"]"), "not UTF-8" }, { STR("[\"\xc3\"]"), "not UTF-8" },
+        { STR("[abcdefghijklmnopqrstuvwxyz]"), "found 'abcdefghijklmnopqrst'" },
+        { STR("[\xff\xfe]"), "expected a value or ']', found '?" },
+    };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct err e;
+        enum err_code rc = try(cases[i].text, &e);
+        if (rc != (cases[i].problem ? ERR_INVALID_JSON : ERR_OK) || (rc && !strstr(e.text, cases[i].problem)))
+            fail_msg("case %zu, %.*s: %d %s", i, STR_ARG(cases[i].text), rc, e.text);
+    }
+}
+
+/* Every prefix of a text is refused, and its every single byte exchanged is either read or refused with a place. */
+static void test_every_cut_and_every_byte(void **state)
+{
+    const struct str text = STR("{\"model\":\"m\\u00e9\\ud83d\\ude00\",\"n\":[1.5e2,{},[],null],\"\xc3\xa9\":{\"a\":true}}");
+    char copy[128];
+    struct err e;
+    for (size_t n = 0; n < text.n; n++) {
+        assert_int_equal(try(str_make(text.p, n), &e), ERR_INVALID_JSON);
+        assert_non_null(strstr(e.text, "invalid JSON"));
+    }
+    for (size_t i = 0; i < text.n; i++) {
+        for (int c = 0; c < 256; c++) {
+            memcpy(copy, text.p, text.n);
+            copy[i] = (char)c;
+            if (try(str_make(copy, text.n), &e) == ERR_INVALID_JSON && !strstr(e.text, ", column "))
+                fail_msg("byte %zu = %d: %s", i, c, e.text);
+        }
+    }
+}
+
+static void test_keys_given_twice(void **state)
+{
+    static const struct { struct str text; const char *param; } cases[] = { /* NULL: no key is */
+        { STR("{\"a\":1,\"a\":1}"), "a" },
+        { STR("{\"a\":1,\"b\":2,\"\\u0061\":3}"), "a" },
+        { STR("{\"\":1,\"\":1}"), "" },
+        { STR("{\"m\":[{\"x\":1},{\"role\":1,\"y\":{},\"role\":2}]}"), "m.1.role" },
+        { STR("[[{\"a\":{\"b\":{\"c\":1,\"c\":2}}}]]"), "0.0.a.b.c" },
+        { STR("{\"a\\u0000\":1,\"a\":2}"), NULL },
+        { STR("{\"a\":{\"a\":{\"a\":1}},\"b\":{\"a\":1}}"), NULL },
+        { STR("{\"k\\n\":1,\"k\\n\":1}"), "k?" },
+        { STR("{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"i\":1,\"j\":1,\"k\":1,\"l\":1,\"m\":1,\"n\":1,\"o\":1,\"b\":1}"), "b" },
+        { STR("{\"aaaaaaaaaabbbbbbbbbbccccccccccdddddddddd\":1,\"aaaaaaaaaabbbbbbbbbbccccccccccdddddddddd\":1}"), "aaaaaaaaaabbbbbbbbbb" },
+    };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct err e;
+        enum err_code rc = try(cases[i].text, &e);
+        if (rc != (cases[i].param ? ERR_BAD_REQUEST : ERR_OK) || (rc && strcmp(e.param, cases[i].param) != 0))
+            fail_msg("case %zu: %d %s (%s)", i, rc, e.text, e.param);
+    }
+}
+
+/* Objects of every size around the change from comparing to sorting, the repeated key at every place. */
+static void test_keys_given_twice_in_objects_of_any_size(void **state)
+{
+    struct buf b = { 0 };
+    struct err e;
+    for (int n = 1; n <= 40; n++) {
+        for (int twice = -1; twice < n - 1; twice++) {
+            buf_reset(&b, SIZE_MAX);
+            buf_add_char(&b, '{');
+            for (int i = 0; i < n; i++)
+                buf_printf(&b, "%s\"k%d\":0", i ? "," : "", i == n - 1 && twice >= 0 ? twice : i);
+            buf_add_char(&b, '}');
+            assert_int_equal(try(buf_str(&b), &e), twice < 0 ? ERR_OK : ERR_BAD_REQUEST);
+        }
+    }
+    buf_free(&b);
+}
+
+static void test_many_keys(void **state)
+{
+    struct buf b = { 0 };
+    struct err e;
+    buf_add_char(&b, '{');
+    for (int i = 0; i < 100000; i++)
+        buf_printf(&b, "\"key%d\":%d,", i, i);
+    size_t n = b.n;
+    buf_printf(&b, "\"last\":1}");
+    assert_int_equal(try(buf_str(&b), &e), ERR_OK);
+    b.n = n;
+    buf_printf(&b, "\"key77777\":1}");
+    assert_int_equal(try(buf_str(&b), &e), ERR_BAD_REQUEST);
+    assert_string_equal(e.param, "key77777");
+    buf_free(&b);
+}
+
+static void test_depth(void **state)
+{
+    struct err e;
+    for (int object = 0; object < 2; object++) {
+        static const int depths[] = { 63, 64, 65, 66, 1000, 200000 };
+        for (size_t i = 0; i < COUNTOF(depths); i++) {
+            struct buf b = { 0 };
+            for (int j = 0; j < depths[i]; j++)
+                buf_add(&b, object ? STR("{\"a\":") : STR("["));
+            buf_add(&b, STR("1"));
+            for (int j = 0; j < depths[i]; j++)
+                buf_add_char(&b, object ? '}' : ']');
+            assert_int_equal(try(buf_str(&b), &e), depths[i] <= JSON_MAX_DEPTH ? ERR_OK : ERR_BAD_REQUEST);
+            b.n /= 2; /* cut: both wrong and too deep */
+            assert_true(try(buf_str(&b), &e) != ERR_OK);
+            buf_free(&b);
+        }
+    }
+}
+
+static void test_failure_leaves_an_empty_document(void **state)
+{
+    struct json_doc d;
+    memset(&d, 0xff, sizeof d);
+    assert_int_equal(json_parse(&d, STR("["), NULL), ERR_INVALID_JSON);
+    assert_null(d.doc);
+    assert_null(d.root);
+    json_free(&d);
+    json_free(&d);
+}
+
+static void test_scratch_is_used_again(void **state)
+{
+    struct json_scratch s = { 0 };
+    struct json_doc d;
+    for (int round = 0; round < 3; round++) {
+        for (size_t n = 0; n < 3000; n += 271) {
+            struct buf b = { 0 };
+            buf_add_char(&b, '[');
+            for (size_t i = 0; i < n; i++)
+                buf_lit(&b, "1,");
+            buf_lit(&b, "\"e\\nd\"]");
+            assert_int_equal(json_parse_fast(&d, buf_str(&b), &s, NULL), ERR_OK);
+            assert_int_equal(yyjson_arr_size(d.root), n + 1);
+            assert_true(str_eq(json_str(yyjson_arr_get_last(d.root)), STR("e\nd")));
+            if (n % 2)
+                json_free(&d); /* allowed, not needed */
+            buf_free(&b);
+        }
+        assert_int_equal(json_parse_fast(&d, STR("[1,"), &s, NULL), ERR_INVALID_JSON);
+    }
+    char *copy = s.copy.p, *pool = s.pool.p;
+    assert_int_equal(json_parse_fast(&d, STR("{\"a\":1}"), &s, NULL), ERR_OK);
+    assert_true(s.copy.p == copy && s.pool.p == pool);
+    json_scratch_free(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_strict_reading),
+        cmocka_unit_test(test_every_cut_and_every_byte),
+        cmocka_unit_test(test_keys_given_twice),
+        cmocka_unit_test(test_keys_given_twice_in_objects_of_any_size),
+        cmocka_unit_test(test_many_keys),
+        cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_failure_leaves_an_empty_document),
+        cmocka_unit_test(test_scratch_is_used_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
