@@ -21,7 +21,7 @@ run:
 # Every suite, with warnings as errors.
 test:
 	@scripts/deps test
-	@scripts/configure build --werror
+	@scripts/configure build --werror -Dtests=enabled
 	@ninja -C build
 	@scripts/test build
 
@@ -31,7 +31,7 @@ test:
 asan: UBSAN_LINK = $(if $(findstring Free Software,$(shell cc --version)),-Dc_link_args=-static-libubsan)
 asan:
 	@scripts/deps test
-	@scripts/configure build-asan -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all \
+	@scripts/configure build-asan -Dtests=enabled -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all \
 		$(UBSAN_LINK) -Dhardening=false -Darena=malloc
 	@ninja -C build-asan
 	@scripts/test build-asan
@@ -39,14 +39,14 @@ asan:
 # Each fuzz target for FUZZ_SECONDS, starting from its corpus.
 fuzz:
 	@scripts/deps fuzz
-	@CC=clang scripts/configure build-fuzz -Dfuzz=true -Dhardening=false
+	@CC=clang scripts/configure build-fuzz -Dfuzz=true -Dhardening=false -Dtests=disabled
 	@ninja -C build-fuzz
 	@scripts/fuzz build-fuzz
 
 # hob beside nginx on this machine; the program is built as it is installed.
 bench:
 	@scripts/deps bench
-	@scripts/configure build-bench
+	@scripts/configure build-bench -Dtests=disabled
 	@ninja -C build-bench
 	@python3 bench/run --build build-bench $(BENCH_ARGS)
 
