@@ -53,9 +53,11 @@ void wire_put_u32(struct buf *b, uint32_t v);
 void wire_put_u64(struct buf *b, uint64_t v);
 void wire_put_text(struct buf *b, struct str s);
 void wire_end(struct buf *b, size_t begun_at);
+void wire_mark_fd(struct buf *b, size_t begun_at); /* a descriptor travels with this message */
 
-/* Reading. wire_peek: false while the head or body is not whole yet; ERR via *bad when the length is over WIRE_MAX_BYTES. A reader that runs past
- * the end becomes bad and returns zeros and empty texts: check wire_reader_ok() once, at the end. */
+/* Reading. wire_peek: false while the head or body is not whole yet, and, with *bad set (never cleared), when the length is over
+ * WIRE_MAX_BYTES or more than one descriptor is announced. A reader that runs past the end
+ * becomes bad and returns zeros and empty texts: check wire_reader_ok() once, at the end. */
 struct wire_reader {
     struct str left;
     bool bad;
@@ -65,9 +67,11 @@ struct wire_reader wire_reader(struct str body);
 uint32_t wire_u32(struct wire_reader *r);
 uint64_t wire_u64(struct wire_reader *r);
 struct str wire_text(struct wire_reader *r);
+struct str wire_list(struct wire_reader *r, uint32_t *count); /* a whole list of texts as its bytes, to be read (again) by a reader of its own */
 bool wire_reader_ok(const struct wire_reader *r); /* nothing missing, nothing left over */
 
-/* sendmsg/recvmsg with at most one descriptor; fd -1 = none. EINTR is handled; -1 with errno else. */
+/* sendmsg/recvmsg with at most one descriptor; fd -1 = none. EINTR is handled; -1 with errno else. The process must ignore SIGPIPE.
+ * A received descriptor is close-on-exec and the receiver's. */
 ptrdiff_t wire_send(int sock, struct str bytes, int fd);
 ptrdiff_t wire_recv(int sock, void *p, size_t room, int *fd);
 
