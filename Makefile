@@ -34,7 +34,7 @@ asan:
 	@scripts/configure build-asan -Dtests=enabled -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all \
 		$(UBSAN_LINK) -Dhardening=false -Darena=malloc
 	@ninja -C build-asan
-	@scripts/test build-asan
+	@scripts/test build-asan sanitized
 
 # Each fuzz target for FUZZ_SECONDS, starting from its corpus.
 fuzz:
