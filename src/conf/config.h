@@ -16,8 +16,13 @@ struct conf_place {                                   /* where in the file somet
     int line, column;                                 /* 0 = not in the file */
 };
 
-struct conf_timeouts {                                /* 0 = not set here: the next wider one holds (host, else global) */
+struct conf_timeouts {                                /* never 0: what a host leaves out is the global value */
     int64_t connect_ms, first_byte_ms, idle_ms, total_ms;
+};
+
+struct conf_said {                                    /* a field (or an element of a list) that the file names, and where */
+    const void *field;
+    struct conf_place place;
 };
 
 struct conf_strs {
@@ -93,6 +98,8 @@ struct config {
     size_t nroles;
     const struct conf_tier *tiers;
     size_t ntiers;
+    const struct conf_said *said;                     /* for `config show` and late errors: sorted by address */
+    size_t nsaid;
 };
 
 #endif

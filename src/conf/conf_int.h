@@ -1,0 +1,183 @@
+/* Inside the room: the table's form, the file as a tree, and the steps between them.
+ *
+ *   text --tree_parse--> tree of nodes with marks --read_tree + the table--> struct config --resolve, check--> ready
+ *
+ * A setting's value is one scalar (or a list of them). YAML decides only the shape; what a scalar means is decided by the row's type,
+ * so `off`, `0x1` and `1e3` are what the setting makes of them, quoted or not. */
+#ifndef HOB_CONF_INT_H
+#define HOB_CONF_INT_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "conf/config.h"
+
+enum {
+    CONF_MAX_BYTES = 1024 * 1024,
+    CONF_MAX_DEPTH = 16,
+    CONF_MAX_NODES = 64 * 1024,
+    CONF_MAX_ENTRIES = 4096,           /* of one map or list: duplicates are found by comparing all pairs */
+    CONF_MAX_VALUE_BYTES = 64 * 1024,  /* of one scalar, ${…} resolved */
+    CONF_MAX_NAME_BYTES = 128,
+    MAX_WORDS = 16,                    /* of one setting */
+};
+
+/* ---- the table (settings.c) ---- */
+
+enum setting_type {
+    SET_BOOL,     /* bool */
+    SET_COUNT,    /* int64_t */
+    SET_TOKENS,   /* int64_t, 32k = 32768 */
+    SET_BYTES,    /* int64_t, 8MiB */
+    SET_MS,       /* int64_t, 10s */
+    SET_WORD,     /* an enum, by its words */
+    SET_CHOICE,   /* struct str, one of the words */
+    SET_TEXT,     /* struct str, any text */
+    SET_NAME,     /* struct str, refers to a model, host … */
+    SET_FOLDER,   /* struct str, made absolute */
+    SET_WEIGHTS,  /* struct str, made absolute; looked for in models_dir too */
+    SET_PROGRAM,  /* struct str, absolute when it has a slash, else a name for PATH */
+    SET_LISTEN,   /* struct str, a loopback address with port */
+    SET_URL,      /* struct str, http://… */
+    SET_SECRET,   /* struct secret */
+    SET_NAMES,    /* struct conf_strs */
+    SET_ARGS,     /* struct conf_strs, must be written as a list */
+    SET_FLAGS,    /* unsigned, words or-ed */
+    SET_TYPES
+};
+
+struct word {
+    const char *name; /* NULL ends an array */
+    unsigned value;
+};
+
+enum scope { SCOPE_ANY, SCOPE_HERE, SCOPE_HOST }; /* of a model's settings: with `file`, with `host` */
+
+struct setting {
+    const char *path;         /* "models.*.context"; "*" stands for a name of the user's */
+    enum setting_type type;
+    size_t at;                /* offset in struct config, or in the entry's struct behind a "*" */
+    const char *def;          /* default as text (a list: words with spaces between); NULL = not set */
+    const char *from;         /* path of the global setting that holds when this one is not set */
+    int64_t min, max;
+    const char *zero;         /* word for 0, outside of min..max */
+    const struct word *words;
+    enum scope scope;
+    bool required;
+    const char *doc;
+};
+
+/* What lies between the root and the settings. An entry group ("hosts.*") also says what the list in struct config looks like. */
+struct group {
+    const char *path;
+    const char *doc;
+    size_t size;                       /* entry: bytes of its struct, 0 = no entry group */
+    size_t list_at, count_at;          /* entry: offsets in struct config */
+    size_t name_at, place_at;          /* entry: offsets in its struct */
+    const char *what;                  /* entry: "host", for sentences */
+    const char *one_of[2];             /* entry: exactly one of these settings must be there */
+};
+
+extern const struct setting settings[];
+extern const size_t nsettings;
+extern const struct group groups[];
+extern const size_t ngroups;
+
+/* A key that may stand under a group: a setting, a group, or both (`roles.*` may be a plain name or a map). */
+struct child {
+    struct str name;                   /* last part of path; "*" = any name */
+    struct str path;
+    const struct setting *setting;     /* or NULL */
+    const struct group *group;         /* or NULL */
+};
+/* The children of path ("" = root) in the table's order; *cursor starts at 0. */
+bool child_next(struct str path, size_t *cursor, struct child *out);
+const struct setting *setting_find(struct str path);
+
+/* ---- values (values.c): one text <-> one field ---- */
+
+/* Reads `text` into *field; for SET_FLAGS it is or-ed, for list types it is one element. `shown` is what the user wrote (before ${…} was
+ * resolved): only that is quoted in errors. ERR_CONFIG with a sentence that has no place in front. */
+enum err_code value_read(const struct setting *s, struct str text, struct str shown, struct arena *a, void *field, struct err *e)
+    __attribute__((warn_unused_result));
+/* The field as the file would have it, without quotes; scalar types only. A secret is "(hidden)", nothing set is "". */
+void value_write(const struct setting *s, const void *field, struct buf *out);
+bool setting_is_list(const struct setting *s);
+bool setting_is_number(const struct setting *s, const void *field); /* is written as a JSON number */
+/* Nothing was set and there is no default: not shown. */
+bool value_is_empty(const struct setting *s, const void *field);
+bool setting_applies(const struct setting *s, const void *base);
+
+/* ---- the file as a tree (tree.c) ---- */
+
+enum node_kind { NODE_SCALAR, NODE_LIST, NODE_MAP };
+
+struct node {
+    enum node_kind kind;
+    bool plain;                        /* scalar without quotes */
+    struct str text;                   /* scalar, NUL behind its end */
+    struct conf_place place;
+    size_t n;                          /* list, map: how many children */
+    struct node *first, *next;
+    struct str key;                    /* in a map */
+    struct conf_place key_place;
+};
+
+/* *root is NULL for an empty file. Nodes live in a. Names are as the user gave them, for errors. */
+enum err_code tree_parse(struct str name, struct str text, struct arena *a, struct node **root, struct err *e)
+    __attribute__((warn_unused_result));
+
+/* ---- ${…} (expand.c) ---- */
+
+struct expansion {
+    struct str folder;                 /* relative ${file:…} are looked up here; absolute, or "" for the working directory */
+    struct buf out;                    /* the text; never reallocated, so that wiping it leaves no copy */
+    bool any;                          /* something was put in */
+    char open_file[256];               /* a file that others may read was put in: its name, else "" */
+};
+void expansion_init(struct expansion *x, struct str folder);
+void expansion_free(struct expansion *x); /* wipes */
+/* Errors are sentences without a place. */
+enum err_code expand(struct expansion *x, struct str raw, struct err *e) __attribute__((warn_unused_result));
+
+/* ---- tree + table -> config (read.c), then what needs all of it (resolve.c, check.c) ---- */
+
+struct reading {
+    struct config *c;
+    struct str name;                   /* of the file as the user gave it */
+    struct arena *tree;
+    struct expansion x;
+    struct conf_said *said;
+    size_t nsaid, said_room;
+    bool literal_secret;               /* a key is written in the file itself */
+    struct err *e;
+};
+enum err_code read_tree(struct reading *r, const struct node *root) __attribute__((warn_unused_result));
+enum err_code resolve_all(struct reading *r) __attribute__((warn_unused_result));
+enum err_code check_all(struct reading *r) __attribute__((warn_unused_result));
+
+/* Letters, digits and . _ : / - */
+bool name_is_valid(struct str name);
+/* Where the setting behind this field was written; zeros when it was not. */
+struct conf_place said_where(const struct config *c, const void *field);
+
+/* ---- words (words.c) ---- */
+
+/* For messages: 'text', shortened, control characters as '?'. The buffer is the caller's. */
+struct shown {
+    char text[72];
+};
+struct shown show_text(struct str s);
+/* "NAME:LINE:COLUMN: " + sentence, and the usual hint. Line 0: "NAME: ". */
+enum err_code fail_at(struct str name, struct conf_place at, struct err *e, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* Puts the place, and the key if not empty, in front of a sentence that is in e already. */
+enum err_code fail_here(struct str name, struct conf_place at, struct str key, struct err *e);
+/* How many bytes of s are UTF-8 text without control characters but tab, LF and CR; s.n = all. */
+size_t text_valid(struct str s);
+struct str last_part(struct str path); /* behind the last dot */
+void wipe(void *p, size_t n);
+/* Folder part of a path as given ("" when it has no slash). */
+struct str path_folder(struct str path);
+/* path itself when it starts with "/", else folder + "/" + path. */
+struct str path_join(struct arena *a, struct str folder, struct str path);
+
+#endif

@@ -1,0 +1,282 @@
+/* Walks the tree beside the table and fills struct config. Each group's entries get their defaults first, then what the file says; where
+ * something was said is kept for `config show` and for errors that are found later. First error wins. */
+#include "conf/conf_int.h"
+
+#include <stdlib.h>
+
+static enum err_code read_group(struct reading *r, const struct node *map, struct str path, void *base);
+
+static void remember(struct reading *r, const void *field, struct conf_place at)
+{
+    if (r->nsaid == r->said_room) {
+        r->said_room = r->said_room ? 2 * r->said_room : 64;
+        r->said = realloc(r->said, r->said_room * sizeof *r->said);
+        if (!r->said)
+            die("out of memory while reading the config");
+    }
+    r->said[r->nsaid++] = (struct conf_said){ field, at };
+}
+
+/* ---- defaults ---- */
+
+static enum err_code set_default(struct reading *r, const struct setting *s, void *field)
+{
+    struct str rest = str_of(s->def);
+    enum err_code rc = ERR_OK;
+    if (!setting_is_list(s))
+        return value_read(s, rest, rest, &r->c->arena, field, r->e);
+    while (!rc && rest.n) {
+        struct str word = str_cut(rest, ' ', &rest);
+        rc = value_read(s, word, word, &r->c->arena, field, r->e);
+    }
+    return rc;
+}
+
+/* Everything below path that does not belong to an entry further down. */
+static enum err_code set_defaults(struct reading *r, struct str path, void *base)
+{
+    for (size_t i = 0; i < nsettings; i++) {
+        struct str full = str_of(settings[i].path);
+        if (!settings[i].def || !str_starts(full, path) || str_find(str_from(full, path.n), STR("*")) >= 0)
+            continue;
+        if (path.n && (full.n == path.n || full.p[path.n] != '.'))
+            continue;
+        if (set_default(r, &settings[i], (char *)base + settings[i].at))
+            die("the default of %s does not parse: %s", settings[i].path, r->e->text);
+    }
+    return ERR_OK;
+}
+
+/* ---- one setting ---- */
+
+static void warn_open_file(struct reading *r, const struct setting *s, const struct node *n)
+{
+    if (s->type != SET_SECRET)
+        return;
+    if (r->x.open_file[0])
+        log_warn("the key file %s can be read by others: chmod 600 %s", r->x.open_file, r->x.open_file);
+    if (!r->x.any && n->text.n)
+        r->literal_secret = true;
+}
+
+static enum err_code read_scalar(struct reading *r, const struct setting *s, const struct node *n, struct str key, void *field)
+{
+    enum err_code rc = expand(&r->x, n->text, r->e);
+    if (!rc)
+        rc = value_read(s, buf_str(&r->x.out), n->text, &r->c->arena, field, r->e);
+    if (rc)
+        return fail_here(r->name, n->place, key, r->e);
+    warn_open_file(r, s, n);
+    return ERR_OK;
+}
+
+static enum err_code refuse_shape(struct reading *r, const struct node *n, struct str key, const char *want)
+{
+    static const char *const is[] = { [NODE_SCALAR] = "a single value", [NODE_LIST] = "a list", [NODE_MAP] = "a map of keys" };
+    return fail_at(r->name, n->place, r->e, "%s needs %s, here is %s", show_text(key).text, want, is[n->kind]);
+}
+
+static enum err_code read_element(struct reading *r, const struct setting *s, const struct node *n, struct str key, void *field, size_t i)
+{
+    if (n->kind != NODE_SCALAR)
+        return refuse_shape(r, n, key, "single values in its list");
+    if (s->type == SET_FLAGS)
+        return read_scalar(r, s, n, key, field);
+    struct str *at = (struct str *)((struct conf_strs *)field)->at + i;
+    remember(r, at, n->place);
+    return read_scalar(r, s, n, key, at);
+}
+
+/* Words and names may stand alone; arguments not, since "--a b" would silently be one argument. */
+static enum err_code read_list(struct reading *r, const struct setting *s, const struct node *n, struct str key, void *field)
+{
+    if (n->kind == NODE_MAP || (n->kind == NODE_SCALAR && s->type == SET_ARGS))
+        return refuse_shape(r, n, key, s->type == SET_ARGS ? "a list, [--flag, value]" : "a list");
+    const struct node *first = n->kind == NODE_LIST ? n->first : n;
+    size_t count = n->kind == NODE_LIST ? n->n : 1;
+    if (s->type == SET_FLAGS && count == 0)
+        return fail_at(r->name, n->place, r->e, "%s needs at least one word", show_text(key).text);
+    if (s->type == SET_FLAGS)
+        *(unsigned *)field = 0;
+    else
+        *(struct conf_strs *)field = (struct conf_strs){ arena_array(&r->c->arena, struct str, count), count };
+    enum err_code rc = ERR_OK;
+    size_t i = 0;
+    for (const struct node *kid = first; !rc && i < count; kid = kid->next)
+        rc = read_element(r, s, kid, key, field, i++);
+    return rc;
+}
+
+static enum err_code read_setting(struct reading *r, const struct setting *s, const struct node *n, struct str key, void *base)
+{
+    void *field = (char *)base + s->at;
+    remember(r, field, n->place);
+    if (setting_is_list(s))
+        return read_list(r, s, n, key, field);
+    if (n->kind != NODE_SCALAR)
+        return refuse_shape(r, n, key, "a single value");
+    if (n->plain && n->text.n == 0)
+        return fail_at(r->name, n->key_place, r->e, "%s has no value: leave the line out, or give it one", show_text(key).text);
+    return read_scalar(r, s, n, key, field);
+}
+
+/* ---- keys ---- */
+
+static bool is_nothing(const struct node *n) /* `models:` with nothing behind it */
+{
+    return n->kind == NODE_SCALAR && n->plain && (n->text.n == 0 || str_eq(n->text, STR("null")));
+}
+
+enum { MAX_KEYS_AT_ONE_PLACE = 64 };
+
+static bool find_child(struct str path, struct str key, struct child *out)
+{
+    size_t cursor = 0;
+    while (child_next(path, &cursor, out))
+        if (str_eq(out->name, key))
+            return true;
+    return false;
+}
+
+static enum err_code refuse_key(struct reading *r, const struct node *n, struct str path)
+{
+    struct str names[MAX_KEYS_AT_ONE_PLACE];
+    struct child child;
+    size_t count = 0, cursor = 0;
+    while (count < COUNTOF(names) && child_next(path, &cursor, &child))
+        names[count++] = child.name;
+    struct str near = str_nearest(n->key, names, count);
+    struct shown key = show_text(n->key);
+    if (near.n)
+        fail_at(r->name, n->key_place, r->e, "unknown key %s, did you mean '%.*s'?", key.text, STR_ARG(near));
+    else
+        fail_at(r->name, n->key_place, r->e, "unknown key %s", key.text);
+    return err_hint(r->e, "`hob config schema` lists every key");
+}
+
+static enum err_code read_key(struct reading *r, const struct node *n, struct str path, void *base)
+{
+    struct child child;
+    if (!find_child(path, n->key, &child))
+        return refuse_key(r, n, path);
+    if (child.setting)
+        return read_setting(r, child.setting, n, n->key, base);
+    if (is_nothing(n))
+        return ERR_OK;
+    if (n->kind != NODE_MAP)
+        return refuse_shape(r, n, n->key, "a map of keys");
+    return read_group(r, n, child.path, base);
+}
+
+/* ---- entries: hosts, models, tiers, roles ---- */
+
+bool name_is_valid(struct str name)
+{
+    if (name.n == 0 || name.n > CONF_MAX_NAME_BYTES)
+        return false;
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!letter && !memchr("._:/-", c, 5))
+            return false;
+    }
+    return true;
+}
+
+static enum err_code check_name(struct reading *r, struct str name, struct conf_place at, const char *what)
+{
+    if (name_is_valid(name))
+        return ERR_OK;
+    fail_at(r->name, at, r->e, "%s is no name for a %s", show_text(name).text, what);
+    return err_hint(r->e, "1 to %d of: letters, digits and . _ : / -", CONF_MAX_NAME_BYTES);
+}
+
+static enum err_code check_required(struct reading *r, struct str path, const void *entry, struct str name, struct conf_place at, const char *what)
+{
+    size_t cursor = 0;
+    struct child child;
+    while (child_next(path, &cursor, &child))
+        if (child.setting && child.setting->required && value_is_empty(child.setting, (const char *)entry + child.setting->at))
+            return fail_at(r->name, at, r->e, "the %s %s has no '%.*s'", what, show_text(name).text, STR_ARG(child.name));
+    return ERR_OK;
+}
+
+static enum err_code read_entry(struct reading *r, const struct node *n, const struct child *child, void *entry)
+{
+    const struct group *g = child->group;
+    struct str *name = (struct str *)((char *)entry + g->name_at);
+    *name = arena_copy(&r->c->arena, n->key);
+    *(struct conf_place *)((char *)entry + g->place_at) = n->key_place;
+    enum err_code rc = check_name(r, *name, n->key_place, g->what);
+    if (!rc)
+        rc = set_defaults(r, child->path, entry);
+    size_t cursor = 0;
+    struct child inside;
+    bool has_keys = child_next(child->path, &cursor, &inside);
+    if (!rc && n->kind == NODE_MAP && has_keys)
+        rc = read_group(r, n, child->path, entry);
+    else if (!rc && child->setting && !(is_nothing(n) && has_keys))
+        rc = read_setting(r, child->setting, n, n->key, entry);
+    else if (!rc && !is_nothing(n))
+        rc = refuse_shape(r, n, n->key, "a map of keys");
+    return rc ? rc : check_required(r, child->path, entry, *name, n->key_place, g->what);
+}
+
+static enum err_code read_entries(struct reading *r, const struct node *map, const struct child *child)
+{
+    const struct group *g = child->group;
+    char *entries = arena_alloc(&r->c->arena, map->n * g->size);
+    memcpy((char *)r->c + g->list_at, &entries, sizeof entries); /* the list's pointer type differs from entry to entry */
+    *(size_t *)((char *)r->c + g->count_at) = map->n;
+    enum err_code rc = ERR_OK;
+    for (const struct node *n = map->first; !rc && n; n = n->next, entries += g->size)
+        rc = read_entry(r, n, child, entries);
+    return rc;
+}
+
+static enum err_code read_group(struct reading *r, const struct node *map, struct str path, void *base)
+{
+    struct child any;
+    if (find_child(path, STR("*"), &any))
+        return read_entries(r, map, &any);
+    enum err_code rc = ERR_OK;
+    for (const struct node *n = map->first; !rc && n; n = n->next)
+        rc = read_key(r, n, path, base);
+    return rc;
+}
+
+static int by_field(const void *a, const void *b)
+{
+    uintptr_t x = (uintptr_t)((const struct conf_said *)a)->field, y = (uintptr_t)((const struct conf_said *)b)->field;
+    return (x > y) - (x < y);
+}
+
+static void keep_said(struct reading *r)
+{
+    if (!r->nsaid)
+        return;
+    struct conf_said *kept = arena_array(&r->c->arena, struct conf_said, r->nsaid);
+    memcpy(kept, r->said, r->nsaid * sizeof *kept);
+    qsort(kept, r->nsaid, sizeof *kept, by_field);
+    r->c->said = kept;
+    r->c->nsaid = r->nsaid;
+}
+
+struct conf_place said_where(const struct config *c, const void *field)
+{
+    struct conf_said key = { .field = field };
+    const struct conf_said *found = c->nsaid ? bsearch(&key, c->said, c->nsaid, sizeof key, by_field) : NULL;
+    return found ? found->place : (struct conf_place){ 0 };
+}
+
+enum err_code read_tree(struct reading *r, const struct node *root)
+{
+    enum err_code rc = set_defaults(r, (struct str){ "", 0 }, r->c);
+    if (rc || !root || is_nothing(root))
+        return rc;
+    if (root->kind != NODE_MAP)
+        return fail_at(r->name, root->place, r->e, "a config is a map of settings, like `listen: 127.0.0.1:8080`");
+    rc = read_group(r, root, (struct str){ "", 0 }, r->c);
+    keep_said(r);
+    return rc;
+}

@@ -1,0 +1,181 @@
+/* The one table of settings. Parser, checker, `config show`, `config schema` and the docs walk it: a new setting is a field in config.h and
+ * a row here. Rows under one group stand together. Only what has an effect is in it: a setting that does nothing would be a lie. */
+#include "conf/conf_int.h"
+
+#define AT(field) offsetof(struct config, field)
+#define HOST(field) offsetof(struct conf_host, field)
+#define MODEL(field) offsetof(struct conf_model, field)
+#define ROLE(field) offsetof(struct conf_role, field)
+#define TIER(field) offsetof(struct conf_tier, field)
+
+#define SECOND INT64_C(1000)
+#define HOUR (3600 * SECOND)
+#define DAY (24 * HOUR)
+#define MAX_TOKENS (INT64_C(1) << 24)
+
+static const struct word log_words[] = {
+    { "error", LOG_ERROR }, { "warn", LOG_WARN }, { "info", LOG_INFO }, { "debug", LOG_DEBUG }, { "trace", LOG_TRACE }, { NULL, 0 },
+};
+static const struct word host_words[] = { { "openai", HOST_OPENAI }, { NULL, 0 } };
+static const struct word keep_words[] = { { "demand", KEEP_DEMAND }, { "hot", KEEP_HOT }, { NULL, 0 } };
+static const struct word serves_words[] = { { "chat", SERVES_CHAT }, { "embed", SERVES_EMBED }, { "rerank", SERVES_RERANK }, { NULL, 0 } };
+static const struct word input_words[] = {
+    { "text", INPUT_TEXT }, { "image", INPUT_IMAGE }, { "audio", INPUT_AUDIO }, { "video", INPUT_VIDEO }, { NULL, 0 },
+};
+static const struct word kv_words[] = { /* what the engine takes for keys and values; only the names count */
+    { "f32", 0 },  { "f16", 0 },  { "bf16", 0 }, { "q8_0", 0 },   { "q5_1", 0 },
+    { "q5_0", 0 }, { "q4_1", 0 }, { "q4_0", 0 }, { "iq4_nl", 0 }, { NULL, 0 },
+};
+
+const struct setting settings[] = {
+    /* the gateway */
+    { "listen", SET_LISTEN, AT(listen), .def = "127.0.0.1:8080",
+      .doc = "Address and port of the HTTP API. Loopback only: there are no keys yet. Port 0 takes a free one." },
+    { "state", SET_FOLDER, AT(state), .def = "~/.local/state/hob", .doc = "Folder for what hob keeps between runs." },
+    { "models_dir", SET_FOLDER, AT(models_dir), .def = "~/.local/share/hob/models",
+      .doc = "Where model files named without a path are looked for, after the folder of this file." },
+    { "routing_metadata", SET_BOOL, AT(routing_metadata), .def = "on",
+      .doc = "Whether answers carry `_routing`: who answered, and why. The headers are sent either way." },
+    { "log", SET_WORD, AT(log), .def = "info", .words = log_words, .doc = "How much is said on stderr." },
+    { "drain", SET_MS, AT(drain_ms), .def = "30s", .min = 0, .max = DAY,
+      .doc = "How long running answers may take to finish when hob is told to stop." },
+    { "keepalive", SET_MS, AT(keepalive_ms), .def = "10s", .min = 1, .max = HOUR,
+      .doc = "How often a waiting stream is sent a comment; also how long its status is held back." },
+
+    { "timeouts.connect", SET_MS, AT(timeouts.connect_ms), .def = "5s", .min = 1, .max = DAY,
+      .doc = "How long a connection to a place that answers may take." },
+    { "timeouts.first_byte", SET_MS, AT(timeouts.first_byte_ms), .def = "300s", .min = 1, .max = DAY,
+      .doc = "How long it may take from the request to the first byte of the answer." },
+    { "timeouts.idle", SET_MS, AT(timeouts.idle_ms), .def = "120s", .min = 1, .max = DAY,
+      .doc = "How long an answer may pause between two bytes." },
+    { "timeouts.total", SET_MS, AT(timeouts.total_ms), .def = "1h", .min = 1, .max = 7 * DAY,
+      .doc = "How long one try may take in all." },
+
+    { "queue.limit", SET_COUNT, AT(queue_limit), .def = "256", .min = 1, .max = 65536,
+      .doc = "How many requests may wait for one model; the next one is refused." },
+    { "queue.deadline", SET_MS, AT(queue_deadline_ms), .def = "120s", .min = 1, .max = DAY,
+      .doc = "How long a request may wait for its model." },
+
+    { "limits.body", SET_BYTES, AT(body_bytes), .def = "8MiB", .min = 1024, .max = 1 << 30, .doc = "Largest request body." },
+    { "limits.answer", SET_BYTES, AT(answer_bytes), .def = "16MiB", .min = 1024, .max = INT64_C(4) << 30,
+      .doc = "Largest answer that is collected for a caller who does not stream." },
+
+    { "engines.llama.path", SET_PROGRAM, AT(engine_llama), .def = "llama-server",
+      .doc = "The llama-server program: a path, or a name that is looked up on PATH." },
+
+    /* hosts: places that answer over the network */
+    { "hosts.*.kind", SET_WORD, HOST(kind), .def = "openai", .words = host_words, .doc = "What the host speaks." },
+    { "hosts.*.url", SET_URL, HOST(url), .required = true,
+      .doc = "Address of the host's API, `http://HOST[:PORT][/PATH]`, with or without `/v1` at its end." },
+    { "hosts.*.key", SET_SECRET, HOST(key),
+      .doc = "Key sent to the host as a bearer token. Better `${file:NAME}` or `${env:NAME}` than written here." },
+    { "hosts.*.timeouts.connect", SET_MS, HOST(timeouts.connect_ms), .from = "timeouts.connect", .min = 1, .max = DAY,
+      .doc = "As timeouts.connect, for this host." },
+    { "hosts.*.timeouts.first_byte", SET_MS, HOST(timeouts.first_byte_ms), .from = "timeouts.first_byte", .min = 1, .max = DAY,
+      .doc = "As timeouts.first_byte, for this host." },
+    { "hosts.*.timeouts.idle", SET_MS, HOST(timeouts.idle_ms), .from = "timeouts.idle", .min = 1, .max = DAY,
+      .doc = "As timeouts.idle, for this host." },
+    { "hosts.*.timeouts.total", SET_MS, HOST(timeouts.total_ms), .from = "timeouts.total", .min = 1, .max = 7 * DAY,
+      .doc = "As timeouts.total, for this host." },
+
+    /* models: on this machine (`file`) or on a host (`host`) */
+    { "models.*.file", SET_WEIGHTS, MODEL(file), .scope = SCOPE_HERE,
+      .doc = "The weights, a GGUF file: looked for in the folder of this file, then in models_dir." },
+    { "models.*.host", SET_NAME, MODEL(host), .scope = SCOPE_HOST, .doc = "The host that answers for this model." },
+    { "models.*.name", SET_TEXT, MODEL(upstream), .scope = SCOPE_HOST, .doc = "What the host calls the model. Default: the same name." },
+    { "models.*.context", SET_TOKENS, MODEL(context), .def = "auto", .min = 256, .max = MAX_TOKENS, .zero = "auto",
+      .doc = "Tokens that one request may use, question and answer. `auto`: what the model was trained for." },
+    { "models.*.slots", SET_COUNT, MODEL(slots), .def = "1", .min = 1, .max = 256, .scope = SCOPE_HERE,
+      .doc = "How many requests run at a time; memory is taken for each." },
+    { "models.*.kv", SET_CHOICE, MODEL(kv), .def = "f16", .words = kv_words, .scope = SCOPE_HERE,
+      .doc = "Type of the cached keys and values: smaller types take less memory." },
+    { "models.*.keep", SET_WORD, MODEL(keep), .def = "demand", .words = keep_words, .scope = SCOPE_HERE,
+      .doc = "`hot`: loaded at start and kept. `demand`: loaded by the first request." },
+    { "models.*.idle", SET_MS, MODEL(idle_ms), .def = "15m", .min = 1, .max = 365 * DAY, .scope = SCOPE_HERE,
+      .doc = "After how long without a request a `demand` model is unloaded." },
+    { "models.*.threads", SET_COUNT, MODEL(threads), .def = "auto", .min = 1, .max = 1024, .zero = "auto", .scope = SCOPE_HERE,
+      .doc = "Threads that compute. `auto`: the machine's cores minus one, at least one." },
+    { "models.*.args", SET_ARGS, MODEL(args), .scope = SCOPE_HERE, .doc = "More flags for the engine, as they are, a list." },
+    { "models.*.serves", SET_FLAGS, MODEL(serves), .def = "chat", .words = serves_words, .doc = "What the model is good for." },
+    { "models.*.input", SET_FLAGS, MODEL(input), .def = "text", .words = input_words, .doc = "What the model takes in." },
+    { "models.*.aliases", SET_NAMES, MODEL(aliases), .doc = "Other names that callers may use for it." },
+    { "models.*.max_tokens", SET_TOKENS, MODEL(max_tokens), .def = "auto", .min = 1, .max = MAX_TOKENS, .zero = "auto", .scope = SCOPE_HERE,
+      .doc = "Longest answer when the caller names none. `auto`: what is left of the context." },
+    { "models.*.limits.answer", SET_BYTES, MODEL(answer_bytes), .from = "limits.answer", .min = 1024, .max = INT64_C(4) << 30,
+      .doc = "As limits.answer, for this model." },
+
+    /* tiers and roles: what callers name instead of a model */
+    { "tiers.*", SET_NAME, TIER(model), .required = true, .doc = "The model, or alias, that stands for this tier." },
+    { "roles.*", SET_NAME, ROLE(model), .doc = "The model alone, as a short form." },
+    { "roles.*.model", SET_NAME, ROLE(model), .required = true, .doc = "The model, alias or tier that answers." },
+    { "roles.*.fallback", SET_NAMES, ROLE(fallback), .doc = "Models, aliases or tiers that are tried next, in this order." },
+    { "roles.*.background", SET_BOOL, ROLE(background), .def = "off",
+      .doc = "Uses only models that are loaded already, and waits behind everyone else." },
+};
+const size_t nsettings = COUNTOF(settings);
+
+const struct group groups[] = {
+    { "timeouts", "How long places that answer may take." },
+    { "queue", "Requests that wait for a model." },
+    { "limits", "How large things may be." },
+    { "engines", "Programs that run models on this machine." },
+    { "engines.llama", "llama.cpp's server." },
+    { "hosts", "Machines and services that answer, by name." },
+    { "hosts.*", "A place that answers over the network.", sizeof(struct conf_host), AT(hosts), AT(nhosts), HOST(name), HOST(place), "host" },
+    { "hosts.*.timeouts", "Where this host differs from the global timeouts." },
+    { "models", "Models, by the name that callers use." },
+    { "models.*", "A model on this machine (file) or on a host (host).", sizeof(struct conf_model), AT(models), AT(nmodels), MODEL(name),
+      MODEL(place), "model", { "file", "host" } },
+    { "models.*.limits", "Where this model differs from the global limits." },
+    { "tiers", "Names for models by strength, such as fast, primary, heavy." },
+    { "tiers.*", "A tier.", sizeof(struct conf_tier), AT(tiers), AT(ntiers), TIER(name), TIER(place), "tier" },
+    { "roles", "Names for what a caller wants done, such as chat, code, vision." },
+    { "roles.*", "Who answers for a role.", sizeof(struct conf_role), AT(roles), AT(nroles), ROLE(name), ROLE(place), "role" },
+};
+const size_t ngroups = COUNTOF(groups);
+
+const struct setting *setting_find(struct str path)
+{
+    for (size_t i = 0; i < nsettings; i++)
+        if (str_eq(str_of(settings[i].path), path))
+            return &settings[i];
+    return NULL;
+}
+
+static const struct group *group_find(struct str path)
+{
+    for (size_t i = 0; i < ngroups; i++)
+        if (str_eq(str_of(groups[i].path), path))
+            return &groups[i];
+    return NULL;
+}
+
+/* The first part of `full` below `path` ("" = root); false when it is not below it. */
+static bool part_below(struct str full, struct str path, struct str *part)
+{
+    size_t skip = path.n ? path.n + 1 : 0;
+    if (full.n <= skip || !str_starts(full, path) || (path.n && full.p[path.n] != '.'))
+        return false;
+    struct str rest;
+    *part = str_cut(str_from(full, skip), '.', &rest);
+    return true;
+}
+
+/* Rows of one group stand together, so a child that was seen is the one of the row before. */
+bool child_next(struct str path, size_t *cursor, struct child *out)
+{
+    struct str part, before;
+    for (; *cursor < nsettings; ++*cursor) {
+        struct str full = str_of(settings[*cursor].path);
+        if (!part_below(full, path, &part))
+            continue;
+        if (*cursor && part_below(str_of(settings[*cursor - 1].path), path, &before) && str_eq(before, part))
+            continue;
+        *out = (struct child){ .name = part, .path = { full.p, (size_t)(part.p - full.p) + part.n } };
+        out->setting = setting_find(out->path);
+        out->group = group_find(out->path);
+        ++*cursor;
+        return true;
+    }
+    return false;
+}

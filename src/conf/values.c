@@ -1,0 +1,396 @@
+/* One value: from text to a field and back, by the type of its row. Types are rows too: how to read, how to write. */
+#include "conf/conf_int.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+
+struct value {
+    const struct setting *s;
+    struct str text;
+    const char *shown;   /* quoted, as the user wrote it */
+    struct arena *a;
+    struct err *e;
+};
+
+struct unit {
+    const char *name;
+    int64_t factor;
+};
+
+/* Ascending: written with the largest that divides evenly. */
+static const struct unit duration_units[] = {
+    { "ms", 1 }, { "s", 1000 }, { "m", 60 * 1000 }, { "h", 3600 * 1000 }, { "d", 24 * 3600 * 1000 }, { NULL, 0 },
+};
+static const struct unit size_units[] = {
+    { "", 1 }, { "KiB", 1 << 10 }, { "MiB", 1 << 20 }, { "GiB", 1 << 30 }, { "TiB", INT64_C(1) << 40 }, { NULL, 0 },
+};
+static const struct unit decimal_units[] = { /* read, never written */
+    { "B", 1 }, { "kB", 1000 }, { "KB", 1000 }, { "MB", 1000000 }, { "GB", 1000000000 }, { "TB", INT64_C(1000000000000) }, { NULL, 0 },
+};
+static const struct unit token_units[] = { { "", 1 }, { "k", 1024 }, { "K", 1024 }, { "M", 1 << 20 }, { NULL, 0 } };
+
+static const struct unit *unit_find(const struct unit *units, struct str name)
+{
+    for (; units->name; units++)
+        if (str_eq(str_of(units->name), name))
+            return units;
+    return NULL;
+}
+
+/* "15m" -> 15 and "m". False when there are no digits, or too many. */
+static bool split_number(struct str text, int64_t *number, struct str *unit)
+{
+    size_t digits = 0;
+    while (digits < text.n && text.p[digits] >= '0' && text.p[digits] <= '9')
+        digits++;
+    *unit = str_trim(str_from(text, digits));
+    return str_to_int((struct str){ text.p, digits }, 0, INT64_MAX, number);
+}
+
+static void put_units(struct buf *out, int64_t v, const struct unit *units)
+{
+    const struct unit *best = units;
+    for (const struct unit *u = units; u->name; u++)
+        if (v && v % u->factor == 0)
+            best = u;
+    buf_add_int(out, v / best->factor);
+    buf_add(out, str_of(best->name));
+}
+
+static void put_number(const struct setting *s, int64_t v, struct buf *out)
+{
+    if (s->type == SET_MS)
+        put_units(out, v, duration_units);
+    else if (s->type == SET_BYTES)
+        put_units(out, v, size_units);
+    else
+        buf_add_int(out, v);
+}
+
+static enum err_code store_number(const struct value *v, int64_t number, bool fits, void *field)
+{
+    const struct setting *s = v->s;
+    if (fits && number >= s->min && number <= s->max) {
+        *(int64_t *)field = number;
+        return ERR_OK;
+    }
+    struct buf range;
+    buf_init(&range, 0);
+    put_number(s, s->min, &range);
+    buf_lit(&range, " to ");
+    put_number(s, s->max, &range);
+    err_set(v->e, ERR_CONFIG, "%s is out of range, %.*s%s%s", v->shown, STR_ARG(buf_str(&range)), s->zero ? " or " : "", s->zero ? s->zero : "");
+    buf_free(&range);
+    return ERR_CONFIG;
+}
+
+static bool is_zero_word(const struct value *v, void *field)
+{
+    if (!v->s->zero || !str_eq(v->text, str_of(v->s->zero)))
+        return false;
+    *(int64_t *)field = 0;
+    return true;
+}
+
+static enum err_code read_count(const struct value *v, void *field)
+{
+    int64_t number = 0;
+    struct str unit;
+    if (is_zero_word(v, field))
+        return ERR_OK;
+    bool fits = split_number(v->text, &number, &unit);
+    if (v->text.n == 0 || v->text.p[0] < '0' || v->text.p[0] > '9' || unit.n)
+        return err_set(v->e, ERR_CONFIG, "%s is not a whole number%s%s", v->shown, v->s->zero ? " or " : "", v->s->zero ? v->s->zero : "");
+    return store_number(v, number, fits, field);
+}
+
+/* A number with one of the units; `all` names them in the error. */
+static enum err_code read_units(const struct value *v, const struct unit *units, const struct unit *more, const char *all, void *field)
+{
+    int64_t number = 0;
+    struct str unit;
+    if (is_zero_word(v, field))
+        return ERR_OK;
+    bool fits = split_number(v->text, &number, &unit);
+    const struct unit *u = unit_find(units, unit);
+    if (!u && more)
+        u = unit_find(more, unit);
+    if (v->text.n == 0 || v->text.p[0] < '0' || v->text.p[0] > '9' || !u)
+        return err_set(v->e, ERR_CONFIG, "%s is not %s", v->shown, all);
+    fits = fits && !__builtin_mul_overflow(number, u->factor, &number);
+    return store_number(v, number, fits, field);
+}
+
+static enum err_code read_tokens(const struct value *v, void *field)
+{
+    return read_units(v, token_units, NULL, v->s->zero ? "a number of tokens, like 4096 or 32k (32768), or auto" : "a number of tokens, like 4096 or 32k (32768)", field);
+}
+
+static enum err_code read_bytes(const struct value *v, void *field)
+{
+    int64_t number;
+    struct str unit;
+    if (split_number(v->text, &number, &unit) && unit.n == 1 && strchr("kKmMgGtT", unit.p[0]))
+        return err_set(v->e, ERR_CONFIG, "%s has half a unit: write %lld%ciB", v->shown, (long long)number,
+                       unit.p[0] == 'k' ? 'K' : unit.p[0] & ~0x20);
+    return read_units(v, size_units, decimal_units, "a size, like 4096, 8MiB, 2GiB or 10MB", field);
+}
+
+static enum err_code read_ms(const struct value *v, void *field)
+{
+    int64_t number;
+    struct str unit;
+    if (split_number(v->text, &number, &unit) && unit.n == 0)
+        return err_set(v->e, ERR_CONFIG, "%s has no unit: write %llds", v->shown, (long long)number);
+    return read_units(v, duration_units, NULL, "a duration, like 250ms, 10s, 15m, 1h or 2d", field);
+}
+
+static enum err_code read_bool(const struct value *v, void *field)
+{
+    static const struct word words[] = {
+        { "on", 1 }, { "off", 0 }, { "true", 1 }, { "false", 0 }, { "yes", 1 }, { "no", 0 }, { NULL, 0 },
+    };
+    for (const struct word *w = words; w->name; w++)
+        if (str_eq_nocase(str_of(w->name), v->text)) {
+            *(bool *)field = w->value;
+            return ERR_OK;
+        }
+    return err_set(v->e, ERR_CONFIG, "%s is neither on nor off", v->shown);
+}
+
+static const struct word *find_word(const struct value *v)
+{
+    struct str names[MAX_WORDS] = { 0 }, all = { NULL, 0 };
+    size_t n = 0;
+    for (const struct word *w = v->s->words; w->name && n < MAX_WORDS; w++) {
+        names[n] = str_of(w->name);
+        if (str_eq(names[n++], v->text))
+            return w;
+        all = arena_printf(v->a, "%.*s%s%s", STR_ARG(all), all.n ? ", " : "", w->name);
+    }
+    struct str near = str_nearest(v->text, names, n);
+    if (near.n)
+        err_set(v->e, ERR_CONFIG, "%s is none of: %.*s; did you mean '%.*s'?", v->shown, STR_ARG(all), STR_ARG(near));
+    else
+        err_set(v->e, ERR_CONFIG, "%s is none of: %.*s", v->shown, STR_ARG(all));
+    return NULL;
+}
+
+static enum err_code read_word(const struct value *v, void *field)
+{
+    const struct word *w = find_word(v);
+    if (!w)
+        return ERR_CONFIG;
+    *(unsigned *)field = w->value; /* all our enums are unsigned int underneath; checked in the test of the table */
+    return ERR_OK;
+}
+
+static enum err_code read_flag(const struct value *v, void *field)
+{
+    const struct word *w = find_word(v);
+    if (!w)
+        return ERR_CONFIG;
+    *(unsigned *)field |= w->value;
+    return ERR_OK;
+}
+
+static enum err_code read_choice(const struct value *v, void *field)
+{
+    const struct word *w = find_word(v);
+    if (!w)
+        return ERR_CONFIG;
+    *(struct str *)field = arena_copy(v->a, v->text);
+    return ERR_OK;
+}
+
+static enum err_code read_text(const struct value *v, void *field)
+{
+    *(struct str *)field = arena_copy(v->a, v->text);
+    return ERR_OK;
+}
+
+/* HOST:PORT or [HOST]:PORT. */
+static bool split_listen(struct str text, struct str *host, struct str *port)
+{
+    size_t colon = text.n;
+    while (colon && text.p[colon - 1] != ':')
+        colon--;
+    if (colon == 0)
+        return false;
+    *port = str_from(text, colon);
+    *host = (struct str){ text.p, colon - 1 };
+    if (host->n > 2 && host->p[0] == '[' && host->p[host->n - 1] == ']') {
+        *host = (struct str){ host->p + 1, host->n - 2 };
+        return true;
+    }
+    return !host->n || !memchr(host->p, ':', host->n);
+}
+
+static bool is_loopback(struct str host)
+{
+    char name[64];
+    struct in_addr four;
+    struct in6_addr six;
+    if (host.n >= sizeof name)
+        return false;
+    memcpy(name, host.p, host.n);
+    name[host.n] = 0;
+    if (str_eq_nocase(host, STR("localhost")))
+        return true;
+    if (inet_pton(AF_INET, name, &four) == 1)
+        return (ntohl(four.s_addr) >> 24) == 127;
+    return inet_pton(AF_INET6, name, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
+}
+
+static enum err_code read_listen(const struct value *v, void *field)
+{
+    struct str host, port;
+    int64_t number;
+    if (!split_listen(v->text, &host, &port) || !str_to_int(port, 0, 65535, &number))
+        return err_set(v->e, ERR_CONFIG, "%s is not ADDRESS:PORT, like 127.0.0.1:8080 or [::1]:8080", v->shown);
+    if (!host.n || !is_loopback(host)) {
+        err_set(v->e, ERR_CONFIG, "%s is no loopback address; keys are not there yet, so only loopback addresses may be listened on", v->shown);
+        return err_hint(v->e, "write 127.0.0.1:%lld, and put a proxy that checks who calls in front", (long long)number);
+    }
+    return read_text(v, field);
+}
+
+/* What the client needs of an address; net/addr.h takes it apart later by the same rules. */
+static enum err_code read_url(const struct value *v, void *field)
+{
+    struct str rest = v->text;
+    if (str_starts(rest, STR("https://")))
+        return err_set(v->e, ERR_CONFIG, "%s: https comes with a later version, only http:// is there yet", v->shown);
+    if (!str_starts(rest, STR("http://")))
+        return err_set(v->e, ERR_CONFIG, "%s is no address like http://127.0.0.1:9001", v->shown);
+    for (size_t i = 0; i < rest.n; i++)
+        if (rest.p[i] <= ' ' || rest.p[i] == 0x7F || strchr("?#\\\"<>", rest.p[i]))
+            return err_set(v->e, ERR_CONFIG, "%s holds a character that may not stand in a host's address", v->shown);
+    struct str path, authority = str_cut(str_from(rest, 7), '/', &path);
+    if (authority.n && memchr(authority.p, '@', authority.n)) /* may be a password: not quoted */
+        return err_set(v->e, ERR_CONFIG, "no user or password may stand in an address: put the key in 'key'");
+    struct str host = authority, port = STR("80");
+    bool has_port = authority.n && authority.p[authority.n - 1] != ']' && memchr(authority.p, ':', authority.n);
+    int64_t number;
+    if ((has_port && !split_listen(authority, &host, &port)) || host.n == 0 || host.n > 255 || !str_to_int(port, 1, 65535, &number))
+        return err_set(v->e, ERR_CONFIG, "%s has no valid host and port", v->shown);
+    return read_text(v, field);
+}
+
+static enum err_code read_secret(const struct value *v, void *field)
+{
+    for (size_t i = 0; i < v->text.n; i++)
+        if (v->text.p[i] <= ' ' || v->text.p[i] > '~')
+            return err_set(v->e, ERR_CONFIG, "holds a space or another character that may not stand in a key");
+    if (str_eq(v->text, STR("(hidden)"))) {
+        err_set(v->e, ERR_CONFIG, "'(hidden)' is what `hob config show` prints for a key, not a key");
+        return err_hint(v->e, "write ${file:NAME} or ${env:NAME}");
+    }
+    ((struct secret *)field)->hidden = arena_copy(v->a, v->text);
+    return ERR_OK;
+}
+
+/* ---- and back ---- */
+
+static void write_bool(const struct setting *s, const void *field, struct buf *out)
+{
+    buf_add(out, *(const bool *)field ? STR("on") : STR("off"));
+}
+
+static void write_number(const struct setting *s, const void *field, struct buf *out)
+{
+    int64_t v = *(const int64_t *)field;
+    if (v == 0 && s->zero)
+        buf_add(out, str_of(s->zero));
+    else
+        put_number(s, v, out);
+}
+
+static void write_word(const struct setting *s, const void *field, struct buf *out)
+{
+    for (const struct word *w = s->words; w->name; w++)
+        if (w->value == *(const unsigned *)field)
+            buf_add(out, str_of(w->name));
+}
+
+static void write_text(const struct setting *s, const void *field, struct buf *out)
+{
+    buf_add(out, *(const struct str *)field);
+}
+
+static void write_secret(const struct setting *s, const void *field, struct buf *out)
+{
+    if (((const struct secret *)field)->hidden.n)
+        buf_lit(out, "(hidden)");
+}
+
+static const struct type_row {
+    enum err_code (*read)(const struct value *v, void *field);
+    void (*write)(const struct setting *s, const void *field, struct buf *out);
+    bool list;
+} types[SET_TYPES] = {
+    [SET_BOOL]    = { read_bool,   write_bool,   false },
+    [SET_COUNT]   = { read_count,  write_number, false },
+    [SET_TOKENS]  = { read_tokens, write_number, false },
+    [SET_BYTES]   = { read_bytes,  write_number, false },
+    [SET_MS]      = { read_ms,     write_number, false },
+    [SET_WORD]    = { read_word,   write_word,   false },
+    [SET_CHOICE]  = { read_choice, write_text,   false },
+    [SET_TEXT]    = { read_text,   write_text,   false },
+    [SET_NAME]    = { read_text,   write_text,   false },
+    [SET_FOLDER]  = { read_text,   write_text,   false },
+    [SET_WEIGHTS] = { read_text,   write_text,   false },
+    [SET_PROGRAM] = { read_text,   write_text,   false },
+    [SET_LISTEN]  = { read_listen, write_text,   false },
+    [SET_URL]     = { read_url,    write_text,   false },
+    [SET_SECRET]  = { read_secret, write_secret, false },
+    [SET_NAMES]   = { read_text,   NULL,         true },
+    [SET_ARGS]    = { read_text,   NULL,         true },
+    [SET_FLAGS]   = { read_flag,   NULL,         true },
+};
+
+enum err_code value_read(const struct setting *s, struct str text, struct str shown, struct arena *a, void *field, struct err *e)
+{
+    struct shown quoted = show_text(shown);
+    struct value v = { s, text, quoted.text, a, e };
+    if (text.n == 0 && s->type != SET_SECRET && s->type != SET_ARGS) {
+        err_set(e, ERR_CONFIG, "has no value");
+        return err_hint(e, "leave the line out, or give it one");
+    }
+    for (size_t i = 0; i < text.n; i++)
+        if ((unsigned char)text.p[i] < ' ' || text.p[i] == 0x7F)
+            return err_set(e, ERR_CONFIG, "holds a line break or another control character");
+    return types[s->type].read(&v, field);
+}
+
+void value_write(const struct setting *s, const void *field, struct buf *out)
+{
+    types[s->type].write(s, field, out);
+}
+
+bool setting_is_list(const struct setting *s)
+{
+    return types[s->type].list;
+}
+
+bool setting_is_number(const struct setting *s, const void *field)
+{
+    return (s->type == SET_COUNT || s->type == SET_TOKENS) && !(s->zero && *(const int64_t *)field == 0);
+}
+
+bool value_is_empty(const struct setting *s, const void *field)
+{
+    if (s->type == SET_NAMES || s->type == SET_ARGS)
+        return ((const struct conf_strs *)field)->n == 0;
+    if (s->type == SET_SECRET)
+        return ((const struct secret *)field)->hidden.n == 0;
+    if (types[s->type].write == write_text)
+        return ((const struct str *)field)->n == 0;
+    return false;
+}
+
+bool setting_applies(const struct setting *s, const void *base)
+{
+    bool on_host = s->scope != SCOPE_ANY && ((const struct conf_model *)base)->host.n > 0;
+    return s->scope == SCOPE_ANY || (s->scope == SCOPE_HOST) == on_host;
+}
