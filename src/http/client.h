@@ -22,7 +22,10 @@ struct http_pool_opts {
 
 /* host_header: value of Host (copied). */
 struct http_pool *http_pool_new(struct loop *l, const struct addr *to, struct str host_header, const struct http_pool_opts *opts);
-void http_pool_free(struct http_pool *p); /* no call may be running; closes the idle ones */
+/* No call may be running (one cancelled from inside its own on_head or on_body runs until that returns; in on_done it does not). Closes the
+ * idle connections. NULL is fine. */
+void http_pool_free(struct http_pool *p);
+size_t http_pool_idle(const struct http_pool *p); /* connections kept for later */
 
 struct http_answer {
     int status;
@@ -34,7 +37,7 @@ struct http_call_ops {
     void (*on_head)(void *ctx, const struct http_answer *a); /* the final head: 1xx are skipped (at most 8, then ERR_UP_GARBLED) */
     void (*on_body)(void *ctx, struct str bytes);            /* slice dies on return */
     /* ERR_OK: the answer is whole. Else ERR_UP_REFUSED (no connection), ERR_UP_RESET (ended early), ERR_UP_GARBLED (not HTTP, head over 64 KiB,
-     * chunk errors, two Content-Lengths …), ERR_UP_TIMEOUT (e says which: connect, first byte, idle). */
+     * chunk errors, two Content-Lengths …), ERR_UP_TIMEOUT (e says which: connect, first byte, idle). e is never NULL; it dies on return. */
     void (*on_done)(void *ctx, enum err_code rc, const struct err *e);
 };
 
@@ -48,10 +51,12 @@ struct http_request {
     int64_t idle_ms;          /* between two bytes after it; 0 = no limit */
 };
 
-/* method, path and headers are copied out before it returns; the body pieces array too, not its bytes. */
+/* method, path and headers are copied out before it returns; the body pieces array too, not its bytes; ops must outlive the call. What
+ * is in method, path and headers is sent as it is: no byte of a caller may get there unchecked. */
 struct http_call *http_call_start(struct http_pool *p, const struct http_request *r, const struct http_call_ops *ops, void *ctx);
 void http_call_cancel(struct http_call *c); /* NULL is fine */
-void http_call_pause(struct http_call *c, bool paused); /* paused: nothing is read, the idle limit stands still */
+/* Paused: nothing is read, the limits stand still; what had been read before is still handed on (on_done, too, may come). */
+void http_call_pause(struct http_call *c, bool paused);
 bool http_call_had_byte(const struct http_call *c);      /* a byte of the answer has come */
 
 #endif

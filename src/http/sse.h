@@ -8,13 +8,14 @@
 #include "base/str.h"
 
 struct sse;
+/* event is empty where the stream named none. An event cut off by the end of the stream is never reported. */
 typedef void sse_event_fn(void *ctx, struct str event, struct str data);
 
 struct sse *sse_new(size_t max_event_bytes, sse_event_fn *on_event, void *ctx);
-/* ERR_UP_GARBLED when an event is longer than the maximum; after an error only sse_free() is legal. on_event may call sse_stop(): then no
- * further event of these bytes is reported and the rest is dropped. */
+/* ERR_UP_GARBLED when an event (its data and its name, with the line at hand) is longer than the maximum; after an error only sse_free()
+ * is legal. on_event may call sse_stop(): then no further event is reported and all other bytes are dropped. */
 enum err_code sse_feed(struct sse *s, struct str bytes, struct err *e) __attribute__((warn_unused_result));
 void sse_stop(struct sse *s);
-void sse_free(struct sse *s); /* NULL is fine */
+void sse_free(struct sse *s); /* NULL is fine; from inside on_event too: then it is gone when sse_feed() returns (ERR_OK) */
 
 #endif
