@@ -22,6 +22,8 @@ struct http_limits {
     size_t body_window_bytes;  /* 10 KiB */
     int64_t keep_alive_ms;     /* 60 s idle between requests, then closed */
     int64_t write_stall_ms;    /* 30 s in which the caller takes no byte of what is pending, then closed */
+    int64_t linger_ms;         /* 5 s after an early refusal in which what still comes is read and dropped (else a reset eats the answer) */
+    size_t linger_bytes;       /* 64 MiB of it */
 };
 extern const struct http_limits http_limits_default;
 
@@ -32,7 +34,8 @@ struct http_handler {
     enum err_code (*on_head)(void *ctx, struct http_req *r, size_t *body_limit, struct err *e);
     void (*on_request)(void *ctx, struct http_req *r);
     /* Broken framing, too large, too slow, or refused by on_head: the handler writes the answer (in its dialect) as usual. The head may be
-     * partial: method and target may be empty. */
+     * partial: method and target may be empty. When it returns without an answer (and without http_req_watch(), the promise of one), the server
+     * answers with the error's status and no body. */
     void (*on_refused)(void *ctx, struct http_req *r, const struct err *e);
 };
 

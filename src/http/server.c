@@ -1,0 +1,506 @@
+/* Connections of callers: what is read when, what each state makes of an event, and time.
+ *
+ * A connection has one request at a time, and both are struct http_req. It is read all the time (that is how a caller's leaving is seen); bytes
+ * that come while a request is being answered wait in `ahead`, and above AHEAD_MAX the socket is left alone. Nothing is allocated per request once
+ * the buffers of a connection have grown to what its requests need.
+ * One deadline per connection: see enum req_timing. The whole answer to a keep-alive request moves it back once, which costs nothing. */
+#include "http/server_int.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <stdlib.h>
+
+enum { AHEAD_MAX = 64 * 1024, KEEP_BODY = 16 * 1024, KEEP_SMALL = 4096, BODY_STEP = 256 * 1024 };
+
+static void feed(struct http_req *r, struct str bytes);
+
+static void set_deadline(struct http_req *r, enum req_timing why, int64_t in_ms)
+{
+    r->timing = why;
+    timer_set(&r->deadline, in_ms);
+}
+
+/* ---- the end of a connection ---- */
+
+static void req_free(struct http_req *r)
+{
+    http_head_fini(&r->head);
+    buf_free(&r->body);
+    buf_free(&r->ahead);
+    buf_free(&r->text);
+    buf_free(&r->staged);
+    free(r);
+}
+
+/* Nothing is freed under a callback of its own: the memory goes at the end of the turn. */
+void http_req_die(struct http_req *r, bool reset)
+{
+    if (r->state == REQ_DEAD)
+        return;
+    r->state = REQ_DEAD;
+    r->server->n--;
+    list_remove(&r->node);
+    timer_cancel(&r->deadline);
+    if (reset)
+        conn_reset(r->conn);
+    else
+        conn_close(r->conn);
+    loop_later(r->server->loop, &r->turn);
+}
+
+static void caller_gone(struct http_req *r)
+{
+    bool tell = r->state == REQ_HANDLED && r->ops && r->ops->on_gone;
+    http_req_die(r, false);
+    if (tell)
+        r->ops->on_gone(r->ops_ctx);
+}
+
+/* ---- between requests ---- */
+
+static void wait_for_next(struct http_req *r)
+{
+    if (r->server->draining && r->ahead.n == 0) {
+        http_req_die(r, false);
+        return;
+    }
+    r->state = REQ_IDLE;
+    r->begun = false;
+    r->ops = NULL;
+    buf_reset(&r->body, KEEP_BODY);
+    buf_reset(&r->text, KEEP_SMALL);
+    buf_reset(&r->staged, KEEP_SMALL);
+    set_deadline(r, TIMING_IDLE, r->server->limits.keep_alive_ms);
+    if (r->ahead.n && !r->feeding)
+        loop_later(r->server->loop, &r->turn);
+}
+
+/* The answer is with the kernel and the connection is to end. Closing a socket with unread input makes the kernel send a reset, which may reach
+ * the caller before it has read our answer: so our end goes first, and what still comes is dropped for a while. */
+static void end_connection(struct http_req *r)
+{
+    if (!r->discard && r->ahead.n == 0) {
+        http_req_die(r, false);
+        return;
+    }
+    r->state = REQ_LINGERING;
+    r->discard = true;
+    buf_reset(&r->ahead, 0);
+    buf_reset(&r->body, 0);
+    conn_finish(r->conn);
+    conn_read(r->conn, true);
+    set_deadline(r, TIMING_LINGER, r->server->limits.linger_ms);
+}
+
+void http_req_answered(struct http_req *r)
+{
+    if (conn_pending(r->conn))
+        r->state = REQ_FLUSHING;
+    else if (r->close_after)
+        end_connection(r);
+    else
+        wait_for_next(r);
+}
+
+void http_req_watch_writing(struct http_req *r)
+{
+    if (r->timing == TIMING_STALL || conn_pending(r->conn) == 0)
+        return;
+    r->mark = r->wrote - conn_pending(r->conn);
+    set_deadline(r, TIMING_STALL, r->server->limits.write_stall_ms);
+}
+
+/* ---- to the handler ---- */
+
+static void refuse(struct http_req *r, const struct err *e)
+{
+    struct http_server *s = r->server;
+    r->state = REQ_HANDLED;
+    r->headers = (struct http_headers){ r->head.fields, r->head.n };
+    if (s->handler.on_refused)
+        s->handler.on_refused(s->ctx, r, e);
+    if (r->state == REQ_HANDLED && !r->begun && !r->ops)
+        http_reply(r, err_row(e->code)->http, STR(""), STR(""), NULL, 0);
+}
+
+/* From here on what comes on this connection has no meaning. */
+static void refuse_and_close(struct http_req *r, const struct err *e)
+{
+    r->close_after = r->discard = true;
+    refuse(r, e);
+}
+
+static void hand_over(struct http_req *r)
+{
+    r->state = REQ_HANDLED;
+    r->server->handler.on_request(r->server->ctx, r);
+}
+
+static void start_body(struct http_req *r, bool nothing_yet)
+{
+    static const struct str go_on = { "HTTP/1.1 100 Continue\r\n\r\n", 25 };
+    r->state = REQ_BODY;
+    r->timing = TIMING_NOTHING;
+    if (!r->head.chunked) /* what is only announced is not believed beyond a step */
+        buf_reserve(&r->body, r->head.content_length < BODY_STEP ? (size_t)r->head.content_length : BODY_STEP);
+    if (r->head.expect_continue && nothing_yet) {
+        conn_write(r->conn, &go_on, 1);
+        r->wrote += go_on.n;
+    }
+}
+
+/* The head is whole and well-formed: does the handler want the rest? */
+static void ask_handler(struct http_req *r, bool nothing_yet)
+{
+    struct err e;
+    struct http_server *s = r->server;
+    bool has_body = http_head_has_body(&r->head);
+    r->headers = (struct http_headers){ r->head.fields, r->head.n };
+    r->close_after = !r->head.keep;
+    r->body_limit = 0;
+    enum err_code rc = s->handler.on_head(s->ctx, r, &r->body_limit, &e);
+    if (!rc && !r->head.chunked && (uint64_t)r->head.content_length > r->body_limit)
+        rc = err_set(&e, ERR_TOO_LARGE, "the body has %lld bytes; at most %zu are taken here", (long long)r->head.content_length, r->body_limit);
+    if (rc) {
+        r->close_after |= has_body;
+        r->discard = has_body;
+        refuse(r, &e);
+    } else if (has_body) {
+        start_body(r, nothing_yet);
+    } else {
+        hand_over(r);
+    }
+}
+
+/* ---- bytes in ---- */
+
+static void begin(struct http_req *r)
+{
+    r->started_ns = clock_mono_ns();
+    r->state = REQ_HEAD;
+    r->timing = TIMING_NOTHING;
+    r->discard = false;
+    r->headers = (struct http_headers){ NULL, 0 };
+    http_head_reset(&r->head);
+}
+
+static size_t feed_head(struct http_req *r, struct str bytes)
+{
+    struct err e;
+    size_t used;
+    bool whole;
+    if (http_head_feed(&r->head, bytes, &used, &whole, &e))
+        refuse_and_close(r, &e);
+    else if (whole)
+        ask_handler(r, used == bytes.n);
+    return used;
+}
+
+static size_t feed_body(struct http_req *r, struct str bytes)
+{
+    struct err e;
+    size_t used = bytes.n;
+    bool whole;
+    if (r->head.chunked) {
+        if (http_chunks_feed(&r->head, &r->body, r->body_limit, bytes, &used, &whole, &e)) {
+            refuse_and_close(r, &e);
+            return used;
+        }
+    } else {
+        size_t left = (size_t)r->head.content_length - r->body.n;
+        used = bytes.n < left ? bytes.n : left;
+        buf_add(&r->body, str_make(bytes.p, used));
+        whole = used == left;
+    }
+    if (whole)
+        hand_over(r);
+    return used;
+}
+
+/* For the request after this one. */
+static void hold(struct http_req *r, struct str bytes)
+{
+    buf_add(&r->ahead, bytes);
+    if (r->ahead.n >= AHEAD_MAX)
+        conn_read(r->conn, false);
+}
+
+static void drop(struct http_req *r, size_t n)
+{
+    r->dropped += n;
+    if (r->state == REQ_LINGERING && r->dropped > r->server->limits.linger_bytes)
+        http_req_die(r, false);
+}
+
+/* Time runs only for what is not whole after a read: most requests never touch the timer here. */
+static void time_input(struct http_req *r)
+{
+    const struct http_limits *limits = &r->server->limits;
+    if (r->timing != TIMING_NOTHING)
+        return;
+    if (r->state == REQ_HEAD)
+        set_deadline(r, TIMING_HEAD, limits->head_ms);
+    if (r->state == REQ_BODY) {
+        r->mark = r->body.n;
+        set_deadline(r, TIMING_BODY, limits->body_window_ms);
+    }
+}
+
+static void feed(struct http_req *r, struct str bytes)
+{
+    r->feeding = true;
+    while (bytes.n && r->state <= REQ_BODY) {
+        if (r->state == REQ_IDLE)
+            begin(r);
+        bytes = str_from(bytes, r->state == REQ_HEAD ? feed_head(r, bytes) : feed_body(r, bytes));
+    }
+    r->feeding = false;
+    if (r->state == REQ_DEAD)
+        return;
+    time_input(r);
+    if (bytes.n && r->discard)
+        drop(r, bytes.n);
+    else if (bytes.n)
+        hold(r, bytes);
+}
+
+static void on_read(void *ctx, struct str bytes)
+{
+    struct http_req *r = ctx;
+    switch (r->state) {
+    case REQ_IDLE:
+        if (r->ahead.n) { /* its turn comes at the end of this one */
+            hold(r, bytes);
+            return;
+        }
+        feed(r, bytes);
+        return;
+    case REQ_HEAD:
+    case REQ_BODY:
+        feed(r, bytes);
+        return;
+    case REQ_HANDLED:
+    case REQ_FLUSHING:
+    case REQ_LINGERING:
+        if (r->discard)
+            drop(r, bytes.n);
+        else
+            hold(r, bytes);
+        return;
+    case REQ_DEAD:
+        return;
+    }
+}
+
+static void on_end(void *ctx)
+{
+    struct http_req *r = ctx;
+    if (r->state == REQ_FLUSHING) { /* it may still read: give it the rest */
+        r->close_after = true;
+        r->discard = false;
+        buf_reset(&r->ahead, 0);
+        return;
+    }
+    caller_gone(r);
+}
+
+static void on_fail(void *ctx, const struct err *e)
+{
+    caller_gone(ctx);
+}
+
+static void on_drain(void *ctx)
+{
+    struct http_req *r = ctx;
+    if (r->timing == TIMING_STALL)
+        r->timing = TIMING_NOTHING;
+    if (r->state == REQ_FLUSHING)
+        http_req_answered(r);
+    else if (r->state == REQ_HANDLED && r->ops && r->ops->on_drain && http_reply_pending(r) == 0)
+        r->ops->on_drain(r->ops_ctx);
+}
+
+static const struct conn_ops conn_ops = { on_read, on_end, on_fail, on_drain };
+
+/* ---- time ---- */
+
+static void check_body_speed(struct http_req *r)
+{
+    const struct http_limits *limits = &r->server->limits;
+    struct err e;
+    if (r->body.n - r->mark < limits->body_window_bytes) {
+        err_set(&e, ERR_REQUEST_TIMEOUT, "the body brought %zu bytes in %lld ms", (size_t)(r->body.n - r->mark), (long long)limits->body_window_ms);
+        refuse_and_close(r, &e);
+        return;
+    }
+    r->mark = r->body.n;
+    set_deadline(r, TIMING_BODY, limits->body_window_ms);
+}
+
+static void check_writing(struct http_req *r)
+{
+    size_t pending = conn_pending(r->conn);
+    r->timing = TIMING_NOTHING;
+    if (pending && r->wrote - pending == r->mark)
+        caller_gone(r);
+    else
+        http_req_watch_writing(r);
+}
+
+static void on_deadline(void *ctx)
+{
+    struct http_req *r = ctx;
+    struct err e;
+    switch (r->timing) {
+    case TIMING_NOTHING:
+        return;
+    case TIMING_IDLE:
+        if (r->state == REQ_IDLE && r->ahead.n == 0)
+            http_req_die(r, false);
+        return;
+    case TIMING_HEAD:
+        if (r->state == REQ_HEAD) {
+            err_set(&e, ERR_REQUEST_TIMEOUT, "the head of the request took longer than %lld ms", (long long)r->server->limits.head_ms);
+            refuse_and_close(r, &e);
+        }
+        return;
+    case TIMING_BODY:
+        if (r->state == REQ_BODY)
+            check_body_speed(r);
+        return;
+    case TIMING_STALL:
+        check_writing(r);
+        return;
+    case TIMING_LINGER:
+        http_req_die(r, false);
+        return;
+    }
+}
+
+/* ---- the end of a turn ---- */
+
+static void go_on_with_ahead(struct http_req *r)
+{
+    struct buf held = r->ahead;
+    buf_init(&r->ahead, 0);
+    feed(r, buf_str(&held));
+    if (r->ahead.p) {
+        buf_free(&held);
+    } else {
+        r->ahead = held;
+        buf_reset(&r->ahead, KEEP_SMALL);
+    }
+    if (r->state != REQ_DEAD && r->ahead.n < AHEAD_MAX)
+        conn_read(r->conn, true);
+}
+
+static void on_turn(void *ctx)
+{
+    struct http_req *r = ctx;
+    if (r->state == REQ_DEAD)
+        req_free(r);
+    else if (r->state == REQ_HANDLED)
+        http_req_flush(r);
+    else if (r->state == REQ_IDLE && r->ahead.n)
+        go_on_with_ahead(r);
+}
+
+/* ---- the server ---- */
+
+struct http_server *http_server_new(struct loop *l, const struct http_limits *limits, const struct http_handler *h, void *ctx)
+{
+    struct http_server *s = calloc(1, sizeof *s);
+    if (!s)
+        die("out of memory for a server");
+    s->loop = l;
+    s->limits = *limits;
+    s->handler = *h;
+    s->ctx = ctx;
+    list_init(&s->all);
+    return s;
+}
+
+void http_server_take(struct http_server *s, int fd)
+{
+    struct http_req *r = calloc(1, sizeof *r);
+    if (!r)
+        die("out of memory for a connection");
+    r->server = s;
+    http_head_init(&r->head, &s->limits);
+    timer_init(&r->deadline, s->loop, on_deadline, r);
+    later_init(&r->turn, on_turn, r);
+    list_push(&s->all, &r->node);
+    s->n++;
+    r->conn = conn_from_fd(s->loop, fd, &conn_ops, r);
+    conn_read(r->conn, true);
+    set_deadline(r, TIMING_IDLE, s->limits.keep_alive_ms);
+}
+
+void http_server_drain(struct http_server *s)
+{
+    s->draining = true;
+    for (struct list *at = s->all.next, *next; at != &s->all; at = next) {
+        struct http_req *r = list_entry(at, struct http_req, node);
+        next = at->next;
+        if (r->state == REQ_IDLE && r->ahead.n == 0)
+            http_req_die(r, false);
+    }
+}
+
+size_t http_server_connections(const struct http_server *s)
+{
+    return s->n;
+}
+
+void http_server_free(struct http_server *s)
+{
+    if (!s)
+        return;
+    while (!list_empty(&s->all))
+        caller_gone(list_entry(s->all.next, struct http_req, node));
+    free(s);
+}
+
+/* ---- what the handler may look at ---- */
+
+struct str http_req_method(const struct http_req *r)
+{
+    return r->head.method;
+}
+
+struct str http_req_path(const struct http_req *r)
+{
+    return r->head.path;
+}
+
+struct str http_req_query(const struct http_req *r)
+{
+    return r->head.query;
+}
+
+const struct http_headers *http_req_headers(const struct http_req *r)
+{
+    return &r->headers;
+}
+
+struct str http_req_header(const struct http_req *r, struct str name)
+{
+    return http_header(&r->headers, name);
+}
+
+struct str http_req_body(const struct http_req *r)
+{
+    return buf_str(&r->body);
+}
+
+int64_t http_req_started_ns(const struct http_req *r)
+{
+    return r->started_ns;
+}
+
+void http_req_watch(struct http_req *r, const struct http_req_ops *ops, void *ctx)
+{
+    r->ops = ops;
+    r->ops_ctx = ctx;
+}

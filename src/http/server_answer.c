@@ -1,0 +1,168 @@
+/* Answers: a whole one in one writev, a streamed one as a chunk per turn of the loop.
+ *
+ * The head is composed into `text` and leaves together with the first bytes of the body. A stream's bytes are staged until the end of the turn, so
+ * that however many events one read from a backend brought, the caller gets them as one chunk in one system call. */
+#include "http/server_int.h"
+
+#include <stdio.h>
+
+enum { STAGE_MAX = 32 * 1024, PIECES_MAX = 16 };
+
+static const struct str crlf = { "\r\n", 2 };
+static const struct str last_chunk = { "0\r\n\r\n", 5 };
+
+static bool is_bodyless(const struct http_req *r, int status)
+{
+    return status == 204 || status == 304 || str_eq(r->head.method, STR("HEAD"));
+}
+
+static void write_pieces(struct http_req *r, const struct str *pieces, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        r->wrote += pieces[i].n;
+    conn_write(r->conn, pieces, n);
+    http_req_watch_writing(r);
+}
+
+enum { LENGTH_NONE = -1, LENGTH_CHUNKED = -2 };
+
+static void compose_head(struct http_req *r, int status, struct str content_type, struct str headers, int64_t length)
+{
+    struct buf *b = &r->text;
+    b->n = 0;
+    buf_reserve(b, 192 + content_type.n + headers.n);
+    buf_lit(b, "HTTP/1.1 ");
+    buf_add_int(b, status);
+    buf_add_char(b, ' ');
+    buf_add(b, str_of(http_reason(status)));
+    buf_add(b, crlf);
+    if (content_type.n) {
+        buf_lit(b, "Content-Type: ");
+        buf_add(b, content_type);
+        buf_add(b, crlf);
+    }
+    if (length == LENGTH_CHUNKED) {
+        buf_lit(b, "Transfer-Encoding: chunked\r\n");
+    } else if (length >= 0) {
+        buf_lit(b, "Content-Length: ");
+        buf_add_int(b, length);
+        buf_add(b, crlf);
+    }
+    buf_add(b, headers);
+    if (r->close_after)
+        buf_lit(b, "Connection: close\r\n");
+    else if (!r->head.http11)
+        buf_lit(b, "Connection: keep-alive\r\n");
+    buf_add(b, crlf);
+}
+
+static void start_answer(struct http_req *r)
+{
+    if (r->begun || r->state != REQ_HANDLED)
+        die("a second answer to one request");
+    r->begun = true;
+    r->close_after |= r->server->draining;
+}
+
+void http_reply(struct http_req *r, int status, struct str content_type, struct str headers, const struct str *body, size_t pieces)
+{
+    struct str out[1 + PIECES_MAX];
+    size_t n = 1, total = 0;
+    start_answer(r);
+    for (size_t i = 0; i < pieces; i++)
+        total += body[i].n;
+    compose_head(r, status, content_type, headers, status == 204 || status == 304 ? LENGTH_NONE : (int64_t)total);
+    if (is_bodyless(r, status))
+        pieces = 0;
+    if (pieces > PIECES_MAX) { /* more than one writev holds: as one */
+        for (size_t i = 0; i < pieces; i++)
+            buf_add(&r->staged, body[i]);
+        out[n++] = buf_str(&r->staged);
+    } else {
+        for (size_t i = 0; i < pieces; i++)
+            out[n++] = body[i];
+    }
+    out[0] = buf_str(&r->text);
+    write_pieces(r, out, n);
+    r->text.n = r->staged.n = 0;
+    http_req_answered(r);
+}
+
+void http_reply_begin(struct http_req *r, int status, struct str content_type, struct str headers)
+{
+    start_answer(r);
+    r->bodyless = is_bodyless(r, status);
+    r->chunked_out = r->head.http11;
+    if (!r->head.http11)
+        r->close_after = true; /* its end is the end of the connection */
+    bool none = status == 204 || status == 304 || !r->head.http11;
+    compose_head(r, status, content_type, headers, none ? LENGTH_NONE : LENGTH_CHUNKED);
+    loop_later(r->server->loop, &r->turn);
+}
+
+/* What waits, and `extra` behind it, as one chunk; then, when it is over, the last one. */
+static void send_staged(struct http_req *r, struct str extra, bool over)
+{
+    struct str out[6];
+    char size[24];
+    size_t n = 0, body = r->staged.n + extra.n;
+    bool framed = r->chunked_out && !r->bodyless;
+    if (r->text.n)
+        out[n++] = buf_str(&r->text);
+    if (body) {
+        if (framed)
+            out[n++] = str_make(size, (size_t)snprintf(size, sizeof size, "%zx\r\n", body));
+        out[n++] = buf_str(&r->staged);
+        out[n++] = extra;
+        if (framed)
+            out[n++] = crlf;
+    }
+    if (over && framed)
+        out[n++] = last_chunk;
+    if (n)
+        write_pieces(r, out, n);
+    r->text.n = r->staged.n = 0;
+}
+
+void http_req_flush(struct http_req *r)
+{
+    if (r->text.n || r->staged.n)
+        send_staged(r, STR(""), false);
+}
+
+void http_reply_write(struct http_req *r, struct str bytes)
+{
+    if (!r->begun || r->state != REQ_HANDLED)
+        die("a body without an answer");
+    if (r->bodyless || bytes.n == 0)
+        return;
+    if (r->staged.n + bytes.n >= STAGE_MAX) {
+        send_staged(r, bytes, false);
+        return;
+    }
+    buf_add(&r->staged, bytes);
+    loop_later(r->server->loop, &r->turn);
+}
+
+size_t http_reply_pending(const struct http_req *r)
+{
+    return r->text.n + r->staged.n + conn_pending(r->conn);
+}
+
+void http_reply_end(struct http_req *r)
+{
+    if (!r->begun || r->state != REQ_HANDLED)
+        die("the end of no answer");
+    send_staged(r, STR(""), true);
+    http_req_answered(r);
+}
+
+/* With chunks the missing last one says it; where the end of the connection is the end of the body only a reset can. */
+void http_abort(struct http_req *r)
+{
+    if (r->state != REQ_HANDLED)
+        die("an abort of no request");
+    if (r->begun)
+        http_req_flush(r);
+    http_req_die(r, r->begun && !r->chunked_out);
+}
