@@ -44,7 +44,7 @@ class Nursery:
 
     def end(self, show):
         errors = []
-        for h in self.hobs:
+        for h in reversed(self.hobs):  # a later one may have taken over what an earlier one left
             try:
                 h.stop()
             except AssertionError as e:

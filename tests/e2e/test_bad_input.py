@@ -79,14 +79,14 @@ def test_an_unknown_model_is_suggested(hob, name, suggestion):
 
 
 def test_a_wholly_unknown_model_says_where_to_look(hob):
-    e = hob.post(CHAT, {**GOOD, "model": "completely-else" * 20}).error()
+    e = hob.post(CHAT, {**GOOD, "model": "completely-else" * 10}).error()
     assert e["code"] == "model_not_found" and ("hob" in e["hob"]["hint"] or "/v1/models" in e["hob"]["hint"])
 
 
 def test_hostile_names_are_only_names(hob):
     for name in ("../../etc/passwd", "%n%s%s", "a\r\nx-evil: 1", "\u0000", "x" * 100000, "日本"):
         r = hob.post(CHAT, {**GOOD, "model": name})
-        assert r.status == 404 and r.get("x-evil") is None
+        assert r.status in (400, 404) and r.get("x-evil") is None
         assert len(r.body) < 3000
 
 

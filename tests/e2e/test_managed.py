@@ -97,9 +97,9 @@ def test_a_dropped_name_cannot_break_the_header(shared):
 
 
 @pytest.mark.parametrize("field, value", [
-    ("temperature", -1), ("temperature", 99), ("temperature", "hot"), ("top_p", 2), ("top_p", -0.5), ("max_tokens", -1),
+    ("temperature", -1), ("temperature", 99), ("temperature", "hot"), ("top_p", 2), ("top_p", -0.5), ("max_tokens", -2),
     ("max_tokens", "abc"), ("max_tokens", 1.5), ("n", 2), ("n", 0), ("presence_penalty", 9), ("frequency_penalty", -9),
-    ("stop", 5), ("stream", "yes"), ("stream_options", 1), ("top_k", -5), ("min_p", 3), ("seed", "x"), ("logit_bias", []),
+    ("stop", 5), ("stream", "yes"), ("stream_options", 1), ("top_k", -5), ("min_p", 3), ("seed", "x"), ("logit_bias", "x"),
     ("tools", {}), ("response_format", "json"), ("messages", "hello"), ("messages", []), ("messages", [1]),
     ("messages", [{"role": "alien", "content": "x"}]), ("messages", [{"content": "x"}]), ("messages", [{"role": "user", "content": 5}]),
 ])

@@ -186,20 +186,25 @@ static const char *serial_id(const char *id, int n)
     return text;
 }
 
-static yyjson_mut_doc *answer_doc(const struct answer *a, const char *object, yyjson_mut_val **root)
+static yyjson_mut_doc *object_new(yyjson_mut_val **root)
 {
     yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
     *root = yyjson_mut_obj(d);
     yyjson_mut_doc_set_root(d, *root);
-    yyjson_mut_obj_add_str(d, *root, "object", object);
-    if (a->plan.ids_differ)
-        yyjson_mut_obj_add_strcpy(d, *root, "id", serial_id(a->id, a->piece));
-    else if (!a->plan.no_id)
-        yyjson_mut_obj_add_str(d, *root, "id", a->id);
-    yyjson_mut_obj_add_int(d, *root, "created", 1700000000 + (a->plan.created_drifts ? a->piece : 0));
-    yyjson_mut_obj_add_str(d, *root, "model", a->model);
-    yyjson_mut_obj_add_str(d, *root, "system_fingerprint", "b1-fa4e000");
     return d;
+}
+
+/* What comes after the choices, in the engine's order. */
+static void add_frame(yyjson_mut_doc *d, yyjson_mut_val *root, const struct answer *a, const char *object)
+{
+    yyjson_mut_obj_add_int(d, root, "created", 1700000000 + (a->plan.created_drifts ? a->piece : 0));
+    if (a->plan.ids_differ)
+        yyjson_mut_obj_add_strcpy(d, root, "id", serial_id(a->id, a->piece));
+    else if (!a->plan.no_id)
+        yyjson_mut_obj_add_str(d, root, "id", a->id);
+    yyjson_mut_obj_add_str(d, root, "model", a->model);
+    yyjson_mut_obj_add_str(d, root, "system_fingerprint", "b1-fa4e000");
+    yyjson_mut_obj_add_str(d, root, "object", object);
 }
 
 static yyjson_mut_val *add_choice(yyjson_mut_doc *d, yyjson_mut_val *root, const char *finish)
@@ -256,36 +261,42 @@ static void send_doc(struct conn *c, const struct answer *a, yyjson_mut_doc *d)
     free(text);
 }
 
+static void send_framed(struct conn *c, const struct answer *a, yyjson_mut_doc *d, yyjson_mut_val *root)
+{
+    add_frame(d, root, a, "chat.completion.chunk");
+    send_doc(c, a, d);
+}
+
 static void send_delta(struct conn *c, const struct answer *a, const char *key, const char *value, size_t n)
 {
     yyjson_mut_val *root;
-    yyjson_mut_doc *d = answer_doc(a, "chat.completion.chunk", &root);
+    yyjson_mut_doc *d = object_new(&root);
     yyjson_mut_val *delta = yyjson_mut_obj_add_obj(d, add_choice(d, root, NULL), "delta");
     yyjson_mut_obj_add_strncpy(d, delta, key, value, n);
-    send_doc(c, a, d);
+    send_framed(c, a, d, root);
 }
 
 static void send_role(struct conn *c, const struct answer *a)
 {
     yyjson_mut_val *root;
-    yyjson_mut_doc *d = answer_doc(a, "chat.completion.chunk", &root);
+    yyjson_mut_doc *d = object_new(&root);
     yyjson_mut_val *delta = yyjson_mut_obj_add_obj(d, add_choice(d, root, NULL), "delta");
     yyjson_mut_obj_add_str(d, delta, "role", "assistant");
     yyjson_mut_obj_add_null(d, delta, "content");
     if (a->plan.tool)
         add_tool_call(d, delta, a, "");
-    send_doc(c, a, d);
+    send_framed(c, a, d, root);
 }
 
 static void send_arguments(struct conn *c, const struct answer *a, const struct buf *piece)
 {
     yyjson_mut_val *root;
-    yyjson_mut_doc *d = answer_doc(a, "chat.completion.chunk", &root);
+    yyjson_mut_doc *d = object_new(&root);
     yyjson_mut_val *delta = yyjson_mut_obj_add_obj(d, add_choice(d, root, NULL), "delta");
     yyjson_mut_val *call = yyjson_mut_arr_add_obj(d, yyjson_mut_obj_add_arr(d, delta, "tool_calls"));
     yyjson_mut_obj_add_int(d, call, "index", 0);
     yyjson_mut_obj_add_strncpy(d, yyjson_mut_obj_add_obj(d, call, "function"), "arguments", piece->p, piece->n);
-    send_doc(c, a, d);
+    send_framed(c, a, d, root);
 }
 
 static void send_piece(struct conn *c, struct answer *a)
@@ -305,8 +316,9 @@ static void send_piece(struct conn *c, struct answer *a)
 static void send_finish(struct conn *c, const struct answer *a)
 {
     yyjson_mut_val *root;
-    yyjson_mut_doc *d = answer_doc(a, "chat.completion.chunk", &root);
+    yyjson_mut_doc *d = object_new(&root);
     yyjson_mut_obj_add_obj(d, add_choice(d, root, a->finish), "delta");
+    add_frame(d, root, a, "chat.completion.chunk");
     if (a->plan.usage_in_finish)
         add_usage(d, root, a);
     if (!a->include_usage)
@@ -317,11 +329,12 @@ static void send_finish(struct conn *c, const struct answer *a)
 static void send_usage(struct conn *c, const struct answer *a)
 {
     yyjson_mut_val *root;
-    yyjson_mut_doc *d = answer_doc(a, "chat.completion.chunk", &root);
+    yyjson_mut_doc *d = object_new(&root);
     if (a->plan.null_choices_usage)
         yyjson_mut_obj_add_null(d, root, "choices");
     else
         yyjson_mut_obj_add_arr(d, root, "choices");
+    add_frame(d, root, a, "chat.completion.chunk");
     add_usage(d, root, a);
     add_timings(d, root, a);
     send_doc(c, a, d);
@@ -332,7 +345,7 @@ static void send_usage(struct conn *c, const struct answer *a)
 static void send_whole(struct conn *c, struct answer *a)
 {
     yyjson_mut_val *root;
-    yyjson_mut_doc *d = answer_doc(a, "chat.completion", &root);
+    yyjson_mut_doc *d = object_new(&root);
     yyjson_mut_val *choice = add_choice(d, root, a->finish);
     yyjson_mut_val *m = yyjson_mut_obj_add_obj(d, choice, "message");
     struct buf text = {0};
@@ -353,6 +366,7 @@ static void send_whole(struct conn *c, struct answer *a)
     }
     if (a->plan.reasoning)
         yyjson_mut_obj_add_str(d, m, "reasoning_content", "think think");
+    add_frame(d, root, a, "chat.completion");
     if (!a->plan.no_usage)
         add_usage(d, root, a);
     add_timings(d, root, a);
