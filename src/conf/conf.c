@@ -47,7 +47,7 @@ static enum err_code absolute_name(struct arena *a, struct str name, struct str 
     }
     if (!getcwd(folder, sizeof folder))
         return err_sys(e, ERR_CONFIG, errno, "the working directory has no name");
-    *out = path_join(a, str_of(folder), str_starts(name, STR("./")) ? str_from(name, 2) : name);
+    *out = path_join(a, str_of(folder), name);
     return ERR_OK;
 }
 

@@ -1,5 +1,5 @@
-/* JSON Schema (2020-12) of the file, for editors and for people: every key with type, default, unit and a sentence. It is a little wider than
- * the parser (a reference ${…} may stand for any value) and never narrower. */
+/* JSON Schema (2020-12) of the file, for editors and for people: every key with type, default, unit and a sentence. A reference ${…} may
+ * stand for any value. An editor types scalars as YAML does, so it wants quotes where we need none: `name: 12` is a number to it. */
 #include "conf/conf.h"
 #include "conf/conf_int.h"
 #include "json/json.h"
@@ -107,6 +107,7 @@ static void ways(struct json_out *o, const struct setting *s)
         break;
     case SET_COUNT:
         integer(o, s);
+        pattern(o, "^[0-9]+$");
         break;
     case SET_TOKENS:
         integer(o, s);

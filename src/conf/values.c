@@ -49,7 +49,7 @@ static bool split_number(struct str text, int64_t *number, struct str *unit)
 
 static void put_units(struct buf *out, int64_t v, const struct unit *units)
 {
-    const struct unit *best = units;
+    const struct unit *best = v == 0 && units == duration_units ? &units[1] : units; /* 0s, not 0ms */
     for (const struct unit *u = units; u->name; u++)
         if (v && v % u->factor == 0)
             best = u;

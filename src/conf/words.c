@@ -119,6 +119,8 @@ struct str path_join(struct arena *a, struct str folder, struct str path)
 {
     if (folder.n == 0 || str_starts(path, STR("/")))
         return arena_copy(a, path);
+    while (str_starts(path, STR("./")))
+        path = str_from(path, 2);
     const char *slash = str_ends(folder, STR("/")) ? "" : "/";
     return arena_printf(a, "%.*s%s%.*s", STR_ARG(folder), slash, STR_ARG(path));
 }

@@ -82,7 +82,7 @@ static void test_a_whole_file(void **state)
     assert_str(c->listen, "[::1]:0");
     assert_str(c->state, "/kitchen/var/state");
     assert_str(c->models_dir, "/home/cook/weights");
-    assert_str(c->engine_llama, "/kitchen/./bin/llama-server");
+    assert_str(c->engine_llama, "/kitchen/bin/llama-server");
     assert_false(c->routing_metadata);
     assert_int_equal(c->log, LOG_DEBUG);
     assert_int_equal(c->timeouts.connect_ms, 250);
@@ -214,9 +214,9 @@ static const struct {
     { "drain: 10 parsecs\n", "hob.yaml:1:8: drain: '10 parsecs' is not a duration, like 250ms, 10s, 15m, 1h or 2d" },
     { "drain: 1.5s\n", "hob.yaml:1:8: drain: '1.5s' is not a duration, like 250ms, 10s, 15m, 1h or 2d" },
     { "drain: -1s\n", "hob.yaml:1:8: drain: '-1s' is not a duration, like 250ms, 10s, 15m, 1h or 2d" },
-    { "drain: 99d\n", "hob.yaml:1:8: drain: '99d' is out of range, 0ms to 1d" },
-    { "drain: 99999999999999999999s\n", "hob.yaml:1:8: drain: '99999999999999999999s' is out of range, 0ms to 1d" },
-    { "drain: 9223372036854775807d\n", "hob.yaml:1:8: drain: '9223372036854775807d' is out of range, 0ms to 1d" },
+    { "drain: 99d\n", "hob.yaml:1:8: drain: '99d' is out of range, 0s to 1d" },
+    { "drain: 99999999999999999999s\n", "hob.yaml:1:8: drain: '99999999999999999999s' is out of range, 0s to 1d" },
+    { "drain: 9223372036854775807d\n", "hob.yaml:1:8: drain: '9223372036854775807d' is out of range, 0s to 1d" },
     { "limits: {body: 8M}\n", "hob.yaml:1:16: body: '8M' has half a unit: write 8MiB" },
     { "limits: {body: 8 bananas}\n", "hob.yaml:1:16: body: '8 bananas' is not a size, like 4096, 8MiB, 2GiB or 10MB" },
     { "limits: {body: 1}\n", "hob.yaml:1:16: body: '1' is out of range, 1KiB to 1GiB" },
