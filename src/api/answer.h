@@ -1,0 +1,71 @@
+/* What a place answers, on its way to the caller. Three ways, the same facts at the end:
+ *   relay    events in, events out          (the caller streams)
+ *   collect  events in, one object out      (a managed child is always streamed from)
+ *   whole    one object in, one object out  (any other place, not streaming)
+ * Pure transformations of bytes: no connection, no timer. */
+#ifndef HOB_API_ANSWER_H
+#define HOB_API_ANSWER_H
+
+#include "json/json.h"
+
+/* -1: the place did not say. */
+struct tokens {
+    int64_t input, output, reasoning, cached;
+};
+
+struct answer_facts {
+    struct tokens tokens;
+    bool began;              /* a part of the answer itself has come: content, thoughts, a tool call, an end */
+    bool done;               /* [DONE] has come: whatever follows is ignored */
+    char finish[24];         /* finish_reason, "" until there is one */
+    int64_t thoughts;        /* events that carried reasoning */
+};
+
+struct answer_frame {        /* how the gateway wants it to look */
+    struct str model;        /* put in the place of whatever model the place names */
+    struct str id;           /* for places that send none */
+    int64_t created_s;
+    bool include_usage;      /* the caller asked for the usage chunk */
+    size_t max_bytes;        /* of a collected or whole answer */
+};
+
+/* ---- relay ---- */
+struct relay {
+    struct answer_frame frame;
+    struct answer_facts facts;
+    struct json_scratch *scratch;
+    struct buf end;          /* the chunk with finish_reason, held until usage is known */
+    struct buf usage;        /* the usage chunk, when the caller wants it */
+    char id[128];            /* of the first chunk: all others get the same */
+    bool role_sent;
+};
+
+void relay_init(struct relay *r, const struct answer_frame *f, struct json_scratch *scratch);
+void relay_free(struct relay *r);
+/* One event's data; what goes to the caller is appended to out as whole events. ERR_UP_GARBLED, ERR_UP_STATUS (an error event). */
+enum err_code relay_event(struct relay *r, struct str data, struct buf *out, struct err *e) __attribute__((warn_unused_result));
+/* The stream has ended: the held chunk with routing (a JSON object; empty = none), usage, [DONE]. ERR_UP_GARBLED when it had no finish_reason. */
+enum err_code relay_end(struct relay *r, struct str routing, struct buf *out, struct err *e) __attribute__((warn_unused_result));
+
+/* ---- collect ---- */
+struct collect;
+struct collect *collect_new(const struct answer_frame *f, struct json_scratch *scratch);
+void collect_free(struct collect *c);
+enum err_code collect_event(struct collect *c, struct str data, struct err *e) __attribute__((warn_unused_result));
+enum err_code collect_end(struct collect *c, struct str routing, struct buf *out, struct err *e) __attribute__((warn_unused_result));
+const struct answer_facts *collect_facts(const struct collect *c);
+
+/* ---- whole ---- */
+/* Parses a complete answer into *d (it dies at the next use of scratch) and reads its facts. ERR_UP_GARBLED when it is no chat completion. */
+enum err_code whole_read(struct str body, struct json_scratch *scratch, struct json_doc *d, struct answer_facts *facts, struct err *e)
+    __attribute__((warn_unused_result));
+/* The same body with model and routing put in. */
+void whole_write(const struct json_doc *d, const struct answer_frame *f, struct str routing, struct buf *out);
+
+/* ---- shared by the three ---- */
+void facts_init(struct answer_facts *f);
+void facts_usage(struct answer_facts *f, yyjson_val *usage);
+/* {"error": …} in an answer: what it says, blamed on the place. */
+enum err_code answer_error(yyjson_val *error, struct err *e);
+
+#endif

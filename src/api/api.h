@@ -1,0 +1,24 @@
+/* The public door: routes, endpoints, one request's life. Rooms below it hand it what they have; it hands the HTTP server its handler. */
+#ifndef HOB_API_API_H
+#define HOB_API_API_H
+
+#include "fleet/fleet.h"
+#include "http/server.h"
+#include "meter/meter.h"
+
+struct api;
+
+/* Everything is borrowed and must outlive the api. */
+struct api *api_new(struct loop *l, const struct config *c, struct fleet *f, struct meter *m);
+void api_free(struct api *a); /* no exchange may be running */
+
+/* What http_server_new() takes, with the api as its ctx. */
+extern const struct http_handler api_http;
+/* For the gauge of open connections. */
+void api_use_server(struct api *a, const struct http_server *s);
+
+size_t api_running(const struct api *a);
+/* New requests are refused (shutting_down), /readyz says 503; done runs once no exchange is left (at once through the loop when there is none). */
+void api_drain(struct api *a, void (*done)(void *ctx), void *ctx);
+
+#endif

@@ -1,0 +1,287 @@
+/* Events to one object. Managed children are always streamed from, because only then do they notice that nobody listens; a caller who did not ask for
+ * a stream gets the chat.completion that the chunks add up to. */
+#include "api/answer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { MAX_TOOL_CALLS = 128 };
+
+struct tool_call {
+    struct buf id, name, arguments;
+};
+
+struct collect {
+    struct answer_frame frame;
+    struct answer_facts facts;
+    struct json_scratch *scratch;
+    struct buf content, reasoning, refusal;
+    struct buf logprobs;            /* items of logprobs.content, comma separated */
+    struct buf usage, timings, fingerprint; /* JSON, as it came */
+    struct tool_call *calls;
+    size_t ncalls;
+    bool has_content;
+    size_t bytes;                   /* of all of the above: capped */
+    char id[128];
+    int64_t created_s;
+};
+
+struct collect *collect_new(const struct answer_frame *f, struct json_scratch *scratch)
+{
+    struct collect *c = calloc(1, sizeof *c);
+    if (!c)
+        die("out of memory for an answer");
+    c->frame = *f;
+    c->scratch = scratch;
+    c->created_s = f->created_s;
+    facts_init(&c->facts);
+    return c;
+}
+
+void collect_free(struct collect *c)
+{
+    if (!c)
+        return;
+    struct buf *all[] = { &c->content, &c->reasoning, &c->refusal, &c->logprobs, &c->usage, &c->timings, &c->fingerprint };
+    for (size_t i = 0; i < COUNTOF(all); i++)
+        buf_free(all[i]);
+    for (size_t i = 0; i < c->ncalls; i++) {
+        buf_free(&c->calls[i].id);
+        buf_free(&c->calls[i].name);
+        buf_free(&c->calls[i].arguments);
+    }
+    free(c->calls);
+    free(c);
+}
+
+const struct answer_facts *collect_facts(const struct collect *c)
+{
+    return &c->facts;
+}
+
+static bool take(struct collect *c, struct buf *to, yyjson_val *v)
+{
+    struct str s = json_str(v);
+    buf_add(to, s);
+    c->bytes += s.n;
+    return s.n > 0;
+}
+
+static void keep_json(struct collect *c, struct buf *to, yyjson_val *v)
+{
+    if (!v || yyjson_is_null(v))
+        return;
+    buf_reset(to, 4096);
+    struct json_out o = json_out(to);
+    json_value(&o, v);
+    (void)c;
+}
+
+static enum err_code take_tool_call(struct collect *c, yyjson_val *v, struct err *e)
+{
+    yyjson_val *at = yyjson_obj_get(v, "index"), *function = yyjson_obj_get(v, "function");
+    size_t i = yyjson_is_uint(at) ? (size_t)yyjson_get_uint(at) : c->ncalls ? c->ncalls - 1 : 0;
+    if (i >= MAX_TOOL_CALLS || i > c->ncalls)
+        return err_set(e, ERR_UP_GARBLED, "it sent tool call %zu after %zu", i, c->ncalls);
+    if (i == c->ncalls) {
+        struct tool_call *more = realloc(c->calls, (i + 1) * sizeof *more);
+        if (!more)
+            die("out of memory for tool calls");
+        c->calls = more;
+        c->calls[c->ncalls++] = (struct tool_call){ 0 };
+    }
+    struct tool_call *t = &c->calls[i];
+    if (!t->id.n)
+        take(c, &t->id, yyjson_obj_get(v, "id"));
+    if (!t->name.n)
+        take(c, &t->name, yyjson_obj_get(function, "name"));
+    take(c, &t->arguments, yyjson_obj_get(function, "arguments"));
+    return ERR_OK;
+}
+
+static void take_logprobs(struct collect *c, yyjson_val *items)
+{
+    size_t i, n;
+    yyjson_val *v;
+    yyjson_arr_foreach(items, i, n, v) {
+        size_t before = c->logprobs.n;
+        if (before)
+            buf_add_char(&c->logprobs, ',');
+        struct json_out o = json_out(&c->logprobs);
+        json_value(&o, v);
+        c->bytes += c->logprobs.n - before;
+    }
+}
+
+static enum err_code take_delta(struct collect *c, yyjson_val *choice, struct err *e)
+{
+    yyjson_val *delta = yyjson_obj_get(choice, "delta"), *finish = yyjson_obj_get(choice, "finish_reason");
+    yyjson_val *thought = yyjson_obj_get(delta, "reasoning_content");
+    if (!thought)
+        thought = yyjson_obj_get(delta, "reasoning");
+    bool thinks = take(c, &c->reasoning, thought);
+    c->facts.thoughts += thinks;
+    bool said = take(c, &c->content, yyjson_obj_get(delta, "content"));
+    bool refused = take(c, &c->refusal, yyjson_obj_get(delta, "refusal"));
+    c->has_content |= said;
+    c->facts.began |= thinks | said | refused;
+    take_logprobs(c, yyjson_obj_get(yyjson_obj_get(choice, "logprobs"), "content"));
+    if (yyjson_is_str(finish)) {
+        snprintf(c->facts.finish, sizeof c->facts.finish, "%s", yyjson_get_str(finish));
+        c->facts.began = true;
+    }
+    size_t i, n;
+    yyjson_val *call;
+    yyjson_arr_foreach(yyjson_obj_get(delta, "tool_calls"), i, n, call) {
+        c->facts.began = true;
+        if (take_tool_call(c, call, e))
+            return e->code;
+    }
+    return ERR_OK;
+}
+
+static enum err_code on_chunk(struct collect *c, yyjson_val *root, struct err *e)
+{
+    yyjson_val *error = yyjson_obj_get(root, "error");
+    if (error && !yyjson_is_null(error))
+        return answer_error(error, e);
+    struct str id = json_str(yyjson_obj_get(root, "id"));
+    if (!c->id[0] && id.n && id.n < sizeof c->id)
+        snprintf(c->id, sizeof c->id, "%.*s", STR_ARG(id));
+    yyjson_val *created = yyjson_obj_get(root, "created");
+    if (yyjson_is_int(created))
+        c->created_s = yyjson_get_sint(created);
+    yyjson_val *usage = yyjson_obj_get(root, "usage");
+    facts_usage(&c->facts, usage);
+    keep_json(c, &c->usage, usage);
+    keep_json(c, &c->timings, yyjson_obj_get(root, "timings"));
+    if (!c->fingerprint.n)
+        keep_json(c, &c->fingerprint, yyjson_obj_get(root, "system_fingerprint"));
+    yyjson_val *choice = yyjson_arr_get_first(yyjson_obj_get(root, "choices"));
+    enum err_code rc = choice ? take_delta(c, choice, e) : ERR_OK;
+    if (!rc && c->bytes > c->frame.max_bytes)
+        rc = err_set(e, ERR_UP_GARBLED, "its answer is longer than %zu bytes (`limits: {answer: …}`)", c->frame.max_bytes);
+    return rc;
+}
+
+enum err_code collect_event(struct collect *c, struct str data, struct err *e)
+{
+    struct json_doc d;
+    if (c->facts.done)
+        return ERR_OK;
+    if (str_eq(data, STR("[DONE]"))) {
+        c->facts.done = true;
+        return ERR_OK;
+    }
+    if (json_parse_fast(&d, data, c->scratch, e))
+        return err_set(e, ERR_UP_GARBLED, "it sent an event that is no JSON");
+    enum err_code rc = yyjson_is_obj(d.root) ? on_chunk(c, d.root, e) : err_set(e, ERR_UP_GARBLED, "it sent an event that is no object");
+    json_free(&d);
+    return rc;
+}
+
+static void put_tool_calls(struct json_out *o, const struct collect *c)
+{
+    json_key(o, STR("tool_calls"));
+    json_begin_array(o);
+    for (size_t i = 0; i < c->ncalls; i++) {
+        const struct tool_call *t = &c->calls[i];
+        json_begin_object(o);
+        json_key(o, STR("id"));
+        json_string(o, buf_str(&t->id));
+        json_key(o, STR("type"));
+        json_string(o, STR("function"));
+        json_key(o, STR("function"));
+        json_begin_object(o);
+        json_key(o, STR("name"));
+        json_string(o, buf_str(&t->name));
+        json_key(o, STR("arguments"));
+        json_string(o, buf_str(&t->arguments));
+        json_end_object(o);
+        json_end_object(o);
+    }
+    json_end_array(o);
+}
+
+static void put_message(struct json_out *o, const struct collect *c)
+{
+    json_key(o, STR("message"));
+    json_begin_object(o);
+    json_key(o, STR("role"));
+    json_string(o, STR("assistant"));
+    json_key(o, STR("content"));
+    if (c->has_content || (!c->ncalls && !c->refusal.n))
+        json_string(o, buf_str(&c->content));
+    else
+        json_null(o);
+    if (c->refusal.n) {
+        json_key(o, STR("refusal"));
+        json_string(o, buf_str(&c->refusal));
+    }
+    if (c->reasoning.n) {
+        json_key(o, STR("reasoning_content"));
+        json_string(o, buf_str(&c->reasoning));
+    }
+    if (c->ncalls)
+        put_tool_calls(o, c);
+    json_end_object(o);
+}
+
+static void put_choice(struct json_out *o, const struct collect *c)
+{
+    json_key(o, STR("choices"));
+    json_begin_array(o);
+    json_begin_object(o);
+    json_key(o, STR("index"));
+    json_int(o, 0);
+    put_message(o, c);
+    json_key(o, STR("logprobs"));
+    if (c->logprobs.n) {
+        json_begin_object(o);
+        json_key(o, STR("content"));
+        json_begin_array(o);
+        json_raw(o, buf_str(&c->logprobs));
+        json_end_array(o);
+        json_end_object(o);
+    } else {
+        json_null(o);
+    }
+    json_key(o, STR("finish_reason"));
+    json_string(o, str_of(c->facts.finish));
+    json_end_object(o);
+    json_end_array(o);
+}
+
+static void put_raw(struct json_out *o, struct str key, const struct buf *json)
+{
+    if (!json->n)
+        return;
+    json_key(o, key);
+    json_raw(o, buf_str(json));
+}
+
+enum err_code collect_end(struct collect *c, struct str routing, struct buf *out, struct err *e)
+{
+    if (!c->facts.finish[0])
+        return err_set(e, ERR_UP_GARBLED, "its stream ended without a finish_reason");
+    struct json_out o = json_out(out);
+    json_begin_object(&o);
+    json_key(&o, STR("id"));
+    json_string(&o, c->id[0] ? str_of(c->id) : c->frame.id);
+    json_key(&o, STR("object"));
+    json_string(&o, STR("chat.completion"));
+    json_key(&o, STR("created"));
+    json_int(&o, c->created_s);
+    json_key(&o, STR("model"));
+    json_string(&o, c->frame.model);
+    put_choice(&o, c);
+    put_raw(&o, STR("usage"), &c->usage);
+    put_raw(&o, STR("system_fingerprint"), &c->fingerprint);
+    put_raw(&o, STR("timings"), &c->timings);
+    if (routing.n) {
+        json_key(&o, STR("_routing"));
+        json_raw(&o, routing);
+    }
+    json_end_object(&o);
+    return ERR_OK;
+}

@@ -1,0 +1,793 @@
+/* One request's life.
+ *
+ *   ADMITTED -> DECIDED -> WAITING -> SENT -> RELAYING -> SETTLED -> DONE        from any of them: FAILED -> DONE
+ *                  ^___________|_______|         (before the first content, the next candidate of the chain)
+ *
+ * READING is the HTTP server's. exchange_enter() is the only writer of the state, and traces it. Whatever arrives (a lease, bytes, a timer, the
+ * caller's leaving) is a function of its own below, and each leaves the exchange in a state where everything else may still happen.
+ *
+ * Until the answer's first content nothing has gone to the caller but, after 10 s, the status and comments of a stream: till then a failure moves to
+ * the next candidate, or is an ordinary HTTP error. After it, a failure is an error event and the end.
+ * Settled (counted, later: the row written) before the last bytes leave. */
+#include "api/exchange.h"
+
+#include "api/answer.h"
+#include "api/chat.h"
+#include "base/clock.h"
+#include "http/sse.h"
+#include "policy/body.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum exchange_state { X_ADMITTED, X_DECIDED, X_WAITING, X_SENT, X_RELAYING, X_SETTLED, X_FAILED, X_DONE };
+static const char *const state_names[] = { "ADMITTED", "DECIDED", "WAITING", "SENT", "RELAYING", "SETTLED", "FAILED", "DONE" };
+
+enum way { WAY_RELAY, WAY_COLLECT, WAY_WHOLE };
+
+enum {
+    HIGH_WATER_BYTES = 64 * 1024,       /* not yet taken by the caller: above it the place is not read */
+    EVENT_MAX_BYTES = 1024 * 1024,
+    REFUSAL_MAX_BYTES = 64 * 1024,
+    SPARE_MAX = 64,                     /* exchanges kept for reuse */
+    KEEP_BYTES = 16 * 1024,             /* of each of their buffers */
+};
+
+struct exchange {
+    struct api *api;
+    struct list node;
+    struct later dispose;
+    enum exchange_state state;
+    struct http_req *req;               /* NULL once answered, or when the caller is gone */
+    char id[REQUEST_ID_BYTES];
+    int64_t started_ns, waited_ns, sent_ns, first_ns;  /* 0 = has not happened */
+
+    struct json_doc doc;
+    struct ask ask;
+    struct decision decision;
+    size_t at;                          /* candidate in the chain */
+    struct tried tried[ROUTE_MAX_CHAIN];
+    size_t ntried;
+    struct err last;                    /* why the last of them failed */
+
+    struct lease lease;
+    bool leased;                        /* lease is held or waited for */
+    struct backend *b;                  /* of the candidate */
+    struct http_call *call;
+    struct buf upstream;                /* what goes to the place, or the spliced-in parts of it */
+    struct str pieces[BODY_MAX_PIECES];
+    size_t npieces;
+    struct buf dropped;                 /* names of fields an engine did not get */
+
+    enum way way;
+    int status;                         /* the place's */
+    bool answered;                      /* its head has come */
+    struct sse *sse;
+    struct relay relay;
+    struct collect *collect;
+    struct buf in;                      /* a refusal's body, or a whole answer */
+    struct buf out;                     /* on its way to the caller */
+    struct str retry_after;
+    char retry_after_text[16];
+    struct err broke;                   /* an error found while reading events */
+    bool committed;                     /* the status line has gone to the caller */
+    bool paused;
+
+    struct timer deadline;              /* of the queue, then of the whole */
+    struct timer tick;                  /* signs of life for a waiting stream */
+};
+
+static void next_candidate(struct exchange *x);
+static void fail(struct exchange *x, const struct err *e);
+
+static void exchange_enter(struct exchange *x, enum exchange_state to)
+{
+    log_trace("%s %s -> %s at %lld us", x->id, state_names[x->state], state_names[to],
+        (long long)((clock_mono_ns() - x->started_ns) / 1000));
+    x->state = to;
+}
+
+static bool over(const struct exchange *x)
+{
+    return x->state == X_SETTLED || x->state == X_FAILED || x->state == X_DONE;
+}
+
+static const struct answer_facts *facts(const struct exchange *x)
+{
+    return x->way == WAY_COLLECT && x->collect ? collect_facts(x->collect) : &x->relay.facts;
+}
+
+/* ---- what the answer says of its way ---- */
+
+static void put_count(struct json_out *o, struct str key, int64_t n)
+{
+    json_key(o, key);
+    if (n < 0)
+        json_null(o);
+    else
+        json_int(o, n);
+}
+
+static double ms_between(int64_t from_ns, int64_t to_ns)
+{
+    return from_ns && to_ns > from_ns ? (double)(to_ns - from_ns) / 1e6 : 0;
+}
+
+static void put_text_or_null(struct json_out *o, struct str key, struct str v)
+{
+    json_key(o, key);
+    if (v.n)
+        json_string(o, v);
+    else
+        json_null(o);
+}
+
+static void put_tokens(struct json_out *o, const struct answer_facts *f)
+{
+    json_key(o, STR("tokens"));
+    json_begin_object(o);
+    put_count(o, STR("input"), f->tokens.input);
+    put_count(o, STR("output"), f->tokens.output);
+    put_count(o, STR("reasoning"), f->tokens.reasoning >= 0 ? f->tokens.reasoning : f->thoughts ? -1 : 0);
+    put_count(o, STR("cached"), f->tokens.cached);
+    json_end_object(o);
+}
+
+static void put_chain(struct json_out *o, const struct exchange *x)
+{
+    json_key(o, STR("fallback_chain"));
+    json_begin_array(o);
+    for (size_t i = 0; i < x->ntried; i++) {
+        json_begin_object(o);
+        json_key(o, STR("model"));
+        json_string(o, x->tried[i].model);
+        json_key(o, STR("host"));
+        json_string(o, x->tried[i].host);
+        json_key(o, STR("error"));
+        json_string(o, str_of(err_row(x->tried[i].code)->code));
+        json_end_object(o);
+    }
+    json_end_array(o);
+    json_key(o, STR("fallback"));
+    if (!x->ntried) {
+        json_null(o);
+        return;
+    }
+    struct buf way = { 0 };
+    buf_printf(&way, "%.*s->%.*s", STR_ARG(x->tried[0].model), STR_ARG(x->b->model->name));
+    json_string(o, buf_str(&way));
+    buf_free(&way);
+}
+
+static void put_routing(struct exchange *x, struct buf *to)
+{
+    int64_t now = clock_mono_ns();
+    struct json_out o = json_out(to);
+    json_begin_object(&o);
+    put_text_or_null(&o, STR("role"), x->decision.role);
+    put_text_or_null(&o, STR("tier"), x->decision.tier);
+    json_key(&o, STR("model"));
+    json_string(&o, x->b->model->name);
+    json_key(&o, STR("host"));
+    json_string(&o, x->b->host);
+    json_key(&o, STR("reason"));
+    json_string(&o, x->decision.chain[x->at].reason);
+    json_key(&o, STR("latency_ms"));
+    json_double(&o, ms_between(x->started_ns, now), 1);
+    json_key(&o, STR("queue_ms"));
+    json_double(&o, ms_between(x->waited_ns, x->sent_ns), 1);
+    json_key(&o, STR("ttft_ms"));
+    if (x->first_ns)
+        json_double(&o, ms_between(x->started_ns, x->first_ns), 1);
+    else
+        json_null(&o);
+    put_tokens(&o, facts(x));
+    put_chain(&o, x);
+    json_end_object(&o);
+}
+
+static void put_header(struct buf *to, const char *name, struct str value)
+{
+    if (!value.n)
+        return;
+    buf_add(to, str_of(name));
+    buf_lit(to, ": ");
+    buf_add(to, value);
+    buf_lit(to, "\r\n");
+}
+
+static void put_headers(struct exchange *x, struct buf *to)
+{
+    put_header(to, "x-request-id", str_of(x->id));
+    if (x->b) {
+        put_header(to, "x-hob-model", x->b->model->name);
+        put_header(to, "x-hob-host", x->b->host);
+    }
+    put_header(to, "x-hob-tier", x->decision.tier);
+    put_header(to, "x-hob-role", x->decision.role);
+    if (x->ntried && x->b)
+        buf_printf(to, "x-hob-fallback: %.*s->%.*s\r\n", STR_ARG(x->tried[0].model), STR_ARG(x->b->model->name));
+    put_header(to, "x-hob-dropped", buf_str(&x->dropped));
+}
+
+/* ---- the end ---- */
+
+static void dispose(void *ctx);
+
+static void settle(struct exchange *x, const struct err *e)
+{
+    int64_t now = clock_mono_ns();
+    const struct answer_facts *f = facts(x);
+    struct request_figures figures = {
+        .endpoint = STR("chat"),
+        .model = x->b ? x->b->model->name : STR(""),
+        .host = x->b ? x->b->host : STR(""),
+        .code = str_of(err_row(e ? e->code : ERR_OK)->code),
+        .seconds = (double)(now - x->started_ns) / 1e9,
+        .ttft_seconds = x->first_ns ? (double)(x->first_ns - x->started_ns) / 1e9 : -1,
+        .input_tokens = f->tokens.input,
+        .output_tokens = f->tokens.output,
+    };
+    metrics_request(x->api->metrics, &figures);
+    if (!e && x->ntried)
+        metrics_fallback(x->api->metrics, x->tried[0].model, x->b->model->name);
+    log_debug("%s %.*s -> %.*s on %.*s: %s, %.1f ms%s%s", x->id, STR_ARG(x->ask.name), STR_ARG(figures.model), STR_ARG(figures.host),
+        e ? err_row(e->code)->code : "ok", (double)(now - x->started_ns) / 1e6, e ? ": " : "", e ? e->text : "");
+}
+
+/* Lets go of the place: no byte comes from it any more, and its slot is free. */
+static void release_place(struct exchange *x)
+{
+    http_call_cancel(x->call);
+    x->call = NULL;
+    if (x->leased)
+        lease_drop(&x->lease);
+    x->leased = false;
+}
+
+static void finish(struct exchange *x)
+{
+    exchange_enter(x, X_DONE);
+    release_place(x);
+    timer_cancel(&x->deadline);
+    timer_cancel(&x->tick);
+    if (x->sse)
+        sse_stop(x->sse); /* we may be inside of it */
+    loop_later(x->api->loop, &x->dispose);
+}
+
+static void answer_error_now(struct exchange *x, const struct err *e)
+{
+    struct http_req *r = x->req;
+    x->req = NULL;
+    if (!x->committed) {
+        struct buf headers = { 0 };
+        put_header(&headers, "x-hob-dropped", buf_str(&x->dropped));
+        reply_error(r, e, str_of(x->id), buf_str(&headers), x->tried, x->ntried);
+        buf_free(&headers);
+        return;
+    }
+    struct buf event = { 0 };
+    buf_lit(&event, "data: ");
+    reply_error_json(&event, e, str_of(x->id), x->tried, x->ntried);
+    buf_lit(&event, "\n\n");
+    http_reply_write(r, buf_str(&event));
+    http_reply_end(r);
+    buf_free(&event);
+}
+
+static void fail(struct exchange *x, const struct err *e)
+{
+    struct err why = *e; /* it may lie in what is let go of now */
+    exchange_enter(x, X_FAILED);
+    release_place(x);
+    settle(x, &why);
+    if (x->req)
+        answer_error_now(x, &why);
+    finish(x);
+}
+
+/* This candidate will not do. Before the first content the next one is asked, if the kind of error allows it. */
+static void candidate_failed(struct exchange *x, const struct err *e)
+{
+    struct err why = *e;
+    bool next = err_row(why.code)->failover && !facts(x)->began && x->at + 1 < x->decision.n;
+    release_place(x);
+    x->tried[x->ntried++] = (struct tried){ x->b->model->name, x->b->host, why.code };
+    x->last = why;
+    if (!next) {
+        fail(x, &why);
+        return;
+    }
+    log_info("%s: %.*s failed, trying the next: %s", x->id, STR_ARG(x->b->model->name), why.text);
+    x->at++;
+    next_candidate(x);
+}
+
+/* As candidate_failed(), for what went wrong on the way: the sentence begins with who it was. */
+static void place_failed(struct exchange *x, const struct err *e)
+{
+    struct err named = *e;
+    snprintf(named.text, sizeof named.text, "'%.*s' on '%.*s': %.200s", STR_ARG(x->b->model->name), STR_ARG(x->b->host), e->text);
+    candidate_failed(x, &named);
+}
+
+/* ---- to the caller ---- */
+
+static void commit(struct exchange *x)
+{
+    struct buf headers = { 0 };
+    put_headers(x, &headers);
+    buf_lit(&headers, "Cache-Control: no-cache\r\n");
+    http_reply_begin(x->req, 200, STR("text/event-stream"), buf_str(&headers));
+    buf_free(&headers);
+    x->committed = true;
+}
+
+static void send_out(struct exchange *x)
+{
+    if (!x->committed)
+        commit(x);
+    http_reply_write(x->req, buf_str(&x->out));
+    x->out.n = 0;
+    timer_set(&x->tick, x->api->config->keepalive_ms);
+    if (!x->paused && x->call && http_reply_pending(x->req) > HIGH_WATER_BYTES) {
+        x->paused = true;
+        http_call_pause(x->call, true);
+    }
+}
+
+static void on_drain(void *ctx)
+{
+    struct exchange *x = ctx;
+    if (x->paused && x->call) {
+        x->paused = false;
+        http_call_pause(x->call, false);
+    }
+}
+
+static void on_tick(void *ctx)
+{
+    struct exchange *x = ctx;
+    if (over(x) || !x->ask.stream || !x->req)
+        return;
+    if (!x->committed)
+        commit(x);
+    http_reply_write(x->req, STR(": waiting\n\n"));
+    timer_set(&x->tick, x->api->config->keepalive_ms);
+}
+
+static void on_gone(void *ctx)
+{
+    struct exchange *x = ctx;
+    struct err e;
+    x->req = NULL;
+    err_set(&e, ERR_CALLER_GONE, "The caller left.");
+    exchange_enter(x, X_FAILED);
+    release_place(x);
+    settle(x, &e);
+    finish(x);
+}
+
+static const struct http_req_ops req_ops = { on_gone, on_drain };
+
+static void answer_whole(struct exchange *x)
+{
+    struct buf headers = { 0 };
+    struct http_req *r = x->req;
+    put_headers(x, &headers);
+    x->req = NULL;
+    reply_json(r, 200, buf_str(&headers), buf_str(&x->out));
+    buf_free(&headers);
+}
+
+/* The place has said all it will: the last bytes are made, the books closed, then the caller gets them. */
+static void complete(struct exchange *x)
+{
+    struct buf routing = { 0 };
+    struct json_doc d;
+    enum err_code rc = ERR_OK;
+    struct err e;
+    if (x->way == WAY_WHOLE) {
+        rc = whole_read(buf_str(&x->in), &x->api->scratch, &d, &x->relay.facts, &e);
+        x->first_ns = rc ? 0 : clock_mono_ns();
+    }
+    if (!rc && x->api->config->routing_metadata)
+        put_routing(x, &routing);
+    if (!rc && x->way == WAY_RELAY) {
+        rc = relay_end(&x->relay, buf_str(&routing), &x->out, &e);
+    } else if (!rc && x->way == WAY_COLLECT) {
+        rc = collect_end(x->collect, buf_str(&routing), &x->out, &e);
+    } else if (!rc) {
+        whole_write(&d, &x->relay.frame, buf_str(&routing), &x->out);
+        json_free(&d);
+    }
+    buf_free(&routing);
+    if (rc) {
+        place_failed(x, &e);
+        return;
+    }
+    exchange_enter(x, X_SETTLED);
+    settle(x, NULL);
+    if (x->way == WAY_RELAY) {
+        send_out(x);
+        http_reply_end(x->req);
+        x->req = NULL;
+    } else {
+        answer_whole(x);
+    }
+    finish(x);
+}
+
+/* ---- from the place ---- */
+
+static void on_event(void *ctx, struct str event, struct str data)
+{
+    struct exchange *x = ctx;
+    (void)event;
+    if (over(x) || x->broke.code)
+        return;
+    enum err_code rc = x->way == WAY_RELAY ? relay_event(&x->relay, data, &x->out, &x->broke) : collect_event(x->collect, data, &x->broke);
+    if (rc) {
+        sse_stop(x->sse);
+        return;
+    }
+    if (!x->first_ns && facts(x)->began)
+        x->first_ns = clock_mono_ns();
+}
+
+static void on_answer_head(void *ctx, const struct http_answer *a)
+{
+    struct exchange *x = ctx;
+    x->answered = true;
+    x->status = a->status;
+    struct str wait = http_header(&a->headers, STR("retry-after"));
+    snprintf(x->retry_after_text, sizeof x->retry_after_text, "%.*s", STR_ARG(wait));
+    x->retry_after = str_of(x->retry_after_text);
+    if (a->status != 200)
+        return;
+    bool events = str_eq_nocase(a->content_type, STR("text/event-stream"));
+    struct err e;
+    exchange_enter(x, X_RELAYING);
+    if (events != (x->way != WAY_WHOLE)) {
+        err_set(&e, ERR_UP_GARBLED, "it answered with '%.*s' where %s was asked for", (int)(a->content_type.n < 60 ? a->content_type.n : 60),
+            a->content_type.n ? a->content_type.p : "", events ? "one JSON object" : "a stream of events");
+        place_failed(x, &e);
+    }
+}
+
+static void feed_events(struct exchange *x, struct str bytes)
+{
+    struct err e;
+    enum err_code rc = sse_feed(x->sse, bytes, &e);
+    if (over(x))
+        return;
+    if (x->broke.code) {
+        rc = x->broke.code;
+        e = x->broke;
+    }
+    if (x->out.n && facts(x)->began && x->way == WAY_RELAY)
+        send_out(x);
+    if (rc)
+        place_failed(x, &e);
+    else if (facts(x)->done) /* do not wait for a place that keeps the connection open */
+        complete(x);
+}
+
+static void on_answer_body(void *ctx, struct str bytes)
+{
+    struct exchange *x = ctx;
+    struct err e;
+    if (x->status == 200 && x->way != WAY_WHOLE) {
+        feed_events(x, bytes);
+        return;
+    }
+    size_t room = x->status == 200 ? (size_t)x->b->model->answer_bytes : REFUSAL_MAX_BYTES;
+    if (x->in.n + bytes.n <= room) {
+        buf_add(&x->in, bytes);
+    } else if (x->status == 200) {
+        err_set(&e, ERR_UP_GARBLED, "its answer is longer than %zu bytes (`limits: {answer: …}`)", room);
+        place_failed(x, &e);
+    }
+}
+
+static void refused(struct exchange *x)
+{
+    struct err e;
+    x->b->kind->read_refusal(x->b, x->status, x->retry_after, buf_str(&x->in), &e);
+    candidate_failed(x, &e);
+}
+
+static void on_answer_done(void *ctx, enum err_code rc, const struct err *e)
+{
+    struct exchange *x = ctx;
+    x->call = NULL;
+    if (over(x))
+        return;
+    if (rc && x->way == WAY_RELAY && facts(x)->finish[0]) /* the answer itself is whole */
+        rc = ERR_OK;
+    if (rc)
+        place_failed(x, e);
+    else if (x->status != 200)
+        refused(x);
+    else
+        complete(x);
+}
+
+static const struct http_call_ops call_ops = { on_answer_head, on_answer_body, on_answer_done };
+
+/* ---- to the place ---- */
+
+static void start_answer(struct exchange *x)
+{
+    struct answer_frame f = {
+        .model = x->b->model->name,
+        .id = str_of(x->id),
+        .created_s = clock_wall_ms() / 1000,
+        .include_usage = x->ask.include_usage,
+        .max_bytes = (size_t)x->b->model->answer_bytes,
+    };
+    x->way = x->ask.stream ? WAY_RELAY : x->b->kind->managed ? WAY_COLLECT : WAY_WHOLE;
+    x->answered = false;
+    x->status = 0;
+    x->broke.code = ERR_OK;
+    x->paused = false;
+    x->first_ns = 0;
+    x->in.n = x->out.n = 0;
+    relay_free(&x->relay);
+    relay_init(&x->relay, &f, &x->api->scratch);
+    collect_free(x->collect);
+    x->collect = x->way == WAY_COLLECT ? collect_new(&f, &x->api->scratch) : NULL;
+    sse_free(x->sse);
+    x->sse = x->way == WAY_WHOLE ? NULL : sse_new(EVENT_MAX_BYTES, on_event, x);
+}
+
+static enum err_code make_body(struct exchange *x, struct err *e)
+{
+    struct body_wish w = { .model = x->b->upstream };
+    x->upstream.n = x->dropped.n = 0;
+    if (!x->b->kind->managed) {
+        x->npieces = body_splice(&x->doc, &w, x->ask.stream, &x->upstream, x->pieces);
+        return ERR_OK;
+    }
+    w.max_tokens = x->b->model->max_tokens ? x->b->model->max_tokens : x->b->context;
+    enum err_code rc = body_rebuild(&x->doc, &w, &x->upstream, &x->dropped, e);
+    x->pieces[0] = buf_str(&x->upstream);
+    x->npieces = 1;
+    return rc;
+}
+
+static void on_deadline(void *ctx)
+{
+    struct exchange *x = ctx;
+    struct err e;
+    if (over(x))
+        return;
+    if (x->state == X_WAITING) {
+        err_set(&e, ERR_QUEUE_TIMEOUT, "'%.*s' did not get free in time.", STR_ARG(x->b->model->name));
+        err_hint(&e, "Try again later, or raise `queue: {deadline: …}`.");
+        e.retry_after_s = 5;
+        candidate_failed(x, &e);
+        return;
+    }
+    err_set(&e, ERR_UP_TIMEOUT, "its answer took longer than the %lld s it may take (`timeouts: {total: …}`)",
+        (long long)(x->b->timeouts.total_ms / 1000));
+    x->at = x->decision.n; /* the time is up for all of them */
+    place_failed(x, &e);
+}
+
+static void send_request(struct exchange *x)
+{
+    struct err e;
+    if (make_body(x, &e)) {
+        candidate_failed(x, &e);
+        return;
+    }
+    start_answer(x);
+    exchange_enter(x, X_SENT);
+    x->sent_ns = clock_mono_ns();
+    if (x->b->timeouts.total_ms)
+        timer_set(&x->deadline, x->b->timeouts.total_ms);
+    char path[512];
+    int n = snprintf(path, sizeof path, "%.*s/chat/completions", STR_ARG(buf_str(&x->b->path)));
+    struct http_request q = {
+        .method = STR("POST"),
+        .path = str_make(path, (size_t)n < sizeof path ? (size_t)n : sizeof path - 1),
+        .headers = buf_str(&x->b->headers),
+        .body = x->pieces,
+        .pieces = x->npieces,
+        .first_byte_ms = x->b->timeouts.first_byte_ms,
+        .idle_ms = x->b->timeouts.idle_ms,
+    };
+    x->call = http_call_start(x->b->pool, &q, &call_ops, x);
+}
+
+/* ---- waiting for a place ---- */
+
+static void on_lease(void *ctx, const struct err *e)
+{
+    struct exchange *x = ctx;
+    if (e) {
+        x->leased = false;
+        candidate_failed(x, e);
+    } else {
+        send_request(x);
+    }
+}
+
+static void next_candidate(struct exchange *x)
+{
+    struct api *a = x->api;
+    struct err e;
+    size_t model = x->decision.chain[x->at].model;
+    x->b = fleet_backend(a->fleet, model);
+    lease_init(&x->lease, on_lease, x);
+    x->waited_ns = clock_mono_ns();
+    if (fleet_lease(a->fleet, model, &x->lease, &e)) {
+        candidate_failed(x, &e); /* recursion: at most the chain's length deep */
+        return;
+    }
+    x->leased = true;
+    if (x->lease.state == LEASE_HELD) {
+        send_request(x);
+        return;
+    }
+    exchange_enter(x, X_WAITING);
+    timer_set(&x->deadline, a->config->queue_deadline_ms);
+}
+
+/* ---- birth and death ---- */
+
+static struct exchange *exchange_new(struct api *a)
+{
+    struct exchange *x;
+    if (a->nspare) {
+        x = list_entry(a->spare.next, struct exchange, node);
+        list_remove(&x->node);
+        a->nspare--;
+    } else {
+        x = calloc(1, sizeof *x);
+        if (!x)
+            die("out of memory for a request");
+        list_init(&x->node);
+        x->api = a;
+        later_init(&x->dispose, dispose, x);
+        timer_init(&x->deadline, a->loop, on_deadline, x);
+        timer_init(&x->tick, a->loop, on_tick, x);
+    }
+    list_push(&a->exchanges, &x->node);
+    a->running++;
+    return x;
+}
+
+static void exchange_clear(struct exchange *x)
+{
+    json_free(&x->doc);
+    relay_free(&x->relay);
+    collect_free(x->collect);
+    sse_free(x->sse);
+    x->collect = NULL;
+    x->sse = NULL;
+    x->b = NULL;
+    x->state = X_ADMITTED;
+    x->ntried = x->at = 0;
+    x->committed = x->leased = x->paused = false;
+    x->waited_ns = x->sent_ns = x->first_ns = 0;
+    x->ask = (struct ask){ .stream = false };
+    x->decision = (struct decision){ .n = 0 };
+    relay_init(&x->relay, &(struct answer_frame){ .created_s = 0 }, &x->api->scratch);
+    struct buf *all[] = { &x->upstream, &x->dropped, &x->in, &x->out };
+    for (size_t i = 0; i < COUNTOF(all); i++)
+        buf_reset(all[i], KEEP_BYTES);
+}
+
+static void exchange_free(struct exchange *x)
+{
+    struct buf *all[] = { &x->upstream, &x->dropped, &x->in, &x->out };
+    for (size_t i = 0; i < COUNTOF(all); i++)
+        buf_free(all[i]);
+    timer_cancel(&x->deadline);
+    timer_cancel(&x->tick);
+    free(x);
+}
+
+/* At the end of the turn in which it was done: nobody is inside of it any more. */
+static void dispose(void *ctx)
+{
+    struct exchange *x = ctx;
+    struct api *a = x->api;
+    list_remove(&x->node);
+    a->running--;
+    exchange_clear(x);
+    if (a->nspare < SPARE_MAX) {
+        list_push_front(&a->spare, &x->node);
+        a->nspare++;
+    } else {
+        exchange_free(x);
+    }
+    if (a->draining && !a->running)
+        loop_later(a->loop, &a->drained);
+}
+
+void exchange_start(struct api *a, struct http_req *r)
+{
+    struct exchange *x = exchange_new(a);
+    struct err e;
+    x->req = r;
+    x->started_ns = http_req_started_ns(r);
+    reply_make_id(x->id);
+    http_req_watch(r, &req_ops, x);
+    facts_init(&x->relay.facts);
+    enum err_code rc = a->draining ? err_set(&e, ERR_SHUTTING_DOWN, "The gateway is shutting down.") : ERR_OK;
+    if (!rc)
+        rc = chat_read(http_req_body(r), &x->doc, &x->ask, &e);
+    if (!rc)
+        rc = route_decide(a->config, &x->ask, &x->decision, &e);
+    if (rc) {
+        fail(x, &e);
+        return;
+    }
+    exchange_enter(x, X_DECIDED);
+    if (x->ask.stream)
+        timer_set(&x->tick, a->config->keepalive_ms);
+    next_candidate(x);
+}
+
+/* ---- the api as a whole ---- */
+
+static void drained(void *ctx)
+{
+    struct api *a = ctx;
+    if (a->on_drained && !a->running)
+        a->on_drained(a->drained_ctx);
+}
+
+struct api *api_new(struct loop *l, const struct config *c, struct fleet *f, struct meter *m)
+{
+    struct api *a = calloc(1, sizeof *a);
+    if (!a)
+        die("out of memory for the api");
+    a->loop = l;
+    a->config = c;
+    a->fleet = f;
+    a->meter = m;
+    list_init(&a->exchanges);
+    list_init(&a->spare);
+    later_init(&a->drained, drained, a);
+    a->metrics = metrics_new(a);
+    return a;
+}
+
+void api_free(struct api *a)
+{
+    if (!a)
+        return;
+    while (!list_empty(&a->spare)) {
+        struct exchange *x = list_entry(a->spare.next, struct exchange, node);
+        list_remove(&x->node);
+        exchange_free(x);
+    }
+    later_cancel(&a->drained);
+    json_scratch_free(&a->scratch);
+    metrics_free(a->metrics);
+    free(a);
+}
+
+void api_use_server(struct api *a, const struct http_server *s)
+{
+    a->server = s;
+}
+
+size_t api_running(const struct api *a)
+{
+    return a->running;
+}
+
+void api_drain(struct api *a, void (*done)(void *ctx), void *ctx)
+{
+    a->draining = true;
+    a->on_drained = done;
+    a->drained_ctx = ctx;
+    if (!a->running)
+        loop_later(a->loop, &a->drained);
+}

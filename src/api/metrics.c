@@ -1,0 +1,95 @@
+/* What is counted of requests and backends. Names and units: one table. No caller, key or request id ever becomes a label. */
+#include "api/api_int.h"
+
+#include <stdlib.h>
+
+static const double latency_buckets[] = { 0.001, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
+    163.84, 327.68 }; /* OpenTelemetry's for generative AI, and two more: a cold start takes minutes */
+
+enum { M_REQUESTS, M_SECONDS, M_TTFT, M_TOKENS, M_FALLBACKS, M_RUNNING, M_WAITING, M_UP, M_LOAD, M_CONNECTIONS, M_INFO, M_COUNT };
+
+static const struct meter_row metric_rows[M_COUNT] = {
+    [M_REQUESTS]    = { "hob_requests_total", "Requests by outcome; code is ok or an error's.", METER_COUNTER, { "endpoint", "model", "host", "code" }, NULL, 0 },
+    [M_SECONDS]     = { "hob_request_duration_seconds", "From the first byte of a request to the end of its answer.", METER_HISTOGRAM, { "endpoint", "model" }, latency_buckets, COUNTOF(latency_buckets) },
+    [M_TTFT]        = { "hob_time_to_first_token_seconds", "From the first byte of a request to the first content of its answer.", METER_HISTOGRAM, { "model" }, latency_buckets, COUNTOF(latency_buckets) },
+    [M_TOKENS]      = { "hob_tokens_total", "Tokens as counted by the places that answered.", METER_COUNTER, { "model", "host", "kind" }, NULL, 0 },
+    [M_FALLBACKS]   = { "hob_fallbacks_total", "Requests that another model answered than the first of their chain.", METER_COUNTER, { "from", "to" }, NULL, 0 },
+    [M_RUNNING]     = { "hob_requests_running", "Requests being answered now.", METER_GAUGE, { NULL }, NULL, 0 },
+    [M_WAITING]     = { "hob_queue_depth", "Requests waiting for a model.", METER_GAUGE, { "model" }, NULL, 0 },
+    [M_UP]          = { "hob_backend_up", "1 while the backend takes requests.", METER_GAUGE, { "model", "host" }, NULL, 0 },
+    [M_LOAD]        = { "hob_model_load_seconds", "How long the last load took.", METER_GAUGE, { "model" }, NULL, 0 },
+    [M_CONNECTIONS] = { "hob_connections", "Open connections of callers.", METER_GAUGE, { NULL }, NULL, 0 },
+    [M_INFO]        = { "hob_build_info", "1; the version is the label.", METER_GAUGE, { "version" }, NULL, 0 },
+};
+
+struct metrics {
+    struct api *api;
+    struct meter_family *f[M_COUNT];
+};
+
+static void set(struct metrics *m, int which, const struct str *labels, double v)
+{
+    meter_set(meter_series(m->f[which], labels), v);
+}
+
+/* Gauges that are read where they live, when somebody asks. */
+static void collect(void *ctx)
+{
+    struct metrics *m = ctx;
+    struct api *a = m->api;
+    meter_set(meter_plain(m->f[M_RUNNING]), (double)a->running);
+    meter_set(meter_plain(m->f[M_CONNECTIONS]), a->server ? (double)http_server_connections(a->server) : 0);
+    for (size_t i = 0; i < a->config->nmodels; i++) {
+        const struct backend *b = fleet_backend(a->fleet, i);
+        struct str labels[] = { b->model->name, b->host };
+        set(m, M_UP, labels, b->state == BACKEND_HOT);
+        set(m, M_WAITING, labels, (double)fleet_waiting(a->fleet, i));
+        if (b->kind->managed)
+            set(m, M_LOAD, labels, (double)b->load_ms / 1000);
+    }
+}
+
+struct metrics *metrics_new(struct api *a)
+{
+    struct metrics *m = calloc(1, sizeof *m);
+    if (!m)
+        die("out of memory for metrics");
+    m->api = a;
+    for (size_t i = 0; i < M_COUNT; i++)
+        m->f[i] = meter_add(a->meter, &metric_rows[i]);
+    struct str version = STR(HOB_VERSION);
+    set(m, M_INFO, &version, 1);
+    meter_on_collect(a->meter, collect, m);
+    return m;
+}
+
+void metrics_free(struct metrics *m)
+{
+    free(m);
+}
+
+static void count_tokens(struct metrics *m, const struct request_figures *f, struct str kind, int64_t n)
+{
+    struct str labels[] = { f->model, f->host, kind };
+    if (n > 0)
+        meter_inc(meter_series(m->f[M_TOKENS], labels), (double)n);
+}
+
+void metrics_request(struct metrics *m, const struct request_figures *f)
+{
+    struct str outcome[] = { f->endpoint, f->model, f->host, f->code };
+    struct str what[] = { f->endpoint, f->model };
+    meter_inc(meter_series(m->f[M_REQUESTS], outcome), 1);
+    if (f->seconds >= 0)
+        meter_observe(meter_series(m->f[M_SECONDS], what), f->seconds);
+    if (f->ttft_seconds >= 0)
+        meter_observe(meter_series(m->f[M_TTFT], &f->model), f->ttft_seconds);
+    count_tokens(m, f, STR("input"), f->input_tokens);
+    count_tokens(m, f, STR("output"), f->output_tokens);
+}
+
+void metrics_fallback(struct metrics *m, struct str from, struct str to)
+{
+    struct str labels[] = { from, to };
+    meter_inc(meter_series(m->f[M_FALLBACKS], labels), 1);
+}

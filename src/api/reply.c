@@ -1,0 +1,108 @@
+/* Answers that are not a model's: JSON bodies and errors, in OpenAI's dialect. */
+#include "api/api_int.h"
+#include "base/random.h"
+
+#include <stdio.h>
+
+void reply_make_id(char out[REQUEST_ID_BYTES])
+{
+    memcpy(out, "req_", 4);
+    random_hex(out + 4, REQUEST_ID_BYTES - 5);
+}
+
+void reply_json(struct http_req *r, int status, struct str headers, struct str body)
+{
+    http_reply(r, status, STR("application/json"), headers, &body, 1);
+}
+
+static void put_tried(struct json_out *o, const struct tried *tried, size_t n)
+{
+    json_key(o, STR("tried"));
+    json_begin_array(o);
+    for (size_t i = 0; i < n; i++) {
+        json_begin_object(o);
+        json_key(o, STR("model"));
+        json_string(o, tried[i].model);
+        json_key(o, STR("host"));
+        json_string(o, tried[i].host);
+        json_key(o, STR("error"));
+        json_string(o, str_of(err_row(tried[i].code)->code));
+        json_end_object(o);
+    }
+    json_end_array(o);
+}
+
+static void put_or_null(struct json_out *o, struct str key, const char *text)
+{
+    json_key(o, key);
+    if (text[0])
+        json_string(o, str_of(text));
+    else
+        json_null(o);
+}
+
+void reply_error_json(struct buf *out, const struct err *e, struct str request_id, const struct tried *tried, size_t ntried)
+{
+    const struct err_row *row = err_row(e->code);
+    struct buf message = { 0 };
+    buf_add(&message, str_of(e->text));
+    if (e->hint[0])
+        buf_printf(&message, " %s", e->hint);
+    struct json_out o = json_out(out);
+    json_begin_object(&o);
+    json_key(&o, STR("error"));
+    json_begin_object(&o);
+    json_key(&o, STR("message"));
+    json_string(&o, buf_str(&message));
+    json_key(&o, STR("type"));
+    json_string(&o, str_of(row->type));
+    put_or_null(&o, STR("param"), e->param);
+    json_key(&o, STR("code"));
+    json_string(&o, str_of(row->code));
+    json_key(&o, STR("hob"));
+    json_begin_object(&o);
+    json_key(&o, STR("fault"));
+    json_string(&o, str_of(fault_name(row->fault)));
+    json_key(&o, STR("request_id"));
+    json_string(&o, request_id);
+    put_tried(&o, tried, ntried);
+    put_or_null(&o, STR("hint"), e->hint);
+    json_end_object(&o);
+    json_end_object(&o);
+    json_end_object(&o);
+    buf_free(&message);
+}
+
+/* The methods that are known for the path of a request. */
+static void put_allow(struct buf *to, struct str path)
+{
+    const struct route *t;
+    bool first = true;
+    for (size_t i = 0; (t = route_at(i)); i++) {
+        if (!str_eq(path, str_of(t->path)))
+            continue;
+        buf_printf(to, "%s%s%s", first ? "Allow: " : ", ", t->method, t->method[0] == 'G' ? ", HEAD" : "");
+        first = false;
+    }
+    if (!first)
+        buf_lit(to, "\r\n");
+}
+
+enum { LONGEST_OBEYED_S = 60 }; /* above it clients' libraries ignore Retry-After, or give up: CLIENTS.md row 6 */
+
+void reply_error(struct http_req *r, const struct err *e, struct str request_id, struct str headers, const struct tried *tried, size_t ntried)
+{
+    const struct err_row *row = err_row(e->code);
+    struct buf head = { 0 }, body = { 0 };
+    bool again = row->retry && e->retry_after_s <= LONGEST_OBEYED_S;
+    buf_printf(&head, "x-request-id: %.*s\r\nx-should-retry: %s\r\n", STR_ARG(request_id), again ? "true" : "false");
+    if (e->retry_after_s)
+        buf_printf(&head, "Retry-After: %d\r\n", e->retry_after_s);
+    if (e->code == ERR_METHOD)
+        put_allow(&head, http_req_path(r));
+    buf_add(&head, headers);
+    reply_error_json(&body, e, request_id, tried, ntried);
+    reply_json(r, row->http, buf_str(&head), buf_str(&body));
+    buf_free(&head);
+    buf_free(&body);
+}

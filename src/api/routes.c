@@ -1,0 +1,87 @@
+/* The table of routes, and the handler the HTTP server calls. One parsed path decides everything. */
+#include "api/api_int.h"
+
+#include <stdio.h>
+
+static const struct route routes[] = {
+    { "POST", "/v1/chat/completions", api_chat,    BODY_JSON, "Answer a chat, streamed or not." },
+    { "GET",  "/v1/models",           api_models,  BODY_NONE, "List models, roles and tiers." },
+    { "GET",  "/livez",               api_livez,   BODY_NONE, "200 while the gateway runs." },
+    { "GET",  "/readyz",              api_readyz,  BODY_NONE, "200 once every `keep: hot` model answers; 503 with the reason before." },
+    { "GET",  "/health",              api_health,  BODY_NONE, "Like /readyz, in llama-server's words." },
+    { "GET",  "/metrics",             api_metrics, BODY_NONE, "Counters in Prometheus text form." },
+};
+
+const struct route *route_at(size_t i)
+{
+    return i < COUNTOF(routes) ? &routes[i] : NULL;
+}
+
+static bool method_fits(const struct route *t, struct str method)
+{
+    return str_eq(method, str_of(t->method)) || (str_eq(method, STR("HEAD")) && t->method[0] == 'G');
+}
+
+static const struct route *find_route(struct str method, struct str path, bool *path_known)
+{
+    *path_known = false;
+    for (size_t i = 0; i < COUNTOF(routes); i++) {
+        if (!str_eq(path, str_of(routes[i].path)))
+            continue;
+        *path_known = true;
+        if (method_fits(&routes[i], method))
+            return &routes[i];
+    }
+    return NULL;
+}
+
+static enum err_code no_route(struct str path, struct err *e)
+{
+    struct str paths[COUNTOF(routes)];
+    for (size_t i = 0; i < COUNTOF(routes); i++)
+        paths[i] = str_of(routes[i].path);
+    struct str near = str_nearest(path, paths, COUNTOF(paths));
+    struct str shown = str_make(path.p, path.n < 100 ? path.n : 100);
+    err_set(e, ERR_NOT_FOUND, "There is nothing at '%.*s'.", STR_ARG(shown));
+    struct str v1 = STR("/v1");
+    if (near.n)
+        return err_hint(e, "Did you mean %.*s?", STR_ARG(near));
+    if (!str_starts(path, v1))
+        return err_hint(e, "The API is at /v1: a client's base URL ends in /v1.");
+    return err_hint(e, "GET /v1/models and POST /v1/chat/completions are here.");
+}
+
+static enum err_code on_head(void *ctx, struct http_req *r, size_t *body_limit, struct err *e)
+{
+    struct api *a = ctx;
+    bool path_known;
+    struct str method = http_req_method(r), path = http_req_path(r);
+    const struct route *t = find_route(method, path, &path_known);
+    if (t) {
+        *body_limit = t->body == BODY_JSON ? (size_t)a->config->body_bytes : 64 * KIB;
+        return ERR_OK;
+    }
+    if (!path_known)
+        return no_route(path, e);
+    err_set(e, ERR_METHOD, "%.*s is not for '%.*s'.", STR_ARG(method), STR_ARG(path));
+    return err_hint(e, "The Allow header names what is.");
+}
+
+static void on_request(void *ctx, struct http_req *r)
+{
+    bool path_known;
+    find_route(http_req_method(r), http_req_path(r), &path_known)->handle(ctx, r);
+}
+
+static void on_refused(void *ctx, struct http_req *r, const struct err *e)
+{
+    struct api *a = ctx;
+    char id[REQUEST_ID_BYTES];
+    reply_make_id(id);
+    struct request_figures f = { .endpoint = STR("refused"), .code = str_of(err_row(e->code)->code), .seconds = -1, .ttft_seconds = -1,
+        .input_tokens = -1, .output_tokens = -1 };
+    metrics_request(a->metrics, &f);
+    reply_error(r, e, str_of(id), STR(""), NULL, 0);
+}
+
+const struct http_handler api_http = { .on_head = on_head, .on_request = on_request, .on_refused = on_refused };

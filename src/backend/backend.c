@@ -1,0 +1,145 @@
+/* What all kinds share: the state, the timeouts, how refusals read. */
+#include "backend/backend.h"
+
+#include "backend/backend_int.h"
+#include "conf/conf.h"
+#include "json/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+const char *const backend_state_name[] = {
+    [BACKEND_COLD] = "cold",         [BACKEND_LOADING] = "loading", [BACKEND_HOT] = "hot",
+    [BACKEND_DRAINING] = "draining", [BACKEND_FAILED] = "failed",
+};
+
+void backend_enter(struct backend *b, enum backend_state to)
+{
+    int64_t now = loop_now_ms(b->loop);
+    if (b->state == BACKEND_LOADING && to == BACKEND_HOT)
+        b->load_ms = now - b->since_ms;
+    if (b->kind->managed && to != b->state)
+        log_debug("%.*s on %.*s: %s -> %s", STR_ARG(b->model->name), STR_ARG(b->host), backend_state_name[b->state],
+            backend_state_name[to]);
+    b->state = to;
+    b->since_ms = now;
+    if (b->on_state)
+        b->on_state(b->ctx, b);
+}
+
+/* The narrower one wins where it is set. */
+static int64_t pick(int64_t narrow, int64_t wide)
+{
+    return narrow ? narrow : wide;
+}
+
+static struct conf_timeouts resolve_timeouts(const struct config *c, const struct conf_host *h)
+{
+    static const struct conf_timeouts none = { 0 };
+    const struct conf_timeouts *n = h ? &h->timeouts : &none;
+    return (struct conf_timeouts){
+        .connect_ms = pick(n->connect_ms, c->timeouts.connect_ms),
+        .first_byte_ms = pick(n->first_byte_ms, c->timeouts.first_byte_ms),
+        .idle_ms = pick(n->idle_ms, c->timeouts.idle_ms),
+        .total_ms = pick(n->total_ms, c->timeouts.total_ms),
+    };
+}
+
+struct backend *backend_new(struct loop *l, const struct config *c, size_t index, struct services *services, struct str run_dir,
+    void (*on_state)(void *ctx, struct backend *b), void *ctx)
+{
+    struct backend *b = calloc(1, sizeof *b);
+    if (!b)
+        die("out of memory for a backend");
+    b->config = c;
+    b->model = &c->models[index];
+    b->place = b->model->host.n ? conf_host(c, b->model->host) : NULL;
+    b->loop = l;
+    b->services = services;
+    b->host = b->place ? b->place->name : STR("local");
+    b->timeouts = resolve_timeouts(c, b->place);
+    if (b->place)
+        openai_init(b);
+    else
+        llama_init(b, index, run_dir);
+    b->on_state = on_state; /* only now: what init entered is where it begins */
+    b->ctx = ctx;
+    return b;
+}
+
+void backend_free(struct backend *b)
+{
+    if (!b)
+        return;
+    b->on_state = NULL;
+    b->kind->free(b);
+    if (b->pool)
+        http_pool_free(b->pool);
+    buf_free(&b->path);
+    if (b->headers.p)
+        memset(b->headers.p, 0, b->headers.cap); /* a key was in it */
+    buf_free(&b->headers);
+    free(b);
+}
+
+void backend_load(struct backend *b)
+{
+    b->kind->load(b);
+}
+
+void backend_unload(struct backend *b)
+{
+    b->kind->unload(b);
+}
+
+void backend_error_message(struct str body, char *out, size_t room)
+{
+    struct json_doc d = { 0 };
+    struct err e;
+    out[0] = 0;
+    if (json_parse(&d, body, &e)) {
+        snprintf(out, room, "%.*s", (int)(body.n < 120 ? body.n : 120), body.n ? body.p : "");
+        return;
+    }
+    yyjson_val *error = yyjson_obj_get(d.root, "error");
+    struct str said = json_str(yyjson_is_obj(error) ? yyjson_obj_get(error, "message") : error);
+    if (!said.n)
+        said = json_str(yyjson_obj_get(d.root, "message"));
+    snprintf(out, room, "%.*s", STR_ARG(said));
+    json_free(&d);
+}
+
+/* What a status says by itself; the place's kind may know better. */
+static const struct refusal {
+    int from, to;
+    enum err_code code;
+    const char *text, *hint;
+} refusals[] = {
+    { 401, 401, ERR_UP_AUTH, "did not accept the gateway's key", "Check `key:` of this host in hob.yaml." },
+    { 403, 403, ERR_UP_AUTH, "did not accept the gateway's key", "Check `key:` of this host in hob.yaml." },
+    { 407, 407, ERR_UP_AUTH, "stands behind a proxy that wants a login", "Check the host's proxy." },
+    { 404, 404, ERR_UP_MODEL_MISSING, "does not have this model or path", "Check `name:` of the model and `url:` of the host in hob.yaml." },
+    { 408, 408, ERR_UP_TIMEOUT, "gave up waiting", "" },
+    { 429, 429, ERR_UP_BUSY, "has too much to do", "Try again later." },
+    { 400, 499, ERR_INVALID_REQUEST, "refused the request", "" },
+    { 504, 504, ERR_UP_TIMEOUT, "gave up waiting", "" },
+    { 0, 999, ERR_UP_STATUS, "failed", "" },
+};
+
+enum err_code backend_refusal(const struct backend *b, int status, struct str retry_after, struct str said, struct err *e)
+{
+    const struct refusal *r = refusals;
+    while (status < r->from || status > r->to)
+        r++;
+    if (r->code == ERR_INVALID_REQUEST && said.n) /* its words are for the caller */
+        err_set(e, r->code, "%.*s", STR_ARG(said));
+    else
+        err_set(e, r->code, "'%.*s' on '%.*s' %s (%d)%s%.*s", STR_ARG(b->model->name), STR_ARG(b->host), r->text, status,
+            said.n ? ": " : "", STR_ARG(said));
+    if (r->hint[0])
+        err_hint(e, "%s", r->hint);
+    int64_t wait = 0;
+    if (r->code == ERR_UP_BUSY && str_to_int(str_trim(retry_after), 0, 86400, &wait))
+        e->retry_after_s = (int)wait;
+    return r->code;
+}

@@ -1,0 +1,72 @@
+/* A backend: one model on one place that answers. Its kind says how it is brought up, where requests go and how its refusals read; what a request
+ * says is not its business. The fleet owns backends and decides when they load; here is how. */
+#ifndef HOB_BACKEND_BACKEND_H
+#define HOB_BACKEND_BACKEND_H
+
+#include "base/buf.h"
+#include "conf/config.h"
+#include "http/client.h"
+#include "proc/service.h"
+
+enum backend_state { BACKEND_COLD, BACKEND_LOADING, BACKEND_HOT, BACKEND_DRAINING, BACKEND_FAILED };
+extern const char *const backend_state_name[];
+
+struct backend;
+
+/* One kind of place: a row, and a file kind_*.c. */
+struct backend_kind {
+    const char *name;
+    bool managed;                                   /* a child of ours: bodies are rebuilt, answers are always streamed from it */
+    void (*load)(struct backend *b);                /* cold or failed -> loading -> hot or failed */
+    void (*unload)(struct backend *b);              /* any -> draining -> cold */
+    void (*free)(struct backend *b);                /* what the kind keeps beside it */
+    /* What a refusal (any status but 200) means; body is what came, at most 64 KiB. Fills e, with retry_after_s where known. */
+    enum err_code (*read_refusal)(const struct backend *b, int status, struct str retry_after, struct str body, struct err *e);
+};
+extern const struct backend_kind backend_kind_llama, backend_kind_openai;
+
+struct backend_kind_state;
+
+struct backend {
+    const struct config *config;
+    const struct conf_model *model;
+    const struct conf_host *place;                  /* NULL: this machine */
+    const struct backend_kind *kind;
+    struct str host;                                /* "local" or the host's name: what callers are told */
+    struct str upstream;                            /* what the place calls the model */
+    struct loop *loop;
+    struct services *services;
+
+    enum backend_state state;                       /* written by backend_enter() alone */
+    int64_t since_ms;
+    struct err last_error;                          /* why it is failed, or why it last died; code ERR_OK: none */
+    int64_t load_ms;                                /* how long the last load took */
+    int64_t context;                                /* tokens, read back from the child; 0 = unknown */
+    int64_t slots;                                  /* requests at a time; 0 = no limit of ours */
+
+    struct http_pool *pool;                         /* NULL until there is somebody to connect to */
+    struct buf path;                                /* "/v1": goes before "/chat/completions" */
+    struct buf headers;                             /* complete lines for each request, the key included: never printed */
+    struct conf_timeouts timeouts;                  /* resolved: no zeros but total */
+
+    void (*on_state)(void *ctx, struct backend *b); /* to the fleet, after each change */
+    void *ctx;
+    struct backend_kind_state *own;                 /* the kind's */
+};
+
+/* The backend of config->models[index]; cold (managed) or hot at once (elsewhere). */
+struct backend *backend_new(struct loop *l, const struct config *c, size_t index, struct services *services, struct str run_dir,
+    void (*on_state)(void *ctx, struct backend *b), void *ctx);
+void backend_free(struct backend *b); /* no call may be running; a managed one must be cold or failed */
+
+void backend_load(struct backend *b);   /* only when cold or failed */
+void backend_unload(struct backend *b); /* any state */
+
+/* For the kinds: the only writer of state. */
+void backend_enter(struct backend *b, enum backend_state to);
+/* For the kinds: the common part of read_refusal, by status alone. `said` (the place's own message) is cited. */
+enum err_code backend_refusal(const struct backend *b, int status, struct str retry_after, struct str said, struct err *e);
+/* The text of `{"error":{"message":…}}` or `{"error":"…"}`, copied to out; "" when there is none. */
+void backend_error_message(struct str body, char *out, size_t room);
+
+#endif

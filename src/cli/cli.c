@@ -1,0 +1,210 @@
+/* Reads the command line by the table, and helps. */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct command *find_command(struct str name)
+{
+    for (size_t i = 0; cli_commands[i]; i++)
+        if (str_eq(name, str_of(cli_commands[i]->name)))
+            return cli_commands[i];
+    return NULL;
+}
+
+static int unknown_command(struct str name)
+{
+    struct str names[64];
+    size_t n = 0;
+    for (size_t i = 0; cli_commands[i] && n < COUNTOF(names); i++)
+        if (!cli_commands[i]->hidden)
+            names[n++] = str_of(cli_commands[i]->name);
+    struct str near = str_nearest(name, names, n);
+    fprintf(stderr, "hob: there is no command '%.*s'", STR_ARG(name));
+    if (near.n)
+        fprintf(stderr, ", did you mean '%.*s'?", STR_ARG(near));
+    fprintf(stderr, "\nhob: `hob help` lists them\n");
+    return EXIT_USAGE;
+}
+
+static const struct cli_option *find_option(const struct command *c, struct str word)
+{
+    for (const struct cli_option *o = c->options; o && o->name; o++)
+        if (str_eq(word, str_of(o->name)) || (o->letter && str_eq(word, str_of(o->letter))))
+            return o;
+    return NULL;
+}
+
+static int unknown_option(const struct command *c, struct str word)
+{
+    struct str names[32];
+    size_t n = 0;
+    for (const struct cli_option *o = c->options; o && o->name && n < COUNTOF(names); o++)
+        names[n++] = str_of(o->name);
+    struct str near = str_nearest(word, names, n);
+    fprintf(stderr, "hob: `hob %s` has no option '%.*s'", c->name, STR_ARG(word));
+    if (near.n)
+        fprintf(stderr, ", did you mean '%.*s'?", STR_ARG(near));
+    fprintf(stderr, "\nhob: `hob help %s` shows how it is used\n", c->name);
+    return EXIT_USAGE;
+}
+
+/* One option, as `--name value`, `--name=value` or `-x value`; *i moves past its value. */
+static int take_option(struct cli_args *a, char **argv, int argc, int *i)
+{
+    struct str word = str_of(argv[*i]), value = { NULL, 0 };
+    if (str_starts(word, STR("--")))
+        word = str_cut(word, '=', &value);
+    const struct cli_option *o = find_option(a->command, word);
+    if (!o)
+        return unknown_option(a->command, word);
+    if (o->value && !value.p) {
+        if (*i + 1 >= argc) {
+            fprintf(stderr, "hob: %s wants a value: %s\n", o->name, o->value);
+            return EXIT_USAGE;
+        }
+        value = str_of(argv[++*i]);
+    }
+    if (!o->value && value.p) {
+        fprintf(stderr, "hob: %s takes no value\n", o->name);
+        return EXIT_USAGE;
+    }
+    if (a->ngiven < CLI_MAX_ARGS) {
+        a->given[a->ngiven].option = o;
+        a->given[a->ngiven++].value = value.p ? value : STR("");
+    }
+    return EXIT_OK;
+}
+
+static int read_args(struct cli_args *a, char **argv, int argc)
+{
+    bool only_words = false;
+    for (int i = 0; i < argc; i++) {
+        struct str word = str_of(argv[i]);
+        if (!only_words && str_eq(word, STR("--"))) {
+            only_words = true;
+        } else if (!only_words && word.n > 1 && word.p[0] == '-') {
+            int rc = take_option(a, argv, argc, &i);
+            if (rc)
+                return rc;
+        } else if (a->nwords < CLI_MAX_ARGS) {
+            a->words[a->nwords++] = word;
+        } else {
+            fprintf(stderr, "hob: too many words; put a prompt in quotes\n");
+            return EXIT_USAGE;
+        }
+    }
+    return EXIT_OK;
+}
+
+struct str cli_option_value(const struct cli_args *a, const char *name)
+{
+    for (size_t i = a->ngiven; i > 0; i--) /* the last one counts */
+        if (str_eq(str_of(a->given[i - 1].option->name), str_of(name)))
+            return a->given[i - 1].value;
+    return (struct str){ NULL, 0 };
+}
+
+bool cli_flag(const struct cli_args *a, const char *name)
+{
+    return cli_option_value(a, name).p != NULL;
+}
+
+void cli_error(const struct err *e)
+{
+    fprintf(stderr, "hob: %s%s%s\n", e->text, e->hint[0] ? "\nhob: " : "", e->hint);
+}
+
+int cli_load_config(const struct cli_args *a, struct config **out)
+{
+    struct arena arena;
+    struct str path;
+    struct err e;
+    arena_init(&arena);
+    enum err_code rc = conf_find(cli_option_value(a, "--config"), &arena, &path, &e);
+    if (!rc)
+        rc = conf_load(path, out, &e);
+    arena_fini(&arena);
+    if (rc) {
+        cli_error(&e);
+        return EXIT_USAGE;
+    }
+    struct str state = cli_option_value(a, "--state");
+    if (!state.p)
+        state = str_of(getenv("HOB_STATE"));
+    if (state.n)
+        (*out)->state = arena_copy(&(*out)->arena, state);
+    return EXIT_OK;
+}
+
+static int run_help(const struct cli_args *a);
+
+static const struct cli_option no_options[] = { CLI_END };
+const struct command cli_help = { "help", "[COMMAND]", "show what there is, or how one command is used", "hob help serve", run_help, no_options, false };
+
+static void help_command(FILE *to, const struct command *c)
+{
+    fprintf(to, "usage: hob %s %s\n\n  %s\n", c->name, c->usage, c->what);
+    if (c->example)
+        fprintf(to, "\nexample:\n  %s\n", c->example);
+    if (c->options && c->options->name)
+        fprintf(to, "\noptions:\n");
+    for (const struct cli_option *o = c->options; o && o->name; o++) {
+        char left[64];
+        snprintf(left, sizeof left, "%s%s%s%s%s", o->letter ? o->letter : "", o->letter ? ", " : "", o->name, o->value ? " " : "",
+            o->value ? o->value : "");
+        fprintf(to, "  %-24s %s\n", left, o->what);
+    }
+}
+
+static void help_all(FILE *to)
+{
+    fprintf(to, "hob - one door to many language models\n\nfirst steps:\n"
+                "  hob serve                      serve what hob.yaml names\n"
+                "  hob run chat \"Say hello\"       ask, from the terminal\n\ncommands:\n");
+    for (size_t i = 0; cli_commands[i]; i++)
+        if (!cli_commands[i]->hidden)
+            fprintf(to, "  %-10s %-28s %s\n", cli_commands[i]->name, cli_commands[i]->usage, cli_commands[i]->what);
+    fprintf(to, "\n`hob help COMMAND` says more.\n");
+}
+
+static int run_help(const struct cli_args *a)
+{
+    if (!a->nwords) {
+        help_all(stdout);
+        return EXIT_OK;
+    }
+    const struct command *c = find_command(a->words[0]);
+    if (!c)
+        return unknown_command(a->words[0]);
+    help_command(stdout, c);
+    return EXIT_OK;
+}
+
+static bool asks_help(struct str word)
+{
+    return str_eq(word, STR("--help")) || str_eq(word, STR("-h"));
+}
+
+int cli_main(int argc, char **argv)
+{
+    if (argc < 2) {
+        help_all(stderr);
+        return EXIT_USAGE;
+    }
+    struct str name = str_of(argv[1]);
+    if (asks_help(name))
+        name = STR("help");
+    if (str_eq(name, STR("--version")))
+        name = STR("version");
+    struct cli_args a = { .command = find_command(name), .program = argv[0], .argc = argc, .argv = argv };
+    if (!a.command)
+        return unknown_command(name);
+    for (int i = 2; i < argc && !str_eq(str_of(argv[i]), STR("--")); i++)
+        if (asks_help(str_of(argv[i]))) {
+            help_command(stdout, a.command);
+            return EXIT_OK;
+        }
+    int rc = read_args(&a, argv + 2, argc - 2);
+    return rc ? rc : a.command->run(&a);
+}

@@ -1,0 +1,61 @@
+/* The command line: one table of commands, each a file. Data goes to stdout, words to stderr. Exit codes: 0 ok, 1 failed, 2 wrong use or
+ * configuration, 3 the daemon is not running, 4 a gate said no. */
+#ifndef HOB_CLI_CLI_H
+#define HOB_CLI_CLI_H
+
+#include "base/arena.h"
+#include "conf/conf.h"
+
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_NO_DAEMON = 3, EXIT_GATE = 4 };
+enum { CLI_MAX_ARGS = 64 };
+
+/* An option of a command. All of them are strings or flags. */
+struct cli_option {
+    const char *name;        /* "--listen" */
+    const char *letter;      /* "-l" or NULL */
+    const char *value;       /* "ADDR", or NULL for a flag */
+    const char *what;
+};
+
+struct cli_args {
+    const struct command *command;
+    struct str words[CLI_MAX_ARGS]; /* what is no option */
+    size_t nwords;
+    struct { const struct cli_option *option; struct str value; } given[CLI_MAX_ARGS];
+    size_t ngiven;
+    const char *program;     /* argv[0] */
+    int argc;
+    char **argv;
+};
+
+struct command {
+    const char *name;
+    const char *usage;       /* behind the name: "[MODEL] [PROMPT]" */
+    const char *what;        /* a line */
+    const char *example;
+    int (*run)(const struct cli_args *a);
+    const struct cli_option *options; /* ended by a row without a name */
+    bool hidden;
+};
+
+extern const struct command *const cli_commands[]; /* ended by NULL */
+
+int cli_main(int argc, char **argv);
+
+/* The option's value; p NULL when it was not given (flags have an empty value with p set). */
+struct str cli_option_value(const struct cli_args *a, const char *name);
+bool cli_flag(const struct cli_args *a, const char *name);
+
+/* Options every command that needs the configuration or the daemon takes. */
+#define CLI_COMMON                                                                             \
+    { "--config", "-c", "FILE", "configuration (default: $HOB_CONFIG, ./hob.yaml, ~/.config/hob/hob.yaml, none)" }, \
+    { "--state", NULL, "DIR", "state folder (default: the configuration's)" }
+#define CLI_END { NULL, NULL, NULL, NULL }
+
+/* Finds and loads the configuration as -c and --state say; prints why not and returns EXIT_USAGE, else EXIT_OK. */
+int cli_load_config(const struct cli_args *a, struct config **out);
+
+/* "hob: what. hint" on stderr. */
+void cli_error(const struct err *e);
+
+#endif

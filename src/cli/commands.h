@@ -1,0 +1,11 @@
+/* The commands, one file each. */
+#ifndef HOB_CLI_COMMANDS_H
+#define HOB_CLI_COMMANDS_H
+
+#include "cli/cli.h"
+
+int gateway_run(const struct cli_args *a); /* gateway.c */
+
+extern const struct command cli_serve, cli_gateway, cli_run, cli_config, cli_version, cli_help;
+
+#endif

@@ -1,0 +1,291 @@
+/* The gateway process: joins the rooms, listens, serves, drains. Started by the keeper, which holds the listening socket and the children.
+ *
+ *   starting -> serving -> draining (no new requests, the running ones finish, `drain:` at most) -> stopping (children go) -> end
+ *
+ * Leaving by exit code tells the keeper that it was meant; dying by a signal means: start me again. */
+#include "api/api.h"
+#include "cli/commands.h"
+#include "cli/daemon.h"
+#include "cli/rundir.h"
+#include "keeper/wire.h"
+#include "net/conn.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { PORTS_TO_TRY = 100 };
+
+struct gateway {
+    struct config *config;
+    struct loop *loop;
+    struct keeper *keeper;
+    struct services *services;
+    struct meter *meter;
+    struct fleet *fleet;
+    struct api *api;
+    struct http_server *server;
+    struct listener *listener;
+    struct timer drain_limit;
+    char run_dir[RUNDIR_MAX_BYTES];
+    struct addr wanted;         /* where to listen */
+    int port_tries;
+    bool next_free_port, strict;
+    bool draining, stopping;
+    int exit_code;
+};
+
+/* ---- the end ---- */
+
+static void end(struct gateway *g, int code)
+{
+    if (!g->exit_code)
+        g->exit_code = code;
+    loop_stop(g->loop);
+}
+
+static void children_gone(void *ctx)
+{
+    end(ctx, EXIT_OK);
+}
+
+static void stop_children(void *ctx)
+{
+    struct gateway *g = ctx;
+    if (g->stopping)
+        return;
+    g->stopping = true;
+    timer_cancel(&g->drain_limit);
+    fleet_stop(g->fleet, children_gone, g);
+}
+
+static void drain_over(void *ctx)
+{
+    struct gateway *g = ctx;
+    log_warn("%zu requests did not finish within the drain limit; they are cut", api_running(g->api));
+    http_server_free(g->server);
+    g->server = NULL;
+    api_use_server(g->api, NULL);
+    stop_children(g);
+}
+
+static void drain(struct gateway *g)
+{
+    if (g->draining)
+        return;
+    g->draining = true;
+    if (api_running(g->api))
+        log_info("finishing %zu requests; again to stop at once", api_running(g->api));
+    listener_free(g->listener);
+    g->listener = NULL;
+    daemon_forget_address(g->config);
+    http_server_drain(g->server);
+    timer_set(&g->drain_limit, g->config->drain_ms);
+    api_drain(g->api, stop_children, g);
+}
+
+/* ---- what the keeper says ---- */
+
+static void on_exited(void *ctx, const struct keeper_exit *x)
+{
+    struct gateway *g = ctx;
+    services_exited(g->services, x);
+}
+
+static void on_stop(void *ctx, bool hard)
+{
+    struct gateway *g = ctx;
+    if (hard)
+        end(g, EXIT_FAILED);
+    else
+        drain(g);
+}
+
+static void on_reload(void *ctx)
+{
+    (void)ctx;
+    log_warn("the configuration is read at start only: stop and start again to change it");
+}
+
+static void on_lost(void *ctx)
+{
+    (void)ctx;
+    log_error("the keeper is gone; so are the models");
+    _exit(EXIT_FAILED);
+}
+
+static const struct keeper_ops keeper_ops = { on_exited, on_stop, on_reload, on_lost };
+
+/* ---- serving ---- */
+
+static void on_conn(void *ctx, int fd)
+{
+    struct gateway *g = ctx;
+    if (g->server)
+        http_server_take(g->server, fd);
+    else
+        close(fd);
+}
+
+static void on_backend_state(void *ctx, struct backend *b)
+{
+    struct gateway *g = ctx;
+    if (!b->kind->managed)
+        return;
+    if (b->state == BACKEND_LOADING)
+        log_info("loading %.*s", STR_ARG(b->model->name));
+    else if (b->state == BACKEND_HOT)
+        log_info("%.*s is ready after %.1f s: context %lld, %lld slot%s", STR_ARG(b->model->name), (double)b->load_ms / 1000, (long long)b->context,
+            (long long)b->slots, b->slots == 1 ? "" : "s");
+    else if (b->state == BACKEND_FAILED && g->strict && b->model->keep == KEEP_HOT)
+        end(g, EXIT_FAILED);
+}
+
+static void try_listen(struct gateway *g);
+
+static void port_taken(struct gateway *g, const struct err *e)
+{
+    if (!g->next_free_port || ++g->port_tries >= PORTS_TO_TRY || g->wanted.port == 0 || g->wanted.port == 65535) {
+        struct err named = *e;
+        if (!named.hint[0])
+            err_hint(&named, "Stop what uses the port, or choose another with --listen, or let --next-free-port choose.");
+        log_error("cannot listen on %.*s: %s. %s", STR_ARG(g->config->listen), named.text, named.hint);
+        end(g, EXIT_FAILED);
+        return;
+    }
+    g->wanted.port++;
+    try_listen(g);
+}
+
+static void on_listening(void *ctx, int fd, struct str bound, const struct err *e)
+{
+    struct gateway *g = ctx;
+    if (e) {
+        port_taken(g, e);
+        return;
+    }
+    if (g->port_tries)
+        log_info("%.*s is taken, the next free port is used", STR_ARG(g->config->listen));
+    g->listener = listener_new(g->loop, fd, on_conn, g);
+    log_info("listening on %.*s", STR_ARG(bound));
+    daemon_write_address(g->config, bound);
+    keeper_ready(g->keeper);
+    fleet_start(g->fleet);
+}
+
+static void try_listen(struct gateway *g)
+{
+    char address[320];
+    addr_format(&g->wanted, address, sizeof address);
+    keeper_listen(g->keeper, str_of(address), on_listening, g);
+}
+
+/* Children of a gateway that died: taking them over comes later, till then they go. */
+static void on_list(void *ctx, const struct keeper_child *children, size_t n)
+{
+    struct gateway *g = ctx;
+    for (size_t i = 0; i < n; i++) {
+        log_info("stopping %.*s, which an earlier gateway started", STR_ARG(children[i].label));
+        keeper_kill(g->keeper, children[i].label, 0, 0);
+    }
+    try_listen(g);
+}
+
+static void on_signal(void *ctx, int signum)
+{
+    struct gateway *g = ctx;
+    (void)signum;
+    drain(g);
+}
+
+static void raise_file_limit(void)
+{
+    struct rlimit lim;
+    if (getrlimit(RLIMIT_NOFILE, &lim) || lim.rlim_cur == lim.rlim_max)
+        return;
+    lim.rlim_cur = lim.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &lim)) {
+        lim.rlim_cur = 10240; /* macOS: its maximum may not be asked for */
+        (void)setrlimit(RLIMIT_NOFILE, &lim);
+    }
+}
+
+static int read_options(struct gateway *g, const struct cli_args *a)
+{
+    struct err e;
+    struct str level = cli_option_value(a, "--log"), listen = cli_option_value(a, "--listen");
+    enum log_level at = g->config->log;
+    if (level.p && !log_level_parse(level, &at)) {
+        fprintf(stderr, "hob: --log wants error, warn, info, debug or trace, not '%.*s'\n", STR_ARG(level));
+        return EXIT_USAGE;
+    }
+    log_set_level(at);
+    if (listen.p)
+        g->config->listen = arena_copy(&g->config->arena, listen);
+    if (addr_parse(g->config->listen, &g->wanted, &e)) {
+        cli_error(&e);
+        return EXIT_USAGE;
+    }
+    if (!addr_is_loopback(&g->wanted)) {
+        fprintf(stderr, "hob: %.*s is not a loopback address; without keys nothing else may be listened on\n", STR_ARG(g->config->listen));
+        return EXIT_USAGE;
+    }
+    g->next_free_port = cli_flag(a, "--next-free-port");
+    g->strict = cli_flag(a, "--strict");
+    if (rundir_make(g->config->state, g->run_dir, &e)) {
+        cli_error(&e);
+        return EXIT_FAILED;
+    }
+    return EXIT_OK;
+}
+
+static void build(struct gateway *g)
+{
+    g->loop = loop_new();
+    g->keeper = keeper_attach(g->loop, WIRE_FD, &keeper_ops, g);
+    g->services = services_new(g->loop, g->keeper);
+    g->meter = meter_new();
+    g->fleet = fleet_new(g->loop, g->config, g->services, str_of(g->run_dir));
+    g->api = api_new(g->loop, g->config, g->fleet, g->meter);
+    g->server = http_server_new(g->loop, &http_limits_default, &api_http, g->api);
+    api_use_server(g->api, g->server);
+    fleet_watch(g->fleet, on_backend_state, g);
+    timer_init(&g->drain_limit, g->loop, drain_over, g);
+    loop_on_signal(g->loop, SIGTERM, on_signal, g);
+}
+
+/* Only after an orderly end: everything idle, no child left. */
+static void take_apart(struct gateway *g)
+{
+    fleet_free(g->fleet);
+    services_free(g->services);
+    keeper_free(g->keeper);
+    loop_free(g->loop);
+    api_free(g->api);
+    meter_free(g->meter);
+    conf_free(g->config);
+}
+
+int gateway_run(const struct cli_args *a)
+{
+    struct gateway g = { .exit_code = EXIT_OK };
+    int rc = cli_load_config(a, &g.config);
+    if (!rc)
+        rc = read_options(&g, a);
+    if (rc)
+        return rc;
+    signal(SIGPIPE, SIG_IGN);
+    raise_file_limit();
+    build(&g);
+    keeper_list(g.keeper, on_list, &g);
+    loop_run(g.loop);
+    daemon_forget_address(g.config);
+    if (!g.stopping)
+        return g.exit_code; /* at once: the keeper sees to the children, the system to the rest */
+    listener_free(g.listener);
+    http_server_free(g.server);
+    take_apart(&g);
+    return g.exit_code;
+}

@@ -1,0 +1,13 @@
+/* The short private folder for sockets and keys: $XDG_RUNTIME_DIR/hob, else /tmp/hob-UID, and in it one per state folder. */
+#ifndef HOB_CLI_RUNDIR_H
+#define HOB_CLI_RUNDIR_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+enum { RUNDIR_MAX_BYTES = 88 }; /* a socket's name must still fit into 107 */
+
+/* Makes it (0700, ours, no link) and writes its path to out. ERR_SYSTEM. */
+enum err_code rundir_make(struct str state, char out[RUNDIR_MAX_BYTES], struct err *e) __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,22 @@
+/* hob version: ours, and the libraries' that matter when something is reported. */
+#include "cli/commands.h"
+
+#include <llhttp.h>
+#include <stdio.h>
+#include <uv.h>
+#include <yyjson.h>
+
+static int run(const struct cli_args *a)
+{
+    if (cli_flag(a, "--json")) {
+        printf("{\"schema\":1,\"version\":\"%s\",\"libuv\":\"%s\",\"llhttp\":\"%d.%d.%d\",\"yyjson\":\"%s\"}\n", HOB_VERSION, uv_version_string(),
+            LLHTTP_VERSION_MAJOR, LLHTTP_VERSION_MINOR, LLHTTP_VERSION_PATCH, YYJSON_VERSION_STRING);
+        return EXIT_OK;
+    }
+    printf("hob %s (libuv %s, llhttp %d.%d.%d, yyjson %s)\n", HOB_VERSION, uv_version_string(), LLHTTP_VERSION_MAJOR, LLHTTP_VERSION_MINOR,
+        LLHTTP_VERSION_PATCH, YYJSON_VERSION_STRING);
+    return EXIT_OK;
+}
+
+static const struct cli_option options[] = { { "--json", NULL, NULL, "one JSON object" }, CLI_END };
+const struct command cli_version = { "version", "[--json]", "print the version", NULL, run, options, false };

@@ -1,0 +1,166 @@
+/* Bodies for places. Rebuilding walks the root's members once, in the caller's order, and copies the spans of what is allowed. */
+#include "policy/body.h"
+
+#include "policy/fields.h"
+
+static size_t skip_space(struct str text, size_t at)
+{
+    while (at < text.n && (text.p[at] == ' ' || text.p[at] == '\t' || text.p[at] == '\n' || text.p[at] == '\r'))
+        at++;
+    return at;
+}
+
+/* Steps from member to member of the root in the text; its keys come from the parsed tree, in the same order. */
+static struct str next_value(struct str text, size_t *at)
+{
+    size_t key = skip_space(text, *at);
+    if (text.p[key] == ',')
+        key = skip_space(text, key + 1);
+    size_t colon = skip_space(text, json_skip_value(text, key));
+    size_t value = skip_space(text, colon + 1);
+    size_t end = json_skip_value(text, value);
+    *at = skip_space(text, end);
+    return str_make(text.p + value, end - value);
+}
+
+enum { DROPPED_MAX_BYTES = 400 };
+
+static void name_dropped(struct buf *dropped, struct str name)
+{
+    if (dropped->n + name.n > DROPPED_MAX_BYTES)
+        return;
+    if (dropped->n)
+        buf_add_char(dropped, ',');
+    for (size_t i = 0; i < name.n; i++) {
+        unsigned char c = (unsigned char)name.p[i];
+        buf_add_char(dropped, c > ' ' && c < 127 && c != ',' ? (char)c : '?');
+    }
+}
+
+static int64_t read_budget(yyjson_val *root)
+{
+    static const char *const names[] = { "max_completion_tokens", "max_tokens", "n_predict" };
+    for (size_t i = 0; i < COUNTOF(names); i++) {
+        int64_t n = yyjson_get_sint(yyjson_obj_get(root, names[i]));
+        if (n > 0)
+            return n;
+    }
+    return 0;
+}
+
+static bool is_zero(yyjson_val *root, const char *name)
+{
+    yyjson_val *v = yyjson_obj_get(root, name);
+    return yyjson_is_int(v) && yyjson_get_sint(v) == 0;
+}
+
+static enum err_code check_child(yyjson_val *root, struct err *e)
+{
+    if (yyjson_get_sint(yyjson_obj_get(root, "n")) > 1) {
+        err_set(e, ERR_INVALID_REQUEST, "'n' must be 1: this engine gives one answer at a time.");
+        err_hint(e, "Send the request several times.");
+        return err_param(e, "n");
+    }
+    static const char *const budgets[] = { "max_completion_tokens", "max_tokens" };
+    for (size_t i = 0; i < COUNTOF(budgets); i++)
+        if (is_zero(root, budgets[i])) {
+            err_set(e, ERR_INVALID_REQUEST, "'%s' must be at least 1.", budgets[i]);
+            return err_param(e, "%s", budgets[i]);
+        }
+    return ERR_OK;
+}
+
+/* Some builds take `json_object` and then constrain nothing (ENGINE.md section 4); the schema of any object they all enforce. */
+static void put_response_format(struct json_out *o, yyjson_val *v)
+{
+    json_key(o, STR("response_format"));
+    if (yyjson_equals_str(yyjson_obj_get(v, "type"), "json_object") && !yyjson_obj_get(v, "schema"))
+        json_raw(o, STR("{\"type\":\"json_schema\",\"json_schema\":{\"schema\":{\"type\":\"object\"}}}"));
+    else
+        json_value(o, v);
+}
+
+static void put_own(struct json_out *o, const struct json_doc *d, const struct body_wish *w)
+{
+    int64_t budget = read_budget(d->root);
+    if (!budget)
+        budget = w->max_tokens;
+    json_key(o, STR("model"));
+    json_string(o, w->model);
+    json_key(o, STR("stream"));
+    json_bool(o, true);
+    json_key(o, STR("stream_options"));
+    json_raw(o, STR("{\"include_usage\":true}"));
+    if (budget) {
+        json_key(o, STR("max_tokens"));
+        json_int(o, budget);
+    }
+    yyjson_val *format = yyjson_obj_get(d->root, "response_format");
+    if (yyjson_is_obj(format))
+        put_response_format(o, format);
+}
+
+enum err_code body_rebuild(const struct json_doc *d, const struct body_wish *w, struct buf *out, struct buf *dropped, struct err *e)
+{
+    enum err_code rc = check_child(d->root, e);
+    if (rc)
+        return rc;
+    struct json_out o = json_out(out);
+    json_begin_object(&o);
+    put_own(&o, d, w);
+    size_t i, n, at = json_object_inside(d, d->root);
+    yyjson_val *key, *v;
+    yyjson_obj_foreach(d->root, i, n, key, v) {
+        struct str name = json_str(key), value = next_value(d->text, &at);
+        const struct field *f = field_find(name);
+        if (!f || f->child == CHILD_DROP) {
+            name_dropped(dropped, name);
+        } else if (!yyjson_is_null(v) && (f->child == CHILD_PASS || str_eq(name, STR("messages")))) {
+            json_key(&o, name);
+            json_raw(&o, value);
+        }
+    }
+    json_end_object(&o);
+    return ERR_OK;
+}
+
+/* The edit that asks for usage in a stream, whether stream_options was there or not. */
+static struct json_edit ask_usage(const struct json_doc *d)
+{
+    struct json_member m;
+    yyjson_val *options = yyjson_obj_get(d->root, "stream_options");
+    if (!options) {
+        size_t at = json_object_inside(d, d->root);
+        return (struct json_edit){ at, 0, STR("\"stream_options\":{\"include_usage\":true},") };
+    }
+    if (!yyjson_is_obj(options)) { /* null */
+        (void)json_find_member(d, d->root, STR("stream_options"), &m);
+        return (struct json_edit){ m.value.at, m.value.end - m.value.at, STR("{\"include_usage\":true}") };
+    }
+    if (json_find_member(d, options, STR("include_usage"), &m))
+        return (struct json_edit){ m.value.at, m.value.end - m.value.at, STR("true") };
+    size_t at = json_object_inside(d, options);
+    bool empty = yyjson_obj_size(options) == 0;
+    return (struct json_edit){ at, 0, empty ? STR("\"include_usage\":true") : STR("\"include_usage\":true,") };
+}
+
+size_t body_splice(const struct json_doc *d, const struct body_wish *w, bool stream, struct buf *scratch, struct str pieces[BODY_MAX_PIECES])
+{
+    struct json_edit edits[BODY_MAX_EDITS];
+    struct json_member m;
+    size_t n = 0;
+    size_t begun = scratch->n;
+    struct json_out o = json_out(scratch);
+    json_string(&o, w->model);
+    struct str model = str_make(scratch->p + begun, scratch->n - begun);
+    if (json_find_member(d, d->root, STR("model"), &m))
+        edits[n++] = (struct json_edit){ m.value.at, m.value.end - m.value.at, model };
+    if (stream)
+        edits[n++] = ask_usage(d);
+    if (n == 2 && edits[0].at > edits[1].at) {
+        struct json_edit first = edits[1];
+        edits[1] = edits[0];
+        edits[0] = first;
+    }
+    return json_splice_pieces(pieces, d->text, edits, n);
+}

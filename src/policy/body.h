@@ -1,0 +1,23 @@
+/* The body that goes to a place: built anew from the allowlist for a managed child, else the caller's own bytes with a few spans replaced. */
+#ifndef HOB_POLICY_BODY_H
+#define HOB_POLICY_BODY_H
+
+#include "json/json.h"
+
+struct body_wish {
+    struct str model;         /* what the place calls it */
+    int64_t max_tokens;       /* answer budget when the caller names none; 0 = none */
+};
+
+enum { BODY_MAX_EDITS = 4, BODY_MAX_PIECES = 2 * BODY_MAX_EDITS + 1 };
+
+/* For a managed child: only fields of the table, always streamed, usage always asked for. Appends the body to out, and the names of what was
+ * left out, comma separated and safe for a header, to dropped. ERR_INVALID_REQUEST for what an engine of ours cannot do (n > 1). */
+enum err_code body_rebuild(const struct json_doc *d, const struct body_wish *w, struct buf *out, struct buf *dropped, struct err *e)
+    __attribute__((warn_unused_result));
+
+/* For any other place: the request's bytes as they came, with the model's name replaced and, when it streams, usage asked for. The pieces point
+ * into d->text and scratch, which must outlive them. Returns how many there are. */
+size_t body_splice(const struct json_doc *d, const struct body_wish *w, bool stream, struct buf *scratch, struct str pieces[BODY_MAX_PIECES]);
+
+#endif

@@ -1,0 +1,31 @@
+/* The fields of a chat request: one table of names, types and ranges. It checks every request, and for managed children it is the
+ * allowlist out of which the body is built anew: what is not in it never reaches an engine. */
+#ifndef HOB_POLICY_FIELDS_H
+#define HOB_POLICY_FIELDS_H
+
+#include "base/arena.h"
+#include "json/json.h"
+
+enum field_type { FIELD_BOOL = 1, FIELD_INT = 2, FIELD_NUMBER = 4, FIELD_STRING = 8, FIELD_ARRAY = 16, FIELD_OBJECT = 32 };
+
+enum field_child {
+    CHILD_PASS,   /* goes to a managed child as it is */
+    CHILD_OWN,    /* the gateway writes it itself */
+    CHILD_DROP,   /* means nothing to an engine: left out and named in x-hob-dropped */
+};
+
+struct field {
+    const char *name;
+    unsigned types;        /* enum field_type, or-ed; null always counts as absent */
+    double min, max;       /* of numbers and of the length of strings and arrays; both 0 = no range */
+    enum field_child child;
+};
+
+/* NULL for one we do not know. */
+const struct field *field_find(struct str name);
+const struct field *field_at(size_t i); /* NULL past the end: for docs and tests */
+
+/* Types and ranges of all known members of root, and the shape of `messages`. ERR_INVALID_REQUEST with the field in param. */
+enum err_code fields_check(yyjson_val *root, struct err *e) __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,151 @@
+/* Names to candidates. A name is looked for among models and aliases, then roles, then tiers; a role adds its fallbacks. */
+#include "route/decide.h"
+
+#include "conf/conf.h"
+
+#include <stdio.h>
+
+static const struct conf_role *find_role(const struct config *c, struct str name)
+{
+    for (size_t i = 0; i < c->nroles; i++)
+        if (str_eq(c->roles[i].name, name))
+            return &c->roles[i];
+    return NULL;
+}
+
+static const struct conf_tier *find_tier(const struct config *c, struct str name)
+{
+    for (size_t i = 0; i < c->ntiers; i++)
+        if (str_eq(c->tiers[i].name, name))
+            return &c->tiers[i];
+    return NULL;
+}
+
+/* A model, an alias, or a tier's model; the tier's name goes to *tier. */
+static const struct conf_model *find_model(const struct config *c, struct str name, struct str *tier)
+{
+    const struct conf_model *m = conf_model(c, name);
+    const struct conf_tier *t = m ? NULL : find_tier(c, name);
+    if (!t)
+        return m;
+    *tier = t->name;
+    return conf_model(c, t->model);
+}
+
+static void add(const struct config *c, struct decision *d, const struct conf_model *m, struct str reason)
+{
+    size_t index = (size_t)(m - c->models);
+    for (size_t i = 0; i < d->n; i++)
+        if (d->chain[i].model == index)
+            return;
+    if (d->n < ROUTE_MAX_CHAIN)
+        d->chain[d->n++] = (struct candidate){ index, reason };
+}
+
+static void add_role(const struct config *c, struct decision *d, const struct conf_role *r)
+{
+    struct str ignored = { NULL, 0 };
+    const struct conf_model *m = find_model(c, r->model, &d->tier);
+    d->role = r->name;
+    if (m)
+        add(c, d, m, STR("the role's model"));
+    for (size_t i = 0; i < r->fallback.n; i++) {
+        m = find_model(c, r->fallback.at[i], &ignored);
+        if (m)
+            add(c, d, m, STR("the role's fallback"));
+    }
+}
+
+enum { MAX_NAMES = 256 };
+
+static size_t all_names(const struct config *c, struct str *names)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < c->nmodels; i++) {
+        const struct conf_model *m = &c->models[i];
+        if (n < MAX_NAMES)
+            names[n++] = m->name;
+        for (size_t k = 0; k < m->aliases.n && n < MAX_NAMES; k++)
+            names[n++] = m->aliases.at[k];
+    }
+    for (size_t i = 0; i < c->nroles && n < MAX_NAMES; i++)
+        names[n++] = c->roles[i].name;
+    for (size_t i = 0; i < c->ntiers && n < MAX_NAMES; i++)
+        names[n++] = c->tiers[i].name;
+    return n;
+}
+
+static enum err_code not_found(const struct config *c, struct str name, struct err *e)
+{
+    struct str names[MAX_NAMES];
+    size_t n = all_names(c, names);
+    struct str near = str_nearest(name, names, n);
+    struct str shown = str_make(name.p, name.n < 80 ? name.n : 80);
+    if (near.n)
+        err_set(e, ERR_MODEL_NOT_FOUND, "There is no model, role or tier '%.*s'; did you mean '%.*s'?", STR_ARG(shown), STR_ARG(near));
+    else
+        err_set(e, ERR_MODEL_NOT_FOUND, "There is no model, role or tier '%.*s'.", STR_ARG(shown));
+    err_hint(e, n ? "GET /v1/models lists what there is." : "No model is configured: add one under `models:` in hob.yaml.");
+    return err_param(e, "model");
+}
+
+struct word {
+    unsigned bit;
+    const char *name;
+};
+static const struct word inputs[] = { { INPUT_IMAGE, "image" }, { INPUT_AUDIO, "audio" }, { INPUT_VIDEO, "video" } };
+static const struct word services[] = { { SERVES_CHAT, "chat" }, { SERVES_EMBED, "embeddings" }, { SERVES_RERANK, "reranking" } };
+
+static const char *word_for(const struct word *words, size_t n, unsigned bits)
+{
+    for (size_t i = 0; i < n; i++)
+        if (bits & words[i].bit)
+            return words[i].name;
+    return "such";
+}
+
+/* Leaves only those that can take what the ask has. */
+static enum err_code keep_able(const struct config *c, const struct ask *ask, struct decision *d, struct err *e)
+{
+    size_t kept = 0;
+    unsigned lacking = 0, wrong = 0;
+    for (size_t i = 0; i < d->n; i++) {
+        const struct conf_model *m = &c->models[d->chain[i].model];
+        if (!(m->serves & (unsigned)ask->serves))
+            wrong |= (unsigned)ask->serves;
+        else if (ask->input & ~m->input)
+            lacking |= ask->input & ~m->input;
+        else
+            d->chain[kept++] = d->chain[i];
+    }
+    d->n = kept;
+    if (kept)
+        return ERR_OK;
+    if (lacking) {
+        err_set(e, ERR_UNSUPPORTED_INPUT, "'%.*s' takes no %s input.", STR_ARG(ask->name), word_for(inputs, COUNTOF(inputs), lacking));
+        err_hint(e, "Ask a model whose `input:` in the configuration names it, or send text only.");
+        return err_param(e, "messages");
+    }
+    err_set(e, ERR_INVALID_REQUEST, "'%.*s' does not serve %s.", STR_ARG(ask->name), word_for(services, COUNTOF(services), wrong));
+    err_hint(e, "GET /v1/models lists what each model serves.");
+    return err_param(e, "model");
+}
+
+enum err_code route_decide(const struct config *c, const struct ask *ask, struct decision *out, struct err *e)
+{
+    struct decision d = { .n = 0 };
+    const struct conf_role *role = NULL;
+    const struct conf_model *m = conf_model(c, ask->name);
+    if (m)
+        add(c, &d, m, STR("named by the caller"));
+    else if ((role = find_role(c, ask->name)))
+        add_role(c, &d, role);
+    else if ((m = find_model(c, ask->name, &d.tier)))
+        add(c, &d, m, STR("the tier's model"));
+    if (d.n == 0)
+        return not_found(c, ask->name, e);
+    enum err_code rc = keep_able(c, ask, &d, e);
+    if (!rc)
+        *out = d;
+    return rc;
+}

@@ -1,0 +1,26 @@
+/* From an ask to an ordered chain of candidates. Pure: reads its arguments, touches nothing else. */
+#ifndef HOB_ROUTE_DECIDE_H
+#define HOB_ROUTE_DECIDE_H
+
+#include "base/err.h"
+#include "route/ask.h"
+
+enum { ROUTE_MAX_CHAIN = 8 };
+
+struct candidate {
+    size_t model;            /* index in config->models */
+    struct str reason;       /* static or from the config: "named", "role chat", "fallback of chat" … */
+};
+
+struct decision {
+    struct str role, tier;   /* by which the model was found; empty when it was named itself */
+    struct candidate chain[ROUTE_MAX_CHAIN];
+    size_t n;
+};
+
+/* ERR_MODEL_NOT_FOUND (with "did you mean"), ERR_UNSUPPORTED_INPUT when no candidate takes what the ask has, ERR_INVALID_REQUEST when the
+ * named model serves another kind of request. Texts in *out live as long as the config. */
+enum err_code route_decide(const struct config *c, const struct ask *ask, struct decision *out, struct err *e)
+    __attribute__((warn_unused_result));
+
+#endif
