@@ -54,7 +54,7 @@ static enum err_code absolute_name(struct arena *a, struct str name, struct str 
 static enum err_code fill(struct reading *r, struct str text)
 {
     struct node *root = NULL;
-    struct str full;
+    struct str full = { NULL, 0 };
     enum err_code rc = absolute_name(&r->c->arena, r->name.n ? r->name : STR("none"), &full, r->e);
     if (rc)
         return rc;
