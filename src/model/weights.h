@@ -1,0 +1,26 @@
+/* A cheap look at a model file before an engine is started on it: is it there, is it a GGUF, is all of it there. Reads the header only
+ * (a few MiB with a large vocabulary), never the weights; blocks on the disk. */
+#ifndef HOB_MODEL_WEIGHTS_H
+#define HOB_MODEL_WEIGHTS_H
+
+#include "base/err.h"
+
+#include <stdint.h>
+
+struct weights {
+    char architecture[64];
+    char name[128];          /* general.name, or "" */
+    int64_t context_train;   /* tokens the model was trained for; 0 when the file does not say */
+    uint64_t tensor_bytes;   /* in this file: at least so many when unknown_types */
+    uint64_t file_bytes;
+    uint32_t version;
+    uint32_t split_count;    /* files that the model is spread over; this is one of them. 0 or 1: all is here */
+    bool has_chat_template;
+    bool unknown_types;      /* holds tensors of a type newer than this program, whose size is not known */
+};
+
+/* ERR_WEIGHTS_MISSING: not there, not readable, not a file. ERR_WEIGHTS_BROKEN: empty, cut short, not GGUF or one that nobody can read;
+ * says what it is instead where that is known. ERR_SYSTEM: the disk failed. On error *out is untouched. */
+enum err_code weights_check(const char *path, struct weights *out, struct err *e) __attribute__((warn_unused_result));
+
+#endif
