@@ -212,11 +212,19 @@ static bool line_fits(const struct http_head *h, bool ended)
     return n == 0 || h->section_n + n + (ended ? 2 : 0) <= h->limits->headers_bytes;
 }
 
+/* Anything else is TLS, most likely, where no line end may ever come. */
+static bool may_start(char c)
+{
+    return c == '\r' || c == '\n' || (byte_class[(unsigned char)c] & IN_TOKEN);
+}
+
 /* Looks for the empty line. *used: bytes looked at; *from: where the head starts in them. */
 static enum err_code scan(struct http_head *h, struct str bytes, size_t *from, size_t *used, bool *whole, struct err *e)
 {
     size_t at = 0;
     while (at < bytes.n) {
+        if (h->lines == 0 && h->line_n == 0 && !may_start(bytes.p[at]))
+            return err_set(e, ERR_BAD_REQUEST, "this is not HTTP");
         const char *lf = memchr(bytes.p + at, '\n', bytes.n - at);
         size_t n = lf ? (size_t)(lf - bytes.p) - at : bytes.n - at;
         if (n)
@@ -442,9 +450,6 @@ enum err_code http_head_feed(struct http_head *h, struct str bytes, size_t *used
     size_t from = 0;
     *whole = false;
     *used = bytes.n;
-    unsigned char first = bytes.n ? (unsigned char)bytes.p[0] : 'G';
-    if (h->bytes.n == 0 && h->line_n == 0 && first != '\r' && first != '\n' && !(byte_class[first] & IN_TOKEN))
-        return err_set(e, ERR_BAD_REQUEST, "this is not HTTP"); /* TLS, most likely: no line end may ever come */
     enum err_code rc = scan(h, bytes, &from, used, whole, e);
     if (rc)
         return rc;
