@@ -127,7 +127,8 @@ bool gateway_tell_tail(uint32_t id, struct str label)
 void gateway_tell_exited(struct str label, pid_t pid, int exit_code, int sig, const struct tail *words)
 {
     if (g.line.sock < 0) {
-        log_info("child %.*s (%d) ended while no gateway listened: exit %d, signal %d", STR_ARG(label), (int)pid, exit_code, sig);
+        if (g.pid || g.start_at_ms) /* else all is being ended, and nobody wonders */
+            log_info("child %.*s (%d) ended while no gateway listened: exit %d, signal %d", STR_ARG(label), (int)pid, exit_code, sig);
         return;
     }
     size_t at = line_begin(&g.line, WIRE_EXITED, 0);
@@ -192,8 +193,8 @@ static void start(int64_t now_ms)
 static void go_mad(const char *why)
 {
     log_warn("the gateway %s: killed", why);
+    kill(-g.pid, SIGKILL); /* first: one that sees its wire shut may exit before this comes, which would look like its own will */
     line_close(&g.line);
-    kill(-g.pid, SIGKILL);
 }
 
 void gateway_kill_by(int64_t at_ms)
@@ -274,7 +275,7 @@ void gateway_polled(short revents, int64_t now_ms)
         return;
     enum line_state state = line_read(&g.line);
     if (!hear(now_ms) || state == LINE_BROKEN) {
-        go_mad("speaks nonsense");
+        go_mad(g.line.out.n > OUT_MAX_BYTES ? "does not read what it is told" : "speaks nonsense");
     } else if (state == LINE_EOF) {
         line_close(&g.line);
         gateway_kill_by(now_ms + CLOSED_PATIENCE_MS); /* on its way out; when not, it is of no more use */
