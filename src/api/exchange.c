@@ -31,6 +31,7 @@ enum {
     REFUSAL_MAX_BYTES = 64 * 1024,
     SPARE_MAX = 64,                     /* exchanges kept for reuse */
     KEEP_BYTES = 16 * 1024,             /* of each of their buffers */
+    END_MS = 50,                        /* from [DONE] to the end of the body; then the connection is given up */
 };
 
 struct exchange {
@@ -41,6 +42,7 @@ struct exchange {
     struct http_req *req;               /* NULL once answered, or when the caller is gone */
     char id[REQUEST_ID_BYTES];
     int64_t started_ns, waited_ns, sent_ns, first_ns;  /* 0 = has not happened */
+    int64_t load_ms;                    /* of the wait: until the model was loaded */
 
     struct json_doc doc;
     struct ask ask;
@@ -162,6 +164,7 @@ static void put_chain(struct json_out *o, const struct exchange *x)
 static void put_routing(struct exchange *x, struct buf *to)
 {
     int64_t now = clock_mono_ns();
+    double queued = ms_between(x->waited_ns, x->sent_ns) - (double)x->load_ms;
     struct json_out o = json_out(to);
     json_begin_object(&o);
     put_text_or_null(&o, STR("role"), x->decision.role);
@@ -175,7 +178,9 @@ static void put_routing(struct exchange *x, struct buf *to)
     json_key(&o, STR("latency_ms"));
     json_double(&o, ms_between(x->started_ns, now), 1);
     json_key(&o, STR("queue_ms"));
-    json_double(&o, ms_between(x->waited_ns, x->sent_ns), 1);
+    json_double(&o, queued > 0 ? queued : 0, 1);
+    json_key(&o, STR("load_ms"));
+    json_int(&o, x->load_ms);
     json_key(&o, STR("ttft_ms"));
     if (x->first_ns)
         json_double(&o, ms_between(x->started_ns, x->first_ns), 1);
@@ -183,6 +188,8 @@ static void put_routing(struct exchange *x, struct buf *to)
         json_null(&o);
     put_tokens(&o, facts(x));
     put_chain(&o, x);
+    json_key(&o, STR("policy"));
+    json_raw(&o, STR("{\"thinking\":null,\"context\":null,\"schema\":null}")); /* null: none applies */
     json_end_object(&o);
 }
 
@@ -470,8 +477,8 @@ static void feed_events(struct exchange *x, struct str bytes)
         send_out(x);
     if (rc)
         place_failed(x, &e);
-    else if (facts(x)->done) /* do not wait for a place that keeps the connection open */
-        complete(x);
+    else if (facts(x)->done) /* its connection can be kept once the body ends too, which is now or never */
+        timer_set(&x->deadline, END_MS);
 }
 
 static void on_answer_body(void *ctx, struct str bytes)
@@ -563,6 +570,10 @@ static void on_deadline(void *ctx)
     struct err e;
     if (over(x))
         return;
+    if (x->state == X_RELAYING && facts(x)->done) {
+        complete(x);
+        return;
+    }
     if (x->state == X_WAITING) {
         err_set(&e, ERR_QUEUE_TIMEOUT, "'%.*s' did not get free in time.", STR_ARG(x->b->model->name));
         err_hint(&e, "Try again later, or raise `queue: {deadline: …}`.");
@@ -610,9 +621,11 @@ static void on_lease(void *ctx, const struct err *e)
     if (e) {
         x->leased = false;
         candidate_failed(x, e);
-    } else {
-        send_request(x);
+        return;
     }
+    int64_t hot_for_ms = loop_now_ms(x->api->loop) - x->b->since_ms, waited_ms = (clock_mono_ns() - x->waited_ns) / 1000000;
+    x->load_ms = waited_ms > hot_for_ms ? waited_ms - hot_for_ms : 0;
+    send_request(x);
 }
 
 static void next_candidate(struct exchange *x)
@@ -623,6 +636,7 @@ static void next_candidate(struct exchange *x)
     x->b = fleet_backend(a->fleet, model);
     lease_init(&x->lease, on_lease, x);
     x->waited_ns = clock_mono_ns();
+    x->load_ms = 0;
     if (fleet_lease(a->fleet, model, &x->lease, &e)) {
         candidate_failed(x, &e); /* recursion: at most the chain's length deep */
         return;

@@ -140,7 +140,7 @@ int cli_load_config(const struct cli_args *a, struct config **out)
 static int run_help(const struct cli_args *a);
 
 static const struct cli_option no_options[] = { CLI_END };
-const struct command cli_help = { "help", "[COMMAND]", "show what there is, or how one command is used", "hob help serve", run_help, no_options, false };
+const struct command cli_help = { "help", "[COMMAND]", "show what there is, or how one command is used", "hob help serve", run_help, no_options, false, 1 };
 
 static void help_command(FILE *to, const struct command *c)
 {
@@ -206,5 +206,10 @@ int cli_main(int argc, char **argv)
             return EXIT_OK;
         }
     int rc = read_args(&a, argv + 2, argc - 2);
+    if (!rc && a.nwords > a.command->max_words) {
+        fprintf(stderr, "hob: `hob %s` does not know what to do with '%.*s'\nhob: `hob help %s` shows how it is used\n", a.command->name,
+            STR_ARG(a.words[a.command->max_words]), a.command->name);
+        rc = EXIT_USAGE;
+    }
     return rc ? rc : a.command->run(&a);
 }

@@ -36,6 +36,7 @@ struct command {
     int (*run)(const struct cli_args *a);
     const struct cli_option *options; /* ended by a row without a name */
     bool hidden;
+    size_t max_words;
 };
 
 extern const struct command *const cli_commands[]; /* ended by NULL */

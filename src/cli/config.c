@@ -172,4 +172,4 @@ static const struct cli_option options[] = {
     CLI_END,
 };
 const struct command cli_config = { "config", "check [FILE]|show|schema", "check the configuration, show what is in force or what may be in it",
-    "hob config check hob.yaml", run, options, false };
+    "hob config check hob.yaml", run, options, false, 63 };

@@ -14,6 +14,7 @@ enum { PROMPT_MAX_BYTES = 8 * 1024 * 1024, EVENT_MAX_BYTES = 4 * 1024 * 1024, CO
 struct talk {
     struct loop *loop;
     struct http_pool *pool;
+    struct http_call *call;
     struct sse *sse;
     struct json_scratch scratch;
     struct buf body, headers, in; /* in: an answer that is no stream */
@@ -69,7 +70,10 @@ static void take_text(struct talk *t, struct str text, bool thought)
     if (t->json)
         return;
     print(text);
-    fflush(stdout);
+    if (fflush(stdout)) { /* nobody reads: no need to go on */
+        t->exit_code = EXIT_FAILED;
+        loop_stop(t->loop);
+    }
     t->newline = text.p[text.n - 1] != '\n';
 }
 
@@ -118,13 +122,16 @@ static void print_routing(struct talk *t, struct str asked)
     struct err e;
     if (json_parse(&d, buf_str(&t->routing), &e))
         return;
+    /* The first token's time is the prompt's. An answer that came at once has no speed of its own: then all of it counts. */
     double total = yyjson_get_num(yyjson_obj_get(d.root, "latency_ms")), first = yyjson_get_num(yyjson_obj_get(d.root, "ttft_ms"));
     int64_t tokens = yyjson_get_sint(yyjson_obj_get(yyjson_obj_get(d.root, "tokens"), "output"));
     struct str model = json_str(yyjson_obj_get(d.root, "model")), host = json_str(yyjson_obj_get(d.root, "host"));
     struct str fallback = json_str(yyjson_obj_get(d.root, "fallback"));
     fprintf(stderr, "%.*s -> %.*s on %.*s, ttft %.2f s", STR_ARG(asked), STR_ARG(model), STR_ARG(host), first / 1000);
-    if (tokens > 1 && total > first) /* the first token's time is the prompt's */
+    if (tokens > 1 && total - first > 1)
         fprintf(stderr, ", %.0f tok/s", (double)(tokens - 1) * 1000 / (total - first));
+    else if (tokens > 0 && total > 0)
+        fprintf(stderr, ", %.0f tok/s", (double)tokens * 1000 / total);
     if (fallback.n)
         fprintf(stderr, ", fallback %.*s", STR_ARG(fallback));
     if (str_eq(str_of(t->finish), STR("length")))
@@ -157,6 +164,7 @@ static void print_json(struct talk *t)
 static void on_done(void *ctx, enum err_code rc, const struct err *e)
 {
     struct talk *t = ctx;
+    t->call = NULL;
     loop_stop(t->loop);
     if (rc == ERR_UP_REFUSED && !t->status) {
         fprintf(stderr, "hob: the daemon does not answer: %s\nhob: start it with `hob serve`, or set HOB_URL\n", e->text);
@@ -212,8 +220,9 @@ static int ask(struct talk *t, const struct addr *to, struct str path)
     t->pool = http_pool_new(t->loop, to, str_of(host), &opts);
     t->sse = sse_new(EVENT_MAX_BYTES, on_event, t);
     struct http_request r = { .method = STR("POST"), .path = str_of(target), .headers = buf_str(&t->headers), .body = t->pieces, .pieces = 1 };
-    http_call_start(t->pool, &r, &ops, t);
+    t->call = http_call_start(t->pool, &r, &ops, t);
     loop_run(t->loop);
+    http_call_cancel(t->call);
     http_pool_free(t->pool);
     loop_free(t->loop);
     sse_free(t->sse);
@@ -297,4 +306,4 @@ static const struct cli_option options[] = {
     CLI_END,
 };
 const struct command cli_run = {
-    "run", "[MODEL] [PROMPT]", "ask a model, role or tier (default: chat); the prompt may come on stdin", "hob run chat \"Why is the sky blue?\"", run, options, false };
+    "run", "[MODEL] [PROMPT]", "ask a model, role or tier (default: chat); the prompt may come on stdin", "hob run chat \"Why is the sky blue?\"", run, options, false, 63 };

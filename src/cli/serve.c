@@ -50,6 +50,7 @@ static bool make_dirs(const char *path)
 static int prepare(const struct cli_args *a)
 {
     struct config *c;
+    log_set_level(LOG_ERROR); /* the gateway reads it again, and warns then */
     int rc = cli_load_config(a, &c);
     if (rc)
         return rc;
@@ -96,8 +97,8 @@ static int run(const struct cli_args *a)
     { "--log", NULL, "LEVEL", "error, warn, info, debug or trace" }
 
 static const struct cli_option serve_options[] = { SERVE_OPTIONS, CLI_END };
-const struct command cli_serve = { "serve", "[-c FILE]", "serve the API and keep the models running", "hob serve -c hob.yaml", run, serve_options, false };
+const struct command cli_serve = { "serve", "[-c FILE]", "serve the API and keep the models running", "hob serve -c hob.yaml", run, serve_options, false, 0 };
 
 
 static const struct cli_option gateway_options[] = { SERVE_OPTIONS, CLI_END };
-const struct command cli_gateway = { "gateway", "", "what the keeper starts; not for people", NULL, gateway_run, gateway_options, true };
+const struct command cli_gateway = { "gateway", "", "what the keeper starts; not for people", NULL, gateway_run, gateway_options, true, 0 };

@@ -19,4 +19,4 @@ static int run(const struct cli_args *a)
 }
 
 static const struct cli_option options[] = { { "--json", NULL, NULL, "one JSON object" }, CLI_END };
-const struct command cli_version = { "version", "[--json]", "print the version", NULL, run, options, false };
+const struct command cli_version = { "version", "[--json]", "print the version", NULL, run, options, false, 0 };

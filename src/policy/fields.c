@@ -191,14 +191,8 @@ enum err_code fields_check(yyjson_val *root, struct err *e)
 {
     if (!yyjson_is_obj(root))
         return err_set(e, ERR_INVALID_REQUEST, "The body must be a JSON object, not %s.", yyjson_get_type_desc(root));
-    size_t i, n;
-    yyjson_val *key, *v;
-    yyjson_obj_foreach(root, i, n, key, v) {
-        const struct field *f = field_find(json_str(key));
-        if (f && check_field(f, v, e))
-            return e->code;
-    }
     static const char *const required[] = { "model", "messages" };
+    yyjson_val *v;
     for (size_t k = 0; k < COUNTOF(required); k++) {
         v = yyjson_obj_get(root, required[k]);
         if (v && !yyjson_is_null(v))
@@ -207,6 +201,13 @@ enum err_code fields_check(yyjson_val *root, struct err *e)
         if (k == 0)
             err_hint(e, "Name a model, role or tier; GET /v1/models lists them.");
         return err_param(e, "%s", required[k]);
+    }
+    size_t i, n;
+    yyjson_val *key;
+    yyjson_obj_foreach(root, i, n, key, v) {
+        const struct field *f = field_find(json_str(key));
+        if (f && check_field(f, v, e))
+            return e->code;
     }
     return check_messages(yyjson_obj_get(root, "messages"), e);
 }
