@@ -16,6 +16,8 @@
 
 enum { OUT_MAX_BYTES = 4 * 1024 * 1024, SPAWN_MAX_BYTES = 256 * 1024 };
 
+_Static_assert((int)KEEPER_FD == (int)WIRE_FD, "one number, two names");
+
 union done {
     keeper_listen_fn *listen;
     keeper_spawn_fn *spawn;
