@@ -37,6 +37,10 @@ struct backend_kind_state {
     bool asking_props;
     int status;                     /* of the probe's answer */
     struct buf answer;
+    struct work look;               /* at the model file, on the pool: a large header takes a while */
+    enum err_code look_rc;
+    struct err look_error;
+    struct weights weights;
     char sock[108], key_file[128], log_file[256];
     char key[33];
 };
@@ -215,18 +219,13 @@ static enum err_code write_key(struct backend_kind_state *s, struct err *e)
 static enum err_code start_child(struct backend_kind_state *s, struct err *e)
 {
     struct backend *b = s->b;
-    struct weights w = { 0 };
     struct llama_args args = { 0 };
-    char file[4096];
-    snprintf(file, sizeof file, "%.*s", STR_ARG(b->model->file));
-    enum err_code rc = weights_check(file, &w, e);
-    if (!rc)
-        rc = llama_find_engine(b->config->engine_llama, args.engine, sizeof args.engine, e);
+    enum err_code rc = llama_find_engine(b->config->engine_llama, args.engine, sizeof args.engine, e);
     if (!rc)
         rc = write_key(s, e);
     if (rc)
         return rc;
-    llama_args_make(&args, b->model, &w, s->sock, s->key_file);
+    llama_args_make(&args, b->model, &s->weights, s->sock, s->key_file);
     b->context = args.context;
     b->slots = b->model->slots;
     unlink(s->sock); /* it does not remove an old one, and fails on it */
@@ -239,22 +238,45 @@ static enum err_code start_child(struct backend_kind_state *s, struct err *e)
     return ERR_OK;
 }
 
+static void look_at_file(void *ctx) /* on the pool */
+{
+    struct backend_kind_state *s = ctx;
+    char file[4096];
+    snprintf(file, sizeof file, "%.*s", STR_ARG(s->b->model->file));
+    s->look_rc = weights_check(file, &s->weights, &s->look_error);
+}
+
+static void looked(void *ctx)
+{
+    struct backend_kind_state *s = ctx;
+    struct backend *b = s->b;
+    struct err e = s->look_error;
+    if (b->state == BACKEND_DRAINING) { /* nobody wants it any more */
+        backend_enter(b, BACKEND_COLD);
+        return;
+    }
+    if (!s->look_rc && !start_child(s, &e))
+        return;
+    b->last_error = e;
+    log_error("%.*s: %s %s", STR_ARG(b->model->name), e.text, e.hint);
+    backend_enter(b, BACKEND_FAILED);
+}
+
 static void load(struct backend *b)
 {
-    struct err e;
-    b->last_error = (struct err){ .code = ERR_OK };
-    backend_enter(b, BACKEND_LOADING);
-    if (start_child(b->own, &e)) {
-        b->last_error = e;
-        log_error("%.*s: %s %s", STR_ARG(b->model->name), e.text, e.hint);
-        backend_enter(b, BACKEND_FAILED);
-    }
+    backend_enter(b, BACKEND_LOADING); /* last_error stays until it is hot: why it was not, so far */
+    loop_work(b->loop, &b->own->look);
 }
 
 static void unload(struct backend *b)
 {
     struct backend_kind_state *s = b->own;
     enum service_state now = service_now(s->service);
+    if (s->look.running) {
+        if (b->state != BACKEND_DRAINING)
+            backend_enter(b, BACKEND_DRAINING);
+        return;
+    }
     if (now == SERVICE_STOPPED || now == SERVICE_FAILED) {
         if (b->state != BACKEND_COLD)
             backend_enter(b, BACKEND_COLD);
@@ -354,6 +376,7 @@ void llama_init(struct backend *b, size_t index, struct str run_dir)
     b->pool = http_pool_new(b->loop, &to, STR("localhost"), &opts);
     timer_init(&s->poll, b->loop, poll_now, s);
     timer_init(&s->limit, b->loop, load_limit, s);
+    work_init(&s->look, look_at_file, looked, s);
     s->service = service_new(b->services, b->model->name, &service_ops, s);
     b->state = BACKEND_COLD;
 }

@@ -29,7 +29,7 @@ extern const struct http_limits http_limits_default;
 
 struct http_handler {
     /* The head is in and well-formed. ERR_OK and the most bytes its body may have, or an error: then on_refused follows and the body is
-     * not read (the connection closes after the answer unless there is no body). Content-Encoding, Upgrade, CONNECT, TRACE and unknown
+     * not read (the connection closes after the answer unless there is no body). Content-Encoding, CONNECT, TRACE and unknown
      * expectations are refused before this is asked; `Expect: 100-continue` gets its 100 after it said yes. */
     enum err_code (*on_head)(void *ctx, struct http_req *r, size_t *body_limit, struct err *e);
     void (*on_request)(void *ctx, struct http_req *r);

@@ -2,7 +2,7 @@
  *
  * The head is first collected line by line (which settles line ends and sizes at every split of the bytes), then parsed in one go where it lies, so
  * that every slice points into it. llhttp does the parsing with all its lenient flags off; the rules behind it are those it does not have: one space
- * between the parts of the request line, one valid Host, the plainest form of each framing header, no Upgrade, no coding. Whatever two
+ * between the parts of the request line, one valid Host, the plainest form of each framing header, no coding. Whatever two
  * parsers could read differently is refused. A chunked body goes on in the same llhttp, without extensions and trailers. */
 #include "http/server_int.h"
 
@@ -108,6 +108,7 @@ static int on_head_end(llhttp_t *p)
     struct http_head *h = p->data;
     h->whole = true;
     h->flags = p->flags;
+    p->upgrade = 0; /* an offer, which a server may pass over: Java's client makes it with every first request */
     return 0;
 }
 
@@ -359,11 +360,6 @@ static enum err_code take_transfer_encoding(struct http_head *h, struct str v, s
     return ERR_OK;
 }
 
-static enum err_code take_upgrade(struct http_head *h, struct str v, struct err *e)
-{
-    return err_set(e, ERR_BAD_REQUEST, "no protocol to upgrade to");
-}
-
 static enum err_code take_content_encoding(struct http_head *h, struct str v, struct err *e)
 {
     if (str_eq_nocase(v, STR("identity")))
@@ -380,7 +376,7 @@ static enum err_code take_expect(struct http_head *h, struct str v, struct err *
 }
 
 /* Fields that say how the message is framed, or what it is on this hop. Each may come once. */
-enum { HOST, CONTENT_LENGTH, TRANSFER_ENCODING, RULES_FRAMING, UPGRADE = RULES_FRAMING, CONTENT_ENCODING, EXPECT };
+enum { HOST, CONTENT_LENGTH, TRANSFER_ENCODING, RULES_FRAMING, CONTENT_ENCODING = RULES_FRAMING, EXPECT };
 static const struct rule {
     struct str name;
     enum err_code (*take)(struct http_head *h, struct str value, struct err *e);
@@ -388,7 +384,6 @@ static const struct rule {
     [HOST]              = { { "Host", 4 },               take_host },
     [CONTENT_LENGTH]    = { { "Content-Length", 14 },    take_content_length },
     [TRANSFER_ENCODING] = { { "Transfer-Encoding", 17 }, take_transfer_encoding },
-    [UPGRADE]           = { { "Upgrade", 7 },            take_upgrade },
     [CONTENT_ENCODING]  = { { "Content-Encoding", 16 },  take_content_encoding },
     [EXPECT]            = { { "Expect", 6 },             take_expect },
 };

@@ -234,6 +234,36 @@ static void on_signal_closed(uv_handle_t *h)
     free(h->data);
 }
 
+/* Work for the pool */
+
+void work_init(struct work *w, void (*work)(void *ctx), void (*done)(void *ctx), void *ctx)
+{
+    *w = (struct work){ .work = work, .done = done, .ctx = ctx };
+}
+
+static void run_work(uv_work_t *uv)
+{
+    struct work *w = uv->data;
+    w->work(w->ctx);
+}
+
+static void work_done(uv_work_t *uv, int status)
+{
+    struct work *w = uv->data;
+    w->running = false;
+    w->done(w->ctx);
+}
+
+void loop_work(struct loop *l, struct work *w)
+{
+    if (w->running)
+        die("work asked for while it runs");
+    w->running = true;
+    w->uv.data = w;
+    if (uv_queue_work(&l->uv, &w->uv, run_work, work_done))
+        die("the pool takes no work");
+}
+
 /* The loop itself */
 
 struct loop *loop_new(void)
@@ -277,7 +307,9 @@ void loop_free(struct loop *l)
     uv_close((uv_handle_t *)&l->after_poll, NULL);
     uv_close((uv_handle_t *)&l->awake, NULL);
     uv_walk(&l->uv, refuse_open_handle, NULL);
-    uv_run(&l->uv, UV_RUN_DEFAULT);
+    do /* again when a stop was still pending, or the pool is still at work */
+        uv_run(&l->uv, UV_RUN_DEFAULT);
+    while (uv_loop_alive(&l->uv));
     while (!list_empty(&l->laters)) /* asked for by a close callback */
         run_laters(l);
     if (uv_loop_close(&l->uv))

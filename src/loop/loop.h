@@ -48,6 +48,19 @@ void later_init(struct later *w, void (*fn)(void *ctx), void *ctx);
 void loop_later(struct loop *l, struct later *w); /* once is enough: asking again before it ran changes nothing */
 void later_cancel(struct later *w);
 
+/* A call that may block, on the pool; then `done` on the loop thread, once. Lies inside its owner, who must live until `done` has run: it cannot be
+ * called back. `work` may touch only what nobody else touches meanwhile. */
+struct work {
+    uv_work_t uv;
+    void (*work)(void *ctx);
+    void (*done)(void *ctx);
+    void *ctx;
+    bool running;
+};
+
+void work_init(struct work *w, void (*work)(void *ctx), void (*done)(void *ctx), void *ctx);
+void loop_work(struct loop *l, struct work *w); /* not while it is running */
+
 /* SIGNUM on the loop thread. */
 void loop_on_signal(struct loop *l, int signum, void (*fn)(void *ctx, int signum), void *ctx);
 

@@ -193,15 +193,16 @@ static const struct {
     { L("\x16\x03\x01\x02\x00\x01\x00"), ERR_BAD_REQUEST }, /* TLS */
 
     /* what is not offered */
+    { L("POST / HTTP/1.1\r\n" HOST "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\nContent-Length: 0\r\n\r\n"), ERR_OK },
     { L("CONNECT a:80 HTTP/1.1\r\n" HOST "\r\n"), ERR_METHOD },
     { L("TRACE / HTTP/1.1\r\n" HOST "\r\n"), ERR_METHOD },
     { L("FOO / HTTP/1.1\r\n" HOST "\r\n"), ERR_METHOD },
     { L("get / HTTP/1.1\r\n" HOST "\r\n"), ERR_METHOD },
     { L("GETX / HTTP/1.1\r\n" HOST "\r\n"), ERR_METHOD },
     { L("G\x80T / HTTP/1.1\r\n" HOST "\r\n"), ERR_BAD_REQUEST },
-    { L("GET / HTTP/1.1\r\n" HOST "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"), ERR_BAD_REQUEST },
-    { L("GET / HTTP/1.1\r\n" HOST "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n\r\n"), ERR_BAD_REQUEST },
-    { L("GET / HTTP/1.1\r\n" HOST "Upgrade: h2c\r\n\r\n"), ERR_BAD_REQUEST },
+    { L("GET / HTTP/1.1\r\n" HOST "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"), ERR_OK },
+    { L("GET / HTTP/1.1\r\n" HOST "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n\r\n"), ERR_OK },
+    { L("GET / HTTP/1.1\r\n" HOST "Upgrade: h2c\r\n\r\n"), ERR_OK },
     { L("POST / HTTP/1.1\r\n" HOST "Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\n"), ERR_MEDIA_TYPE },
     { L("POST / HTTP/1.1\r\n" HOST "Content-Encoding: identity, gzip\r\n\r\n"), ERR_MEDIA_TYPE },
     { L("POST / HTTP/1.1\r\n" HOST "Content-Encoding:\r\n\r\n"), ERR_MEDIA_TYPE },

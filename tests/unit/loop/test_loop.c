@@ -214,6 +214,38 @@ static void test_a_signal_arrives_on_the_loop(void **state)
     loop_free(l);
 }
 
+struct errand {
+    struct loop *loop;
+    struct work work;
+    int worked, done;
+};
+
+static void do_work(void *ctx)
+{
+    struct errand *e = ctx;
+    e->worked++;
+}
+
+static void work_came_back(void *ctx)
+{
+    struct errand *e = ctx;
+    assert_int_equal(e->worked, ++e->done);
+    if (e->done == 3)
+        loop_stop(e->loop);
+    else
+        loop_work(e->loop, &e->work); /* legal again from here on */
+}
+
+static void test_work_comes_back_to_the_loop_once_each_time(void **state)
+{
+    struct errand e = { .loop = loop_new() };
+    work_init(&e.work, do_work, work_came_back, &e);
+    loop_work(e.loop, &e.work);
+    loop_run(e.loop);
+    assert_int_equal(e.done, 3);
+    loop_free(e.loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +256,7 @@ int main(void)
         cmocka_unit_test(test_a_later_that_asks_again_leaves_timers_their_turn),
         cmocka_unit_test(test_ten_thousand_timers_set_moved_and_cancelled_at_random),
         cmocka_unit_test(test_a_signal_arrives_on_the_loop),
+        cmocka_unit_test(test_work_comes_back_to_the_loop_once_each_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
