@@ -37,6 +37,7 @@ struct relay {
     struct buf end;          /* the chunk with finish_reason, held until usage is known */
     struct buf usage;        /* the usage chunk, when the caller wants it */
     char id[128];            /* of the first chunk: all others get the same */
+    int64_t created_s;       /* likewise; 0 = none yet */
     bool role_sent;
 };
 

@@ -117,7 +117,7 @@ static enum err_code take_delta(struct collect *c, yyjson_val *choice, struct er
 {
     yyjson_val *delta = yyjson_obj_get(choice, "delta"), *finish = yyjson_obj_get(choice, "finish_reason");
     yyjson_val *thought = yyjson_obj_get(delta, "reasoning_content");
-    if (!thought)
+    if (!yyjson_is_str(thought))
         thought = yyjson_obj_get(delta, "reasoning");
     bool thinks = take(c, &c->reasoning, thought);
     c->facts.thoughts += thinks;
@@ -126,7 +126,7 @@ static enum err_code take_delta(struct collect *c, yyjson_val *choice, struct er
     c->has_content |= said;
     c->facts.began |= thinks | said | refused;
     take_logprobs(c, yyjson_obj_get(yyjson_obj_get(choice, "logprobs"), "content"));
-    if (yyjson_is_str(finish)) {
+    if (json_str(finish).n) { /* some places send "" until there is one */
         snprintf(c->facts.finish, sizeof c->facts.finish, "%s", yyjson_get_str(finish));
         c->facts.began = true;
     }

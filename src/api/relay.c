@@ -1,10 +1,10 @@
-/* Events to events. What is in order leaves as it came; a chunk is edited only where callers would stumble: the model's name, one id for all, a
- * role in the first delta. The chunk with finish_reason waits until usage is known, so that the routing it carries is whole. */
+/* Events to events. What is in order leaves as it came; a chunk is edited only where callers would stumble: the model's name, one id and one time for
+ * all, a role in the first delta, usage in a chunk of its own. The chunk with finish_reason waits until usage is known, so that the routing it carries is whole. */
 #include "api/answer.h"
 
-#include <stdio.h>
+#include "api/answer_edit.h"
 
-enum { MAX_EDITS = 4 };
+#include <stdio.h>
 
 void facts_init(struct answer_facts *f)
 {
@@ -63,59 +63,16 @@ static bool read_delta(struct answer_facts *f, yyjson_val *choice)
         yyjson_arr_size(yyjson_obj_get(delta, "tool_calls")) > 0;
 }
 
-/* The span of a string value in the text, quotes included; found from its place in the parsed copy. */
-static struct json_edit replace_string(const struct json_doc *d, yyjson_val *v, struct str put)
+/* One id for all chunks: the first one's, or ours when it has none. */
+static struct str pick_id(struct relay *r, const struct json_doc *d)
 {
-    size_t at = (size_t)(yyjson_get_str(v) - d->copy) - 1;
-    return (struct json_edit){ at, json_skip_value(d->text, at) - at, put };
-}
-
-struct edits {
-    struct json_edit at[MAX_EDITS];
-    size_t n;
-    struct buf text; /* of what is put in */
-};
-
-static void edit_insert(struct edits *x, struct json_edit one)
-{
-    size_t i = x->n++;
-    for (; i && x->at[i - 1].at > one.at; i--)
-        x->at[i] = x->at[i - 1];
-    x->at[i] = one;
-}
-
-/* A quoted string in x->text; enough room must have been reserved, as the slices point into it. */
-static struct str quoted(struct edits *x, struct str prefix, struct str s, struct str suffix)
-{
-    size_t at = x->text.n;
-    struct json_out o = json_out(&x->text);
-    buf_add(&x->text, prefix);
-    json_string(&o, s);
-    buf_add(&x->text, suffix);
-    return str_make(x->text.p + at, x->text.n - at);
-}
-
-static void edit_model(struct relay *r, const struct json_doc *d, struct edits *x)
-{
-    yyjson_val *model = yyjson_obj_get(d->root, "model");
-    if (yyjson_is_str(model) && !str_eq(json_str(model), r->frame.model))
-        edit_insert(x, replace_string(d, model, quoted(x, STR(""), r->frame.model, STR(""))));
-}
-
-static void edit_id(struct relay *r, const struct json_doc *d, struct edits *x)
-{
-    yyjson_val *id = yyjson_obj_get(d->root, "id");
-    struct str has = json_str(id);
     if (!r->id[0]) {
-        struct str first = has.n && has.n < sizeof r->id ? has : r->frame.id;
+        struct str has = json_str(yyjson_obj_get(d->root, "id"));
+        bool usable = has.n && has.n < sizeof r->id && !memchr(has.p, 0, has.n);
+        struct str first = usable ? has : r->frame.id;
         snprintf(r->id, sizeof r->id, "%.*s", STR_ARG(first));
     }
-    if (str_eq(has, str_of(r->id)))
-        return;
-    if (yyjson_is_str(id))
-        edit_insert(x, replace_string(d, id, quoted(x, STR(""), str_of(r->id), STR(""))));
-    else if (!id)
-        edit_insert(x, (struct json_edit){ json_object_inside(d, d->root), 0, quoted(x, STR("\"id\":"), str_of(r->id), STR(",")) });
+    return str_of(r->id);
 }
 
 static void edit_role(struct relay *r, const struct json_doc *d, yyjson_val *delta, struct edits *x)
@@ -123,35 +80,83 @@ static void edit_role(struct relay *r, const struct json_doc *d, yyjson_val *del
     if (r->role_sent || !yyjson_is_obj(delta))
         return;
     r->role_sent = true;
-    if (yyjson_obj_get(delta, "role"))
-        return;
-    edit_insert(x, (struct json_edit){ json_object_inside(d, delta), 0,
-        yyjson_obj_size(delta) ? STR("\"role\":\"assistant\",") : STR("\"role\":\"assistant\"") });
+    if (!yyjson_obj_get(delta, "role"))
+        edits_insert(x, json_object_inside(d, delta), yyjson_obj_size(delta) ? STR("\"role\":\"assistant\",") : STR("\"role\":\"assistant\""));
 }
 
-static void put_event(struct buf *out, struct str data, const struct edits *x)
+/* Data that came as several lines (which in JSON are blanks) leaves as one: each would need a `data:` of its own. */
+static void join_lines(struct buf *event, size_t from)
+{
+    char *at = event->p + from, *end = event->p + event->n;
+    while ((at = memchr(at, '\n', (size_t)(end - at))))
+        *at++ = ' ';
+}
+
+static int64_t pick_created(struct relay *r, const struct json_doc *d)
+{
+    int64_t at = yyjson_get_sint(yyjson_obj_get(d->root, "created"));
+    if (!r->created_s)
+        r->created_s = at ? at : r->frame.created_s;
+    return r->created_s;
+}
+
+static void put_event(struct buf *out, const struct json_doc *d, const struct edits *x)
 {
     buf_lit(out, "data: ");
-    if (x && x->n)
-        json_splice(out, data, x->at, x->n);
-    else
-        buf_add(out, data);
+    size_t from = out->n;
+    json_splice(out, d->text, x->at, x->n);
+    join_lines(out, from);
     buf_lit(out, "\n\n");
 }
 
 static void pass_chunk(struct relay *r, const struct json_doc *d, yyjson_val *choice, struct buf *out)
 {
     struct edits x = { .n = 0 };
-    size_t room = r->frame.model.n * 6 + sizeof r->id * 6 + 64; /* reserved once: slices must not move */
-    yyjson_val *model = yyjson_obj_get(d->root, "model"), *id = yyjson_obj_get(d->root, "id");
-    if (!str_eq(json_str(model), r->frame.model) || !r->id[0] || !str_eq(json_str(id), str_of(r->id))) {
-        buf_reserve(&x.text, room);
-        edit_model(r, d, &x);
-        edit_id(r, d, &x);
+    edits_string(&x, d, STR("model"), r->frame.model);
+    edits_string(&x, d, STR("id"), pick_id(r, d));
+    edits_int(&x, d, STR("created"), pick_created(r, d));
+    if (choice) {
+        edit_role(r, d, yyjson_obj_get(choice, "delta"), &x);
+        if (yyjson_is_obj(yyjson_obj_get(d->root, "usage"))) /* it leaves in a chunk of its own, if the caller asked for it */
+            edits_cut(&x, d, STR("usage"));
     }
-    edit_role(r, d, yyjson_obj_get(choice, "delta"), &x);
-    put_event(out, d->text, &x);
-    buf_free(&x.text);
+    put_event(out, d, &x);
+    edits_free(&x);
+}
+
+/* The chunk a caller expects, when the place sent its usage in some other one. */
+static void make_usage_chunk(struct relay *r, yyjson_val *usage)
+{
+    buf_lit(&r->usage, "data: ");
+    struct json_out o = json_out(&r->usage);
+    json_begin_object(&o);
+    json_key(&o, STR("id"));
+    json_string(&o, r->id[0] ? str_of(r->id) : r->frame.id);
+    json_key(&o, STR("object"));
+    json_string(&o, STR("chat.completion.chunk"));
+    json_key(&o, STR("created"));
+    json_int(&o, r->created_s ? r->created_s : r->frame.created_s);
+    json_key(&o, STR("model"));
+    json_string(&o, r->frame.model);
+    json_key(&o, STR("choices"));
+    json_raw(&o, STR("[]"));
+    json_key(&o, STR("usage"));
+    json_value(&o, usage);
+    json_end_object(&o);
+    buf_lit(&r->usage, "\n\n");
+}
+
+static void take_usage(struct relay *r, const struct json_doc *d, yyjson_val *usage)
+{
+    yyjson_val *choices = yyjson_obj_get(d->root, "choices");
+    facts_usage(&r->facts, usage);
+    if (!r->frame.include_usage || !yyjson_is_obj(usage))
+        return;
+    r->usage.n = 0; /* places that count along send it often: the last one holds */
+    if (yyjson_is_arr(choices) && !yyjson_arr_size(choices))
+        pass_chunk(r, d, NULL, &r->usage);
+    else
+        make_usage_chunk(r, usage);
 }
 
 static enum err_code on_chunk(struct relay *r, const struct json_doc *d, struct buf *out, struct err *e)
@@ -160,15 +165,12 @@ static enum err_code on_chunk(struct relay *r, const struct json_doc *d, struct 
     if (error && !yyjson_is_null(error))
         return answer_error(error, e);
     yyjson_val *choice = yyjson_arr_get_first(yyjson_obj_get(d->root, "choices"));
-    yyjson_val *usage = yyjson_obj_get(d->root, "usage");
-    facts_usage(&r->facts, usage);
     if (choice) {
         bool ended = r->facts.finish[0];
         r->facts.began |= read_delta(&r->facts, choice);
         pass_chunk(r, d, choice, r->facts.finish[0] && !ended ? &r->end : out);
-    } else if (yyjson_is_obj(usage) && r->frame.include_usage && !r->usage.n) {
-        pass_chunk(r, d, NULL, &r->usage);
     }
+    take_usage(r, d, yyjson_obj_get(d->root, "usage"));
     return ERR_OK;
 }
 
@@ -188,29 +190,30 @@ enum err_code relay_event(struct relay *r, struct str data, struct buf *out, str
     return rc;
 }
 
-/* `{"a":1}` + routing -> `{"a":1,"_routing":…}`; event is "data: {…}\n\n" or the bare object. */
-static void add_routing(struct buf *event, struct str routing)
+static struct str event_data(const struct buf *event)
 {
-    size_t end = event->n;
-    while (end && event->p[end - 1] != '}')
-        end--;
-    if (!end || !routing.n)
+    return str_make(event->p + sizeof "data: " - 1, event->n - (sizeof "data: \n\n" - 1));
+}
+
+static void put_end(struct relay *r, struct str routing, struct buf *out)
+{
+    struct json_doc d;
+    struct edits x = { .n = 0 };
+    if (!routing.n || json_parse_fast(&d, event_data(&r->end), r->scratch, NULL)) {
+        buf_add(out, buf_str(&r->end));
         return;
-    struct buf tail = { 0 };
-    buf_add(&tail, str_make(event->p + end - 1, event->n - end + 1));
-    event->n = end - 1;
-    buf_lit(event, ",\"_routing\":");
-    buf_add(event, routing);
-    buf_add(event, buf_str(&tail));
-    buf_free(&tail);
+    }
+    edits_routing(&x, &d, routing);
+    put_event(out, &d, &x);
+    edits_free(&x);
+    json_free(&d);
 }
 
 enum err_code relay_end(struct relay *r, struct str routing, struct buf *out, struct err *e)
 {
-    if (!r->facts.finish[0])
+    if (!r->end.n)
         return err_set(e, ERR_UP_GARBLED, "its stream ended without a finish_reason");
-    add_routing(&r->end, routing);
-    buf_add(out, buf_str(&r->end));
+    put_end(r, routing, out);
     buf_add(out, buf_str(&r->usage));
     buf_lit(out, "data: [DONE]\n\n");
     return ERR_OK;

@@ -1,6 +1,8 @@
 /* One object to one object: the bytes as the place sent them, with our name for the model and the routing put in. */
 #include "api/answer.h"
 
+#include "api/answer_edit.h"
+
 #include <stdio.h>
 
 static enum err_code read_completion(yyjson_val *root, struct answer_facts *facts, struct err *e)
@@ -31,25 +33,9 @@ enum err_code whole_read(struct str body, struct json_scratch *scratch, struct j
 
 void whole_write(const struct json_doc *d, const struct answer_frame *f, struct str routing, struct buf *out)
 {
-    struct str body = d->text;
-    struct json_edit edits[2];
-    struct json_member m;
-    struct buf put = { 0 };
-    size_t n = 0, end = body.n;
-    while (end && body.p[end - 1] != '}')
-        end--;
-    buf_reserve(&put, f->model.n * 6 + routing.n + 32); /* once: the slices below must not move */
-    if (json_find_member(d, d->root, STR("model"), &m)) {
-        struct json_out o = json_out(&put);
-        json_string(&o, f->model);
-        edits[n++] = (struct json_edit){ m.value.at, m.value.end - m.value.at, buf_str(&put) };
-    }
-    if (routing.n && end) {
-        size_t at = put.n;
-        buf_lit(&put, ",\"_routing\":");
-        buf_add(&put, routing);
-        edits[n++] = (struct json_edit){ end - 1, 0, str_make(put.p + at, put.n - at) };
-    }
-    json_splice(out, body, edits, n);
-    buf_free(&put);
+    struct edits x = { .n = 0 };
+    edits_string(&x, d, STR("model"), f->model);
+    edits_routing(&x, d, routing);
+    json_splice(out, d->text, x.at, x.n);
+    edits_free(&x);
 }
