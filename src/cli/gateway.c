@@ -7,7 +7,6 @@
 #include "cli/commands.h"
 #include "cli/daemon.h"
 #include "cli/rundir.h"
-#include "keeper/wire.h"
 #include "net/conn.h"
 
 #include <signal.h>
@@ -34,8 +33,11 @@ struct gateway {
     int port_tries;
     bool next_free_port, strict;
     bool draining, stopping;
+    size_t strays;              /* children of a gateway that died, not yet gone */
     int exit_code;
 };
+
+static void try_listen(struct gateway *g);
 
 /* ---- the end ---- */
 
@@ -92,6 +94,8 @@ static void on_exited(void *ctx, const struct keeper_exit *x)
 {
     struct gateway *g = ctx;
     services_exited(g->services, x);
+    if (g->strays && !--g->strays)
+        try_listen(g);
 }
 
 static void on_stop(void *ctx, bool hard)
@@ -143,15 +147,13 @@ static void on_backend_state(void *ctx, struct backend *b)
         end(g, EXIT_FAILED);
 }
 
-static void try_listen(struct gateway *g);
-
 static void port_taken(struct gateway *g, const struct err *e)
 {
     if (!g->next_free_port || ++g->port_tries >= PORTS_TO_TRY || g->wanted.port == 0 || g->wanted.port == 65535) {
         struct err named = *e;
         if (!named.hint[0])
             err_hint(&named, "Stop what uses the port, or choose another with --listen, or let --next-free-port choose.");
-        log_error("cannot listen on %.*s: %s. %s", STR_ARG(g->config->listen), named.text, named.hint);
+        log_error("%s. %s", named.text, named.hint);
         end(g, EXIT_FAILED);
         return;
     }
@@ -190,7 +192,9 @@ static void on_list(void *ctx, const struct keeper_child *children, size_t n)
         log_info("stopping %.*s, which an earlier gateway started", STR_ARG(children[i].label));
         keeper_kill(g->keeper, children[i].label, 0, 0);
     }
-    try_listen(g);
+    g->strays = n; /* their labels are free once they are gone */
+    if (!n)
+        try_listen(g);
 }
 
 static void on_signal(void *ctx, int signum)
@@ -244,7 +248,7 @@ static int read_options(struct gateway *g, const struct cli_args *a)
 static void build(struct gateway *g)
 {
     g->loop = loop_new();
-    g->keeper = keeper_attach(g->loop, WIRE_FD, &keeper_ops, g);
+    g->keeper = keeper_attach(g->loop, KEEPER_FD, &keeper_ops, g);
     g->services = services_new(g->loop, g->keeper);
     g->meter = meter_new();
     g->fleet = fleet_new(g->loop, g->config, g->services, str_of(g->run_dir));

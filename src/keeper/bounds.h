@@ -10,8 +10,6 @@ enum {
     ENV_MAX_BYTES = 128 * 1024,
     OUT_MAX_BYTES = 8 * 1024 * 1024, /* waiting for the gateway: every child's obituary at once, and some */
 
-    EARLY_DEATHS = 5,             /* of the gateway, before WIRE_READY ... */
-    EARLY_WINDOW_MS = 60 * 1000,  /* ... within this: give up */
     BACKOFF_FIRST_MS = 200,
     BACKOFF_MAX_MS = 30 * 1000,
     CRASH_LOOP_MS = 1000,         /* a gateway that was ready, yet lived shorter than this, waits CRASH_PAUSE_MS */

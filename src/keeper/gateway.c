@@ -1,5 +1,5 @@
 /* The gateway as its parent sees it. An exit is its own will and ends us all; a signal is a crash, and it is started again: at once, except
- * when it dies before it was ever ready: then it waits longer each time, and after EARLY_DEATHS within EARLY_WINDOW_MS no more is tried.
+ * when it dies before it was ever ready: then it waits longer each time.
  * A gateway that speaks nonsense, or does not read what it is told, is killed, which makes it a crash like others. */
 #include "keeper/gateway.h"
 
@@ -26,8 +26,6 @@ static struct {
     bool ready;
     int64_t started_ms;
     int64_t kill_at_ms, start_at_ms; /* 0: not due */
-    int64_t early[EARLY_DEATHS];     /* when; the newest last */
-    size_t n_early;
     int64_t backoff_ms;
 } g = { .line = { .sock = -1 } };
 
@@ -50,7 +48,6 @@ int gateway_starts(void)
 void gateway_is_ready(void)
 {
     g.ready = true;
-    g.n_early = 0;
     g.backoff_ms = 0;
 }
 
@@ -222,24 +219,16 @@ void gateway_step(int64_t now_ms)
     kill(-g.pid, SIGKILL);
 }
 
-bool gateway_start_again(int64_t now_ms)
+void gateway_start_again(int64_t now_ms)
 {
     if (g.ready) {
         g.start_at_ms = now_ms - g.started_ms < CRASH_LOOP_MS ? now_ms + CRASH_PAUSE_MS : now_ms;
-        return true;
+        return;
     }
-    if (g.n_early == EARLY_DEATHS) {
-        memmove(g.early, g.early + 1, sizeof g.early - sizeof g.early[0]);
-        g.n_early--;
-    }
-    g.early[g.n_early++] = now_ms;
-    if (g.n_early == EARLY_DEATHS && now_ms - g.early[0] <= EARLY_WINDOW_MS)
-        return false;
     g.start_at_ms = now_ms + g.backoff_ms;
     g.backoff_ms = g.backoff_ms ? 2 * g.backoff_ms : BACKOFF_FIRST_MS;
     if (g.backoff_ms > BACKOFF_MAX_MS)
         g.backoff_ms = BACKOFF_MAX_MS;
-    return true;
 }
 
 void gateway_never_again(void)

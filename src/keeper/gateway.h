@@ -36,8 +36,8 @@ int64_t gateway_due_ms(void);          /* of a kill or a start; 0 = none */
 void gateway_step(int64_t now_ms);     /* starts it, or kills it, when it is due */
 /* Its process is reaped. Hears the last it had to say. */
 void gateway_reaped(int64_t now_ms);
-/* It died of a signal and should run again: sets the time of the next start. False: too many early deaths, there is no point. */
-bool gateway_start_again(int64_t now_ms);
+/* It died of a signal: sets the time of the next start. There is no giving up: whoever is in front of it can stop it, nobody else would start it. */
+void gateway_start_again(int64_t now_ms);
 void gateway_never_again(void);        /* a start that is due is off */
 
 #endif

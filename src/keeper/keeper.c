@@ -136,13 +136,8 @@ static void gateway_died(int status, int64_t now_ms)
         begin_ending(1, now_ms);
         return;
     }
-    if (gateway_start_again(now_ms)) {
-        log_error("the gateway died of signal %d (%s): starting it again", WTERMSIG(status), strsignal(WTERMSIG(status)));
-        return;
-    }
-    log_error("the gateway died of signal %d (%s), %d times now before it was ready: giving up", WTERMSIG(status),
-        strsignal(WTERMSIG(status)), EARLY_DEATHS);
-    begin_ending(1, now_ms);
+    log_error("the gateway died of signal %d (%s): starting it again", WTERMSIG(status), strsignal(WTERMSIG(status)));
+    gateway_start_again(now_ms);
 }
 
 static bool is_known(pid_t pid)
