@@ -74,7 +74,7 @@ static enum err_code check_child(yyjson_val *root, struct err *e)
 static void put_response_format(struct json_out *o, yyjson_val *v)
 {
     json_key(o, STR("response_format"));
-    if (yyjson_equals_str(yyjson_obj_get(v, "type"), "json_object") && !yyjson_obj_get(v, "schema"))
+    if (yyjson_equals_str(yyjson_obj_get(v, "type"), "json_object") && !yyjson_is_obj(yyjson_obj_get(v, "schema")))
         json_raw(o, STR("{\"type\":\"json_schema\",\"json_schema\":{\"schema\":{\"type\":\"object\"}}}"));
     else
         json_value(o, v);
