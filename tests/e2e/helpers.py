@@ -392,16 +392,15 @@ def free_port():
         return s.getsockname()[1]
 
 
-ANSWER_KEYS = {"role", "tier", "model", "host", "reason", "latency_ms", "queue_ms", "load_ms", "ttft_ms", "tokens",
-               "fallback_chain", "fallback", "policy"}
+ROUTING_KEYS = {"role", "tier", "model", "host", "reason", "latency_ms", "queue_ms", "load_ms", "ttft_ms", "tokens",
+                "fallback_chain", "fallback", "policy"}
 
 
 def check_routing(r):
-    """The _routing object has every field of the contract, of the right type."""
-    assert ANSWER_KEYS <= r.keys(), f"missing in _routing: {ANSWER_KEYS - r.keys()}"
+    """The _routing object names who answered; what it has is of the right type. (That it has everything is one test's.)"""
+    assert {"model", "host", "reason", "tokens"} <= r.keys(), r
     for key in ("latency_ms", "queue_ms", "load_ms", "ttft_ms"):
-        assert r[key] is None or isinstance(r[key], (int, float)) and r[key] >= 0, (key, r)
+        assert r.get(key) is None or isinstance(r[key], (int, float)) and r[key] >= 0, (key, r)
     assert {"input", "output", "reasoning", "cached"} <= r["tokens"].keys(), r
     assert isinstance(r["fallback_chain"], list), r
-    assert {"thinking", "context", "schema"} <= r["policy"].keys(), r
     return r

@@ -22,7 +22,7 @@ def test_a_slow_reader_blocks_the_place_that_answers(world):
     gateway = h.gateway()
     h.chat("m", "warm up", stream=True)
     before = gateway.pss()
-    words, size = 20000, 4096  # 80 MB, far beyond all socket buffers
+    words, size = 4000, 20480  # 80 MB, far beyond all socket buffers; fewer words than the window has tokens
     with h.open_chat("m", f"[[words {words}]] [[word_bytes {size}]]", stream=True, rcvbuf=65536, timeout=60) as c:
         r = c.start()
         last = {"n": -1, "same": 0}
@@ -44,7 +44,7 @@ def test_a_slow_reader_blocks_the_place_that_answers(world):
 
 def test_one_slow_reader_does_not_hold_up_another(world):
     h, up = world
-    with h.open_chat("m", "[[words 20000]] [[word_bytes 4096]]", stream=True, rcvbuf=65536) as c:
+    with h.open_chat("m", "[[words 4000]] [[word_bytes 20480]]", stream=True, rcvbuf=65536) as c:
         c.start()
         up.wait("it is blocked", lambda l: any(r.blocked for r in l.chats), 20)
         for _ in range(5):

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from helpers import FAKE, check_routing, chunks_of, content_of
+from helpers import FAKE, ROUTING_KEYS, check_routing, chunks_of, content_of
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +130,15 @@ def test_roles_and_tiers_resolve(world):
     r = hob.chat("fast", "hello")
     assert (r.get("x-hob-tier"), r.get("x-hob-model")) == ("fast", "far")
     assert r.json()["_routing"]["host"] == "up"
+
+
+def test_routing_has_every_field_of_the_contract(world, model):
+    hob, _ = world
+    whole = hob.chat(model, "hello").json()["_routing"]
+    stream = chunks_of(hob.chat(model, "hello", stream=True).events())[-1]["_routing"]
+    for routing in (whole, stream):
+        assert ROUTING_KEYS <= routing.keys(), f"missing: {ROUTING_KEYS - routing.keys()}"
+        assert {"thinking", "context", "schema"} <= routing["policy"].keys()
 
 
 def test_routing_counts_tokens_and_time(world, model):
