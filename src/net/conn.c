@@ -466,6 +466,11 @@ static void on_resolved(uv_getaddrinfo_t *r, int status, struct addrinfo *found)
     }
     if (c->state != CONN_RESOLVING)
         return;
+    if (status < 0 && str_eq_nocase(str_of(k->to.host), STR("localhost"))) { /* a machine without /etc/hosts: RFC 6761 says what it means */
+        uv_ip4_addr("127.0.0.1", k->to.port, (struct sockaddr_in *)(void *)&k->literal);
+        connect_tcp(c, (const struct sockaddr *)&k->literal);
+        return;
+    }
     if (status < 0) {
         k->resolve_error = status;
         fail(c, EHOSTUNREACH);
