@@ -86,6 +86,13 @@ static int check_passed(const struct config *c, struct str path, bool json)
     return print_all(&out);
 }
 
+/* The file as a word, as -c, or where it is looked for. */
+static enum err_code load(const struct cli_args *a, struct arena *arena, struct str *path, struct config **c, struct err *e)
+{
+    enum err_code rc = conf_find(a->nwords > 1 ? a->words[1] : cli_option_value(a, "--config"), arena, path, e);
+    return rc ? rc : conf_load(*path, c, e);
+}
+
 /* hob config check [FILE] */
 static int check(const struct cli_args *a)
 {
@@ -94,9 +101,7 @@ static int check(const struct cli_args *a)
     struct config *c = NULL;
     struct err e = { 0 };
     arena_init(&arena);
-    enum err_code rc = conf_find(a->nwords > 1 ? a->words[1] : cli_option_value(a, "--config"), &arena, &path, &e);
-    if (!rc)
-        rc = conf_load(path, &c, &e);
+    enum err_code rc = load(a, &arena, &path, &c, &e);
     int code = rc ? check_failed(&e, cli_flag(a, "--json")) : check_passed(c, path, cli_flag(a, "--json"));
     conf_free(c);
     arena_fini(&arena);
@@ -105,11 +110,18 @@ static int check(const struct cli_args *a)
 
 static int show(const struct cli_args *a)
 {
+    struct arena arena;
+    struct str path = { NULL, 0 };
     struct config *c = NULL;
     struct buf out;
-    int rc = cli_load_config(a, &c);
-    if (rc)
-        return rc;
+    struct err e;
+    arena_init(&arena);
+    enum err_code rc = load(a, &arena, &path, &c, &e);
+    arena_fini(&arena);
+    if (rc) {
+        cli_error(&e);
+        return EXIT_USAGE;
+    }
     buf_init(&out, 0);
     if (cli_flag(a, "--json")) {
         conf_show_json(c, &out);
@@ -143,7 +155,7 @@ static const struct action {
     const char *name;
     size_t most_words;
     int (*run)(const struct cli_args *a);
-} actions[] = { { "check", 2, check }, { "show", 1, show }, { "schema", 1, schema } };
+} actions[] = { { "check", 2, check }, { "show", 2, show }, { "schema", 1, schema } };
 
 static int run(const struct cli_args *a)
 {
@@ -171,5 +183,5 @@ static const struct cli_option options[] = {
     { "--plain", NULL, NULL, "show: without the comments that say where each value comes from" },
     CLI_END,
 };
-const struct command cli_config = { "config", "check [FILE]|show|schema", "check the configuration, show what is in force or what may be in it",
+const struct command cli_config = { "config", "check|show [FILE] | schema", "check the configuration, show what is in force or what may be in it",
     "hob config check hob.yaml", run, options, false, 63 };

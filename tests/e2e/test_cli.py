@@ -172,10 +172,10 @@ def test_config_show(run, place):
 
 def test_what_config_shows_is_a_config(run, place):
     (place / "hob.yaml").write_text(CONFIG.replace(", key: canary-secret", ""))
-    (place / "shown.yaml").write_text(run("config", "show").stdout)
+    (place / "shown.yaml").write_text(run("config", "show", "--plain").stdout)
     r = run("config", "check", "shown.yaml")
     assert r.returncode == 0, r
-    assert run("config", "show", "shown.yaml").stdout == (place / "shown.yaml").read_text()
+    assert run("config", "show", "--plain", "shown.yaml").stdout == (place / "shown.yaml").read_text()
 
 
 def test_config_schema(run):
