@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -97,20 +98,19 @@ void llama_args_free(struct llama_args *a)
     arena_fini(&a->arena);
 }
 
-static bool runnable(const char *path)
+/* A program, whole in `out` (n is what snprintf said). A folder may be entered, which access() calls the same. */
+static bool runnable(const char *out, int n, size_t room)
 {
-    return access(path, X_OK) == 0;
+    struct stat st;
+    return n > 0 && (size_t)n < room && stat(out, &st) == 0 && S_ISREG(st.st_mode) && access(out, X_OK) == 0;
 }
 
 static bool find_on_path(struct str name, char *out, size_t room)
 {
     struct str rest = str_of(getenv("PATH"));
-    while (rest.p) {
+    while (rest.p && name.n) {
         struct str dir = str_cut(rest, ':', &rest);
-        if (!dir.n)
-            continue;
-        snprintf(out, room, "%.*s/%.*s", STR_ARG(dir), STR_ARG(name));
-        if (runnable(out))
+        if (dir.n && runnable(out, snprintf(out, room, "%.*s/%.*s", STR_ARG(dir), STR_ARG(name)), room))
             return true;
     }
     return false;
@@ -119,10 +119,9 @@ static bool find_on_path(struct str name, char *out, size_t room)
 enum err_code llama_find_engine(struct str named, char *out, size_t room, struct err *e)
 {
     if (named.n && memchr(named.p, '/', named.n)) {
-        snprintf(out, room, "%.*s", STR_ARG(named));
-        if (runnable(out))
+        if (runnable(out, snprintf(out, room, "%.*s", STR_ARG(named)), room))
             return ERR_OK;
-        err_set(e, ERR_ENGINE_MISSING, "The engine '%.*s' is not there, or may not be run.", STR_ARG(named));
+        err_set(e, ERR_ENGINE_MISSING, "The engine '%.*s' is not there, or is no program that may be run.", STR_ARG(named));
         return err_hint(e, "Check `engines: {llama: {path: …}}` in hob.yaml.");
     }
     if (find_on_path(named, out, room))

@@ -1,0 +1,252 @@
+/* From a model's settings to a command line, and where the engine is looked for. */
+#include "backend/llama_args.h"
+
+#include "conf/conf.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+extern char **environ;
+
+static struct config *parse(const char *model)
+{
+    struct config *c = NULL;
+    struct err e = { 0 };
+    char text[1024];
+    snprintf(text, sizeof text, "models: {m: {file: /w/m.gguf, %s}}\n", model);
+    if (conf_parse(STR("/kitchen/hob.yaml"), str_of(text), &c, &e))
+        fail_msg("%s\n%s", e.text, text);
+    return c;
+}
+
+/* The words behind `flag`, or NULL; each flag of ours stands once. */
+static const struct str *value_of(const struct llama_args *a, const char *flag)
+{
+    const struct str *found = NULL;
+    for (size_t i = 1; i + 1 < a->nargv; i++)
+        if (str_eq(a->argv[i], str_of(flag))) {
+            assert_null(found);
+            found = &a->argv[i + 1];
+        }
+    return found;
+}
+
+static void assert_value(const struct llama_args *a, const char *flag, const char *want)
+{
+    const struct str *v = value_of(a, flag);
+    if (!v || !str_eq(*v, str_of(want)))
+        fail_msg("%s: got %.*s, want %s", flag, v ? (int)v->n : 4, v ? v->p : "none", want);
+}
+
+static void test_settings_become_flags(void **state)
+{
+    static const struct { const char *model; int64_t trained; int64_t context; const char *flags[12]; } cases[] = {
+        { "context: 4096, slots: 2", 8192, 4096, { "--ctx-size", "8192", "--parallel", "2", "--cache-type-k", "f16", "--cache-type-v", "f16" } },
+        { "context: 4096", 0, 4096, { "--ctx-size", "4096", "--parallel", "1" } },
+        { "context: 4096", 4096, 4096, { "--ctx-size", "4096" } },
+        { "context: 4097", 4096, 4096, { "--ctx-size", "4096" } },
+        { "context: 65536, slots: 3", 2048, 2048, { "--ctx-size", "6144" } },
+        { "context: auto", 2048, 2048, { "--ctx-size", "2048" } },
+        { "context: auto", 0, LLAMA_DEFAULT_CONTEXT, { "--ctx-size", "8192" } },
+        { "context: 16777216, slots: 256", 0, 16777216, { "--ctx-size", "4294967296" } },
+        { "context: 512, kv: q8_0, threads: 3", 0, 512, { "--cache-type-k", "q8_0", "--cache-type-v", "q8_0", "--threads", "3" } },
+        { "context: 512, args: [--flash-attn, \"on\", \"\"]", 0, 512, { "--flash-attn", "on" } },
+    };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct config *c = parse(cases[i].model);
+        struct weights w = { .context_train = cases[i].trained };
+        struct llama_args a = { .engine = "/bin/engine" };
+        llama_args_make(&a, &c->models[0], &w, "/run/0.sock", "/run/0.key");
+        assert_int_equal(a.context, cases[i].context);
+        assert_true(str_eq(a.argv[0], STR("/bin/engine")));
+        assert_value(&a, "--model", "/w/m.gguf");
+        assert_value(&a, "--alias", "m");
+        assert_value(&a, "--host", "/run/0.sock");
+        assert_value(&a, "--api-key-file", "/run/0.key");
+        assert_value(&a, "--batch-size", "512");
+        assert_value(&a, "--ubatch-size", "512");
+        assert_value(&a, "--cache-ram", "256");
+        assert_value(&a, "--cors-origins", "localhost");
+        assert_non_null(value_of(&a, "--offline"));
+        assert_non_null(value_of(&a, "--no-ui"));
+        assert_non_null(value_of(&a, "--no-slots"));
+        for (size_t k = 0; cases[i].flags[k]; k += 2)
+            assert_value(&a, cases[i].flags[k], cases[i].flags[k + 1]);
+        llama_args_free(&a);
+        conf_free(c);
+    }
+}
+
+static void test_threads_are_at_least_one_and_leave_a_core(void **state)
+{
+    struct config *c = parse("context: 512");
+    struct weights w = { 0 };
+    struct llama_args a = { .engine = "e" };
+    char want[24];
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    llama_args_make(&a, &c->models[0], &w, "s", "k");
+    snprintf(want, sizeof want, "%ld", cores > 1 ? cores - 1 : 1);
+    assert_value(&a, "--threads", want);
+    llama_args_free(&a);
+    conf_free(c);
+}
+
+static void test_the_engine_gets_only_what_it_needs_of_our_environment(void **state)
+{
+    static char *const ours[] = {
+        "PATH=/bin", "HOME=/home/cook", "LANG=C", "LC_ALL=C", "CUDA_VISIBLE_DEVICES=0", "GGML_VK_DEVICE=1", "OMP_NUM_THREADS=2", "LD_LIBRARY_PATH=/l",
+        "HOB_KEY=k", "HOB_STATE=/s", "HOB_CONFIG=/c", "OPENAI_API_KEY=k", "HF_TOKEN=t", "LLAMA_ARG_HOST=0.0.0.0", "LLAMA_API_KEY=k", "AWS_SECRET_ACCESS_KEY=k",
+        "HTTP_PROXY=p", "PATHOLOGY=1", "XDG_RUNTIME_DIR=/r", "LD_PRELOAD=/x.so", "=odd", "novalue", NULL,
+    };
+    enum { PASSED = 8 }; /* the first so many */
+    struct config *c = parse("context: 512");
+    struct weights w = { 0 };
+    struct llama_args a = { .engine = "e" };
+    char **real = environ;
+    environ = (char **)ours;
+    llama_args_make(&a, &c->models[0], &w, "s", "k");
+    environ = real;
+    assert_int_equal(a.nenv, PASSED);
+    for (size_t i = 0; i < PASSED; i++)
+        assert_true(str_eq(a.env[i], str_of(ours[i])));
+    llama_args_free(&a);
+    conf_free(c);
+}
+
+static void test_an_overlong_environment_is_cut_at_its_bound(void **state)
+{
+    char text[200][16], *many[201];
+    struct config *c = parse("context: 512");
+    struct weights w = { 0 };
+    struct llama_args a = { .engine = "e" };
+    for (size_t i = 0; i < 200; i++) {
+        snprintf(text[i], sizeof text[i], "LC_%zu=x", i);
+        many[i] = text[i];
+    }
+    many[200] = NULL;
+    char **real = environ;
+    environ = many;
+    llama_args_make(&a, &c->models[0], &w, "s", "k");
+    environ = real;
+    assert_int_equal(a.nenv, LLAMA_MAX_ENV);
+    llama_args_free(&a);
+    conf_free(c);
+}
+
+/* ---- where the engine is ---- */
+
+static char folder[64];
+
+static void make_file(const char *name, mode_t mode)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fclose(f);
+    assert_int_equal(chmod(path, mode), 0);
+}
+
+static void make_folder(const char *name)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_equal(mkdir(path, 0700), 0);
+}
+
+static int make_kitchen(void **state)
+{
+    snprintf(folder, sizeof folder, "/tmp/hob-test-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    make_folder("a");
+    make_folder("b");
+    make_folder("c");
+    make_folder("a/engine"); /* a folder may be entered, which looks like "may be run" */
+    make_file("b/engine", 0600);
+    make_file("c/engine", 0700);
+    return 0;
+}
+
+static int clear_kitchen(void **state)
+{
+    static const char *const all[] = { "c/engine", "b/engine", "a/engine", "c", "b", "a" };
+    char path[128];
+    for (size_t i = 0; i < COUNTOF(all); i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, all[i]);
+        assert_int_equal(remove(path), 0);
+    }
+    return rmdir(folder);
+}
+
+static void test_the_engine_is_the_first_program_of_its_name(void **state)
+{
+    static const struct { const char *named, *path, *found; } cases[] = { /* @ is the folder */
+        { "engine", "@/c", "@/c/engine" },
+        { "engine", "/nowhere:@/b:@/c", "@/c/engine" },
+        { "engine", ":@/a::@/c:", "@/c/engine" },
+        { "engine", "@/a:@/b", NULL },
+        { "engine", "", NULL },
+        { "engine", NULL, NULL },
+        { "", "@/c", NULL },
+        { "@/c/engine", "", "@/c/engine" },
+        { "@/a/engine", "", NULL },
+        { "@/b/engine", "", NULL },
+        { "@/c/", "", NULL },
+        { "@/none", "", NULL },
+    };
+    char *before = getenv("PATH") ? strdup(getenv("PATH")) : NULL;
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        char texts[3][256] = { "", "", "" }, found[1024];
+        const char *const in[] = { cases[i].named, cases[i].path, cases[i].found };
+        for (size_t k = 0; k < COUNTOF(in); k++)
+            for (const char *p = in[k]; p && *p; p++) {
+                size_t n = strlen(texts[k]);
+                snprintf(texts[k] + n, sizeof texts[k] - n, *p == '@' ? "%s" : "%.1s", *p == '@' ? folder : p);
+            }
+        if (cases[i].path)
+            setenv("PATH", texts[1], 1);
+        else
+            unsetenv("PATH");
+        struct err e = { 0 };
+        enum err_code rc = llama_find_engine(str_of(texts[0]), found, sizeof found, &e);
+        if (rc != (cases[i].found ? ERR_OK : ERR_ENGINE_MISSING))
+            fail_msg("case %zu: %s", i, rc ? e.text : found);
+        if (!rc)
+            assert_string_equal(found, texts[2]);
+        else
+            assert_true(e.hint[0]);
+    }
+    if (before)
+        setenv("PATH", before, 1);
+    free(before);
+}
+
+static void test_a_path_that_does_not_fit_is_not_cut_to_another(void **state)
+{
+    char named[2048], found[64];
+    struct err e;
+    snprintf(named, sizeof named, "%s/c/engine", folder);
+    size_t n = strlen(named);
+    assert_int_equal(llama_find_engine(str_of(named), found, n + 1, &e), ERR_OK);
+    memset(named + n, 'x', 100); /* the program's name is the part that would be left */
+    assert_int_equal(llama_find_engine(str_make(named, n + 100), found, n + 1, &e), ERR_ENGINE_MISSING);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_settings_become_flags),
+        cmocka_unit_test(test_threads_are_at_least_one_and_leave_a_core),
+        cmocka_unit_test(test_the_engine_gets_only_what_it_needs_of_our_environment),
+        cmocka_unit_test(test_an_overlong_environment_is_cut_at_its_bound),
+        cmocka_unit_test_setup_teardown(test_the_engine_is_the_first_program_of_its_name, make_kitchen, clear_kitchen),
+        cmocka_unit_test_setup_teardown(test_a_path_that_does_not_fit_is_not_cut_to_another, make_kitchen, clear_kitchen),
+    };
+    setenv("HOME", "/home/cook", 1);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
