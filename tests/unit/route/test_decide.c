@@ -1,0 +1,180 @@
+/* From names to chains: configurations as YAML, asks as rows. */
+#include "route/decide.h"
+
+#include "conf/conf.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+static const char kitchen[] =
+    "hosts: {anvil: {url: \"http://127.0.0.1:9001\"}}\n"
+    "models:\n"
+    "  small: {file: small.gguf, aliases: [tiny, gpt-small]}\n"
+    "  big:   {host: anvil}\n"
+    "  eyes:  {host: anvil, input: [text, image]}\n"
+    "  ears:  {host: anvil, input: [text, image, audio]}\n"
+    "  bert:  {host: anvil, serves: [embed]}\n"
+    "  both:  {host: anvil, serves: [chat, embed], input: [image]}\n"
+    "tiers: {fast: tiny, heavy: big}\n"
+    "roles:\n"
+    "  chat:   {model: heavy, fallback: [small, fast, tiny, big, eyes]}\n"
+    "  vision: {model: big, fallback: [bert, eyes, ears]}\n"
+    "  plain:  small\n"
+    "  embed:  {model: bert, fallback: [small]}\n"
+    "  mixed:  {model: bert, fallback: [big]}\n"
+    "  all:    {model: small, fallback: [big, eyes, ears, bert, both]}\n";
+
+static struct config *parse(const char *text)
+{
+    struct config *c = NULL;
+    struct err e = { 0 };
+    if (conf_parse(STR("/kitchen/hob.yaml"), str_of(text), &c, &e))
+        fail_msg("%s\n%s", e.text, text);
+    return c;
+}
+
+static void chain_text(const struct config *c, const struct decision *d, struct buf *out)
+{
+    for (size_t i = 0; i < d->n; i++) {
+        assert_true(d->chain[i].model < c->nmodels && d->chain[i].reason.n > 0);
+        buf_printf(out, "%s%.*s", i ? " " : "", STR_ARG(c->models[d->chain[i].model].name));
+    }
+    buf_add_char(out, 0);
+}
+
+static void test_names_lead_to_chains(void **state)
+{
+    static const struct { const char *name; unsigned input; const char *chain, *role, *tier, *reason; } cases[] = {
+        { "small", INPUT_TEXT, "small", "", "", "named by the caller" },
+        { "tiny", INPUT_TEXT, "small", "", "", "named by the caller" },
+        { "gpt-small", INPUT_TEXT, "small", "", "", "named by the caller" },
+        { "big", INPUT_TEXT, "big", "", "", "named by the caller" },
+        { "fast", INPUT_TEXT, "small", "", "fast", "the tier's model" },
+        { "heavy", INPUT_TEXT, "big", "", "heavy", "the tier's model" },
+        { "plain", INPUT_TEXT, "small", "plain", "", "the role's model" },
+        { "chat", INPUT_TEXT, "big small eyes", "chat", "heavy", "the role's model" }, /* a model once, however often it is named */
+        /* only those that can take what is asked; the first of them answers */
+        { "vision", INPUT_TEXT, "big eyes ears", "vision", "", "the role's model" },
+        { "vision", INPUT_TEXT | INPUT_IMAGE, "eyes ears", "vision", "", "the role's fallback" },
+        { "vision", INPUT_TEXT | INPUT_IMAGE | INPUT_AUDIO, "ears", "vision", "", "the role's fallback" },
+        { "chat", INPUT_TEXT | INPUT_IMAGE, "eyes", "chat", "heavy", "the role's fallback" },
+        { "mixed", INPUT_TEXT, "big", "mixed", "", "the role's fallback" },
+        { "embed", INPUT_TEXT, "small", "embed", "", "the role's fallback" },
+        { "all", INPUT_TEXT, "small big eyes ears", "all", "", "the role's model" },
+    };
+    struct config *c = parse(kitchen);
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct ask ask = { .name = str_of(cases[i].name), .serves = SERVES_CHAT, .input = cases[i].input };
+        struct decision d;
+        struct buf chain = { 0 };
+        struct err e;
+        if (route_decide(c, &ask, &d, &e))
+            fail_msg("%s: %s", cases[i].name, e.text);
+        chain_text(c, &d, &chain);
+        assert_string_equal(chain.p, cases[i].chain);
+        assert_true(str_eq(d.role, str_of(cases[i].role)));
+        assert_true(str_eq(d.tier, str_of(cases[i].tier)));
+        assert_true(str_eq(d.chain[0].reason, str_of(cases[i].reason)));
+        buf_free(&chain);
+    }
+    conf_free(c);
+}
+
+static void test_what_nobody_can_take_is_refused_with_the_reason(void **state)
+{
+    static const struct { const char *name; enum serves serves; unsigned input; enum err_code code; const char *param, *text; } cases[] = {
+        { "smal", SERVES_CHAT, INPUT_TEXT, ERR_MODEL_NOT_FOUND, "model", "'smal'; did you mean 'small'?" },
+        { "gpt-smal", SERVES_CHAT, INPUT_TEXT, ERR_MODEL_NOT_FOUND, "model", "did you mean 'gpt-small'?" },
+        { "chta", SERVES_CHAT, INPUT_TEXT, ERR_MODEL_NOT_FOUND, "model", "did you mean 'chat'?" },
+        { "fasst", SERVES_CHAT, INPUT_TEXT, ERR_MODEL_NOT_FOUND, "model", "did you mean 'fast'?" },
+        { "something-else", SERVES_CHAT, INPUT_TEXT, ERR_MODEL_NOT_FOUND, "model", "role or tier 'something-else'." },
+        { "anvil", SERVES_CHAT, INPUT_TEXT, ERR_MODEL_NOT_FOUND, "model", "'anvil'" }, /* a host is no model */
+        { "Small", SERVES_CHAT, INPUT_TEXT, ERR_MODEL_NOT_FOUND, "model", "did you mean 'small'?" },
+        { "", SERVES_CHAT, INPUT_TEXT, ERR_MODEL_NOT_FOUND, "model", "''" },
+        { "small", SERVES_CHAT, INPUT_TEXT | INPUT_IMAGE, ERR_UNSUPPORTED_INPUT, "messages", "'small' takes no image input" },
+        { "eyes", SERVES_CHAT, INPUT_TEXT | INPUT_AUDIO, ERR_UNSUPPORTED_INPUT, "messages", "takes no audio input" },
+        { "all", SERVES_CHAT, INPUT_TEXT | INPUT_VIDEO, ERR_UNSUPPORTED_INPUT, "messages", "'all' takes no video input" },
+        { "bert", SERVES_CHAT, INPUT_TEXT, ERR_INVALID_REQUEST, "model", "'bert' does not serve chat" },
+        { "bert", SERVES_CHAT, INPUT_TEXT | INPUT_IMAGE, ERR_INVALID_REQUEST, "model", "does not serve chat" },
+        { "small", SERVES_EMBED, INPUT_TEXT, ERR_INVALID_REQUEST, "model", "does not serve embeddings" },
+        { "small", SERVES_RERANK, INPUT_TEXT, ERR_INVALID_REQUEST, "model", "does not serve reranking" },
+        { "mixed", SERVES_CHAT, INPUT_TEXT | INPUT_IMAGE, ERR_UNSUPPORTED_INPUT, "messages", "takes no image input" },
+    };
+    struct config *c = parse(kitchen);
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct ask ask = { .name = str_of(cases[i].name), .serves = cases[i].serves, .input = cases[i].input };
+        struct decision d = { .n = 77 };
+        struct err e = { 0 };
+        assert_int_equal(route_decide(c, &ask, &d, &e), cases[i].code);
+        assert_int_equal(d.n, 77); /* untouched on error */
+        assert_string_equal(e.param, cases[i].param);
+        assert_true(e.hint[0]);
+        if (!strstr(e.text, cases[i].text))
+            fail_msg("%s\nwant: %s", e.text, cases[i].text);
+    }
+    conf_free(c);
+}
+
+static void test_names_of_any_length_and_bytes_are_only_unknown(void **state)
+{
+    char name[4000];
+    struct config *c = parse(kitchen);
+    memset(name, 0xC3, sizeof name);
+    for (size_t n = 0; n <= sizeof name; n += n < 100 ? 1 : 100) {
+        struct ask ask = { .name = { name, n }, .serves = SERVES_CHAT, .input = INPUT_TEXT };
+        struct decision d;
+        struct err e;
+        assert_int_equal(route_decide(c, &ask, &d, &e), ERR_MODEL_NOT_FOUND);
+    }
+    conf_free(c);
+}
+
+static void test_an_empty_kitchen_says_where_models_go(void **state)
+{
+    struct config *c = parse("");
+    struct ask ask = { .name = STR("chat"), .serves = SERVES_CHAT, .input = INPUT_TEXT };
+    struct decision d;
+    struct err e;
+    assert_int_equal(route_decide(c, &ask, &d, &e), ERR_MODEL_NOT_FOUND);
+    assert_non_null(strstr(e.hint, "`models:`"));
+    conf_free(c);
+}
+
+static void test_a_chain_has_a_bound(void **state)
+{
+    struct buf text = { 0 };
+    struct err e;
+    struct decision d;
+    struct ask ask = { .name = STR("r"), .serves = SERVES_CHAT, .input = INPUT_TEXT };
+    buf_lit(&text, "models:\n");
+    for (int i = 0; i < 300; i++) /* more than are looked through for a likeness, too */
+        buf_printf(&text, "  model%d: {file: m.gguf}\n", i);
+    buf_lit(&text, "roles: {r: {model: model0, fallback: [");
+    for (int i = 1; i < 20; i++)
+        buf_printf(&text, "%smodel%d", i > 1 ? ", " : "", i);
+    buf_lit(&text, "]}}\n");
+    buf_add_char(&text, 0);
+    struct config *c = parse(text.p);
+    assert_int_equal(route_decide(c, &ask, &d, &e), ERR_OK);
+    assert_int_equal(d.n, ROUTE_MAX_CHAIN);
+    ask.name = STR("nobody");
+    assert_int_equal(route_decide(c, &ask, &d, &e), ERR_MODEL_NOT_FOUND);
+    conf_free(c);
+    buf_free(&text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names_lead_to_chains),
+        cmocka_unit_test(test_what_nobody_can_take_is_refused_with_the_reason),
+        cmocka_unit_test(test_names_of_any_length_and_bytes_are_only_unknown),
+        cmocka_unit_test(test_an_empty_kitchen_says_where_models_go),
+        cmocka_unit_test(test_a_chain_has_a_bound),
+    };
+    setenv("HOME", "/home/cook", 1);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
