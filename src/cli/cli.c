@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static const struct command *find_command(struct str name)
 {
@@ -69,10 +70,12 @@ static int take_option(struct cli_args *a, char **argv, int argc, int *i)
         fprintf(stderr, "hob: %s takes no value\n", o->name);
         return EXIT_USAGE;
     }
-    if (a->ngiven < CLI_MAX_ARGS) {
-        a->given[a->ngiven].option = o;
-        a->given[a->ngiven++].value = value.p ? value : STR("");
+    if (a->ngiven == CLI_MAX_ARGS) {
+        fprintf(stderr, "hob: more than %d options\n", CLI_MAX_ARGS);
+        return EXIT_USAGE;
     }
+    a->given[a->ngiven].option = o;
+    a->given[a->ngiven++].value = value.p ? value : STR("");
     return EXIT_OK;
 }
 
@@ -115,6 +118,15 @@ void cli_error(const struct err *e)
     fprintf(stderr, "hob: %s%s%s\n", e->text, e->hint[0] ? "\nhob: " : "", e->hint);
 }
 
+/* From where we stand: it names the run folder too, in which two daemons of different folders would else meet. */
+static struct str make_absolute(struct arena *arena, struct str path)
+{
+    char here[4096];
+    if (path.p[0] == '/' || !getcwd(here, sizeof here))
+        return arena_copy(arena, path);
+    return arena_printf(arena, "%s/%.*s", here, STR_ARG(path));
+}
+
 int cli_load_config(const struct cli_args *a, struct config **out)
 {
     struct arena arena;
@@ -133,7 +145,7 @@ int cli_load_config(const struct cli_args *a, struct config **out)
     if (!state.p)
         state = str_of(getenv("HOB_STATE"));
     if (state.n)
-        (*out)->state = arena_copy(&(*out)->arena, state);
+        (*out)->state = make_absolute(&(*out)->arena, state);
     return EXIT_OK;
 }
 
