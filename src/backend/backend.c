@@ -92,6 +92,11 @@ void backend_unload(struct backend *b)
     b->kind->unload(b);
 }
 
+void backend_adopt(struct backend *b, const struct keeper_child *c)
+{
+    b->kind->adopt(b, c);
+}
+
 void backend_error_message(struct str body, char *out, size_t room)
 {
     struct json_doc d = { 0 };

@@ -19,6 +19,7 @@ struct backend_kind {
     bool managed;                                   /* a child of ours: bodies are rebuilt, answers are always streamed from it */
     void (*load)(struct backend *b);                /* cold or failed -> loading -> hot or failed */
     void (*unload)(struct backend *b);              /* any -> draining -> cold */
+    void (*adopt)(struct backend *b, const struct keeper_child *c); /* managed only; cold -> loading -> hot, or draining -> cold */
     void (*free)(struct backend *b);                /* what the kind keeps beside it */
     /* What a refusal (any status but 200) means; body is what came, at most 64 KiB. Fills e, with retry_after_s where known. */
     enum err_code (*read_refusal)(const struct backend *b, int status, struct str retry_after, struct str body, struct err *e);
@@ -61,6 +62,9 @@ void backend_free(struct backend *b); /* no call may be running; a managed one m
 
 void backend_load(struct backend *b);   /* only when cold or failed */
 void backend_unload(struct backend *b); /* any state */
+/* Takes over a child that an earlier gateway has started for this model: kept when it is what would be started now, else replaced. Only when
+ * managed and cold; c dies on return. */
+void backend_adopt(struct backend *b, const struct keeper_child *c);
 
 /* For the kinds: the only writer of state. */
 void backend_enter(struct backend *b, enum backend_state to);

@@ -37,6 +37,8 @@ struct backend_kind_state {
     bool asking_props;
     int status;                     /* of the probe's answer */
     struct buf answer;
+    int found_pid;                  /* of a child to be taken over; 0 = none */
+    struct buf found_argv;          /* its words, each with a NUL behind it */
     struct work look;               /* at the model file, on the pool: a large header takes a while */
     enum err_code look_rc;
     struct err look_error;
@@ -216,6 +218,81 @@ static enum err_code write_key(struct backend_kind_state *s, struct err *e)
     return n == 32 && !bad ? ERR_OK : err_sys(e, ERR_SYSTEM, errno, "cannot write the child's key to %s", s->key_file);
 }
 
+/* The headers of every request to the child; the key is in them. */
+static void set_headers(struct backend_kind_state *s)
+{
+    struct buf *h = &s->b->headers;
+    h->n = 0;
+    buf_printf(h, "Authorization: Bearer %s\r\nContent-Type: application/json\r\n", s->key);
+}
+
+static bool read_key(struct backend_kind_state *s)
+{
+    char key[sizeof s->key] = "";
+    int fd = open(s->key_file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    ssize_t n = fd < 0 ? -1 : read(fd, key, sizeof key - 1);
+    if (fd >= 0)
+        close(fd);
+    if (n != (ssize_t)sizeof key - 1)
+        return false;
+    memcpy(s->key, key, sizeof key);
+    set_headers(s);
+    return true;
+}
+
+static void join_words(struct buf *to, const struct str *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        buf_add(to, words[i]);
+        buf_add_char(to, 0);
+    }
+}
+
+/* Is the child that was found the one we would start now? With its file gone only the engine knows what it has loaded: then it is. */
+static bool is_as_wanted(struct backend_kind_state *s)
+{
+    struct llama_args args = { 0 };
+    struct buf wanted = { 0 };
+    struct err e;
+    if (s->look_rc)
+        return true;
+    if (llama_find_engine(s->b->config->engine_llama, args.engine, sizeof args.engine, &e))
+        return false;
+    llama_args_make(&args, s->b->model, &s->weights, s->sock, s->key_file);
+    join_words(&wanted, args.argv, args.nargv);
+    bool same = str_eq(buf_str(&wanted), buf_str(&s->found_argv));
+    buf_free(&wanted);
+    llama_args_free(&args);
+    return same;
+}
+
+static void unload(struct backend *b);
+
+static void take_over(struct backend_kind_state *s)
+{
+    struct backend *b = s->b;
+    int pid = s->found_pid;
+    bool keep = is_as_wanted(s) && read_key(s);
+    s->found_pid = 0;
+    buf_free(&s->found_argv);
+    service_adopt(s->service, pid); /* ours from here on, to keep or to stop */
+    if (keep) {
+        log_info("%.*s goes on in process %d", STR_ARG(b->model->name), pid);
+        return;
+    }
+    log_info("%.*s is set up differently now: process %d is stopped", STR_ARG(b->model->name), pid);
+    unload(b);
+}
+
+static void adopt(struct backend *b, const struct keeper_child *c)
+{
+    struct backend_kind_state *s = b->own;
+    s->found_pid = c->pid;
+    join_words(&s->found_argv, c->argv, c->nargv);
+    backend_enter(b, BACKEND_LOADING);
+    loop_work(b->loop, &s->look);
+}
+
 static enum err_code start_child(struct backend_kind_state *s, struct err *e)
 {
     struct backend *b = s->b;
@@ -251,6 +328,13 @@ static void looked(void *ctx)
     struct backend_kind_state *s = ctx;
     struct backend *b = s->b;
     struct err e = s->look_error;
+    if (s->found_pid) {
+        bool unwanted = b->state == BACKEND_DRAINING;
+        take_over(s);
+        if (unwanted)
+            unload(b);
+        return;
+    }
     if (b->state == BACKEND_DRAINING) { /* nobody wants it any more */
         backend_enter(b, BACKEND_COLD);
         return;
@@ -294,6 +378,7 @@ static void free_own(struct backend *b)
     service_free(s->service);
     unlink(s->key_file);
     buf_free(&s->answer);
+    buf_free(&s->found_argv);
     memset(s->key, 0, sizeof s->key);
     free(s);
 }
@@ -348,7 +433,7 @@ static enum err_code read_refusal(const struct backend *b, int status, struct st
 }
 
 const struct backend_kind backend_kind_llama = {
-    .name = "llama", .managed = true, .load = load, .unload = unload, .free = free_own, .read_refusal = read_refusal,
+    .name = "llama", .managed = true, .load = load, .unload = unload, .adopt = adopt, .free = free_own, .read_refusal = read_refusal,
 };
 
 void llama_init(struct backend *b, size_t index, struct str run_dir)
@@ -368,7 +453,7 @@ void llama_init(struct backend *b, size_t index, struct str run_dir)
     random_hex(s->key, 32);
     buf_init(&s->answer, PROPS_MAX_BYTES);
     buf_lit(&b->path, "/v1");
-    buf_printf(&b->headers, "Authorization: Bearer %s\r\nContent-Type: application/json\r\n", s->key);
+    set_headers(s);
     struct addr to = { .kind = ADDR_UNIX };
     snprintf(to.host, sizeof to.host, "%s", s->sock);
     struct http_pool_opts opts = {

@@ -2,6 +2,7 @@
 #include "backend/llama_args.h"
 
 #include "base/err.h"
+#include "proc/sweep.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,8 +58,10 @@ static int64_t pick_threads(const struct conf_model *m)
 static const char *const passed_on[] = { "PATH=", "HOME=", "USER=", "LANG=", "LC_", "TMPDIR=", "XDG_CACHE_HOME=", "LD_LIBRARY_PATH=",
     "DYLD_LIBRARY_PATH=", "CUDA_", "NVIDIA_", "HIP_", "HSA_", "ROCR_", "VK_", "GGML_", "OMP_" };
 
-static void add_env(struct llama_args *a)
+static void add_env(struct llama_args *a, struct str run_dir)
 {
+    /* Whatever this child may start carries it too: how the next start finds what outlived a killed keeper (proc/sweep.h). */
+    a->env[a->nenv++] = arena_printf(&a->arena, "%s=%.*s", SWEEP_VARIABLE, STR_ARG(run_dir));
     for (char **v = environ; *v; v++)
         for (size_t i = 0; i < COUNTOF(passed_on); i++)
             if (str_starts(str_of(*v), str_of(passed_on[i])) && a->nenv < LLAMA_MAX_ENV) {
@@ -90,7 +93,8 @@ void llama_args_make(struct llama_args *a, const struct conf_model *m, const str
     add_pair(a, "--cors-origins", STR("localhost"));
     for (size_t i = 0; i < m->args.n; i++)
         add(a, m->args.at[i]);
-    add_env(a);
+    const char *slash = strrchr(sock, '/');
+    add_env(a, slash ? str_make(sock, (size_t)(slash - sock)) : str_of(sock));
 }
 
 void llama_args_free(struct llama_args *a)

@@ -8,10 +8,14 @@
 #include "cli/daemon.h"
 #include "cli/rundir.h"
 #include "net/conn.h"
+#include "proc/sweep.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -33,11 +37,8 @@ struct gateway {
     int port_tries;
     bool next_free_port, strict;
     bool draining, stopping;
-    size_t strays;              /* children of a gateway that died, not yet gone */
     int exit_code;
 };
-
-static void try_listen(struct gateway *g);
 
 /* ---- the end ---- */
 
@@ -94,8 +95,6 @@ static void on_exited(void *ctx, const struct keeper_exit *x)
 {
     struct gateway *g = ctx;
     services_exited(g->services, x);
-    if (g->strays && !--g->strays)
-        try_listen(g);
 }
 
 static void on_stop(void *ctx, bool hard)
@@ -147,6 +146,8 @@ static void on_backend_state(void *ctx, struct backend *b)
         end(g, EXIT_FAILED);
 }
 
+static void try_listen(struct gateway *g);
+
 static void port_taken(struct gateway *g, const struct err *e)
 {
     if (!g->next_free_port || ++g->port_tries >= PORTS_TO_TRY || g->wanted.port == 0 || g->wanted.port == 65535) {
@@ -184,17 +185,20 @@ static void try_listen(struct gateway *g)
     keeper_listen(g->keeper, str_of(address), on_listening, g);
 }
 
-/* Children of a gateway that died: taking them over comes later, till then they go. */
+/* What runs already. After a crash that is what the last gateway had: its children are taken over, and those that nobody wants any more are stopped.
+ * At the first start nothing of ours should run: what does is left over from a keeper that was killed. */
 static void on_list(void *ctx, const struct keeper_child *children, size_t n)
 {
     struct gateway *g = ctx;
+    if (keeper_starts(g->keeper) == 1)
+        sweep_strays(str_of(g->run_dir));
     for (size_t i = 0; i < n; i++) {
-        log_info("stopping %.*s, which an earlier gateway started", STR_ARG(children[i].label));
+        if (fleet_adopt(g->fleet, &children[i]))
+            continue;
+        log_info("%.*s is in the configuration no more: stopped", STR_ARG(children[i].label));
         keeper_kill(g->keeper, children[i].label, 0, 0);
     }
-    g->strays = n; /* their labels are free once they are gone */
-    if (!n)
-        try_listen(g);
+    try_listen(g);
 }
 
 static void on_signal(void *ctx, int signum)
@@ -214,6 +218,25 @@ static void raise_file_limit(void)
         lim.rlim_cur = 10240; /* macOS: its maximum may not be asked for */
         (void)setrlimit(RLIMIT_NOFILE, &lim);
     }
+}
+
+/* One hob for a state folder. The lock is the process's: it goes with it, however it ends, so that the next gateway gets it. */
+static int lock_state(const struct config *c)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%.*s/lock", STR_ARG(c->state));
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        fprintf(stderr, "hob: cannot open %s: %s\n", path, strerror(errno));
+        return EXIT_FAILED;
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB)) {
+        fprintf(stderr, "hob: another hob serves with the state folder %.*s\nhob: stop it, or give this one a folder of its own with --state or `state:`\n",
+            STR_ARG(c->state));
+        close(fd);
+        return EXIT_FAILED;
+    }
+    return EXIT_OK; /* the descriptor stays open, on purpose */
 }
 
 static int read_options(struct gateway *g, const struct cli_args *a)
@@ -278,6 +301,8 @@ int gateway_run(const struct cli_args *a)
     int rc = cli_load_config(a, &g.config);
     if (!rc)
         rc = read_options(&g, a);
+    if (!rc)
+        rc = lock_state(g.config);
     if (rc)
         return rc;
     signal(SIGPIPE, SIG_IGN);

@@ -227,6 +227,18 @@ static void on_backend(void *ctx, struct backend *b)
         check_stopped(f);
 }
 
+bool fleet_adopt(struct fleet *f, const struct keeper_child *c)
+{
+    for (size_t i = 0; i < f->n; i++) {
+        struct backend *b = f->places[i].b;
+        if (!b->kind->managed || b->state != BACKEND_COLD || !str_eq(b->model->name, c->label))
+            continue;
+        backend_adopt(b, c);
+        return true;
+    }
+    return false;
+}
+
 void fleet_start(struct fleet *f)
 {
     for (size_t i = 0; i < f->n; i++) {

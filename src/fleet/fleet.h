@@ -24,6 +24,8 @@ struct lease {
 /* run_dir: short, 0700, ours. */
 struct fleet *fleet_new(struct loop *l, const struct config *c, struct services *services, struct str run_dir);
 void fleet_start(struct fleet *f);                                 /* loads what is `keep: hot` */
+/* A child of an earlier gateway: true when a model of that name takes it over (backend_adopt). Before fleet_start(). */
+bool fleet_adopt(struct fleet *f, const struct keeper_child *c);
 /* Unloads everything and refuses what waits; done runs when no child is left. */
 void fleet_stop(struct fleet *f, void (*done)(void *ctx), void *ctx);
 void fleet_free(struct fleet *f);                                  /* after fleet_stop() is done, no lease held */
