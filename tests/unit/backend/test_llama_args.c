@@ -96,6 +96,14 @@ static void test_threads_are_at_least_one_and_leave_a_core(void **state)
     conf_free(c);
 }
 
+static bool has_variable(const struct llama_args *a, const char *text)
+{
+    for (size_t i = 0; i < a->nenv; i++)
+        if (str_eq(a->env[i], str_of(text)))
+            return true;
+    return false;
+}
+
 static void test_the_engine_gets_only_what_it_needs_of_our_environment(void **state)
 {
     static char *const ours[] = {
@@ -109,11 +117,11 @@ static void test_the_engine_gets_only_what_it_needs_of_our_environment(void **st
     struct llama_args a = { .engine = "e" };
     char **real = environ;
     environ = (char **)ours;
-    llama_args_make(&a, &c->models[0], &w, "s", "k");
+    llama_args_make(&a, &c->models[0], &w, "/run/0.sock", "/run/0.key");
     environ = real;
-    assert_int_equal(a.nenv, PASSED);
-    for (size_t i = 0; i < PASSED; i++)
-        assert_true(str_eq(a.env[i], str_of(ours[i])));
+    for (size_t i = 0; ours[i]; i++)
+        if (has_variable(&a, ours[i]) != (i < PASSED))
+            fail_msg("%s", ours[i]);
     llama_args_free(&a);
     conf_free(c);
 }

@@ -1,5 +1,5 @@
-/* Leases, queues, loads and idling. The backends are stand-ins: this file defines the four functions by which the fleet knows backends, so the
- * linker takes none of the real ones, and each test says itself when a load begins, succeeds or fails. */
+/* Leases, queues, loads and idling. The backends are stand-ins: this file defines all functions by which the fleet knows backends, so that the
+ * linker takes none of the real ones (a new one must be added here too), and each test says itself when a load begins, succeeds or fails. */
 #include "fleet/fleet.h"
 
 #include "conf/conf.h"
@@ -91,6 +91,13 @@ void backend_unload(struct backend *b)
     } else if (b->state != BACKEND_DRAINING) {
         enter(b, BACKEND_DRAINING);
     }
+}
+
+void backend_adopt(struct backend *b, const struct keeper_child *c);
+void backend_adopt(struct backend *b, const struct keeper_child *c)
+{
+    assert_true(b->kind->managed && b->state == BACKEND_COLD && str_eq(c->label, b->model->name));
+    enter(b, BACKEND_LOADING);
 }
 
 static void load_fails(size_t model, enum err_code code)
