@@ -63,6 +63,7 @@ def test_server_that_dies_is_reported_with_its_own_words(start):
     process = start(MODE="dies")
     _, err = process.communicate(timeout=30)
     assert process.returncode == 1
+    assert "asked for --strict" in err
     assert "hob: error: no such model file" in err and "ended with status 1 before it was ready" in err
 
 
