@@ -28,6 +28,7 @@ enum way { WAY_RELAY, WAY_COLLECT, WAY_WHOLE };
 enum {
     HIGH_WATER_BYTES = 64 * 1024,       /* not yet taken by the caller: above it the place is not read */
     EVENT_MAX_BYTES = 1024 * 1024,
+    SILENT_MAX_BYTES = 1024 * 1024,     /* held back before the first content */
     REFUSAL_MAX_BYTES = 64 * 1024,
     SPARE_MAX = 64,                     /* exchanges kept for reuse */
     KEEP_BYTES = 16 * 1024,             /* of each of their buffers */
@@ -466,6 +467,8 @@ static void on_answer_head(void *ctx, const struct http_answer *a)
 static void feed_events(struct exchange *x, struct str bytes)
 {
     struct err e;
+    if (facts(x)->done)
+        return; /* only the end of the body is waited for, and not for long */
     enum err_code rc = sse_feed(x->sse, bytes, &e);
     if (over(x))
         return;
@@ -473,12 +476,21 @@ static void feed_events(struct exchange *x, struct str bytes)
         rc = x->broke.code;
         e = x->broke;
     }
+    if (!rc && x->out.n > SILENT_MAX_BYTES && !facts(x)->began)
+        rc = err_set(&e, ERR_UP_GARBLED, "it sent %zu bytes of events without a word of an answer", x->out.n);
     if (x->out.n && facts(x)->began && x->way == WAY_RELAY)
         send_out(x);
     if (rc)
         place_failed(x, &e);
     else if (facts(x)->done) /* its connection can be kept once the body ends too, which is now or never */
         timer_set(&x->deadline, END_MS);
+}
+
+static void refused(struct exchange *x)
+{
+    struct err e;
+    x->b->kind->read_refusal(x->b, x->status, x->retry_after, buf_str(&x->in), &e);
+    candidate_failed(x, &e);
 }
 
 static void on_answer_body(void *ctx, struct str bytes)
@@ -492,17 +504,12 @@ static void on_answer_body(void *ctx, struct str bytes)
     size_t room = x->status == 200 ? (size_t)x->b->model->answer_bytes : REFUSAL_MAX_BYTES;
     if (x->in.n + bytes.n <= room) {
         buf_add(&x->in, bytes);
-    } else if (x->status == 200) {
+    } else if (x->status != 200) {
+        refused(x); /* however much it still has to say about it */
+    } else {
         err_set(&e, ERR_UP_GARBLED, "its answer is longer than %zu bytes (`limits: {answer: …}`)", room);
         place_failed(x, &e);
     }
-}
-
-static void refused(struct exchange *x)
-{
-    struct err e;
-    x->b->kind->read_refusal(x->b, x->status, x->retry_after, buf_str(&x->in), &e);
-    candidate_failed(x, &e);
 }
 
 static void on_answer_done(void *ctx, enum err_code rc, const struct err *e)
