@@ -204,16 +204,22 @@ static void put_header(struct buf *to, const char *name, struct str value)
     buf_lit(to, "\r\n");
 }
 
+/* Nobody else will answer any more. A head that has to leave before that (the signs of life of a stream) must not name who may yet fail. */
+static bool place_is_final(const struct exchange *x)
+{
+    return facts(x)->began || x->at + 1 == x->decision.n;
+}
+
 static void put_headers(struct exchange *x, struct buf *to)
 {
     put_header(to, "x-request-id", str_of(x->id));
-    if (x->b) {
-        put_header(to, "x-hob-model", x->b->model->name);
-        put_header(to, "x-hob-host", x->b->host);
-    }
     put_header(to, "x-hob-tier", x->decision.tier);
     put_header(to, "x-hob-role", x->decision.role);
-    if (x->ntried && x->b)
+    if (!place_is_final(x))
+        return;
+    put_header(to, "x-hob-model", x->b->model->name);
+    put_header(to, "x-hob-host", x->b->host);
+    if (x->ntried)
         buf_printf(to, "x-hob-fallback: %.*s->%.*s\r\n", STR_ARG(x->tried[0].model), STR_ARG(x->b->model->name));
     put_header(to, "x-hob-dropped", buf_str(&x->dropped));
 }
