@@ -301,11 +301,17 @@ static void fail(struct exchange *x, const struct err *e)
     finish(x);
 }
 
-/* This candidate will not do. Before the first content the next one is asked, if the kind of error allows it. */
+/* A part of the answer has gone to the caller. */
+static bool has_left(const struct exchange *x)
+{
+    return x->way == WAY_RELAY && facts(x)->began;
+}
+
+/* This candidate will not do. While nothing of an answer has left the next one is asked, if the kind of error allows it. */
 static void candidate_failed(struct exchange *x, const struct err *e)
 {
     struct err why = *e;
-    bool next = err_row(why.code)->failover && !facts(x)->began && x->at + 1 < x->decision.n;
+    bool next = err_row(why.code)->failover && !has_left(x) && x->at + 1 < x->decision.n;
     release_place(x);
     x->tried[x->ntried++] = (struct tried){ x->b->model->name, x->b->host, why.code };
     x->last = why;
@@ -484,7 +490,7 @@ static void feed_events(struct exchange *x, struct str bytes)
     }
     if (!rc && x->out.n > SILENT_MAX_BYTES && !facts(x)->began)
         rc = err_set(&e, ERR_UP_GARBLED, "it sent %zu bytes of events without a word of an answer", x->out.n);
-    if (x->out.n && facts(x)->began && x->way == WAY_RELAY)
+    if (x->out.n && has_left(x))
         send_out(x);
     if (rc)
         place_failed(x, &e);
@@ -524,7 +530,7 @@ static void on_answer_done(void *ctx, enum err_code rc, const struct err *e)
     x->call = NULL;
     if (over(x))
         return;
-    if (rc && x->way == WAY_RELAY && facts(x)->finish[0]) /* the answer itself is whole */
+    if (rc && x->way != WAY_WHOLE && facts(x)->finish[0]) /* the answer itself is whole */
         rc = ERR_OK;
     if (rc)
         place_failed(x, e);
