@@ -3,7 +3,7 @@
 The idea: one file of it, libggml-cpu, is compiled for the CPU of whoever built it, and dies of an illegal instruction on an
 older or plainer one. Reading the CPU's flags would not tell (nobody wrote down which ones it wants), so it is tried: once,
 on the small model. Where it dies like that, this one file is built from the matching source for the CPU that is here, in
-about a minute, and put in its place; all else stays prebuilt. The verdict is kept with the engine, bound to the CPU's
+a minute or two, and put in its place; all else stays prebuilt. The verdict is kept with the engine, bound to the CPU's
 flags, so that a later run does nothing and a folder moved to another machine is tried again.
 """
 import enum
@@ -207,7 +207,7 @@ def settle(program, model):
     """Afterwards the engine runs here, or Failed says why not. Only for who holds the lock."""
     verdict, why = try_engine(program, model)
     if verdict is Verdict.WRONG_CPU:
-        say(f"the prebuilt engine was made for another CPU ({why} here): building its CPU part for this one, which takes about a minute")
+        say(f"the prebuilt engine was made for another CPU ({why} here): building its CPU part for this one, which takes a minute or two")
         build_cpu_part(program.parent)
         verdict, why = try_engine(program, model)
     if verdict is Verdict.RUNS:
