@@ -97,6 +97,11 @@ void backend_adopt(struct backend *b, const struct keeper_child *c)
     b->kind->adopt(b, c);
 }
 
+int backend_pid(const struct backend *b)
+{
+    return b->kind->pid ? b->kind->pid(b) : 0;
+}
+
 void backend_error_message(struct str body, char *out, size_t room)
 {
     struct json_doc d = { 0 };

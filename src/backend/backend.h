@@ -20,6 +20,7 @@ struct backend_kind {
     void (*load)(struct backend *b);                /* cold or failed -> loading -> hot or failed */
     void (*unload)(struct backend *b);              /* any -> draining -> cold */
     void (*adopt)(struct backend *b, const struct keeper_child *c); /* managed only; cold -> loading -> hot, or draining -> cold */
+    int (*pid)(const struct backend *b);            /* managed only: 0 = no process now */
     void (*free)(struct backend *b);                /* what the kind keeps beside it */
     /* What a refusal (any status but 200) means; body is what came, at most 64 KiB. Fills e, with retry_after_s where known. */
     enum err_code (*read_refusal)(const struct backend *b, int status, struct str retry_after, struct str body, struct err *e);
@@ -65,6 +66,7 @@ void backend_unload(struct backend *b); /* any state */
 /* Takes over a child that an earlier gateway has started for this model: kept when it is what would be started now, else replaced. Only when
  * managed and cold; c dies on return. */
 void backend_adopt(struct backend *b, const struct keeper_child *c);
+int backend_pid(const struct backend *b); /* 0 = it has no process of ours */
 
 /* For the kinds: the only writer of state. */
 void backend_enter(struct backend *b, enum backend_state to);

@@ -371,6 +371,11 @@ static void unload(struct backend *b)
     service_stop(s->service, TERM_MS, TERM_AGAIN_MS);
 }
 
+static int child_pid(const struct backend *b)
+{
+    return service_pid(b->own->service);
+}
+
 static void free_own(struct backend *b)
 {
     struct backend_kind_state *s = b->own;
@@ -433,7 +438,7 @@ static enum err_code read_refusal(const struct backend *b, int status, struct st
 }
 
 const struct backend_kind backend_kind_llama = {
-    .name = "llama", .managed = true, .load = load, .unload = unload, .adopt = adopt, .free = free_own, .read_refusal = read_refusal,
+    .name = "llama", .managed = true, .load = load, .unload = unload, .adopt = adopt, .pid = child_pid, .free = free_own, .read_refusal = read_refusal,
 };
 
 void llama_init(struct backend *b, size_t index, struct str run_dir)

@@ -17,6 +17,11 @@ struct fleet_place {
     size_t nwaiting, nheld;
     struct timer idle, retry;
     int64_t retry_ms;
+    int64_t used_ms;        /* when the last lease went, or when it became hot; 0 = never */
+    struct list wishes;     /* of people, open */
+    bool leaving;           /* hot, and to be unloaded when the last lease is gone: none is given any more */
+    bool resting;           /* unloaded by hand: `keep: hot` waits until somebody wants it again */
+    struct timer drain;     /* how long leaving may take */
 };
 
 struct fleet {
@@ -42,7 +47,7 @@ void lease_init(struct lease *l, void (*on_settled)(void *ctx, const struct err 
 
 static bool has_slot(const struct fleet_place *p)
 {
-    return p->b->slots == 0 || p->nheld < (size_t)p->b->slots;
+    return !p->leaving && (p->b->slots == 0 || p->nheld < (size_t)p->b->slots);
 }
 
 static bool idles_away(const struct fleet_place *p)
@@ -88,6 +93,8 @@ static void refuse_waiting(struct fleet_place *p, const struct err *why)
     }
 }
 
+static void leave_now(struct fleet_place *p);
+
 void lease_drop(struct lease *l)
 {
     struct fleet_place *p = l->place;
@@ -103,7 +110,11 @@ void lease_drop(struct lease *l)
         break;
     case LEASE_HELD:
         p->nheld--;
-        grant_waiting(p);
+        p->used_ms = loop_now_ms(p->fleet->loop);
+        if (p->leaving && !p->nheld)
+            leave_now(p);
+        else
+            grant_waiting(p);
         break;
     }
 }
@@ -116,9 +127,16 @@ static enum err_code wait_in_line(struct fleet_place *p, struct lease *l, struct
         return err_hint(e, "Try again in a few seconds, or raise `queue: {limit: …}`.");
     }
     l->state = LEASE_WAITING;
+    l->since_ms = loop_now_ms(p->fleet->loop);
     list_push(&p->waiting, &l->node);
     p->nwaiting++;
     return ERR_OK;
+}
+
+static void start_load(struct fleet_place *p)
+{
+    p->resting = false;
+    backend_load(p->b);
 }
 
 static bool cooled(const struct fleet_place *p)
@@ -132,7 +150,7 @@ enum err_code fleet_lease(struct fleet *f, size_t model, struct lease *l, struct
     if (f->stopping)
         return err_set(e, ERR_SHUTTING_DOWN, "The gateway is shutting down.");
     if (p->b->kind->managed && (p->b->state == BACKEND_COLD || (p->b->state == BACKEND_FAILED && cooled(p))))
-        backend_load(p->b);
+        start_load(p);
     if (p->b->state == BACKEND_FAILED) {
         *e = p->b->last_error;
         return e->code;
@@ -171,7 +189,7 @@ static void check_stopped(struct fleet *f)
 
 static void schedule_retry(struct fleet_place *p)
 {
-    if (p->b->model->keep != KEEP_HOT || !err_row(p->b->last_error.code)->retry)
+    if (p->b->model->keep != KEEP_HOT || p->resting || !err_row(p->b->last_error.code)->retry)
         return;
     timer_set(&p->retry, p->retry_ms);
     p->retry_ms = p->retry_ms * 2 < RETRY_LAST_MS ? p->retry_ms * 2 : RETRY_LAST_MS;
@@ -181,7 +199,7 @@ static void retry_load(void *ctx)
 {
     struct fleet_place *p = ctx;
     if (!p->fleet->stopping && p->b->state == BACKEND_FAILED)
-        backend_load(p->b);
+        start_load(p);
 }
 
 static void idle_over(void *ctx)
@@ -190,6 +208,118 @@ static void idle_over(void *ctx)
     if (p->b->state == BACKEND_HOT && !p->nheld && !p->nwaiting) {
         log_info("%.*s: unloaded after %lld s without a request", STR_ARG(p->b->model->name), (long long)(p->b->model->idle_ms / 1000));
         backend_unload(p->b);
+    }
+}
+
+/* ---- what people ask for ---- */
+
+static void tell(void *ctx)
+{
+    struct wish *w = ctx;
+    w->on_done(w->ctx, w->why.code ? &w->why : NULL);
+}
+
+void wish_init(struct wish *w, void (*on_done)(void *ctx, const struct err *e), void *ctx)
+{
+    *w = (struct wish){ .on_done = on_done, .ctx = ctx };
+    list_init(&w->node);
+    later_init(&w->told, tell, w);
+}
+
+void wish_drop(struct wish *w)
+{
+    list_remove(&w->node);
+    later_cancel(&w->told);
+}
+
+static void settle(struct fleet_place *p, struct wish *w, const struct err *why)
+{
+    list_remove(&w->node);
+    if (why)
+        w->why = *why;
+    loop_later(p->fleet->loop, &w->told);
+}
+
+static struct wish *find_wish(struct fleet_place *p, bool load)
+{
+    for (struct list *i = p->wishes.next; i != &p->wishes; i = i->next) {
+        struct wish *w = list_entry(i, struct wish, node);
+        if (w->load == load)
+            return w;
+    }
+    return NULL;
+}
+
+static void settle_all(struct fleet_place *p, bool load, const struct err *why)
+{
+    for (struct wish *w; (w = find_wish(p, load));)
+        settle(p, w, why);
+}
+
+static void stop_leaving(struct fleet_place *p)
+{
+    p->leaving = false;
+    timer_cancel(&p->drain);
+}
+
+static void leave_now(struct fleet_place *p)
+{
+    stop_leaving(p);
+    if (p->b->state == BACKEND_COLD)
+        settle_all(p, false, NULL);
+    else
+        backend_unload(p->b); /* place_step() settles, now or later */
+}
+
+static void drain_over(void *ctx)
+{
+    struct fleet_place *p = ctx;
+    log_warn("%.*s: unloaded; %zu requests did not finish within the drain limit and are cut", STR_ARG(p->b->model->name), p->nheld);
+    leave_now(p);
+}
+
+void fleet_load(struct fleet *f, size_t model, struct wish *w)
+{
+    struct fleet_place *p = &f->places[model];
+    struct backend *b = p->b;
+    struct err e;
+    w->load = true;
+    list_push(&p->wishes, &w->node);
+    if (f->stopping) {
+        err_set(&e, ERR_SHUTTING_DOWN, "The gateway is shutting down.");
+        settle(p, w, &e);
+    } else if (!b->kind->managed || (b->state == BACKEND_HOT && !p->leaving)) {
+        settle(p, w, b->state == BACKEND_FAILED ? &b->last_error : NULL);
+    } else if (b->state == BACKEND_COLD || b->state == BACKEND_FAILED) {
+        start_load(p);
+    }
+}
+
+void fleet_unload(struct fleet *f, size_t model, struct wish *w)
+{
+    struct fleet_place *p = &f->places[model];
+    struct str name = p->b->model->name;
+    struct err e;
+    list_push(&p->wishes, &w->node);
+    if (!p->b->kind->managed) {
+        err_set(&e, ERR_INVALID_REQUEST, "'%.*s' runs on '%.*s', which is not hob's to unload.", STR_ARG(name), STR_ARG(p->b->host));
+        settle(p, w, &e);
+        return;
+    }
+    if (f->stopping) {
+        err_set(&e, ERR_SHUTTING_DOWN, "The gateway is shutting down.");
+        settle(p, w, &e);
+        return;
+    }
+    p->resting = true;
+    timer_cancel(&p->retry);
+    err_set(&e, ERR_NO_BACKEND, "'%.*s' was unloaded before it was ready.", STR_ARG(name));
+    settle_all(p, true, &e);
+    if (p->b->state != BACKEND_HOT || !p->nheld) {
+        leave_now(p);
+    } else if (!p->leaving) {
+        p->leaving = true;
+        timer_set(&p->drain, f->config->drain_ms);
     }
 }
 
@@ -203,15 +333,22 @@ static void place_step(struct fleet_place *p)
     case BACKEND_HOT:
         timer_cancel(&p->retry);
         p->retry_ms = RETRY_FIRST_MS;
+        p->used_ms = loop_now_ms(p->fleet->loop);
+        settle_all(p, true, NULL);
         grant_waiting(p);
         break;
     case BACKEND_FAILED:
+        stop_leaving(p);
         schedule_retry(p);
+        settle_all(p, false, NULL); /* it runs no more: so was the wish */
+        settle_all(p, true, &p->b->last_error);
         refuse_waiting(p, &p->b->last_error);
         break;
     case BACKEND_COLD:
-        if (!p->fleet->stopping && (p->nwaiting || p->b->model->keep == KEEP_HOT))
-            backend_load(p->b);
+        stop_leaving(p);
+        settle_all(p, false, NULL);
+        if (!p->fleet->stopping && (p->nwaiting || find_wish(p, true) || (p->b->model->keep == KEEP_HOT && !p->resting)))
+            start_load(p);
         break;
     }
 }
@@ -244,7 +381,7 @@ void fleet_start(struct fleet *f)
     for (size_t i = 0; i < f->n; i++) {
         struct backend *b = f->places[i].b;
         if (b->kind->managed && b->model->keep == KEEP_HOT && b->state == BACKEND_COLD)
-            backend_load(b);
+            start_load(&f->places[i]);
     }
 }
 
@@ -259,6 +396,8 @@ void fleet_stop(struct fleet *f, void (*done)(void *ctx), void *ctx)
         struct fleet_place *p = &f->places[i];
         timer_cancel(&p->idle);
         timer_cancel(&p->retry);
+        stop_leaving(p);
+        settle_all(p, true, &e);
         refuse_waiting(p, &e);
         if (p->b->kind->managed)
             backend_unload(p->b);
@@ -282,8 +421,10 @@ struct fleet *fleet_new(struct loop *l, const struct config *c, struct services 
         p->fleet = f;
         p->retry_ms = RETRY_FIRST_MS;
         list_init(&p->waiting);
+        list_init(&p->wishes);
         timer_init(&p->idle, l, idle_over, p);
         timer_init(&p->retry, l, retry_load, p);
+        timer_init(&p->drain, l, drain_over, p);
         p->b = backend_new(l, c, i, services, run_dir, on_backend, p);
     }
     return f;
@@ -296,6 +437,7 @@ void fleet_free(struct fleet *f)
     for (size_t i = 0; i < f->n; i++) {
         timer_cancel(&f->places[i].idle);
         timer_cancel(&f->places[i].retry);
+        timer_cancel(&f->places[i].drain);
         backend_free(f->places[i].b);
     }
     later_cancel(&f->stopped);
@@ -316,6 +458,19 @@ size_t fleet_waiting(struct fleet *f, size_t model)
 size_t fleet_held(struct fleet *f, size_t model)
 {
     return f->places[model].nheld;
+}
+
+void fleet_figures(const struct fleet *f, size_t model, struct fleet_figures *out)
+{
+    const struct fleet_place *p = &f->places[model];
+    int64_t now = loop_now_ms(f->loop);
+    *out = (struct fleet_figures){ .waiting = p->nwaiting, .held = p->nheld, .oldest_ms = -1, .idle_ms = -1 };
+    if (p->nwaiting)
+        out->oldest_ms = now - list_entry(p->waiting.next, struct lease, node)->since_ms;
+    if (p->nheld)
+        out->idle_ms = 0;
+    else if (p->b->state == BACKEND_HOT && p->used_ms)
+        out->idle_ms = now - p->used_ms;
 }
 
 void fleet_watch(struct fleet *f, void (*on_state)(void *ctx, struct backend *b), void *ctx)

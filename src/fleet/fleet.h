@@ -16,6 +16,7 @@ enum lease_state { LEASE_NONE, LEASE_WAITING, LEASE_HELD };
 struct lease {
     struct list node;
     enum lease_state state;
+    int64_t since_ms;                   /* when it began to wait */
     struct fleet_place *place;
     void (*on_settled)(void *ctx, const struct err *e);
     void *ctx;
@@ -35,7 +36,30 @@ enum err_code fleet_lease(struct fleet *f, size_t model, struct lease *lease, st
 void lease_init(struct lease *l, void (*on_settled)(void *ctx, const struct err *e), void *ctx);
 void lease_drop(struct lease *l);                                  /* any state; the next in line is served */
 
+/* What a person asked for: a model loaded, or unloaded. Lies inside its owner; on_done runs once, from the loop: e NULL = it is so, else why not. */
+struct wish {
+    struct list node;                   /* among the place's while it is open */
+    struct later told;
+    bool load;
+    struct err why;
+    void (*on_done)(void *ctx, const struct err *e);
+    void *ctx;
+};
+void wish_init(struct wish *w, void (*on_done)(void *ctx, const struct err *e), void *ctx);
+void wish_drop(struct wish *w);                                    /* on_done will not run; what the wish began goes on */
+/* A failed load is tried again at once, cooled or not. Already hot, or not ours to load: it is so. */
+void fleet_load(struct fleet *f, size_t model, struct wish *w);
+/* What is running is let finish (`drain:` at most), then the child goes. Who waits in line, or comes meanwhile, is served by the load after it; when
+ * nobody does it stays unloaded until it is asked for, `keep: hot` or not. Load wishes that are open are refused. */
+void fleet_unload(struct fleet *f, size_t model, struct wish *w);
+
 struct backend *fleet_backend(struct fleet *f, size_t model);
+struct fleet_figures {
+    size_t waiting, held;
+    int64_t oldest_ms;                  /* how long the first in line has waited; -1 = nobody waits */
+    int64_t idle_ms;                    /* since the last request ended, or since it is hot; 0 while one runs; -1 = not running, or never asked */
+};
+void fleet_figures(const struct fleet *f, size_t model, struct fleet_figures *out);
 size_t fleet_waiting(struct fleet *f, size_t model);
 size_t fleet_held(struct fleet *f, size_t model);
 /* Every `keep: hot` model answers. Else *why names the first that does not. */

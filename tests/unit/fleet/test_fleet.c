@@ -93,7 +93,6 @@ void backend_unload(struct backend *b)
     }
 }
 
-void backend_adopt(struct backend *b, const struct keeper_child *c);
 void backend_adopt(struct backend *b, const struct keeper_child *c)
 {
     assert_true(b->kind->managed && b->state == BACKEND_COLD && str_eq(c->label, b->model->name));
@@ -404,6 +403,21 @@ static void test_at_the_start_what_is_kept_hot_is_loaded(void **state)
     buf_free(&why);
 }
 
+static void test_a_child_of_an_earlier_gateway_goes_to_its_model(void **state)
+{
+    struct guest g;
+    const struct keeper_child child = { .label = STR("roomy"), .pid = 7 }, far = { .label = STR("far"), .pid = 8 }, gone = { .label = STR("room"), .pid = 9 };
+    assert_false(fleet_adopt(k.fleet, &gone));
+    assert_false(fleet_adopt(k.fleet, &far)); /* its place is elsewhere */
+    assert_true(fleet_adopt(k.fleet, &child));
+    assert_false(fleet_adopt(k.fleet, &child)); /* once */
+    expect_waiting(&g, 1, ROOMY);
+    assert_int_equal(k.loads[ROOMY], 0);
+    enter(k.b[ROOMY], BACKEND_HOT);
+    assert_int_equal(g.lease.state, LEASE_HELD);
+    lease_drop(&g.lease);
+}
+
 static void stopped(void *ctx)
 {
     k.stops++;
@@ -440,6 +454,215 @@ static void test_stopping_what_never_ran_ends_as_well(void **state)
     assert_int_equal(k.stops, 0);
     loop_run(k.loop);
     assert_int_equal(k.stops, 1);
+}
+
+/* ---- what people ask for ---- */
+
+struct person {
+    struct wish wish;
+    int calls;
+    enum err_code code;
+};
+
+static void on_wish(void *ctx, const struct err *e)
+{
+    struct person *p = ctx;
+    p->calls++;
+    p->code = e ? e->code : ERR_OK;
+}
+
+static void turn_over(void *ctx)
+{
+    loop_stop(k.loop);
+}
+
+/* Lets what waits for the end of the turn run. */
+static void turn(void)
+{
+    struct later end;
+    later_init(&end, turn_over, NULL);
+    loop_later(k.loop, &end);
+    loop_run(k.loop);
+}
+
+static void wants(struct person *p, size_t model, bool load)
+{
+    *p = (struct person){ .calls = 0 };
+    wish_init(&p->wish, on_wish, p);
+    (load ? fleet_load : fleet_unload)(k.fleet, model, &p->wish);
+    assert_int_equal(p->calls, 0); /* never from inside */
+    turn();
+}
+
+static void expect_told(struct person *p, enum err_code code)
+{
+    turn();
+    assert_int_equal(p->calls, 1);
+    assert_int_equal(p->code, code);
+}
+
+static void test_a_load_by_hand_waits_until_it_is_hot(void **state)
+{
+    struct person p[3];
+    wants(&p[0], ROOMY, true);
+    wants(&p[1], ROOMY, true);
+    assert_true(k.loads[ROOMY] == 1 && !p[0].calls && !p[1].calls);
+    enter(k.b[ROOMY], BACKEND_HOT);
+    expect_told(&p[0], ERR_OK);
+    expect_told(&p[1], ERR_OK);
+    wants(&p[2], ROOMY, true); /* it is there already */
+    expect_told(&p[2], ERR_OK);
+    assert_int_equal(k.loads[ROOMY], 1);
+    wants(&p[2], FAR, true); /* somebody else's: as hot as it gets */
+    expect_told(&p[2], ERR_OK);
+}
+
+static void test_a_load_by_hand_tells_why_not_and_tries_anew_at_once(void **state)
+{
+    struct person p[2];
+    wants(&p[0], ROOMY, true);
+    load_fails(ROOMY, ERR_WEIGHTS_BROKEN);
+    expect_told(&p[0], ERR_WEIGHTS_BROKEN);
+    k.fails_at_once = true;
+    wants(&p[1], ROOMY, true); /* no cooling for a person */
+    expect_told(&p[1], ERR_ENGINE_MISSING);
+    assert_int_equal(k.loads[ROOMY], 2);
+}
+
+static void test_who_leaves_is_not_told(void **state)
+{
+    struct person p[2];
+    wants(&p[0], ROOMY, true);
+    wants(&p[1], ROOMY, true);
+    wish_drop(&p[0].wish);
+    enter(k.b[ROOMY], BACKEND_HOT);
+    wish_drop(&p[1].wish); /* settled, not yet told */
+    turn();
+    assert_true(!p[0].calls && !p[1].calls);
+}
+
+static void test_an_unload_by_hand_lets_what_runs_finish(void **state)
+{
+    struct guest g[3];
+    struct person p;
+    expect_waiting(g, 2, ROOMY);
+    enter(k.b[ROOMY], BACKEND_HOT);
+    wants(&p, ROOMY, false);
+    assert_true(k.unloads[ROOMY] == 0 && p.calls == 0);
+    lease_drop(&g[0].lease);
+    expect_waiting(g + 2, 1, ROOMY); /* a slot is free, but no more is begun */
+    lease_drop(&g[1].lease);
+    assert_true(k.unloads[ROOMY] == 1 && p.calls == 0);
+    enter(k.b[ROOMY], BACKEND_COLD);
+    expect_told(&p, ERR_OK);
+    assert_int_equal(k.loads[ROOMY], 2); /* for who has come meanwhile */
+    enter(k.b[ROOMY], BACKEND_HOT);
+    assert_int_equal(g[2].lease.state, LEASE_HELD);
+    lease_drop(&g[2].lease);
+}
+
+static void test_what_is_unloaded_by_hand_stays_so_until_it_is_wanted(void **state)
+{
+    struct guest g;
+    struct person p;
+    fleet_start(k.fleet);
+    enter(k.b[PINNED], BACKEND_HOT);
+    wants(&p, PINNED, false);
+    enter(k.b[PINNED], BACKEND_COLD);
+    expect_told(&p, ERR_OK);
+    assert_int_equal(k.loads[PINNED], 1); /* `keep: hot` or not */
+    expect_waiting(&g, 1, PINNED);
+    assert_int_equal(k.loads[PINNED], 2);
+    enter(k.b[PINNED], BACKEND_HOT);
+    lease_drop(&g.lease);
+    enter(k.b[PINNED], BACKEND_COLD); /* it died: now it is kept hot again */
+    assert_int_equal(k.loads[PINNED], 3);
+}
+
+static void test_an_unload_of_what_does_not_run_is_done(void **state)
+{
+    struct person p;
+    wants(&p, ROOMY, false);
+    expect_told(&p, ERR_OK);
+    assert_int_equal(k.unloads[ROOMY], 0);
+    wants(&p, ROOMY, true);
+    load_fails(ROOMY, ERR_WEIGHTS_BROKEN);
+    turn();
+    wants(&p, ROOMY, false);
+    expect_told(&p, ERR_OK);
+    assert_int_equal(k.b[ROOMY]->state, BACKEND_COLD);
+    wants(&p, FAR, false);
+    expect_told(&p, ERR_INVALID_REQUEST);
+}
+
+static void test_the_last_of_two_people_has_their_way(void **state)
+{
+    struct person load, unload;
+    wants(&load, ROOMY, true);
+    wants(&unload, ROOMY, false);
+    expect_told(&load, ERR_NO_BACKEND);
+    wants(&load, ROOMY, true); /* while it goes */
+    assert_true(!load.calls && !unload.calls);
+    enter(k.b[ROOMY], BACKEND_COLD);
+    expect_told(&unload, ERR_OK);
+    assert_int_equal(k.loads[ROOMY], 2);
+    enter(k.b[ROOMY], BACKEND_HOT);
+    expect_told(&load, ERR_OK);
+}
+
+static void test_a_death_while_leaving_is_an_unload_too(void **state)
+{
+    struct guest g;
+    struct person p;
+    expect_waiting(&g, 1, ROOMY);
+    enter(k.b[ROOMY], BACKEND_HOT);
+    wants(&p, ROOMY, false);
+    enter(k.b[ROOMY], BACKEND_COLD);
+    expect_told(&p, ERR_OK);
+    lease_drop(&g.lease);
+    assert_true(k.unloads[ROOMY] == 0 && k.loads[ROOMY] == 1);
+}
+
+static void test_stopping_settles_wishes(void **state)
+{
+    struct guest g;
+    struct person load, unload, late;
+    wants(&load, ROOMY, true);
+    expect_waiting(&g, 1, SHORT);
+    enter(k.b[SHORT], BACKEND_HOT);
+    wants(&unload, SHORT, false);
+    fleet_stop(k.fleet, stopped, NULL);
+    expect_told(&load, ERR_SHUTTING_DOWN);
+    wants(&late, PINNED, true);
+    expect_told(&late, ERR_SHUTTING_DOWN);
+    assert_int_equal(unload.calls, 0);
+    lease_drop(&g.lease);
+    enter(k.b[SHORT], BACKEND_COLD);
+    expect_told(&unload, ERR_OK);
+    enter(k.b[ROOMY], BACKEND_COLD);
+    turn();
+    assert_int_equal(k.stops, 1);
+}
+
+static void test_figures(void **state)
+{
+    struct fleet_figures f;
+    struct guest g[3];
+    fleet_figures(k.fleet, ROOMY, &f);
+    assert_true(!f.waiting && !f.held && f.oldest_ms == -1 && f.idle_ms == -1);
+    expect_waiting(g, 3, ROOMY);
+    fleet_figures(k.fleet, ROOMY, &f);
+    assert_true(f.waiting == 3 && f.oldest_ms >= 0 && f.idle_ms == -1);
+    enter(k.b[ROOMY], BACKEND_HOT);
+    fleet_figures(k.fleet, ROOMY, &f);
+    assert_true(f.waiting == 1 && f.held == 2 && f.idle_ms == 0);
+    for (size_t i = 0; i < 3; i++)
+        lease_drop(&g[i].lease);
+    fleet_figures(k.fleet, ROOMY, &f);
+    assert_true(f.waiting == 0 && f.oldest_ms == -1 && f.idle_ms >= 0);
+    enter(k.b[ROOMY], BACKEND_COLD);
+    fleet_figures(k.fleet, ROOMY, &f);
+    assert_int_equal(f.idle_ms, -1);
 }
 
 /* ---- any course of events ---- */
@@ -580,8 +803,19 @@ int main(void)
         IN_KITCHEN(test_a_place_elsewhere_has_no_queue),
         IN_KITCHEN(test_an_idle_place_is_unloaded_but_never_under_a_lease),
         IN_KITCHEN(test_at_the_start_what_is_kept_hot_is_loaded),
+        IN_KITCHEN(test_a_child_of_an_earlier_gateway_goes_to_its_model),
         IN_KITCHEN(test_stopping_refuses_who_waits_and_ends_when_all_are_down),
         IN_KITCHEN(test_stopping_what_never_ran_ends_as_well),
+        IN_KITCHEN(test_a_load_by_hand_waits_until_it_is_hot),
+        IN_KITCHEN(test_a_load_by_hand_tells_why_not_and_tries_anew_at_once),
+        IN_KITCHEN(test_who_leaves_is_not_told),
+        IN_KITCHEN(test_an_unload_by_hand_lets_what_runs_finish),
+        IN_KITCHEN(test_what_is_unloaded_by_hand_stays_so_until_it_is_wanted),
+        IN_KITCHEN(test_an_unload_of_what_does_not_run_is_done),
+        IN_KITCHEN(test_the_last_of_two_people_has_their_way),
+        IN_KITCHEN(test_a_death_while_leaving_is_an_unload_too),
+        IN_KITCHEN(test_stopping_settles_wishes),
+        IN_KITCHEN(test_figures),
         cmocka_unit_test(test_whatever_happens_slots_and_order_hold),
     };
     setenv("HOME", "/home/cook", 1);
