@@ -4,6 +4,7 @@
  *
  * Leaving by exit code tells the keeper that it was meant; dying by a signal means: start me again. */
 #include "api/api.h"
+#include "cli/assume.h"
 #include "cli/commands.h"
 #include "cli/daemon.h"
 #include "cli/rundir.h"
@@ -19,7 +20,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { PORTS_TO_TRY = 100 };
+enum { PORTS_TO_TRY = 100, FLUSH_LOOK_MS = 20 };
 
 struct gateway {
     struct config *config;
@@ -31,12 +32,12 @@ struct gateway {
     struct api *api;
     struct http_server *server;
     struct listener *listener;
-    struct timer drain_limit;
+    struct timer drain_limit, flush;
     char run_dir[RUNDIR_MAX_BYTES];
     struct addr wanted;         /* where to listen */
     int port_tries;
     bool next_free_port, strict;
-    bool draining, stopping;
+    bool draining, stopping, stopped;
     int exit_code;
 };
 
@@ -51,7 +52,9 @@ static void end(struct gateway *g, int code)
 
 static void children_gone(void *ctx)
 {
-    end(ctx, EXIT_OK);
+    struct gateway *g = ctx;
+    g->stopped = true;
+    end(g, EXIT_OK);
 }
 
 static void stop_children(void *ctx)
@@ -61,13 +64,24 @@ static void stop_children(void *ctx)
         return;
     g->stopping = true;
     timer_cancel(&g->drain_limit);
+    timer_cancel(&g->flush);
     fleet_stop(g->fleet, children_gone, g);
+}
+
+/* Each request is answered, but who reads slowly may not have all of it yet. */
+static void answers_out(void *ctx)
+{
+    struct gateway *g = ctx;
+    if (g->server && http_server_flushing(g->server))
+        timer_set(&g->flush, FLUSH_LOOK_MS);
+    else
+        stop_children(g);
 }
 
 static void drain_over(void *ctx)
 {
     struct gateway *g = ctx;
-    log_warn("%zu requests did not finish within the drain limit; they are cut", api_running(g->api));
+    log_warn("%zu requests did not finish within the drain limit; they are cut", api_running(g->api) + http_server_flushing(g->server));
     http_server_free(g->server);
     g->server = NULL;
     api_use_server(g->api, NULL);
@@ -86,7 +100,7 @@ static void drain(struct gateway *g)
     daemon_forget_address(g->config);
     http_server_drain(g->server);
     timer_set(&g->drain_limit, g->config->drain_ms);
-    api_drain(g->api, stop_children, g);
+    api_drain(g->api, answers_out, g);
 }
 
 /* ---- what the keeper says ---- */
@@ -165,6 +179,11 @@ static void port_taken(struct gateway *g, const struct err *e)
 static void on_listening(void *ctx, int fd, struct str bound, const struct err *e)
 {
     struct gateway *g = ctx;
+    if (g->draining) { /* told to stop while it was on its way */
+        if (!e)
+            close(fd);
+        return;
+    }
     if (e) {
         port_taken(g, e);
         return;
@@ -190,6 +209,8 @@ static void try_listen(struct gateway *g)
 static void on_list(void *ctx, const struct keeper_child *children, size_t n)
 {
     struct gateway *g = ctx;
+    if (g->draining)
+        return; /* the keeper ends what runs when we have ended */
     if (keeper_starts(g->keeper) == 1)
         sweep_strays(str_of(g->run_dir));
     for (size_t i = 0; i < n; i++) {
@@ -280,6 +301,7 @@ static void build(struct gateway *g)
     api_use_server(g->api, g->server);
     fleet_watch(g->fleet, on_backend_state, g);
     timer_init(&g->drain_limit, g->loop, drain_over, g);
+    timer_init(&g->flush, g->loop, answers_out, g);
     loop_on_signal(g->loop, SIGTERM, on_signal, g);
 }
 
@@ -297,8 +319,8 @@ static void take_apart(struct gateway *g)
 
 int gateway_run(const struct cli_args *a)
 {
-    struct gateway g = { .exit_code = EXIT_OK };
-    int rc = cli_load_config(a, &g.config);
+    static struct gateway g; /* static: what an end at once leaves behind is still somebody's */
+    int rc = cli_load_models(a, &g.config);
     if (!rc)
         rc = read_options(&g, a);
     if (!rc)
@@ -311,7 +333,7 @@ int gateway_run(const struct cli_args *a)
     keeper_list(g.keeper, on_list, &g);
     loop_run(g.loop);
     daemon_forget_address(g.config);
-    if (!g.stopping)
+    if (!g.stopped)
         return g.exit_code; /* at once: the keeper sees to the children, the system to the rest */
     listener_free(g.listener);
     http_server_free(g.server);

@@ -453,6 +453,14 @@ size_t http_server_connections(const struct http_server *s)
     return s->n;
 }
 
+size_t http_server_flushing(const struct http_server *s)
+{
+    size_t n = 0;
+    for (const struct list *at = s->all.next; at != &s->all; at = at->next)
+        n += list_entry(at, struct http_req, node)->state == REQ_FLUSHING;
+    return n;
+}
+
 void http_server_free(struct http_server *s)
 {
     if (!s)

@@ -44,6 +44,7 @@ void http_server_take(struct http_server *s, int fd); /* a new connection, alrea
 /* Draining: no new connections are taken by the owner; idle ones are closed, the others after their answer (Connection: close). */
 void http_server_drain(struct http_server *s);
 size_t http_server_connections(const struct http_server *s);
+size_t http_server_flushing(const struct http_server *s); /* answered, but the kernel has not taken all of it yet */
 void http_server_free(struct http_server *s); /* cuts what is left: on_gone runs for each unfinished request */
 
 /* The request as it came. All slices live as long as the request. */
