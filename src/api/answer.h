@@ -26,6 +26,7 @@ struct answer_frame {        /* how the gateway wants it to look */
     struct str id;           /* for places that send none */
     int64_t created_s;
     bool include_usage;      /* the caller asked for the usage chunk */
+    bool text;               /* a plain completion: choices hold `text`, not a message */
     size_t max_bytes;        /* of a collected or whole answer */
 };
 
@@ -57,8 +58,10 @@ enum err_code collect_end(struct collect *c, struct str routing, struct buf *out
 const struct answer_facts *collect_facts(const struct collect *c);
 
 /* ---- whole ---- */
-/* Parses a complete answer into *d (it dies at the next use of scratch) and reads its facts. ERR_UP_GARBLED when it is no chat completion. */
-enum err_code whole_read(struct str body, struct json_scratch *scratch, struct json_doc *d, struct answer_facts *facts, struct err *e)
+/* Parses a complete answer into *d (it dies at the next use of scratch) and reads its facts. ERR_UP_GARBLED when it is not what was asked for: an
+ * object with a list `holds` ("choices", "data", "results") that is not empty. */
+enum err_code whole_read(struct str body, const char *holds, struct json_scratch *scratch, struct json_doc *d, struct answer_facts *facts,
+    struct err *e)
     __attribute__((warn_unused_result));
 /* The same body with model and routing put in. */
 void whole_write(const struct json_doc *d, const struct answer_frame *f, struct str routing, struct buf *out);

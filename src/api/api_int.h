@@ -3,6 +3,7 @@
 #define HOB_API_INT_H
 
 #include "api/api.h"
+#include "api/reply.h"
 #include "json/json.h"
 
 struct exchange;
@@ -28,34 +29,25 @@ struct api {
 /* ---- routes.c ---- */
 enum body_size { BODY_NONE, BODY_JSON };
 struct route {
-    const char *method, *path;
+    const char *method, *path;      /* a path that ends in '/' stands for all that have something behind it */
     void (*handle)(struct api *a, struct http_req *r);
     enum body_size body;
     const char *what;               /* a line for the documentation */
 };
 const struct route *route_at(size_t i); /* NULL past the end */
+bool route_has_path(const struct route *t, struct str path);
 
 /* ---- endpoints ---- */
 void api_chat(struct api *a, struct http_req *r);
+void api_completions(struct api *a, struct http_req *r);
+void api_embeddings(struct api *a, struct http_req *r);
+void api_rerank(struct api *a, struct http_req *r);
+void api_model(struct api *a, struct http_req *r);
 void api_models(struct api *a, struct http_req *r);
 void api_livez(struct api *a, struct http_req *r);
 void api_readyz(struct api *a, struct http_req *r);
 void api_health(struct api *a, struct http_req *r);
 void api_metrics(struct api *a, struct http_req *r);
-
-/* ---- reply.c: answers in OpenAI's dialect ---- */
-enum { REQUEST_ID_BYTES = 33 };
-void reply_make_id(char out[REQUEST_ID_BYTES]);      /* "req_" and 28 hex digits */
-
-struct tried {                                       /* a place that failed or was passed over, in order */
-    struct str model, host;
-    enum err_code code;
-};
-/* {"error":{…}} */
-void reply_error_json(struct buf *out, const struct err *e, struct str request_id, const struct tried *tried, size_t ntried);
-/* The whole answer to a request that failed: status, retry hints, Allow for a wrong method. `headers` are complete lines to add. */
-void reply_error(struct http_req *r, const struct err *e, struct str request_id, struct str headers, const struct tried *tried, size_t ntried);
-void reply_json(struct http_req *r, int status, struct str headers, struct str body);
 
 /* ---- metrics.c ---- */
 struct metrics *metrics_new(struct api *a);

@@ -121,7 +121,7 @@ static enum err_code take_delta(struct collect *c, yyjson_val *choice, struct er
         thought = yyjson_obj_get(delta, "reasoning");
     bool thinks = take(c, &c->reasoning, thought);
     c->facts.thoughts += thinks;
-    bool said = take(c, &c->content, yyjson_obj_get(delta, "content"));
+    bool said = take(c, &c->content, yyjson_obj_get(delta, "content")) || take(c, &c->content, yyjson_obj_get(choice, "text"));
     bool refused = take(c, &c->refusal, yyjson_obj_get(delta, "refusal"));
     c->has_content |= said;
     c->facts.began |= thinks | said | refused;
@@ -234,7 +234,12 @@ static void put_choice(struct json_out *o, const struct collect *c)
     json_begin_object(o);
     json_key(o, STR("index"));
     json_int(o, 0);
-    put_message(o, c);
+    if (c->frame.text) {
+        json_key(o, STR("text"));
+        json_string(o, buf_str(&c->content));
+    } else {
+        put_message(o, c);
+    }
     json_key(o, STR("logprobs"));
     if (c->logprobs.n) {
         json_begin_object(o);
@@ -269,7 +274,7 @@ enum err_code collect_end(struct collect *c, struct str routing, struct buf *out
     json_key(&o, STR("id"));
     json_string(&o, c->id[0] ? str_of(c->id) : c->frame.id);
     json_key(&o, STR("object"));
-    json_string(&o, STR("chat.completion"));
+    json_string(&o, c->frame.text ? STR("text_completion") : STR("chat.completion"));
     json_key(&o, STR("created"));
     json_int(&o, c->created_s);
     json_key(&o, STR("model"));

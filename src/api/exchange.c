@@ -12,7 +12,8 @@
 #include "api/exchange.h"
 
 #include "api/answer.h"
-#include "api/chat.h"
+#include "api/ask.h"
+#include "api/embed.h"
 #include "base/clock.h"
 #include "http/sse.h"
 #include "policy/body.h"
@@ -23,7 +24,19 @@
 enum exchange_state { X_ADMITTED, X_DECIDED, X_WAITING, X_SENT, X_RELAYING, X_SETTLED, X_FAILED, X_DONE };
 static const char *const state_names[] = { "ADMITTED", "DECIDED", "WAITING", "SENT", "RELAYING", "SETTLED", "FAILED", "DONE" };
 
-enum way { WAY_RELAY, WAY_COLLECT, WAY_WHOLE };
+enum way { WAY_RELAY, WAY_COLLECT, WAY_WHOLE, WAY_EMBED };
+
+/* What is asked of a place, by task. */
+static const struct errand {
+    const char *name;                   /* in metrics */
+    const char *path;                   /* behind the place's own */
+    const char *holds;                  /* the list in a whole answer */
+} errands[] = {
+    [TASK_CHAT]   = { "chat",        "/chat/completions", "choices" },
+    [TASK_TEXT]   = { "completions", "/completions",      "choices" },
+    [TASK_EMBED]  = { "embeddings",  "/embeddings",       "data" },
+    [TASK_RERANK] = { "rerank",      "/rerank",           "results" },
+};
 
 enum {
     HIGH_WATER_BYTES = 64 * 1024,       /* not yet taken by the caller: above it the place is not read */
@@ -31,6 +44,7 @@ enum {
     SILENT_MAX_BYTES = 1024 * 1024,     /* held back before the first content */
     REFUSAL_MAX_BYTES = 64 * 1024,
     SPARE_MAX = 64,                     /* exchanges kept for reuse */
+    EMBED_AT_A_TIME = 32,               /* inputs in one request to a child: a caller that leaves is noticed between two */
     KEEP_BYTES = 16 * 1024,             /* of each of their buffers */
     END_MS = 50,                        /* from [DONE] to the end of the body; then the connection is given up */
 };
@@ -68,6 +82,8 @@ struct exchange {
     struct sse *sse;
     struct relay relay;
     struct collect *collect;
+    struct embeddings *embeddings;
+    size_t embedded;                    /* inputs done */
     struct buf in;                      /* a refusal's body, or a whole answer */
     struct buf out;                     /* on its way to the caller */
     struct str retry_after;
@@ -233,7 +249,7 @@ static void settle(struct exchange *x, const struct err *e)
     int64_t now = clock_mono_ns();
     const struct answer_facts *f = facts(x);
     struct request_figures figures = {
-        .endpoint = STR("chat"),
+        .endpoint = str_of(errands[x->ask.task].name),
         .model = x->b ? x->b->model->name : STR(""),
         .host = x->b ? x->b->host : STR(""),
         .code = str_of(err_row(e ? e->code : ERR_OK)->code),
@@ -401,32 +417,11 @@ static void answer_whole(struct exchange *x)
     buf_free(&headers);
 }
 
-/* The place has said all it will: the last bytes are made, the books closed, then the caller gets them. */
-static void complete(struct exchange *x)
+static void send_request(struct exchange *x);
+
+/* The answer is ready in x->out: the books are closed, then the caller gets it. */
+static void deliver(struct exchange *x)
 {
-    struct buf routing = { 0 };
-    struct json_doc d;
-    enum err_code rc = ERR_OK;
-    struct err e;
-    if (x->way == WAY_WHOLE) {
-        rc = whole_read(buf_str(&x->in), &x->api->scratch, &d, &x->relay.facts, &e);
-        x->first_ns = rc ? 0 : clock_mono_ns();
-    }
-    if (!rc && x->api->config->routing_metadata)
-        put_routing(x, &routing);
-    if (!rc && x->way == WAY_RELAY) {
-        rc = relay_end(&x->relay, buf_str(&routing), &x->out, &e);
-    } else if (!rc && x->way == WAY_COLLECT) {
-        rc = collect_end(x->collect, buf_str(&routing), &x->out, &e);
-    } else if (!rc) {
-        whole_write(&d, &x->relay.frame, buf_str(&routing), &x->out);
-        json_free(&d);
-    }
-    buf_free(&routing);
-    if (rc) {
-        place_failed(x, &e);
-        return;
-    }
     exchange_enter(x, X_SETTLED);
     settle(x, NULL);
     if (x->way == WAY_RELAY) {
@@ -437,6 +432,99 @@ static void complete(struct exchange *x)
         answer_whole(x);
     }
     finish(x);
+}
+
+static void routing_of(struct exchange *x, struct buf *to)
+{
+    if (x->api->config->routing_metadata)
+        put_routing(x, to);
+}
+
+static enum err_code end_events(struct exchange *x, struct err *e)
+{
+    struct buf routing = { 0 };
+    routing_of(x, &routing);
+    enum err_code rc = x->way == WAY_RELAY ? relay_end(&x->relay, buf_str(&routing), &x->out, e) : collect_end(x->collect, buf_str(&routing), &x->out, e);
+    buf_free(&routing);
+    return rc;
+}
+
+static enum err_code take_embeddings(struct exchange *x, yyjson_val *root, size_t count, struct err *e)
+{
+    struct embeddings_wish w = {
+        .base64 = str_eq(json_str(yyjson_obj_get(x->doc.root, "encoding_format")), STR("base64")),
+        .dimensions = x->way == WAY_EMBED ? yyjson_get_sint(yyjson_obj_get(x->doc.root, "dimensions")) : 0, /* others have heeded it themselves */
+        .model = x->b->model->name,
+    };
+    if (!x->embeddings)
+        x->embeddings = embeddings_new(&w);
+    x->embedded += count;
+    return embeddings_take(x->embeddings, root, count, e);
+}
+
+static void write_embeddings(struct exchange *x)
+{
+    struct buf routing = { 0 };
+    routing_of(x, &routing);
+    embeddings_write(x->embeddings, &facts(x)->tokens, buf_str(&routing), &x->out);
+    buf_free(&routing);
+}
+
+/* One part of an embedding request is answered. True when it was the last. */
+static enum err_code end_part(struct exchange *x, const struct json_doc *d, int64_t tokens_before, struct err *e)
+{
+    size_t all = body_inputs(&x->doc), left = all - x->embedded;
+    struct tokens *t = &x->relay.facts.tokens;
+    enum err_code rc = take_embeddings(x, d->root, left < EMBED_AT_A_TIME ? left : EMBED_AT_A_TIME, e);
+    if (tokens_before > 0 && t->input >= 0)
+        t->input += tokens_before;
+    if (!rc && x->embedded == all)
+        write_embeddings(x);
+    return rc;
+}
+
+static enum err_code end_object(struct exchange *x, struct err *e)
+{
+    struct json_doc d;
+    int64_t tokens_before = x->embedded ? x->relay.facts.tokens.input : 0;
+    bool base64 = str_eq(json_str(yyjson_obj_get(x->doc.root, "encoding_format")), STR("base64"));
+    enum err_code rc = whole_read(buf_str(&x->in), errands[x->ask.task].holds, &x->api->scratch, &d, &x->relay.facts, e);
+    if (rc)
+        return rc;
+    x->first_ns = clock_mono_ns();
+    if (x->way == WAY_EMBED) {
+        rc = end_part(x, &d, tokens_before, e);
+    } else if (x->ask.task == TASK_EMBED && embeddings_differ(d.root, base64)) {
+        rc = take_embeddings(x, d.root, body_inputs(&x->doc), e);
+        if (!rc)
+            write_embeddings(x);
+    } else {
+        struct buf routing = { 0 };
+        routing_of(x, &routing);
+        whole_write(&d, &x->relay.frame, buf_str(&routing), &x->out);
+        buf_free(&routing);
+    }
+    json_free(&d);
+    return rc;
+}
+
+static bool wants_events(const struct exchange *x)
+{
+    return x->way == WAY_RELAY || x->way == WAY_COLLECT;
+}
+
+/* The place has said all it will. */
+static void complete(struct exchange *x)
+{
+    struct err e;
+    if (wants_events(x) ? end_events(x, &e) : end_object(x, &e)) {
+        place_failed(x, &e);
+        return;
+    }
+    if (x->way == WAY_EMBED && x->embedded < body_inputs(&x->doc))
+        send_request(x); /* the next part, under the same lease */
+    else
+        deliver(x);
 }
 
 /* ---- from the place ---- */
@@ -469,7 +557,7 @@ static void on_answer_head(void *ctx, const struct http_answer *a)
     bool events = str_eq_nocase(a->content_type, STR("text/event-stream"));
     struct err e;
     exchange_enter(x, X_RELAYING);
-    if (events != (x->way != WAY_WHOLE)) {
+    if (events != wants_events(x)) {
         err_set(&e, ERR_UP_GARBLED, "it answered with '%.*s' where %s was asked for", (int)(a->content_type.n < 60 ? a->content_type.n : 60),
             a->content_type.n ? a->content_type.p : "", events ? "one JSON object" : "a stream of events");
         place_failed(x, &e);
@@ -509,7 +597,7 @@ static void on_answer_body(void *ctx, struct str bytes)
 {
     struct exchange *x = ctx;
     struct err e;
-    if (x->status == 200 && x->way != WAY_WHOLE) {
+    if (x->status == 200 && wants_events(x)) {
         feed_events(x, bytes);
         return;
     }
@@ -530,7 +618,7 @@ static void on_answer_done(void *ctx, enum err_code rc, const struct err *e)
     x->call = NULL;
     if (over(x))
         return;
-    if (rc && x->way != WAY_WHOLE && facts(x)->finish[0]) /* the answer itself is whole */
+    if (rc && wants_events(x) && facts(x)->finish[0]) /* the answer itself is whole */
         rc = ERR_OK;
     if (rc)
         place_failed(x, e);
@@ -544,6 +632,16 @@ static const struct http_call_ops call_ops = { on_answer_head, on_answer_body, o
 
 /* ---- to the place ---- */
 
+static enum way pick_way(const struct exchange *x)
+{
+    bool generates = x->ask.task == TASK_CHAT || x->ask.task == TASK_TEXT, managed = x->b->kind->managed;
+    if (generates && x->ask.stream)
+        return WAY_RELAY;
+    if (generates && managed)
+        return WAY_COLLECT;
+    return x->ask.task == TASK_EMBED && managed ? WAY_EMBED : WAY_WHOLE;
+}
+
 static void start_answer(struct exchange *x)
 {
     struct answer_frame f = {
@@ -552,25 +650,29 @@ static void start_answer(struct exchange *x)
         .created_s = clock_wall_ms() / 1000,
         .include_usage = x->ask.include_usage,
         .max_bytes = (size_t)x->b->model->answer_bytes,
+        .text = x->ask.task == TASK_TEXT,
     };
-    x->way = x->ask.stream ? WAY_RELAY : x->b->kind->managed ? WAY_COLLECT : WAY_WHOLE;
+    x->way = pick_way(x);
     x->answered = false;
     x->status = 0;
     x->broke.code = ERR_OK;
     x->paused = false;
     x->first_ns = 0;
     x->in.n = x->out.n = 0;
+    int64_t tokens = x->relay.facts.tokens.input;
     relay_free(&x->relay);
     relay_init(&x->relay, &f, &x->api->scratch);
+    if (x->embedded)
+        x->relay.facts.tokens.input = tokens; /* of the parts before */
     collect_free(x->collect);
     x->collect = x->way == WAY_COLLECT ? collect_new(&f, &x->api->scratch) : NULL;
     sse_free(x->sse);
-    x->sse = x->way == WAY_WHOLE ? NULL : sse_new(EVENT_MAX_BYTES, on_event, x);
+    x->sse = wants_events(x) ? sse_new(EVENT_MAX_BYTES, on_event, x) : NULL;
 }
 
 static enum err_code make_body(struct exchange *x, struct err *e)
 {
-    struct body_wish w = { .model = x->b->upstream };
+    struct body_wish w = { .task = x->ask.task, .model = x->b->upstream, .from = x->embedded, .count = EMBED_AT_A_TIME };
     x->upstream.n = x->dropped.n = 0;
     if (!x->b->kind->managed) {
         x->npieces = body_splice(&x->doc, &w, x->ask.stream, &x->upstream, x->pieces);
@@ -619,7 +721,7 @@ static void send_request(struct exchange *x)
     if (x->b->timeouts.total_ms)
         timer_set(&x->deadline, x->b->timeouts.total_ms);
     char path[512];
-    int n = snprintf(path, sizeof path, "%.*s/chat/completions", STR_ARG(buf_str(&x->b->path)));
+    int n = snprintf(path, sizeof path, "%.*s%s", STR_ARG(buf_str(&x->b->path)), errands[x->ask.task].path);
     struct http_request q = {
         .method = STR("POST"),
         .path = str_make(path, (size_t)n < sizeof path ? (size_t)n : sizeof path - 1),
@@ -656,6 +758,9 @@ static void next_candidate(struct exchange *x)
     lease_init(&x->lease, on_lease, x);
     x->waited_ns = clock_mono_ns();
     x->load_ms = 0;
+    embeddings_free(x->embeddings); /* what another place has given does not go with this one's */
+    x->embeddings = NULL;
+    x->embedded = 0;
     if (fleet_lease(a->fleet, model, &x->lease, &e)) {
         candidate_failed(x, &e); /* recursion: at most the chain's length deep */
         return;
@@ -698,8 +803,11 @@ static void exchange_clear(struct exchange *x)
     json_free(&x->doc);
     relay_free(&x->relay);
     collect_free(x->collect);
+    embeddings_free(x->embeddings);
     sse_free(x->sse);
     x->collect = NULL;
+    x->embeddings = NULL;
+    x->embedded = 0;
     x->sse = NULL;
     x->b = NULL;
     x->state = X_ADMITTED;
@@ -742,18 +850,19 @@ static void dispose(void *ctx)
         loop_later(a->loop, &a->drained);
 }
 
-void exchange_start(struct api *a, struct http_req *r)
+void exchange_start(struct api *a, struct http_req *r, enum task task)
 {
     struct exchange *x = exchange_new(a);
     struct err e;
     x->req = r;
     x->started_ns = http_req_started_ns(r);
+    x->ask.task = task;
     reply_make_id(x->id);
     http_req_watch(r, &req_ops, x);
     facts_init(&x->relay.facts);
     enum err_code rc = a->draining ? err_set(&e, ERR_SHUTTING_DOWN, "The gateway is shutting down.") : ERR_OK;
     if (!rc)
-        rc = chat_read(http_req_body(r), &x->doc, &x->ask, &e);
+        rc = ask_read(http_req_body(r), task, &x->doc, &x->ask, &e);
     if (!rc)
         rc = route_decide(a->config, &x->ask, &x->decision, &e);
     if (rc) {

@@ -6,6 +6,6 @@
 #include "route/decide.h"
 
 /* Takes the request over: parses the body, decides, waits, sends, relays, settles, answers. */
-void exchange_start(struct api *a, struct http_req *r);
+void exchange_start(struct api *a, struct http_req *r, enum task task);
 
 #endif

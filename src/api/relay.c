@@ -59,7 +59,7 @@ static bool read_delta(struct answer_facts *f, yyjson_val *choice)
     f->thoughts += thought;
     if (has_text(finish))
         snprintf(f->finish, sizeof f->finish, "%s", yyjson_get_str(finish));
-    return thought || has_text(finish) || has_text(yyjson_obj_get(delta, "content")) || has_text(yyjson_obj_get(delta, "refusal")) ||
+    return thought || has_text(finish) || has_text(yyjson_obj_get(delta, "content")) || has_text(yyjson_obj_get(delta, "refusal")) || has_text(yyjson_obj_get(choice, "text")) ||
         yyjson_arr_size(yyjson_obj_get(delta, "tool_calls")) > 0;
 }
 
@@ -133,7 +133,7 @@ static void make_usage_chunk(struct relay *r, yyjson_val *usage)
     json_key(&o, STR("id"));
     json_string(&o, r->id[0] ? str_of(r->id) : r->frame.id);
     json_key(&o, STR("object"));
-    json_string(&o, STR("chat.completion.chunk"));
+    json_string(&o, r->frame.text ? STR("text_completion") : STR("chat.completion.chunk"));
     json_key(&o, STR("created"));
     json_int(&o, r->created_s ? r->created_s : r->frame.created_s);
     json_key(&o, STR("model"));

@@ -79,7 +79,7 @@ static void put_allow(struct buf *to, struct str path)
     const struct route *t;
     bool first = true;
     for (size_t i = 0; (t = route_at(i)); i++) {
-        if (!str_eq(path, str_of(t->path)))
+        if (!route_has_path(t, path))
             continue;
         buf_printf(to, "%s%s%s", first ? "Allow: " : ", ", t->method, t->method[0] == 'G' ? ", HEAD" : "");
         first = false;

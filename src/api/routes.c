@@ -4,17 +4,27 @@
 #include <stdio.h>
 
 static const struct route routes[] = {
-    { "POST", "/v1/chat/completions", api_chat,    BODY_JSON, "Answer a chat, streamed or not." },
-    { "GET",  "/v1/models",           api_models,  BODY_NONE, "List models, roles and tiers." },
-    { "GET",  "/livez",               api_livez,   BODY_NONE, "200 while the gateway runs." },
-    { "GET",  "/readyz",              api_readyz,  BODY_NONE, "200 once every `keep: hot` model answers; 503 with the reason before." },
-    { "GET",  "/health",              api_health,  BODY_NONE, "Like /readyz, in llama-server's words." },
-    { "GET",  "/metrics",             api_metrics, BODY_NONE, "Counters in Prometheus text form." },
+    { "POST", "/v1/chat/completions", api_chat,        BODY_JSON, "Answer a chat, streamed or not." },
+    { "POST", "/v1/completions",      api_completions, BODY_JSON, "Go on with a text, streamed or not." },
+    { "POST", "/v1/embeddings",       api_embeddings,  BODY_JSON, "Turn texts into vectors, as numbers or base64." },
+    { "POST", "/v1/rerank",           api_rerank,      BODY_JSON, "Order documents by how well they answer a query." },
+    { "GET",  "/v1/models",           api_models,      BODY_NONE, "List models, roles and tiers." },
+    { "GET",  "/v1/models/",          api_model,       BODY_NONE, "One of them, by name." },
+    { "GET",  "/livez",               api_livez,       BODY_NONE, "200 while the gateway runs." },
+    { "GET",  "/readyz",              api_readyz,      BODY_NONE, "200 once every `keep: hot` model answers; 503 with the reason before." },
+    { "GET",  "/health",              api_health,      BODY_NONE, "Like /readyz, in llama-server's words." },
+    { "GET",  "/metrics",             api_metrics,     BODY_NONE, "Counters in Prometheus text form." },
 };
 
 const struct route *route_at(size_t i)
 {
     return i < COUNTOF(routes) ? &routes[i] : NULL;
+}
+
+bool route_has_path(const struct route *t, struct str path)
+{
+    struct str own = str_of(t->path);
+    return own.p[own.n - 1] == '/' ? path.n > own.n && str_starts(path, own) : str_eq(path, own);
 }
 
 static bool method_fits(const struct route *t, struct str method)
@@ -26,7 +36,7 @@ static const struct route *find_route(struct str method, struct str path, bool *
 {
     *path_known = false;
     for (size_t i = 0; i < COUNTOF(routes); i++) {
-        if (!str_eq(path, str_of(routes[i].path)))
+        if (!route_has_path(&routes[i], path))
             continue;
         *path_known = true;
         if (method_fits(&routes[i], method))

@@ -1,6 +1,6 @@
 /* What the gateway says of itself: alive, ready, models, metrics. */
 #include "api/api_int.h"
-#include "base/clock.h"
+#include "route/decide.h"
 
 #include <stdio.h>
 
@@ -90,32 +90,96 @@ static void put_model(struct json_out *o, const struct backend *b, struct str id
     json_end_object(o);
 }
 
-void api_models(struct api *a, struct http_req *r)
+/* All names there are, or one of them. */
+struct listing {
+    struct json_out *o;
+    struct str only;         /* p NULL: all */
+    bool found;
+};
+
+static bool wanted(struct listing *l, struct str name)
+{
+    bool yes = !l->found && (!l->only.p || str_eq(l->only, name));
+    if (yes && l->only.p)
+        l->found = true;
+    return yes;
+}
+
+static void list_models(struct api *a, struct listing *l)
 {
     const struct config *c = a->config;
+    for (size_t i = 0; i < c->nmodels; i++) {
+        const struct backend *b = fleet_backend(a->fleet, i);
+        if (wanted(l, b->model->name))
+            put_model(l->o, b, b->model->name, STR("model"), STR(""));
+        for (size_t k = 0; k < b->model->aliases.n; k++)
+            if (wanted(l, b->model->aliases.at[k]))
+                put_model(l->o, b, b->model->aliases.at[k], STR("alias"), b->model->name);
+    }
+    for (size_t i = 0; i < c->nroles; i++)
+        if (wanted(l, c->roles[i].name)) {
+            put_entry(l->o, c->roles[i].name, STR("role"), c->roles[i].model);
+            json_end_object(l->o);
+        }
+    for (size_t i = 0; i < c->ntiers; i++)
+        if (wanted(l, c->tiers[i].name)) {
+            put_entry(l->o, c->tiers[i].name, STR("tier"), c->tiers[i].model);
+            json_end_object(l->o);
+        }
+}
+
+void api_models(struct api *a, struct http_req *r)
+{
     struct buf body = { 0 };
     struct json_out o = json_out(&body);
+    struct listing l = { .o = &o };
     json_begin_object(&o);
     json_key(&o, STR("object"));
     json_string(&o, STR("list"));
     json_key(&o, STR("data"));
     json_begin_array(&o);
-    for (size_t i = 0; i < c->nmodels; i++) {
-        const struct backend *b = fleet_backend(a->fleet, i);
-        put_model(&o, b, b->model->name, STR("model"), STR(""));
-        for (size_t k = 0; k < b->model->aliases.n; k++)
-            put_model(&o, b, b->model->aliases.at[k], STR("alias"), b->model->name);
-    }
-    for (size_t i = 0; i < c->nroles; i++) {
-        put_entry(&o, c->roles[i].name, STR("role"), c->roles[i].model);
-        json_end_object(&o);
-    }
-    for (size_t i = 0; i < c->ntiers; i++) {
-        put_entry(&o, c->tiers[i].name, STR("tier"), c->tiers[i].model);
-        json_end_object(&o);
-    }
+    list_models(a, &l);
     json_end_array(&o);
     json_end_object(&o);
     reply_json(r, 200, STR(""), buf_str(&body));
     buf_free(&body);
+}
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 32;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* %XX to bytes; what is no escape stays. */
+static void percent_decode(struct buf *to, struct str text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        int high = text.p[i] == '%' && i + 2 < text.n ? hex_value(text.p[i + 1]) : -1;
+        int low = high >= 0 ? hex_value(text.p[i + 2]) : -1;
+        buf_add_char(to, low >= 0 ? (char)(high * 16 + low) : text.p[i]);
+        i += low >= 0 ? 2 : 0;
+    }
+}
+
+void api_model(struct api *a, struct http_req *r)
+{
+    struct buf body = { 0 }, name = { 0 };
+    struct json_out o = json_out(&body);
+    struct err e;
+    percent_decode(&name, str_from(http_req_path(r), sizeof "/v1/models/" - 1));
+    struct listing l = { .o = &o, .only = buf_str(&name) };
+    list_models(a, &l);
+    if (l.found) {
+        reply_json(r, 200, STR(""), buf_str(&body));
+    } else {
+        char id[REQUEST_ID_BYTES];
+        reply_make_id(id);
+        route_unknown_name(a->config, buf_str(&name), &e);
+        reply_error(r, &e, str_of(id), STR(""), NULL, 0);
+    }
+    buf_free(&body);
+    buf_free(&name);
 }

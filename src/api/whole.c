@@ -5,27 +5,28 @@
 
 #include <stdio.h>
 
-static enum err_code read_completion(yyjson_val *root, struct answer_facts *facts, struct err *e)
+static enum err_code read_answer(yyjson_val *root, const char *holds, struct answer_facts *facts, struct err *e)
 {
     yyjson_val *error = yyjson_obj_get(root, "error");
     if (error && !yyjson_is_null(error))
         return answer_error(error, e);
-    yyjson_val *choice = yyjson_arr_get_first(yyjson_obj_get(root, "choices"));
-    if (!choice)
-        return err_set(e, ERR_UP_GARBLED, "its answer is no chat completion (no 'choices')");
-    struct str finish = json_str(yyjson_obj_get(choice, "finish_reason"));
+    yyjson_val *first = yyjson_arr_get_first(yyjson_obj_get(root, holds));
+    if (!first)
+        return err_set(e, ERR_UP_GARBLED, "its answer is not what was asked for (no '%s')", holds);
+    struct str finish = json_str(yyjson_obj_get(first, "finish_reason"));
     snprintf(facts->finish, sizeof facts->finish, "%.*s", STR_ARG(finish));
     facts->began = true;
     facts_usage(facts, yyjson_obj_get(root, "usage"));
     return ERR_OK;
 }
 
-enum err_code whole_read(struct str body, struct json_scratch *scratch, struct json_doc *d, struct answer_facts *facts, struct err *e)
+enum err_code whole_read(struct str body, const char *holds, struct json_scratch *scratch, struct json_doc *d, struct answer_facts *facts,
+    struct err *e)
 {
     facts_init(facts);
     if (json_parse_fast(d, body, scratch, e))
         return err_set(e, ERR_UP_GARBLED, "its answer is no JSON");
-    enum err_code rc = read_completion(d->root, facts, e);
+    enum err_code rc = read_answer(d->root, holds, facts, e);
     if (rc)
         json_free(d);
     return rc;

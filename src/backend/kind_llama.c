@@ -212,10 +212,10 @@ static enum err_code write_key(struct backend_kind_state *s, struct err *e)
     unlink(s->key_file);
     int fd = open(s->key_file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
-        return err_sys(e, ERR_SYSTEM, errno, "cannot write the child's key to %s", s->key_file);
+        return err_sys(e, ERR_LOAD_FAILED, errno, "cannot write the child's key to %s", s->key_file);
     ssize_t n = write(fd, s->key, 32);
     int bad = close(fd);
-    return n == 32 && !bad ? ERR_OK : err_sys(e, ERR_SYSTEM, errno, "cannot write the child's key to %s", s->key_file);
+    return n == 32 && !bad ? ERR_OK : err_sys(e, ERR_LOAD_FAILED, errno, "cannot write the child's key to %s", s->key_file);
 }
 
 /* The headers of every request to the child; the key is in them. */
@@ -400,7 +400,9 @@ static const struct said {
     { "Loading model", ERR_UP_STATUS, "It is still loading; try again." },
     { "failed to parse grammar", ERR_INVALID_REQUEST, "Check `grammar`." },
     { "JSON schema conversion failed", ERR_SCHEMA_UNSUPPORTED, "Simplify the schema in `response_format`." },
-    { "does not support embeddings", ERR_INVALID_REQUEST, "" },
+    { "is too large to process", ERR_CONTEXT, "Split it into smaller pieces, or give the model a larger `context:` in hob.yaml." },
+    { "does not support embeddings", ERR_INVALID_REQUEST, "Give the model `serves: [embed]` in hob.yaml." },
+    { "does not support reranking", ERR_INVALID_REQUEST, "Give the model `serves: [rerank]` in hob.yaml." },
 };
 
 static enum err_code context_error(const struct backend *b, yyjson_val *error, struct err *e)

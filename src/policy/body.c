@@ -54,7 +54,7 @@ static bool is_zero(yyjson_val *root, const char *name)
     return yyjson_is_int(v) && yyjson_get_sint(v) == 0;
 }
 
-static enum err_code check_child(yyjson_val *root, struct err *e)
+static enum err_code check_generation(yyjson_val *root, struct err *e)
 {
     if (yyjson_get_sint(yyjson_obj_get(root, "n")) > 1) {
         err_set(e, ERR_INVALID_REQUEST, "'n' must be 1: this engine gives one answer at a time.");
@@ -67,7 +67,65 @@ static enum err_code check_child(yyjson_val *root, struct err *e)
             err_set(e, ERR_INVALID_REQUEST, "'%s' must be at least 1.", budgets[i]);
             return err_param(e, "%s", budgets[i]);
         }
+    yyjson_val *prompt = yyjson_obj_get(root, "prompt");
+    if (yyjson_is_arr(prompt) && yyjson_arr_size(prompt) > 1 && !yyjson_is_int(yyjson_arr_get_first(prompt))) {
+        err_set(e, ERR_INVALID_REQUEST, "'prompt' must be one prompt: this engine gives one answer at a time.");
+        err_hint(e, "Send the request once for each prompt.");
+        return err_param(e, "prompt");
+    }
     return ERR_OK;
+}
+
+/* Token ids were made by somebody else's tokenizer: for a local model they are other words. */
+static enum err_code check_input(yyjson_val *input, struct err *e)
+{
+    size_t i, n;
+    yyjson_val *v;
+    yyjson_arr_foreach(input, i, n, v) {
+        if (yyjson_is_str(v))
+            continue;
+        err_set(e, ERR_INVALID_REQUEST, "'input' holds token ids; this model has a tokenizer of its own and wants text.");
+        err_hint(e, "In LangChain set check_embedding_ctx_length=False.");
+        return err_param(e, "input");
+    }
+    return ERR_OK;
+}
+
+static enum err_code check_child(yyjson_val *root, enum task task, struct err *e)
+{
+    switch (task) {
+    case TASK_CHAT:
+    case TASK_TEXT:
+        return check_generation(root, e);
+    case TASK_EMBED:
+        return check_input(yyjson_obj_get(root, "input"), e);
+    case TASK_RERANK:
+        break;
+    }
+    return ERR_OK;
+}
+
+size_t body_inputs(const struct json_doc *d)
+{
+    yyjson_val *input = yyjson_obj_get(d->root, "input");
+    return yyjson_is_arr(input) ? yyjson_arr_size(input) : 1;
+}
+
+static void put_inputs(struct json_out *o, yyjson_val *input, const struct body_wish *w)
+{
+    size_t i, n;
+    yyjson_val *v;
+    json_key(o, STR("encoding_format"));
+    json_string(o, STR("float"));
+    json_key(o, STR("input"));
+    json_begin_array(o);
+    if (yyjson_is_str(input))
+        json_string(o, json_str(input));
+    yyjson_arr_foreach(input, i, n, v) {
+        if (!w->count || (i >= w->from && i < w->from + w->count))
+            json_string(o, json_str(v));
+    }
+    json_end_array(o);
 }
 
 /* Some builds take `json_object` and then constrain nothing (ENGINE.md section 4); the schema of any object they all enforce. */
@@ -80,13 +138,11 @@ static void put_response_format(struct json_out *o, yyjson_val *v)
         json_value(o, v);
 }
 
-static void put_own(struct json_out *o, const struct json_doc *d, const struct body_wish *w)
+static void put_generation(struct json_out *o, const struct json_doc *d, const struct body_wish *w)
 {
     int64_t budget = read_budget(d->root);
     if (!budget)
         budget = w->max_tokens;
-    json_key(o, STR("model"));
-    json_string(o, w->model);
     json_key(o, STR("stream"));
     json_bool(o, true);
     json_key(o, STR("stream_options"));
@@ -100,9 +156,19 @@ static void put_own(struct json_out *o, const struct json_doc *d, const struct b
         put_response_format(o, format);
 }
 
+static void put_own(struct json_out *o, const struct json_doc *d, const struct body_wish *w)
+{
+    json_key(o, STR("model"));
+    json_string(o, w->model);
+    if (w->task == TASK_CHAT || w->task == TASK_TEXT)
+        put_generation(o, d, w);
+    else if (w->task == TASK_EMBED)
+        put_inputs(o, yyjson_obj_get(d->root, "input"), w);
+}
+
 enum err_code body_rebuild(const struct json_doc *d, const struct body_wish *w, struct buf *out, struct buf *dropped, struct err *e)
 {
-    enum err_code rc = check_child(d->root, e);
+    enum err_code rc = check_child(d->root, w->task, e);
     if (rc)
         return rc;
     struct json_out o = json_out(out);
@@ -112,7 +178,7 @@ enum err_code body_rebuild(const struct json_doc *d, const struct body_wish *w, 
     yyjson_val *key, *v;
     yyjson_obj_foreach(d->root, i, n, key, v) {
         struct str name = json_str(key), value = next_value(d->text, &at);
-        const struct field *f = field_find(name);
+        const struct field *f = field_find(w->task, name);
         if (!f || f->child == CHILD_DROP) {
             name_dropped(dropped, name);
         } else if (!yyjson_is_null(v) && (f->child == CHILD_PASS || str_eq(name, STR("messages")))) {

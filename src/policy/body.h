@@ -3,16 +3,23 @@
 #define HOB_POLICY_BODY_H
 
 #include "json/json.h"
+#include "route/ask.h"
 
 struct body_wish {
+    enum task task;
     struct str model;         /* what the place calls it */
     int64_t max_tokens;       /* answer budget when the caller names none; 0 = none */
+    size_t from, count;       /* which of an embedding's inputs, for places that take few at a time; count 0 = all */
 };
 
 enum { BODY_MAX_EDITS = 4, BODY_MAX_PIECES = 2 * BODY_MAX_EDITS + 1 };
 
-/* For a managed child: only fields of the table, always streamed, usage always asked for. Appends the body to out, and the names of what was
- * left out, comma separated and safe for a header, to dropped. ERR_INVALID_REQUEST for what an engine of ours cannot do (n > 1). */
+/* How many inputs an embedding request has: 1 for a string. */
+size_t body_inputs(const struct json_doc *d);
+
+/* For a managed child: only fields of the table; chat and completions always streamed, usage always asked for. Appends the body to out, and the names of what was
+ * left out, comma separated and safe for a header, to dropped. ERR_INVALID_REQUEST for what an engine of ours cannot do (n > 1, several
+ * prompts, token ids). */
 enum err_code body_rebuild(const struct json_doc *d, const struct body_wish *w, struct buf *out, struct buf *dropped, struct err *e)
     __attribute__((warn_unused_result));
 

@@ -6,7 +6,10 @@
 #include "base/str.h"
 #include "conf/config.h"
 
+enum task { TASK_CHAT, TASK_TEXT, TASK_EMBED, TASK_RERANK }; /* chat, plain completion, embeddings, reranking */
+
 struct ask {
+    enum task task;
     struct str name;         /* as asked: a model, an alias, a role or a tier */
     enum serves serves;      /* what must be able to answer it */
     unsigned input;          /* enum input, or-ed: the kinds of parts it has */

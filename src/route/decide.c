@@ -75,7 +75,7 @@ static size_t all_names(const struct config *c, struct str *names)
     return n;
 }
 
-static enum err_code not_found(const struct config *c, struct str name, struct err *e)
+enum err_code route_unknown_name(const struct config *c, struct str name, struct err *e)
 {
     struct str names[MAX_NAMES];
     size_t n = all_names(c, names);
@@ -143,7 +143,7 @@ enum err_code route_decide(const struct config *c, const struct ask *ask, struct
     else if ((m = find_model(c, ask->name, &d.tier)))
         add(c, &d, m, STR("the tier's model"));
     if (d.n == 0)
-        return not_found(c, ask->name, e);
+        return route_unknown_name(c, ask->name, e);
     enum err_code rc = keep_able(c, ask, &d, e);
     if (!rc)
         *out = d;

@@ -23,4 +23,7 @@ struct decision {
 enum err_code route_decide(const struct config *c, const struct ask *ask, struct decision *out, struct err *e)
     __attribute__((warn_unused_result));
 
+/* ERR_MODEL_NOT_FOUND for a name that is none, with "did you mean". */
+enum err_code route_unknown_name(const struct config *c, struct str name, struct err *e);
+
 #endif

@@ -33,7 +33,7 @@ static void assert_for_a_child(struct str body)
     if (json_parse(&d, body, &e))
         fail_msg("%s: %.*s", e.text, STR_ARG(body));
     yyjson_obj_foreach(d.root, i, n, key, v) {
-        const struct field *f = field_find(json_str(key));
+        const struct field *f = field_find(TASK_CHAT, json_str(key));
         if (!f || f->child == CHILD_DROP || yyjson_is_null(v))
             fail_msg("%s in %.*s", yyjson_get_str(key), STR_ARG(body));
     }
@@ -90,7 +90,7 @@ static void test_rebuilt_bodies_hold_the_tables_fields_and_nothing_else(void **s
         struct body_wish w = wish;
         w.max_tokens = cases[i].max_tokens;
         parse(&d, cases[i].in);
-        assert_int_equal(fields_check(d.root, &e), ERR_OK);
+        assert_int_equal(fields_check(d.root, TASK_CHAT, &e), ERR_OK);
         assert_int_equal(body_rebuild(&d, &w, &out, &dropped, &e), ERR_OK);
         assert_text(buf_str(&out), cases[i].out, i);
         assert_text(buf_str(&dropped), cases[i].dropped, i);
@@ -210,6 +210,8 @@ static void random_body(struct buf *b)
     for (size_t i = 0; i < n; i++, at = (at + step) % n) {
         const struct field *f = at < rows ? field_at(at) : NULL;
         const char *name = f ? f->name : odd[at - rows];
+        if (f && !(f->tasks & 1u << TASK_CHAT))
+            continue;
         if (strcmp(name, "model") && strcmp(name, "messages") && roll(3))
             continue;
         if (put++)
@@ -235,7 +237,7 @@ static void assert_passed(const struct json_doc *in, struct str body)
     yyjson_val *key, *v;
     assert_int_equal(json_parse(&d, body, &e), ERR_OK);
     yyjson_obj_foreach(in->root, i, n, key, v) {
-        const struct field *f = field_find(json_str(key));
+        const struct field *f = field_find(TASK_CHAT, json_str(key));
         bool passes = f && (f->child == CHILD_PASS || strcmp(f->name, "messages") == 0) && !yyjson_is_null(v);
         if (passes)
             assert_true(yyjson_equals(v, yyjson_obj_get(d.root, f->name)));
@@ -280,7 +282,7 @@ static void test_any_body_is_rebuilt_and_spliced_right(void **state)
         dice = seed * UINT64_C(0x9E3779B97F4A7C15) + 1;
         random_body(&body);
         parse(&d, body.p);
-        if (fields_check(d.root, &e) || body_rebuild(&d, &wish, &out, &dropped, &e))
+        if (fields_check(d.root, TASK_CHAT, &e) || body_rebuild(&d, &wish, &out, &dropped, &e))
             fail_msg("seed %llu: %s\n%s", (unsigned long long)seed, e.text, body.p);
         assert_for_a_child(buf_str(&out));
         assert_passed(&d, buf_str(&out));
@@ -336,6 +338,51 @@ static void test_spliced_bodies_are_the_callers_bytes(void **state)
         }
 }
 
+static void test_embeddings_are_asked_for_in_parts(void **state)
+{
+    static const struct { const char *body; size_t from, count; const char *want; } cases[] = {
+        { "{\"model\":\"e\",\"input\":\"x\"}", 0, 0, "[\"x\"]" },
+        { "{\"model\":\"e\",\"input\":[\"a\",\"b\",\"c\"],\"encoding_format\":\"base64\",\"dimensions\":3}", 0, 2, "[\"a\",\"b\"]" },
+        { "{\"model\":\"e\",\"input\":[\"a\",\"b\",\"c\"],\"user\":\"u\"}", 2, 2, "[\"c\"]" },
+    };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct json_doc d;
+        struct err e;
+        struct buf out = { 0 }, dropped = { 0 }, want = { 0 };
+        struct body_wish w = { .task = TASK_EMBED, .model = STR("up"), .from = cases[i].from, .count = cases[i].count };
+        assert_int_equal(json_parse(&d, str_of(cases[i].body), &e), ERR_OK);
+        assert_int_equal(body_rebuild(&d, &w, &out, &dropped, &e), ERR_OK);
+        buf_printf(&want, "{\"model\":\"up\",\"encoding_format\":\"float\",\"input\":%s}", cases[i].want);
+        assert_true(str_eq(buf_str(&out), buf_str(&want)));
+        json_free(&d);
+        buf_free(&out);
+        buf_free(&dropped);
+        buf_free(&want);
+    }
+}
+
+static void test_a_child_refuses_what_it_cannot_do(void **state)
+{
+    static const struct { enum task task; const char *body, *param, *hint; } cases[] = {
+        { TASK_EMBED, "{\"model\":\"e\",\"input\":[[1,2],[3]]}", "input", "check_embedding_ctx_length" },
+        { TASK_EMBED, "{\"model\":\"e\",\"input\":[1,2]}", "input", "check_embedding_ctx_length" },
+        { TASK_TEXT, "{\"model\":\"e\",\"prompt\":[\"a\",\"b\"]}", "prompt", "once for each" },
+    };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct json_doc d;
+        struct err e;
+        struct buf out = { 0 }, dropped = { 0 };
+        struct body_wish w = { .task = cases[i].task, .model = STR("up") };
+        assert_int_equal(json_parse(&d, str_of(cases[i].body), &e), ERR_OK);
+        assert_int_equal(body_rebuild(&d, &w, &out, &dropped, &e), ERR_INVALID_REQUEST);
+        assert_string_equal(e.param, cases[i].param);
+        assert_non_null(strstr(e.hint, cases[i].hint));
+        json_free(&d);
+        buf_free(&out);
+        buf_free(&dropped);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -344,6 +391,8 @@ int main(void)
         cmocka_unit_test(test_names_of_what_was_dropped_fit_a_header),
         cmocka_unit_test(test_any_body_is_rebuilt_and_spliced_right),
         cmocka_unit_test(test_spliced_bodies_are_the_callers_bytes),
+        cmocka_unit_test(test_embeddings_are_asked_for_in_parts),
+        cmocka_unit_test(test_a_child_refuses_what_it_cannot_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,7 @@ static enum err_code check(const char *body, struct err *e)
     *e = (struct err){ .code = ERR_OK };
     if (json_parse(&d, str_of(body), e))
         fail_msg("%s: %s", e->text, body);
-    enum err_code rc = fields_check(d.root, e);
+    enum err_code rc = fields_check(d.root, TASK_CHAT, e);
     json_free(&d);
     return rc;
 }
@@ -50,15 +50,19 @@ static void test_every_row_says_a_whole_thing(void **state)
 {
     size_t n = 0;
     for (const struct field *f; (f = field_at(n)); n++) {
-        assert_true(f->types != 0 && f->min <= f->max);
-        assert_ptr_equal(field_find(str_of(f->name)), f); /* no name twice */
-        assert_null(field_find(str_make(f->name, strlen(f->name) - 1)));
+        assert_true(f->types != 0 && f->min <= f->max && f->tasks);
+        for (unsigned t = TASK_CHAT; t <= TASK_RERANK; t++) {
+            bool in = f->tasks & 1u << t;
+            const struct field *found = field_find((enum task)t, str_of(f->name));
+            assert_true(in ? found == f : found != f); /* no name twice */
+            assert_null(field_find((enum task)t, str_make(f->name, strlen(f->name) - 1)));
+        }
     }
     assert_true(n > 50);
-    assert_null(field_find(STR("")));
-    assert_null(field_find(STR("chat_template")));
-    assert_null(field_find(STR("id_slot")));
-    assert_null(field_find(STR("lora")));
+    assert_null(field_find(TASK_CHAT, STR("")));
+    assert_null(field_find(TASK_CHAT, STR("chat_template")));
+    assert_null(field_find(TASK_CHAT, STR("id_slot")));
+    assert_null(field_find(TASK_CHAT, STR("lora")));
 }
 
 static void test_every_row_takes_its_types_and_no_other(void **state)
@@ -69,6 +73,8 @@ static void test_every_row_takes_its_types_and_no_other(void **state)
     };
     const struct field *f;
     for (size_t i = 0; (f = field_at(i)); i++) {
+        if (!(f->tasks & 1u << TASK_CHAT))
+            continue;
         for (size_t k = 0; k < COUNTOF(values); k++)
             expect(f, values[k].value, f->types & values[k].types ? ERR_OK : ERR_INVALID_REQUEST);
         expect(f, "null", is_required(f) ? ERR_INVALID_REQUEST : ERR_OK);
@@ -108,6 +114,8 @@ static void test_every_range_holds_at_both_ends(void **state)
 {
     const struct field *f;
     for (size_t i = 0; (f = field_at(i)); i++) {
+        if (!(f->tasks & 1u << TASK_CHAT))
+            continue;
         if (f->min == 0 && f->max == 0)
             continue;
         double step = f->types & FIELD_INT ? 1 : 0.001;
@@ -129,9 +137,9 @@ static void test_every_range_holds_at_both_ends(void **state)
             expect_length(f, string, (size_t)f->max + 1, ERR_INVALID_REQUEST);
         }
     }
-    expect(field_find(STR("seed")), "18000000000000000000", ERR_OK);
-    expect(field_find(STR("seed")), "18446744073709551615", ERR_INVALID_REQUEST);
-    expect(field_find(STR("max_tokens")), "1e300", ERR_INVALID_REQUEST);
+    expect(field_find(TASK_CHAT, STR("seed")), "18000000000000000000", ERR_OK);
+    expect(field_find(TASK_CHAT, STR("seed")), "18446744073709551615", ERR_INVALID_REQUEST);
+    expect(field_find(TASK_CHAT, STR("max_tokens")), "1e300", ERR_INVALID_REQUEST);
 }
 
 static void test_sentences_name_the_field_and_what_was_wanted(void **state)
@@ -203,6 +211,40 @@ static void test_messages_have_one_of_their_shapes(void **state)
     }
 }
 
+static void test_other_tasks_have_their_own_needs(void **state)
+{
+    static const struct { enum task task; const char *body, *param; } cases[] = {
+        { TASK_TEXT, "{\"model\":\"m\",\"prompt\":\"x\"}", NULL },
+        { TASK_TEXT, "{\"model\":\"m\",\"prompt\":[\"x\",\"y\"]}", NULL },
+        { TASK_TEXT, "{\"model\":\"m\",\"prompt\":[1,2]}", NULL },
+        { TASK_TEXT, "{\"model\":\"m\",\"prompt\":[{}]}", "prompt[0]" },
+        { TASK_TEXT, "{\"model\":\"m\",\"prompt\":\"\"}", "prompt" },
+        { TASK_TEXT, "{\"model\":\"m\",\"messages\":[]}", "prompt" },
+        { TASK_TEXT, "{\"model\":\"m\",\"prompt\":\"x\",\"logprobs\":true}", "logprobs" },
+        { TASK_EMBED, "{\"model\":\"m\",\"input\":\"x\"}", NULL },
+        { TASK_EMBED, "{\"model\":\"m\",\"input\":[\"x\",\"y\"],\"encoding_format\":\"base64\",\"dimensions\":8}", NULL },
+        { TASK_EMBED, "{\"model\":\"m\",\"input\":[[1,2]]}", NULL },
+        { TASK_EMBED, "{\"model\":\"m\",\"input\":[]}", "input" },
+        { TASK_EMBED, "{\"model\":\"m\",\"input\":[\"x\",\"\"]}", "input[1]" },
+        { TASK_EMBED, "{\"model\":\"m\",\"input\":\"x\",\"encoding_format\":\"int8\"}", "encoding_format" },
+        { TASK_EMBED, "{\"model\":\"m\",\"input\":\"x\",\"dimensions\":0}", "dimensions" },
+        { TASK_EMBED, "{\"model\":\"m\"}", "input" },
+        { TASK_RERANK, "{\"model\":\"m\",\"query\":\"q\",\"documents\":[\"a\",{\"text\":\"b\"}],\"top_n\":1}", NULL },
+        { TASK_RERANK, "{\"model\":\"m\",\"query\":\"q\",\"documents\":[1]}", "documents[0]" },
+        { TASK_RERANK, "{\"model\":\"m\",\"query\":\"q\"}", "documents" },
+        { TASK_RERANK, "{\"model\":\"m\",\"documents\":[\"a\"]}", "query" },
+    };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct json_doc d;
+        struct err e = { .code = ERR_OK };
+        assert_int_equal(json_parse(&d, str_of(cases[i].body), &e), ERR_OK);
+        enum err_code rc = fields_check(d.root, cases[i].task, &e);
+        if (rc != (cases[i].param ? ERR_INVALID_REQUEST : ERR_OK) || (rc && strcmp(e.param, cases[i].param) != 0))
+            fail_msg("%s -> %d %s (param %s)", cases[i].body, (int)rc, e.text, e.param);
+        json_free(&d);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +253,7 @@ int main(void)
         cmocka_unit_test(test_every_range_holds_at_both_ends),
         cmocka_unit_test(test_sentences_name_the_field_and_what_was_wanted),
         cmocka_unit_test(test_messages_have_one_of_their_shapes),
+        cmocka_unit_test(test_other_tasks_have_their_own_needs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* From the body of POST /v1/chat/completions to an ask. */
-#include "api/chat.h"
+/* From the body of a request to an ask. */
+#include "api/ask.h"
 
 #include "api/exchange.h"
 #include "policy/fields.h"
@@ -33,22 +33,34 @@ static unsigned read_inputs(yyjson_val *messages)
     return seen;
 }
 
-enum err_code chat_read(struct str body, struct json_doc *d, struct ask *ask, struct err *e)
+static const struct need {
+    enum serves serves;
+    const char *body;       /* what a body must have, for who sends none */
+} needs[] = {
+    [TASK_CHAT]   = { SERVES_CHAT,   "'model' and 'messages'" },
+    [TASK_TEXT]   = { SERVES_CHAT,   "'model' and 'prompt'" },
+    [TASK_EMBED]  = { SERVES_EMBED,  "'model' and 'input'" },
+    [TASK_RERANK] = { SERVES_RERANK, "'model', 'query' and 'documents'" },
+};
+
+enum err_code ask_read(struct str body, enum task task, struct json_doc *d, struct ask *ask, struct err *e)
 {
     if (!body.n) {
         err_set(e, ERR_INVALID_JSON, "The request has no body.");
-        return err_hint(e, "Send a JSON object with 'model' and 'messages'.");
+        return err_hint(e, "Send a JSON object with %s.", needs[task].body);
     }
     enum err_code rc = json_parse(d, body, e);
     if (!rc)
-        rc = fields_check(d->root, e);
+        rc = fields_check(d->root, task, e);
     if (rc)
         return rc;
+    bool streams = task == TASK_CHAT || task == TASK_TEXT;
     *ask = (struct ask){
+        .task = task,
         .name = json_str(yyjson_obj_get(d->root, "model")),
-        .serves = SERVES_CHAT,
+        .serves = needs[task].serves,
         .input = read_inputs(yyjson_obj_get(d->root, "messages")),
-        .stream = yyjson_get_bool(yyjson_obj_get(d->root, "stream")),
+        .stream = streams && yyjson_get_bool(yyjson_obj_get(d->root, "stream")),
         .include_usage = yyjson_get_bool(yyjson_obj_get(yyjson_obj_get(d->root, "stream_options"), "include_usage")),
     };
     return ERR_OK;
@@ -56,5 +68,20 @@ enum err_code chat_read(struct str body, struct json_doc *d, struct ask *ask, st
 
 void api_chat(struct api *a, struct http_req *r)
 {
-    exchange_start(a, r);
+    exchange_start(a, r, TASK_CHAT);
+}
+
+void api_completions(struct api *a, struct http_req *r)
+{
+    exchange_start(a, r, TASK_TEXT);
+}
+
+void api_embeddings(struct api *a, struct http_req *r)
+{
+    exchange_start(a, r, TASK_EMBED);
+}
+
+void api_rerank(struct api *a, struct http_req *r)
+{
+    exchange_start(a, r, TASK_RERANK);
 }
