@@ -20,6 +20,7 @@ struct fleet_place {
     int64_t used_ms;        /* when the last lease went, or when it became hot; 0 = never */
     struct list wishes;     /* of people, open */
     bool leaving;           /* hot, and to be unloaded when the last lease is gone: none is given any more */
+    bool granting;          /* grant_waiting() is on the stack */
     bool resting;           /* unloaded by hand: `keep: hot` waits until somebody wants it again */
     struct timer drain;     /* how long leaving may take */
 };
@@ -72,11 +73,15 @@ static struct lease *take_first(struct fleet_place *p)
 
 static void grant_waiting(struct fleet_place *p)
 {
+    if (p->granting)
+        return; /* who was just served has let go already: the loop below goes on, instead of one call deeper for each in line */
+    p->granting = true;
     while (p->b->state == BACKEND_HOT && p->nwaiting && has_slot(p)) {
         struct lease *l = take_first(p);
         hold(p, l);
         l->on_settled(l->ctx, NULL);
     }
+    p->granting = false;
     if (p->b->state == BACKEND_HOT && !p->nheld && idles_away(p))
         timer_set(&p->idle, p->b->model->idle_ms);
 }
