@@ -136,11 +136,20 @@ static const struct refusal {
     { 0, 999, ERR_UP_STATUS, "failed", "" },
 };
 
+/* Some places repeat the key they did not like, whole or in part: that is not for callers. */
+static bool is_citable(const struct backend *b, enum err_code code, struct str said)
+{
+    struct str key = b->place ? b->place->key.hidden : STR("");
+    return code != ERR_UP_AUTH && (!key.n || str_find(said, key) < 0);
+}
+
 enum err_code backend_refusal(const struct backend *b, int status, struct str retry_after, struct str said, struct err *e)
 {
     const struct refusal *r = refusals;
     while (status < r->from || status > r->to)
         r++;
+    if (!is_citable(b, r->code, said))
+        said = STR("");
     if (r->code == ERR_INVALID_REQUEST && said.n) /* its words are for the caller */
         err_set(e, r->code, "%.*s", STR_ARG(said));
     else
