@@ -3,6 +3,7 @@
  *   starting -> serving -> draining (no new requests, the running ones finish, `drain:` at most) -> stopping (children go) -> end
  *
  * Leaving by exit code tells the keeper that it was meant; dying by a signal means: start me again. */
+#include "admin/admin.h"
 #include "api/api.h"
 #include "cli/assume.h"
 #include "cli/commands.h"
@@ -30,6 +31,7 @@ struct gateway {
     struct meter *meter;
     struct fleet *fleet;
     struct api *api;
+    struct admin *admin;
     struct http_server *server;
     struct listener *listener;
     struct timer drain_limit, flush;
@@ -299,6 +301,7 @@ static void build(struct gateway *g)
     g->api = api_new(g->loop, g->config, g->fleet, g->meter);
     g->server = http_server_new(g->loop, &http_limits_default, &api_http, g->api);
     api_use_server(g->api, g->server);
+    g->admin = admin_new(g->loop, g->config, g->fleet, g->keeper);
     fleet_watch(g->fleet, on_backend_state, g);
     timer_init(&g->drain_limit, g->loop, drain_over, g);
     timer_init(&g->flush, g->loop, answers_out, g);
@@ -308,6 +311,7 @@ static void build(struct gateway *g)
 /* Only after an orderly end: everything idle, no child left. */
 static void take_apart(struct gateway *g)
 {
+    admin_free(g->admin);
     fleet_free(g->fleet);
     services_free(g->services);
     keeper_free(g->keeper);

@@ -1,0 +1,93 @@
+/* Load and unload: a wish at the fleet, and the request that waits for it. A caller that leaves takes its wish back, not what it has begun. */
+#include "admin/admin_int.h"
+
+#include "api/reply.h"
+#include "json/json.h"
+#include "route/decide.h"
+
+#include <stdlib.h>
+
+struct action {
+    struct wish wish;
+    struct admin *admin;
+    struct http_req *r;
+    size_t model;
+    int64_t since_ms;
+};
+
+static void done(void *ctx, const struct err *e)
+{
+    struct action *act = ctx;
+    struct admin *a = act->admin;
+    struct buf body = { 0 };
+    if (e) {
+        admin_refuse(act->r, e);
+    } else {
+        view_done(a->fleet, act->model, loop_now_ms(a->loop) - act->since_ms, &body);
+        reply_json(act->r, 200, STR(""), buf_str(&body));
+        buf_free(&body);
+    }
+    free(act);
+}
+
+static void gone(void *ctx)
+{
+    struct action *act = ctx;
+    wish_drop(&act->wish);
+    free(act);
+}
+
+static const struct http_req_ops ops = { .on_gone = gone };
+
+/* {"model": NAME} to an index: a model or an alias; a role or tier means its first model. */
+static enum err_code read_model(struct admin *a, struct str body, size_t *model, struct err *e)
+{
+    struct json_doc d = { 0 };
+    struct decision decision;
+    enum err_code rc = json_parse(&d, body, e);
+    if (rc)
+        return rc;
+    struct ask ask = { .name = json_str(yyjson_obj_get(d.root, "model")), .serves = (enum serves)(SERVES_CHAT | SERVES_EMBED | SERVES_RERANK) };
+    if (!ask.name.n) {
+        err_set(e, ERR_INVALID_REQUEST, "The body must be {\"model\": NAME}.");
+        rc = err_param(e, "model");
+    } else {
+        rc = route_decide(a->config, &ask, &decision, e);
+        if (rc == ERR_MODEL_NOT_FOUND && a->config->nmodels)
+            err_hint(e, "`hob models` lists what there is.");
+    }
+    if (!rc)
+        *model = decision.chain[0].model;
+    json_free(&d);
+    return rc;
+}
+
+static void wish_for(struct admin *a, struct http_req *r, void (*wish)(struct fleet *f, size_t model, struct wish *w))
+{
+    size_t model = 0;
+    struct err e;
+    if (read_model(a, http_req_body(r), &model, &e)) {
+        admin_refuse(r, &e);
+        return;
+    }
+    struct action *act = calloc(1, sizeof *act);
+    if (!act)
+        die("out of memory for an action");
+    act->admin = a;
+    act->r = r;
+    act->model = model;
+    act->since_ms = loop_now_ms(a->loop);
+    wish_init(&act->wish, done, act);
+    http_req_watch(r, &ops, act);
+    wish(a->fleet, model, &act->wish);
+}
+
+void admin_load(struct admin *a, struct http_req *r)
+{
+    wish_for(a, r, fleet_load);
+}
+
+void admin_unload(struct admin *a, struct http_req *r)
+{
+    wish_for(a, r, fleet_unload);
+}

@@ -1,0 +1,166 @@
+/* The door: a socket made by the keeper (0600), a server of its own, and the table of what may be asked there. The public door
+ * knows none of these paths, so no page in a browser can reach them. */
+#include "admin/admin_int.h"
+
+#include "api/reply.h"
+#include "net/conn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { BODY_MAX_BYTES = 64 * 1024 };
+
+static void models(struct admin *a, struct http_req *r)
+{
+    struct buf body = { 0 };
+    view_models(a->config, a->fleet, &body);
+    reply_json(r, 200, STR(""), buf_str(&body));
+    buf_free(&body);
+}
+
+static void version(struct admin *a, struct http_req *r)
+{
+    struct buf body = { 0 };
+    (void)a;
+    admin_put_version(&body);
+    reply_json(r, 200, STR(""), buf_str(&body));
+    buf_free(&body);
+}
+
+static const struct admin_row rows[] = {
+    /* method  path                     handler        body */
+    { "GET",  "/hob/v1/ps",            admin_ps,      false, "What runs, its memory, slots, queue and last error." },
+    { "GET",  "/hob/v1/models",        models,        false, "Models, roles and tiers, as configured and as they are." },
+    { "GET",  "/hob/v1/version",       version,       false, "This program and its libraries." },
+    { "POST", "/hob/v1/models/load",   admin_load,    true,  "Load a model; answers when it is hot or cannot be." },
+    { "POST", "/hob/v1/models/unload", admin_unload,  true,  "Let a model finish what it does, then unload it." },
+};
+
+const struct admin_row *admin_row_at(size_t i)
+{
+    return i < COUNTOF(rows) ? &rows[i] : NULL;
+}
+
+/* ---- the handler ---- */
+
+static const struct admin_row *find_row(struct str method, struct str path, const struct admin_row **same_path)
+{
+    *same_path = NULL;
+    for (size_t i = 0; i < COUNTOF(rows); i++) {
+        if (!str_eq(path, str_of(rows[i].path)))
+            continue;
+        *same_path = &rows[i];
+        if (str_eq(method, str_of(rows[i].method)) || (str_eq(method, STR("HEAD")) && rows[i].method[0] == 'G'))
+            return &rows[i];
+    }
+    return NULL;
+}
+
+static enum err_code on_head(void *ctx, struct http_req *r, size_t *body_limit, struct err *e)
+{
+    const struct admin_row *same_path;
+    struct str method = http_req_method(r), path = http_req_path(r);
+    (void)ctx;
+    *body_limit = BODY_MAX_BYTES;
+    if (find_row(method, path, &same_path))
+        return ERR_OK;
+    if (same_path) {
+        err_set(e, ERR_METHOD, "%.*s is not for '%.*s'.", STR_ARG(method), STR_ARG(path));
+        return err_hint(e, "The Allow header names what is.");
+    }
+    err_set(e, ERR_NOT_FOUND, "There is nothing at '%.*s' on the admin socket.", path.n < 100 ? (int)path.n : 100, path.p ? path.p : "");
+    return err_hint(e, "Models answer at the public address, under /v1.");
+}
+
+static void on_request(void *ctx, struct http_req *r)
+{
+    const struct admin_row *same_path;
+    find_row(http_req_method(r), http_req_path(r), &same_path)->handle(ctx, r);
+}
+
+void admin_refuse(struct http_req *r, const struct err *e)
+{
+    const struct admin_row *row = NULL;
+    char id[REQUEST_ID_BYTES], allow[64] = "";
+    reply_make_id(id);
+    if (e->code == ERR_METHOD)
+        find_row(STR(""), http_req_path(r), &row);
+    if (row)
+        snprintf(allow, sizeof allow, "Allow: %s%s\r\n", row->method, row->method[0] == 'G' ? ", HEAD" : "");
+    reply_error(r, e, str_of(id), str_of(allow), NULL, 0);
+}
+
+static void on_refused(void *ctx, struct http_req *r, const struct err *e)
+{
+    (void)ctx;
+    admin_refuse(r, e);
+}
+
+static const struct http_handler handler = { .on_head = on_head, .on_request = on_request, .on_refused = on_refused };
+
+/* ---- the socket ---- */
+
+bool admin_socket_path(struct str state, char out[ADMIN_PATH_BYTES])
+{
+    static const size_t most = sizeof ((struct sockaddr_un *)0)->sun_path < ADMIN_PATH_BYTES ? sizeof ((struct sockaddr_un *)0)->sun_path : ADMIN_PATH_BYTES;
+    int n = snprintf(out, ADMIN_PATH_BYTES, "%.*s/hob.sock", STR_ARG(state));
+    return n > 0 && (size_t)n < most;
+}
+
+/* The file's mode keeps others out already; not every system minds it. */
+static bool ours(int fd)
+{
+    unsigned uid;
+    return !system_peer_uid(fd, &uid) || uid == (unsigned)geteuid() || uid == 0;
+}
+
+static void on_conn(void *ctx, int fd)
+{
+    struct admin *a = ctx;
+    if (ours(fd)) {
+        http_server_take(a->server, fd);
+    } else {
+        log_warn("the admin socket: somebody who is another user was turned away");
+        close(fd);
+    }
+}
+
+static void on_listening(void *ctx, int fd, struct str bound, const struct err *e)
+{
+    struct admin *a = ctx;
+    (void)bound;
+    if (e)
+        log_warn("%s. `hob ps`, `load` and `unload` will not find this daemon", e->text);
+    else
+        a->listener = listener_new(a->loop, fd, on_conn, a);
+}
+
+struct admin *admin_new(struct loop *l, const struct config *c, struct fleet *f, struct keeper *k)
+{
+    char path[ADMIN_PATH_BYTES], address[ADMIN_PATH_BYTES + 8];
+    struct admin *a = calloc(1, sizeof *a);
+    if (!a)
+        die("out of memory for the admin door");
+    a->loop = l;
+    a->config = c;
+    a->fleet = f;
+    a->server = http_server_new(l, &http_limits_default, &handler, a);
+    if (admin_socket_path(c->state, path)) {
+        snprintf(address, sizeof address, "unix:%s", path);
+        keeper_listen(k, str_of(address), on_listening, a);
+    } else {
+        log_warn("the state folder's path is too long for a socket in it: `hob ps`, `load` and `unload` will not find this daemon");
+    }
+    return a;
+}
+
+void admin_free(struct admin *a)
+{
+    if (!a)
+        return;
+    listener_free(a->listener);
+    http_server_free(a->server);
+    free(a);
+}

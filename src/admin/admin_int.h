@@ -1,0 +1,44 @@
+/* Inside the admin room: the table's rows, the views, what the systems do differently. */
+#ifndef HOB_ADMIN_INT_H
+#define HOB_ADMIN_INT_H
+
+#include "admin/admin.h"
+#include "http/server.h"
+
+struct admin {
+    struct loop *loop;
+    const struct config *config;
+    struct fleet *fleet;
+    struct http_server *server;
+    struct listener *listener;
+};
+
+struct admin_row {
+    const char *method, *path;
+    void (*handle)(struct admin *a, struct http_req *r); /* r is its own until it is answered */
+    bool body;                                           /* a JSON object is needed */
+    const char *what;                                    /* a line for the documentation */
+};
+const struct admin_row *admin_row_at(size_t i);          /* NULL past the end */
+void admin_refuse(struct http_req *r, const struct err *e);
+
+/* ---- views.c: JSON out of what is known. A field whose value nobody knows yet is null, never a guess. ---- */
+/* measured: bytes of memory a model, -1 = unknown. */
+void view_ps(const struct config *c, struct fleet *f, const int64_t *measured, struct buf *out);
+void view_models(const struct config *c, struct fleet *f, struct buf *out);
+/* What an action answers. took_ms: how long it took. */
+void view_done(struct fleet *f, size_t model, int64_t took_ms, struct buf *out);
+
+/* ---- ps.c, actions.c ---- */
+void admin_ps(struct admin *a, struct http_req *r);
+void admin_load(struct admin *a, struct http_req *r);
+void admin_unload(struct admin *a, struct http_req *r);
+
+/* ---- system_*.c ---- */
+/* Memory that is in use because of this process: its share of what it shares (PSS) where that can be had, else what is resident. -1 = unknown.
+ * May block. */
+int64_t system_memory_of(int pid);
+/* The user at the other end of a unix socket; false when the system does not say. */
+bool system_peer_uid(int fd, unsigned *uid);
+
+#endif

@@ -1,0 +1,192 @@
+/* What is shown, as JSON. The fields are a contract (scripts read them): one may be added, none renamed. */
+#include "admin/admin_int.h"
+
+#include "json/json.h"
+
+static void put_str(struct json_out *o, const char *key, struct str value) /* empty = null */
+{
+    json_key(o, str_of(key));
+    if (value.n)
+        json_string(o, value);
+    else
+        json_null(o);
+}
+
+static void put_int(struct json_out *o, const char *key, int64_t value) /* negative = null */
+{
+    json_key(o, str_of(key));
+    if (value >= 0)
+        json_int(o, value);
+    else
+        json_null(o);
+}
+
+static void put_null(struct json_out *o, const char *key)
+{
+    put_int(o, key, -1);
+}
+
+static void begin(struct json_out *o, const char *key)
+{
+    json_key(o, str_of(key));
+    json_begin_object(o);
+}
+
+static void put_strs(struct json_out *o, const char *key, const struct conf_strs *all)
+{
+    json_key(o, str_of(key));
+    json_begin_array(o);
+    for (size_t i = 0; i < all->n; i++)
+        json_string(o, all->at[i]);
+    json_end_array(o);
+}
+
+struct word {
+    unsigned bit;
+    const char *name;
+};
+static const struct word inputs[] = { { INPUT_TEXT, "text" }, { INPUT_IMAGE, "image" }, { INPUT_AUDIO, "audio" }, { INPUT_VIDEO, "video" } };
+static const struct word services[] = { { SERVES_CHAT, "chat" }, { SERVES_EMBED, "embed" }, { SERVES_RERANK, "rerank" } };
+
+static void put_words(struct json_out *o, const char *key, unsigned bits, const struct word *words, size_t n)
+{
+    json_key(o, str_of(key));
+    json_begin_array(o);
+    for (size_t i = 0; i < n; i++)
+        if (bits & words[i].bit)
+            json_string(o, str_of(words[i].name));
+    json_end_array(o);
+}
+
+/* Tokens one request may use: as the engine said, else as configured; 0 in both means nobody knows. */
+static int64_t context_of(const struct backend *b)
+{
+    int64_t known = b->context ? b->context : b->model->context;
+    return known ? known : -1;
+}
+
+static void put_error(struct json_out *o, const struct backend *b)
+{
+    struct buf text = { 0 };
+    if (b->last_error.code) {
+        buf_add(&text, str_of(b->last_error.text));
+        if (b->last_error.hint[0])
+            buf_printf(&text, " %s", b->last_error.hint);
+    }
+    put_str(o, "last_error", buf_str(&text));
+    buf_free(&text);
+}
+
+static void put_backend(struct json_out *o, const struct backend *b, const struct fleet_figures *f, int64_t measured)
+{
+    int pid = backend_pid(b);
+    json_begin_object(o);
+    put_str(o, "model", b->model->name);
+    put_str(o, "host", b->host);
+    put_str(o, "state", str_of(backend_state_name[b->state]));
+    put_str(o, "keep", b->kind->managed ? str_of(b->model->keep == KEEP_HOT ? "hot" : "demand") : STR(""));
+    put_int(o, "pid", pid ? pid : -1);
+    put_str(o, "engine", b->kind->managed ? str_of(b->kind->name) : STR("")); /* what runs elsewhere does not say */
+    begin(o, "memory");
+    put_null(o, "estimated_bytes"); /* comes with admission by bytes */
+    put_int(o, "measured_bytes", measured);
+    json_end_object(o);
+    put_int(o, "context", context_of(b));
+    begin(o, "slots");
+    put_int(o, "total", b->slots ? b->slots : -1); /* elsewhere: no limit of ours */
+    put_int(o, "used", (int64_t)f->held);
+    json_end_object(o);
+    begin(o, "queue");
+    put_int(o, "depth", (int64_t)f->waiting);
+    put_int(o, "oldest_ms", f->oldest_ms);
+    json_end_object(o);
+    put_int(o, "leases", (int64_t)(f->held + f->waiting));
+    put_int(o, "idle_ms", f->idle_ms);
+    put_str(o, "breaker", STR("closed")); /* there is none yet that could open */
+    put_null(o, "deprecated_until");
+    json_key(o, STR("flags"));
+    json_begin_array(o);
+    json_end_array(o);
+    put_error(o, b);
+    json_end_object(o);
+}
+
+void view_ps(const struct config *c, struct fleet *f, const int64_t *measured, struct buf *out)
+{
+    struct json_out o = json_out(out);
+    struct fleet_figures figures;
+    json_begin_object(&o);
+    put_int(&o, "schema", 1);
+    json_key(&o, STR("backends"));
+    json_begin_array(&o);
+    for (size_t i = 0; i < c->nmodels; i++) {
+        fleet_figures(f, i, &figures);
+        put_backend(&o, fleet_backend(f, i), &figures, measured[i]);
+    }
+    json_end_array(&o);
+    begin(&o, "budget");
+    put_null(&o, "total_bytes");
+    put_null(&o, "used_bytes");
+    json_end_object(&o);
+    json_end_object(&o);
+}
+
+static void put_model(struct json_out *o, const struct backend *b)
+{
+    const struct conf_model *m = b->model;
+    json_begin_object(o);
+    put_str(o, "name", m->name);
+    put_strs(o, "aliases", &m->aliases);
+    put_str(o, "host", b->host);
+    put_str(o, "file", m->file);
+    put_str(o, "state", str_of(backend_state_name[b->state]));
+    put_int(o, "context", context_of(b));
+    put_words(o, "input", m->input, inputs, COUNTOF(inputs));
+    put_words(o, "capabilities", m->serves, services, COUNTOF(services));
+    put_null(o, "deprecated_until");
+    json_end_object(o);
+}
+
+void view_models(const struct config *c, struct fleet *f, struct buf *out)
+{
+    struct json_out o = json_out(out);
+    json_begin_object(&o);
+    put_int(&o, "schema", 1);
+    json_key(&o, STR("models"));
+    json_begin_array(&o);
+    for (size_t i = 0; i < c->nmodels; i++)
+        put_model(&o, fleet_backend(f, i));
+    json_end_array(&o);
+    begin(&o, "roles");
+    for (size_t i = 0; i < c->nroles; i++) {
+        json_key(&o, c->roles[i].name);
+        json_begin_object(&o);
+        put_str(&o, "model", c->roles[i].model);
+        put_strs(&o, "fallback", &c->roles[i].fallback);
+        json_key(&o, STR("background"));
+        json_bool(&o, c->roles[i].background);
+        json_end_object(&o);
+    }
+    json_end_object(&o);
+    begin(&o, "tiers");
+    for (size_t i = 0; i < c->ntiers; i++) {
+        json_key(&o, c->tiers[i].name);
+        json_string(&o, c->tiers[i].model);
+    }
+    json_end_object(&o);
+    json_end_object(&o);
+}
+
+void view_done(struct fleet *f, size_t model, int64_t took_ms, struct buf *out)
+{
+    const struct backend *b = fleet_backend(f, model);
+    struct json_out o = json_out(out);
+    json_begin_object(&o);
+    put_int(&o, "schema", 1);
+    put_str(&o, "model", b->model->name);
+    put_str(&o, "host", b->host);
+    put_str(&o, "state", str_of(backend_state_name[b->state]));
+    put_int(&o, "context", context_of(b));
+    put_int(&o, "took_ms", took_ms);
+    json_end_object(&o);
+}

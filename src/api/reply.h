@@ -1,0 +1,22 @@
+/* Answers that are not a model's: JSON bodies, and errors in OpenAI's dialect. For the endpoints here and for the admin door. */
+#ifndef HOB_API_REPLY_H
+#define HOB_API_REPLY_H
+
+#include "base/buf.h"
+#include "http/server.h"
+
+enum { REQUEST_ID_BYTES = 33 };
+void reply_make_id(char out[REQUEST_ID_BYTES]);      /* "req_" and 28 hex digits */
+
+struct tried {                                       /* a place that failed or was passed over, in order */
+    struct str model, host;
+    enum err_code code;
+};
+/* {"error":{…}} */
+void reply_error_json(struct buf *out, const struct err *e, struct str request_id, const struct tried *tried, size_t ntried);
+/* The whole answer to a request that failed: status, retry hints, Allow for a wrong method of one of the api's routes. `headers` are complete lines
+ * to add. */
+void reply_error(struct http_req *r, const struct err *e, struct str request_id, struct str headers, const struct tried *tried, size_t ntried);
+void reply_json(struct http_req *r, int status, struct str headers, struct str body);
+
+#endif
