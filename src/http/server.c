@@ -310,15 +310,24 @@ static void on_fail(void *ctx, const struct err *e)
     caller_gone(ctx);
 }
 
+static void tell_drained(struct http_req *r)
+{
+    if (r->state == REQ_HANDLED && r->ops && r->ops->on_drain && http_reply_pending(r) == 0)
+        r->ops->on_drain(r->ops_ctx);
+}
+
 static void on_drain(void *ctx)
 {
     struct http_req *r = ctx;
     if (r->timing == TIMING_STALL)
         r->timing = TIMING_NOTHING;
-    if (r->state == REQ_FLUSHING)
+    if (r->state == REQ_FLUSHING) {
         http_req_answered(r);
-    else if (r->state == REQ_HANDLED && r->ops && r->ops->on_drain && http_reply_pending(r) == 0)
-        r->ops->on_drain(r->ops_ctx);
+    } else if (r->state == REQ_HANDLED) {
+        http_req_flush(r); /* what this turn brought: when the kernel takes that at once, no other drain comes to tell of it */
+        if (r->ops && r->ops->on_drain && http_reply_pending(r) == 0)
+            r->ops->on_drain(r->ops_ctx);
+    }
 }
 
 static const struct conn_ops conn_ops = { on_read, on_end, on_fail, on_drain };
@@ -398,12 +407,14 @@ static void go_on_with_ahead(struct http_req *r)
 static void on_turn(void *ctx)
 {
     struct http_req *r = ctx;
-    if (r->state == REQ_DEAD)
+    if (r->state == REQ_DEAD) {
         req_free(r);
-    else if (r->state == REQ_HANDLED)
+    } else if (r->state == REQ_HANDLED) {
         http_req_flush(r);
-    else if (r->state == REQ_IDLE && r->ahead.n)
+        tell_drained(r); /* what was only staged counted as pending; when the kernel takes it whole the connection has nothing to say */
+    } else if (r->state == REQ_IDLE && r->ahead.n) {
         go_on_with_ahead(r);
+    }
 }
 
 /* ---- the server ---- */

@@ -576,6 +576,20 @@ static void test_a_stream_to_http_1_0_and_to_head(void **state)
     assert_got("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" OK_HEAD("3") "\r\n/x=");
 }
 
+static void test_on_drain_also_tells_of_what_was_only_staged(void **state)
+{
+    call(false);
+    say(STR("GET /hold HTTP/1.1\r\n" HOST "\r\n"));
+    wait_for(stage->held);
+    http_reply_begin(stage->held, 200, STR(""), STR(""));
+    http_reply_write(stage->held, STR("little enough for the kernel to take it whole"));
+    assert_true(http_reply_pending(stage->held) > 0); /* somebody may stop because of it */
+    wait_for(stage->drains);
+    http_reply_end(stage->held);
+    stage->held = NULL;
+    wait_for(got_at_end("0\r\n\r\n"));
+}
+
 static void test_a_slow_reader_is_noticed_and_on_drain_says_when_it_caught_up(void **state)
 {
     enum { MUCH = 4 * 1024 * 1024 };
@@ -598,6 +612,44 @@ static void test_a_slow_reader_is_noticed_and_on_drain_says_when_it_caught_up(vo
     wait_for(got_at_end("0\r\n\r\n"));
     assert_true(stage->in.n > MUCH);
     buf_free(&much);
+}
+
+static void stage_more(uv_poll_t *h, int status, int events)
+{
+    uv_poll_stop(h);
+    http_reply_write(stage->held, STR("late"));
+}
+
+/* In one turn more is written first, then the kernel takes all of what waited: that the rest is out as well must be said too. */
+static void test_what_is_written_as_the_reader_catches_up_is_not_forgotten(void **state)
+{
+    static char much[40000], sink[65536];
+    int fd[2], bell[2];
+    uv_poll_t more;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+    assert_int_equal(pipe(bell), 0);
+    fcntl(fd[0], F_SETFL, O_NONBLOCK);
+    http_server_take(stage->server, fd[1]);
+    assert_true(write(fd[0], "GET /hold HTTP/1.1\r\n" HOST "\r\n", 31) == 31);
+    wait_for(stage->held);
+    http_reply_begin(stage->held, 200, STR(""), STR(""));
+    while (http_reply_pending(stage->held) == 0)
+        http_reply_write(stage->held, str_make(much, sizeof much));
+    uv_poll_init(loop_uv(stage->loop), &more, bell[0]);
+    uv_poll_start(&more, UV_READABLE, stage_more);
+    uv_run(loop_uv(stage->loop), UV_RUN_NOWAIT); /* both are watched now */
+    assert_true(write(bell[1], "!", 1) == 1);
+    while (read(fd[0], sink, sizeof sink) > 0)
+        continue;
+    wait_for(stage->drains);
+    assert_int_equal(http_reply_pending(stage->held), 0);
+    http_abort(stage->held);
+    stage->held = NULL;
+    uv_close((uv_handle_t *)&more, NULL);
+    uv_run(loop_uv(stage->loop), UV_RUN_NOWAIT);
+    close(fd[0]);
+    close(bell[0]);
+    close(bell[1]);
 }
 
 static void test_an_aborted_answer_is_seen_to_be_incomplete(void **state)
@@ -774,7 +826,9 @@ int main(void)
         claim(test_a_caller_that_takes_nothing_is_cut_off),
         claim(test_writes_of_one_turn_leave_as_one_chunk),
         claim(test_a_stream_to_http_1_0_and_to_head),
+        claim(test_on_drain_also_tells_of_what_was_only_staged),
         claim(test_a_slow_reader_is_noticed_and_on_drain_says_when_it_caught_up),
+        claim(test_what_is_written_as_the_reader_catches_up_is_not_forgotten),
         claim(test_an_aborted_answer_is_seen_to_be_incomplete),
         claim(test_a_caller_that_leaves_is_noticed_while_it_is_answered),
         claim(test_a_caller_that_leaves_in_the_middle_of_a_request_is_forgotten),
