@@ -1,4 +1,5 @@
 /* hob config: is the file right, what is in force, what may be in it. All of it comes from the table of settings (conf/settings.c). */
+#include "cli/assume.h"
 #include "cli/commands.h"
 #include "json/json.h"
 
@@ -60,7 +61,7 @@ static int check_passed(const struct config *c, struct str path, bool json)
     buf_init(&out, 0);
     warn_missing_weights(c);
     if (!json) {
-        buf_printf(&out, "%.*s: fine:", STR_ARG(path.n ? path : STR("no configuration file, the defaults hold")));
+        buf_printf(&out, "%.*s: fine:", STR_ARG(path.n ? path : STR("no configuration file, so the models folder and the defaults hold")));
         for (size_t i = 0; i < COUNTOF(counts); i++)
             buf_printf(&out, "%s %s %zu", i ? "," : "", counts[i].name, counts[i].n);
         buf_lit(&out, "\n");
@@ -86,11 +87,13 @@ static int check_passed(const struct config *c, struct str path, bool json)
     return print_all(&out);
 }
 
-/* The file as a word, as -c, or where it is looked for. */
-static enum err_code load(const struct cli_args *a, struct arena *arena, struct str *path, struct config **c, struct err *e)
+/* The file as a word, as -c, or where it is looked for; with none, what is assumed (then also as YAML). */
+static enum err_code load(const struct cli_args *a, struct arena *arena, struct str *path, struct config **c, struct buf *assumed, struct err *e)
 {
     enum err_code rc = conf_find(a->nwords > 1 ? a->words[1] : cli_option_value(a, "--config"), arena, path, e);
-    return rc ? rc : conf_load(*path, c, e);
+    if (!rc)
+        rc = conf_load(*path, c, e);
+    return rc ? rc : assume_models(c, !cli_flag(a, "--plain"), assumed, e);
 }
 
 /* hob config check [FILE] */
@@ -101,7 +104,7 @@ static int check(const struct cli_args *a)
     struct config *c = NULL;
     struct err e = { 0 };
     arena_init(&arena);
-    enum err_code rc = load(a, &arena, &path, &c, &e);
+    enum err_code rc = load(a, &arena, &path, &c, NULL, &e);
     int code = rc ? check_failed(&e, cli_flag(a, "--json")) : check_passed(c, path, cli_flag(a, "--json"));
     conf_free(c);
     arena_fini(&arena);
@@ -116,17 +119,20 @@ static int show(const struct cli_args *a)
     struct buf out;
     struct err e;
     arena_init(&arena);
-    enum err_code rc = load(a, &arena, &path, &c, &e);
+    buf_init(&out, 0);
+    enum err_code rc = load(a, &arena, &path, &c, &out, &e);
     arena_fini(&arena);
     if (rc) {
         cli_error(&e);
+        conf_free(c);
+        buf_free(&out);
         return EXIT_USAGE;
     }
-    buf_init(&out, 0);
     if (cli_flag(a, "--json")) {
+        buf_reset(&out, 0);
         conf_show_json(c, &out);
         buf_lit(&out, "\n");
-    } else {
+    } else if (!out.n) {
         conf_show_yaml(c, !cli_flag(a, "--plain"), &out);
     }
     conf_free(c);

@@ -17,6 +17,22 @@ enum err_code conf_load(struct str path, struct config **out, struct err *e) __a
 enum err_code conf_parse(struct str name, struct str text, struct config **out, struct err *e) __attribute__((warn_unused_result));
 void conf_free(struct config *c);
 
+/* Text that a configuration can hold as a value: UTF-8 without control characters. */
+bool conf_is_text(struct str s);
+
+/* ---- no file: what is assumed instead (assume.c) ---- */
+
+/* A model on this machine that no configuration names. */
+struct conf_found {
+    struct str name, file; /* unique, and valid in a configuration; an absolute path */
+    struct str note;       /* for people: what it is */
+    unsigned serves;       /* enum serves */
+    bool has_template;     /* knows how a conversation is written */
+};
+/* The configuration that stands in for a file: each model on demand, and for each role the first that serves it (`chat`: rather one with a
+ * template). `found` is sorted by name. With notes it says what each is and where it comes from, in comments. conf_parse() takes it. */
+void conf_assume(struct str folder, const struct conf_found *found, size_t n, bool notes, struct buf *yaml);
+
 /* YAML of the whole configuration in force, defaults included, secrets as "(hidden)"; with_origin adds `# default` or `# file:LINE`. */
 void conf_show_yaml(const struct config *c, bool with_origin, struct buf *out);
 void conf_show_json(const struct config *c, struct buf *out); /* the same as one JSON object with "schema": 1 */

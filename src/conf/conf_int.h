@@ -162,6 +162,9 @@ struct conf_place said_where(const struct config *c, const void *field);
 
 /* ---- words (words.c) ---- */
 
+/* As a YAML scalar, quoted where it must be, `${` escaped (show.c). */
+void put_yaml_value(struct buf *out, struct str s);
+
 /* For messages: 'text', shortened, control characters as '?'. The buffer is the caller's. */
 struct shown {
     char text[72];

@@ -126,21 +126,27 @@ static void put_yaml_text(struct buf *out, struct str s)
         put_quoted(out, s);
 }
 
+void put_yaml_value(struct buf *out, struct str s)
+{
+    struct buf escaped;
+    buf_init(&escaped, 0);
+    put_escaped(&escaped, s);
+    put_yaml_text(out, buf_str(&escaped));
+    buf_free(&escaped);
+}
+
 /* A value in the notation of its type: numbers, words and units stand as they are, text is quoted where it must be. */
 static void put_yaml_scalar(struct walk *w, const struct setting *s, const void *field)
 {
-    struct buf text, escaped;
+    struct buf text;
     buf_init(&text, 0);
-    buf_init(&escaped, 0);
     value_write(s, field, &text);
-    put_escaped(&escaped, buf_str(&text));
     bool as_is = s->type <= SET_WORD;
     if (as_is)
         buf_add(w->out, buf_str(&text));
     else
-        put_yaml_text(w->out, buf_str(&escaped));
+        put_yaml_value(w->out, buf_str(&text));
     buf_free(&text);
-    buf_free(&escaped);
 }
 
 static void put_yaml_list(struct walk *w, const struct setting *s, const void *field)
@@ -149,14 +155,10 @@ static void put_yaml_list(struct walk *w, const struct setting *s, const void *f
     buf_lit(w->out, "[");
     for (size_t i = 0; i < n; i++) {
         struct str element;
-        struct buf escaped;
-        buf_init(&escaped, 0);
         list_element(s, field, i, &element);
-        put_escaped(&escaped, element);
         if (i)
             buf_lit(w->out, ", ");
-        put_yaml_text(w->out, buf_str(&escaped));
-        buf_free(&escaped);
+        put_yaml_value(w->out, element);
     }
     buf_lit(w->out, "]");
 }
@@ -181,6 +183,10 @@ static void put_origin(struct walk *w, struct conf_place at, const char *otherwi
         return;
     if (!at.line) {
         buf_printf(w->out, "  # %s", otherwise);
+        return;
+    }
+    if (!w->c->path.n) {
+        buf_lit(w->out, "  # assumed");
         return;
     }
     struct str name = file_name(w->c);
@@ -239,8 +245,10 @@ static void json_origin(struct walk *w, struct conf_place at)
     }
     json_key(&w->origin_json, buf_str(&text));
     text.n = 0;
-    buf_add(&text, file_name(w->c));
-    buf_printf(&text, ":%d", at.line);
+    if (w->c->path.n)
+        buf_printf(&text, "%.*s:%d", STR_ARG(file_name(w->c)), at.line);
+    else
+        buf_lit(&text, "assumed");
     json_string(&w->origin_json, buf_str(&text));
     buf_free(&text);
 }

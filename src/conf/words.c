@@ -1,4 +1,5 @@
 /* Sentences about a place in the file, and small things with text and paths that several steps need. */
+#include "conf/conf.h"
 #include "conf/conf_int.h"
 
 #include <stdio.h>
@@ -36,6 +37,14 @@ size_t text_valid(struct str s)
         at += n;
     }
     return at;
+}
+
+bool conf_is_text(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < ' ')
+            return false;
+    return text_valid(s) == s.n;
 }
 
 struct shown show_text(struct str s)

@@ -19,7 +19,9 @@ struct gguf_head {
     uint32_t version;
     uint64_t tensors, keys;
     char architecture[64], name[128];
+    char type[32];         /* general.type: "model", "adapter", "mmproj" …; "" in older files */
     int64_t context_train;
+    uint32_t pooling;      /* how an embedder joins its tokens (1 mean, 2 first, 3 last, 4: a reranker's rank); 0: it is none, or does not say */
     uint32_t split_count;
     bool has_chat_template, unknown_types;
     uint64_t data_at;      /* where the tensors' data begins */

@@ -119,7 +119,7 @@ static enum err_code check_head(const char *path, const struct gguf_source *sour
         err_hint(e, "download it again");
         return rc;
     }
-    if (head->tensors == 0)
+    if (head->tensors == 0 && head->split_count < 2) /* the first part of several may be keys alone */
         return err_set(e, ERR_WEIGHTS_BROKEN, "the model file %.150s holds no weights", path);
     if (head->end > source->size) {
         err_set(e, ERR_WEIGHTS_BROKEN, "the model file %.120s is cut short: it is %llu bytes, its header promises %llu", path,
@@ -145,10 +145,11 @@ enum err_code weights_check(const char *path, struct weights *out, struct err *e
     if (!rc) {
         *out = (struct weights){
             .context_train = head.context_train, .tensor_bytes = head.tensor_bytes, .file_bytes = source.size, .version = head.version,
-            .split_count = head.split_count, .has_chat_template = head.has_chat_template, .unknown_types = head.unknown_types,
+            .split_count = head.split_count, .pooling = head.pooling, .has_chat_template = head.has_chat_template, .unknown_types = head.unknown_types,
         };
         snprintf(out->architecture, sizeof out->architecture, "%s", head.architecture);
         snprintf(out->name, sizeof out->name, "%s", head.name);
+        snprintf(out->type, sizeof out->type, "%s", head.type);
     }
     if (fd >= 0)
         close(fd);

@@ -10,11 +10,13 @@
 struct weights {
     char architecture[64];
     char name[128];          /* general.name, or "" */
+    char type[32];           /* general.type: "model", "adapter", "mmproj" …; "" in older files */
     int64_t context_train;   /* tokens the model was trained for; 0 when the file does not say */
     uint64_t tensor_bytes;   /* in this file: at least so many when unknown_types */
     uint64_t file_bytes;
     uint32_t version;
     uint32_t split_count;    /* files that the model is spread over; this is one of them. 0 or 1: all is here */
+    uint32_t pooling;        /* as in struct gguf_head: not 0 for embedders (4: rerankers) */
     bool has_chat_template;
     bool unknown_types;      /* holds tensors of a type newer than this program, whose size is not known */
 };

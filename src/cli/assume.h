@@ -1,0 +1,15 @@
+/* No configuration file: the models folder stands in for it. */
+#ifndef HOB_CLI_ASSUME_H
+#define HOB_CLI_ASSUME_H
+
+#include "cli/cli.h"
+
+/* *c, when it came from no file, becomes what is assumed from its models_dir; `state` is kept. The header of every model file is read, so
+ * this is for who needs the models, not for who looks for the daemon. yaml (may be NULL) gets what was assumed, with notes or without; it
+ * stays empty when there is a file. On error *c is untouched. */
+enum err_code assume_models(struct config **c, bool notes, struct buf *yaml, struct err *e) __attribute__((warn_unused_result));
+
+/* cli_load_config() and that, for who serves: says which it was. Takes --log, since broken files are told here. */
+int cli_load_models(const struct cli_args *a, struct config **out);
+
+#endif
