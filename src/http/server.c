@@ -321,13 +321,10 @@ static void on_drain(void *ctx)
     struct http_req *r = ctx;
     if (r->timing == TIMING_STALL)
         r->timing = TIMING_NOTHING;
-    if (r->state == REQ_FLUSHING) {
+    if (r->state == REQ_FLUSHING)
         http_req_answered(r);
-    } else if (r->state == REQ_HANDLED) {
-        http_req_flush(r); /* what this turn brought: when the kernel takes that at once, no other drain comes to tell of it */
-        if (r->ops && r->ops->on_drain && http_reply_pending(r) == 0)
-            r->ops->on_drain(r->ops_ctx);
-    }
+    else
+        tell_drained(r); /* or on_turn() does, once what this turn brought has left too */
 }
 
 static const struct conn_ops conn_ops = { on_read, on_end, on_fail, on_drain };
