@@ -56,7 +56,8 @@ def test_what_is_there_is_not_fetched_again(fetch, project):
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{project / MODEL}\n", "")
 
 
-@pytest.mark.parametrize("what, missing", [pytest.param("engine", "llama-server", marks=prebuilt), ("model", "SmolLM2")])
+@pytest.mark.parametrize("what, missing", [pytest.param("engine", "llama-server", marks=prebuilt), ("model", "SmolLM2"),
+                                           ("embedder", "MiniLM")])
 def test_without_a_network_one_sentence_says_what_to_do(fetch, project, what, missing):
     said = one_sentence(fetch(what))
     assert missing in said and "connect this machine to a network" in said
