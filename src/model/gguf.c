@@ -122,26 +122,8 @@ static bool get(struct reader *r, void *to, size_t n)
     return true;
 }
 
-/* Eight bytes that lie in the window, as a number. A vocabulary is up to a million strings, each begun by such a number: through get() they
- * took four fifths of the whole look. */
-static bool peek_u64(const struct reader *r, uint64_t *out)
-{
-    uint64_t into = r->at - r->window_at;
-    if (r->rc || r->at < r->window_at || r->window_n < 8 || into > r->window_n - 8)
-        return false;
-    const unsigned char *raw = r->window + into;
-    *out = 0;
-    for (int i = 8; i-- > 0;)
-        *out = *out << 8 | raw[i];
-    return true;
-}
-
 static bool get_number(struct reader *r, size_t bytes, uint64_t *out)
 {
-    if (bytes == 8 && peek_u64(r, out)) {
-        r->at += 8;
-        return true;
-    }
     unsigned char raw[8] = { 0 };
     if (!get(r, raw, bytes))
         return false;
@@ -193,6 +175,43 @@ struct wanted {
     struct own context, pooling;
 };
 
+static uint64_t little_endian(const unsigned char *raw)
+{
+    uint64_t v = 0;
+    for (int i = 8; i-- > 0;)
+        v = v << 8 | raw[i];
+    return v;
+}
+
+/* As many of the next n strings as lie whole in the window; says how many. What is in the window is in the file. */
+static uint64_t skip_strings_in_window(struct reader *r, uint64_t n)
+{
+    uint64_t into = r->at - r->window_at, done = 0;
+    if (r->at < r->window_at || into > r->window_n)
+        return 0;
+    for (; done < n && r->window_n - into >= 8; done++) {
+        uint64_t length = little_endian(r->window + into);
+        if (length > r->window_n - into - 8)
+            break;
+        into += 8 + length;
+    }
+    r->at = r->window_at + into;
+    return done;
+}
+
+/* A vocabulary is up to a million of them, and most of the time of a look. */
+static bool skip_strings(struct reader *r, uint64_t n)
+{
+    for (; n; n--) {
+        n -= skip_strings_in_window(r, n);
+        if (!n)
+            break;
+        if (!skip_string(r)) /* the one at the window's end, and the next window with it */
+            return false;
+    }
+    return true;
+}
+
 static bool skip_array(struct reader *r)
 {
     uint32_t type = 0;
@@ -205,10 +224,7 @@ static bool skip_array(struct reader *r)
         return __builtin_mul_overflow(n, (uint64_t)value_bytes[type], &bytes) ? broken(r, "an array longer than the file") : skip(r, bytes);
     if (n > (r->source->size - r->at) / 8)
         return broken(r, "an array longer than the file");
-    while (n-- > 0)
-        if (!skip_string(r))
-            return false;
-    return true;
+    return skip_strings(r, n);
 }
 
 static bool skip_value(struct reader *r, uint32_t type)

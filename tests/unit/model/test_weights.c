@@ -252,6 +252,35 @@ static void test_lies_in_the_header(void **state)
     }
 }
 
+/* The file is read in windows of 64 KiB: wherever one ends, in a length or in a text, what follows the strings is found. */
+static void test_strings_across_windows(void **state)
+{
+    for (size_t pad = 0; pad < 30; pad++) {
+        static const char spaces[100000];
+        struct buf b = { 0 };
+        struct weights w;
+        struct err e;
+        add_begin(&b, 3, 1, 2);
+        add_key(&b, STR("words"), ARRAY);
+        add_le(&b, STRING, 4);
+        add_le(&b, 12003, 8);
+        add_string(&b, str_make(spaces, pad));
+        for (int i = 0; i < 12000; i++)
+            add_string(&b, STR("abc"));
+        add_string(&b, str_make(spaces, sizeof spaces)); /* longer than a window */
+        add_string(&b, STR(""));
+        add_key(&b, STR("general.architecture"), STRING);
+        add_string(&b, STR("found"));
+        add_tensor(&b, STR("t"), 0, 1, 1, 0);
+        add_padding(&b, 32);
+        add_le(&b, 0, 4);
+        if (check(buf_str(&b), &w, &e))
+            fail_msg("pad %zu: %s", pad, e.text);
+        assert_string_equal(w.architecture, "found");
+        buf_free(&b);
+    }
+}
+
 static void test_sizes_of_types(void **state)
 {
     uint64_t n;
@@ -287,6 +316,7 @@ int main(void)
         cmocka_unit_test(test_what_it_is_instead),
         cmocka_unit_test(test_what_is_not_there),
         cmocka_unit_test(test_lies_in_the_header),
+        cmocka_unit_test(test_strings_across_windows),
         cmocka_unit_test(test_sizes_of_types),
     };
     return cmocka_run_group_tests(tests, make_path, remove_path);
