@@ -749,6 +749,17 @@ static void on_lease(void *ctx, const struct err *e)
     send_request(x);
 }
 
+/* A background role uses what is in memory. What is loading already will be. */
+static bool may_load(const struct exchange *x, struct err *e)
+{
+    if (!x->decision.background || x->b->state == BACKEND_HOT || x->b->state == BACKEND_LOADING)
+        return true;
+    err_set(e, ERR_NOT_RESIDENT, "'%.*s' is not in memory, and a background request loads nothing.", STR_ARG(x->b->model->name));
+    err_hint(e, "Ask again while it is loaded, or give it `keep: hot`.");
+    e->retry_after_s = 30;
+    return false;
+}
+
 static void next_candidate(struct exchange *x)
 {
     struct api *a = x->api;
@@ -761,7 +772,7 @@ static void next_candidate(struct exchange *x)
     embeddings_free(x->embeddings); /* what another place has given does not go with this one's */
     x->embeddings = NULL;
     x->embedded = 0;
-    if (fleet_lease(a->fleet, model, &x->lease, &e)) {
+    if (!may_load(x, &e) || fleet_lease(a->fleet, model, &x->lease, &e)) {
         candidate_failed(x, &e); /* recursion: at most the chain's length deep */
         return;
     }

@@ -155,10 +155,12 @@ enum err_code backend_refusal(const struct backend *b, int status, struct str re
     else
         err_set(e, r->code, "'%.*s' on '%.*s' %s (%d)%s%.*s", STR_ARG(b->model->name), STR_ARG(b->host), r->text, status,
             said.n ? ": " : "", STR_ARG(said));
-    if (r->hint[0])
+    if (r->code == ERR_UP_AUTH && !b->place)
+        err_hint(e, "Something has changed its key file: unload the model, the next request loads it again.");
+    else if (r->hint[0])
         err_hint(e, "%s", r->hint);
     int64_t wait = 0;
-    if (r->code == ERR_UP_BUSY && str_to_int(str_trim(retry_after), 0, 86400, &wait))
+    if ((r->code == ERR_UP_BUSY || status == 503) && str_to_int(str_trim(retry_after), 0, 86400, &wait))
         e->retry_after_s = (int)wait;
     return r->code;
 }

@@ -27,6 +27,7 @@ static const struct err_row rows[ERR_COUNT] = {
     [ERR_QUEUE_FULL]           = { "queue_full",            429, FAULT_GATEWAY, true,  true,  "rate_limit_error" },
     [ERR_QUEUE_TIMEOUT]        = { "queue_timeout",         503, FAULT_GATEWAY, true,  true,  "server_error" },
     [ERR_NO_BACKEND]           = { "no_backend",            503, FAULT_GATEWAY, false, true,  "server_error" },
+    [ERR_NOT_RESIDENT]         = { "not_resident",          503, FAULT_GATEWAY, true,  true,  "server_error" },
     [ERR_SHUTTING_DOWN]        = { "shutting_down",         503, FAULT_GATEWAY, false, true,  "server_error" },
     [ERR_INTERNAL]             = { "internal_error",        500, FAULT_GATEWAY, false, false, "server_error" },
     [ERR_UP_REFUSED]           = { "backend_failed",        502, FAULT_BACKEND, true,  true,  "server_error" },

@@ -32,6 +32,7 @@ enum err_code {
     ERR_QUEUE_FULL,
     ERR_QUEUE_TIMEOUT,
     ERR_NO_BACKEND,
+    ERR_NOT_RESIDENT,  /* a background request, and its model is not in memory */
     ERR_SHUTTING_DOWN,
     ERR_INTERNAL,
     /* the place that should have answered */

@@ -47,6 +47,7 @@ static void add_role(const struct config *c, struct decision *d, const struct co
     struct str ignored = { NULL, 0 };
     const struct conf_model *m = find_model(c, r->model, &d->tier);
     d->role = r->name;
+    d->background = r->background;
     if (m)
         add(c, d, m, STR("the role's model"));
     for (size_t i = 0; i < r->fallback.n; i++) {

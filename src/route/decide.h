@@ -14,6 +14,7 @@ struct candidate {
 
 struct decision {
     struct str role, tier;   /* by which the model was found; empty when it was named itself */
+    bool background;         /* uses only what is in memory: never causes a load */
     struct candidate chain[ROUTE_MAX_CHAIN];
     size_t n;
 };
