@@ -5,7 +5,7 @@ PREFIX       ?= /usr/local
 FUZZ_SECONDS ?= 60
 export FUZZ_SECONDS
 
-.PHONY: all run test asan fuzz bench install clean
+.PHONY: all run test asan fuzz bench bench-compare install clean
 
 # Leaves build/hob and build/hob-keeper.
 all: build/build.ninja
@@ -49,6 +49,10 @@ bench:
 	@scripts/configure build-bench -Dtests=disabled
 	@ninja -C build-bench
 	@python3 bench/run --build build-bench $(BENCH_ARGS)
+
+# The last bench beside the newest kept result of a machine like this one; FILES="OLD NEW" names two others.
+bench-compare:
+	@python3 bench/compare --build build-bench $(FILES)
 
 install: all
 	@meson configure build -Dprefix='$(PREFIX)'

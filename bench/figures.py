@@ -14,8 +14,17 @@ FIGURES = [
     ("event_cpu_us",       "CPU per SSE event, us (500 streams)",      "nginx",  1.2,  None),
     ("event_added_p50_us", "added delay of an event p50, us",          "nginx",  None, None),
     ("event_added_p99_us", "added delay of an event p99, us",          "nginx",  None, None),
+    ("body_1m_plain_cpu_ms",     "CPU of a 1 MB body, ms (prose)",      "nginx", None, None),
+    ("body_1m_escapes_cpu_ms",   "CPU of a 1 MB body, ms (escapes)",    "nginx", None, None),
+    ("body_8m_plain_cpu_ms",     "CPU of an 8 MB body, ms (prose)",     "nginx", None, 8),
+    ("body_8m_escapes_cpu_ms",   "CPU of an 8 MB body, ms (escapes)",   "nginx", None, 8),
+    ("body_1m_plain_added_ms",   "added p50, 1 MB body, ms (prose)",    "nginx", None, None),
+    ("body_1m_escapes_added_ms", "added p50, 1 MB body, ms (escapes)",  "nginx", None, None),
+    ("body_8m_plain_added_ms",   "added p50, 8 MB body, ms (prose)",    "nginx", None, None),
+    ("body_8m_escapes_added_ms", "added p50, 8 MB body, ms (escapes)",  "nginx", None, None),
     ("idle_pss_mib",       "PSS idle, MiB",                            "nginx",  None, 10),
     ("streams_pss_mib",    "PSS with 500 streams, MiB",                "nginx",  None, 20),
+    ("bodies_pss_mib",     "PSS after 8 MB bodies, MiB",               "nginx",  None, None),
     ("start_ms",           "start to first answer, ms",                "nginx",  None, 50),
     ("tokens_per_s",       "tokens per s, whole request",              "direct", 0.99, None),
     ("decode_per_s",       "tokens per s, first to last",              "direct", None, None),
@@ -77,7 +86,48 @@ def table(rows, others):
         ratio = f"{row['ratio']:.2f}x {row['to']}" if "ratio" in row else ""
         spread = f"({row['ratio_min']:.2f}-{row['ratio_max']:.2f})" if "ratio" in row else ""
         out.append([title, *cells, ratio, spread, limit_text(key, row)])
-    widths = [max(len(line[i]) for line in out) for i in range(len(out[0]))]
+    return aligned(out)
+
+
+def aligned(rows):
+    """Lines of rows of cells: the first and the last column to the left, numbers to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     last = len(widths) - 1
-    return ["  ".join(c.ljust(w) if i in (0, last) else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths))).rstrip()
-            for line in out]
+    return ["  ".join(c.ljust(w) if i in (0, last) else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths))).rstrip()
+            for row in rows]
+
+
+# ---- Two runs beside each other ----
+
+SURE = 0.95   # of all pairs of an old and a new round, this many say the same
+WORTH = 0.03  # and the medians are this far apart
+
+
+def change(key, old, new):
+    """"better", "worse" or "" of two lists of samples. Rounds are compared by rank, each old one with each new one: no
+    distribution is assumed, and a round that something else disturbed counts for no more than any other."""
+    if min(len(old), len(new)) < 3:
+        return ""
+    above = sum((n > o) + (n == o) / 2 for n in new for o in old) / (len(new) * len(old))
+    was, now = statistics.median(old), statistics.median(new)
+    if 1 - SURE < above < SURE or abs(now - was) < WORTH * abs(was):
+        return ""
+    return "better" if (now > was) == (key in MORE_IS_BETTER) else "worse"
+
+
+def comparison(old, new):
+    """The lines of the table of two runs' samples. Where a figure has a reference, its ratio decides whether it moved: what
+    the machine was like that day is in both halves of it. Else hob's own samples decide."""
+    out = [["", "old", "new", "new/old", "ratio old", "new", "to", "moved"]]
+    for key, title, reference, *_ in FIGURES:
+        a, b = old.get(key, {}), new.get(key, {})
+        if not a.get("hob") or not b.get("hob"):
+            continue
+        was, now = statistics.median(a["hob"]), statistics.median(b["hob"])
+        before, after = ratios(a, reference), ratios(b, reference)
+        relative = len(before) >= 3 and len(after) >= 3
+        out.append([title, number(was), number(now), number(now / was) + "x" if was > 0 else "-",
+                    number(statistics.median(before)) if relative else "-",
+                    number(statistics.median(after)) if relative else "-", reference if relative else "",
+                    change(key, before, after) if relative else change(key, a["hob"], b["hob"])])
+    return aligned(out)

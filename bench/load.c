@@ -6,7 +6,7 @@
  *   load stream --port P [--conns C] [--waves W] [--events N] [--gap-ms MS] [--body-bytes B] [--usage]
  *       each connection reads W streams of N paced events, one after the other; the starts are spread over one stream's
  *       length, so that the load is level. "delay" is from the mock's stamp in an event to our reading it.
- *   common: --model NAME, --path PATH, --seconds S (the longest a run may take)
+ *   common: --model NAME, --path PATH, --seconds S (the longest a run may take), --text plain|escapes (of the question)
  *
  * An answer counts when it has status 200 and a body; a stream when it has all its content events and [DONE] too. The
  * response parser believes its peer (it measures gateways, it does not test them), but bounds everything it reads. */
@@ -56,7 +56,7 @@ static struct {
     bool stream, usage;
     int port, conns, waves, events, gap_ms, seconds;
     long requests, body_bytes;
-    const char *model, *path;
+    const char *model, *path, *text;
     char *request;
     size_t request_len;
 
@@ -76,7 +76,8 @@ static struct {
           .requests = 1000,
           .body_bytes = 1024,
           .model = "bench",
-          .path = "/v1/chat/completions"};
+          .path = "/v1/chat/completions",
+          .text = "plain"};
 
 /* ---- Results ---- */
 
@@ -141,11 +142,28 @@ static void report(void)
 
 /* ---- The request ---- */
 
-/* A chat of about body_bytes in all: a short system message and one long question. */
+/* What the question is made of, as it stands inside a JSON string: prose has nothing to decode, a program has an escape
+ * in every few bytes. Whole units only, so that no escape is cut; the rest is filled up. */
+static const struct text {
+    const char *name, *unit;
+} texts[] = {
+    {"plain", "the pot on the back burner stays warm while the cook tastes the soup and asks for more "},
+    {"escapes", "\\tif (*s == \\\"\\\\\\\") {\\n\\t\\tputs(\\\"caf\\u00e9 \\u2615 C:\\\\soup\\\\pot\\\");\\r\\n\\t}\\n"},
+};
+
+static const char *text_unit(void)
+{
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (!strcmp(texts[i].name, load.text))
+            return texts[i].unit;
+    die("--text wants plain or escapes, not \"%s\"", load.text);
+}
+
+/* A chat of body_bytes in all (or a little more, when they are very few): a short system message and one long question. */
 static void build_request(void)
 {
-    static const char words[] = "the pot on the back burner stays warm while the cook tastes the soup and asks for more ";
-    size_t cap = (size_t)load.body_bytes + 1024, n = 0;
+    const char *unit = text_unit();
+    size_t cap = (size_t)load.body_bytes + 1024, n = 0, unit_len = strlen(unit);
     char *body = must(malloc(cap)), tail[256];
     n = (size_t)snprintf(body, cap,
                          "{\"model\":\"%s\",\"messages\":[{\"role\":\"system\",\"content\":\"You are brief.\"},"
@@ -155,8 +173,11 @@ static void build_request(void)
                             "\"}],\"temperature\":0.7,\"top_p\":0.95,\"max_tokens\":256,\"user\":\"bench\",\"stream\":%s%s}",
                             load.stream ? "true" : "false",
                             load.usage ? ",\"stream_options\":{\"include_usage\":true}" : "");
-    for (size_t i = 0; n + (size_t)tail_len < (size_t)load.body_bytes; i++)
-        body[n++] = words[i % (sizeof words - 1)];
+    size_t end = (size_t)load.body_bytes > (size_t)tail_len ? (size_t)load.body_bytes - (size_t)tail_len : 0;
+    for (; n + unit_len <= end; n += unit_len)
+        memcpy(body + n, unit, unit_len);
+    for (; n < end; n++)
+        body[n] = '.';
     memcpy(body + n, tail, (size_t)tail_len + 1);
     int all = asprintf(&load.request,
                        "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: application/json\r\n"
@@ -509,6 +530,7 @@ static const struct option options[] = {
     {"--body-bytes", 1, 64 << 20, .l = &load.body_bytes},
     {"--model", .text = &load.model},
     {"--path", .text = &load.path},
+    {"--text", .text = &load.text},
     {"--usage", .flag = &load.usage},
 };
 

@@ -6,29 +6,38 @@ import json
 import subprocess
 import time
 
-from procs import CannotMeasure, cpu_ns, move, pinned, pss_mib, wait_until_up
+from procs import CannotMeasure, cpu_ns, end_with_us, move, pinned, pss_mib
 
 CONNS = 32            # connections of the CPU part
 BODY_BYTES = 1024     # of a chat request
 STREAMS = 500
 EVENTS, GAP_MS = 50, 20
+BODIES = {"1m": 1_000_000, "8m": 8_000_000}  # the larger one just below hob's default limit of 8 MiB
+TEXTS = ("plain", "escapes")
+SLOW_PEER_STARTS = 3
 
 
 class Bench:
-    """What a part needs: the mock, the subjects that are up, cores, and how much to do."""
+    """What a part needs: the mock, the gateways' names and (later) those that are up, cores, and how much to do."""
 
-    def __init__(self, build, mock, starter, subjects, cores, size, progress):
-        self.build, self.mock, self.starter, self.subjects = build, mock, starter, subjects
+    def __init__(self, build, mock, starter, names, cores, size, progress):
+        self.build, self.mock, self.starter, self.names = build, mock, starter, names
         self.core, self.other_core = cores
         self.size, self.progress = size, progress
+        self.subjects = []
+        self.notes = []
 
-    def load(self, mode, port, core, seconds, during=None, **options):
+    def load(self, mode, subject, core, during=None, **options):
         """Runs the load client to its end; during() is called a few times a second meanwhile."""
-        argv = [str(self.build / "bench" / "load"), mode, "--port", str(port), "--seconds", str(seconds)]
+        port = subject.stream_port if mode == "stream" else subject.port
+        seconds = 300 if subject.peer else 60  # the longest it may take
+        argv = [str(self.build / "bench" / "load"), mode, "--port", str(port), "--seconds", str(seconds),
+                "--model", subject.model]
         for key, value in options.items():
             argv += ["--" + key.replace("_", "-"), str(value)]
         with pinned(core):
-            client = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+            client = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                                      preexec_fn=end_with_us)
         try:
             deadline = time.monotonic() + seconds + 10
             while True:
@@ -51,29 +60,35 @@ class Bench:
             raise CannotMeasure(f"{result['errors']} errors, the first: {result['first_error']}")
         return result
 
-    def loaded(self, subject, mode, port, **options):
+    def loaded(self, subject, mode, **options):
         """(result, CPU ns of the subject while it ran)."""
         pids = subject.pids()
         before = cpu_ns(pids)
-        result = self.load(mode, port, self.other_core, **options)
+        result = self.load(mode, subject, self.other_core, **options)
         after = cpu_ns(pids)
         if subject.pids() != pids:
             raise CannotMeasure(f"{subject.name} started or lost a process under load")
         return result, after - before
 
-    def rounds(self, n, what, measure):
-        """Calls measure(subject) for each subject, n times over; an error names the subject it came from."""
+    def rounds(self, n, what, measure, over=None):
+        """Calls measure(subject) for each subject, n times over; an error names the subject it came from. A peer that fails
+        is left out of the rest of the part, and a note says so; without nginx or hob there is nothing to say."""
+        taking_part = list(self.subjects if over is None else over)
         for i in range(n):
-            for subject in self.subjects:
-                self.progress(f"{what}: round {i + 1} of {n}, {subject.name}")
+            for subject in list(taking_part):
+                name = getattr(subject, "name", subject)
+                self.progress(f"{what}: round {i + 1} of {n}, {name}")
                 try:
                     measure(subject)
                 except CannotMeasure as e:
-                    raise CannotMeasure(f"{subject.name}: {e}") from e
+                    if name not in self.starter.peers:
+                        raise CannotMeasure(f"{name}: {e}") from e
+                    self.notes.append(f"{what}: {name} was left out in round {i + 1}: {e}")
+                    taking_part.remove(subject)
 
 
 def note(figures, figure, subject, value):
-    figures.setdefault(figure, {}).setdefault(subject.name, []).append(value)
+    figures.setdefault(figure, {}).setdefault(getattr(subject, "name", subject), []).append(value)
 
 
 def measure_requests(bench):
@@ -81,11 +96,11 @@ def measure_requests(bench):
     figures = {}
 
     def warm_up(subject):
-        bench.load("plain", subject.port, bench.other_core, 30, conns=CONNS, requests=4000, body_bytes=BODY_BYTES)
+        bench.load("plain", subject, bench.other_core, conns=CONNS, requests=subject.share_of(4000), body_bytes=BODY_BYTES)
 
     def measure(subject):
-        result, cpu = bench.loaded(subject, "plain", subject.port, seconds=60, conns=CONNS,
-                                   requests=bench.size["requests"], body_bytes=BODY_BYTES)
+        result, cpu = bench.loaded(subject, "plain", conns=CONNS, requests=subject.share_of(bench.size["requests"]),
+                                   body_bytes=BODY_BYTES)
         if subject.server:
             note(figures, "request_cpu_us", subject, cpu / 1e3 / result["done"])
         note(figures, "requests_per_s", subject, result["rate"])
@@ -103,8 +118,8 @@ def measure_latency(bench):
     figures, direct = {}, {}
 
     def measure(subject):
-        result = bench.load("plain", subject.port, bench.core, 60, conns=1,
-                            requests=bench.size["single_requests"], body_bytes=BODY_BYTES)
+        result = bench.load("plain", subject, bench.core, conns=1,
+                            requests=subject.share_of(bench.size["single_requests"]), body_bytes=BODY_BYTES)
         for q in ("p50", "p99"):
             note(figures, f"one_core_{q}_us", subject, result[f"{q}_us"])
             if not subject.server:
@@ -125,12 +140,12 @@ def measure_streams(bench):
     figures, direct = {}, {}
 
     def warm_up(subject):
-        bench.load("stream", subject.stream_port, bench.other_core, 30, conns=20, events=EVENTS, gap_ms=GAP_MS)
+        bench.load("stream", subject, bench.other_core, conns=20, events=EVENTS, gap_ms=GAP_MS)
 
     def measure(subject):
         pids, memory = subject.pids(), []
-        result, cpu = bench.loaded(subject, "stream", subject.stream_port, seconds=60, conns=STREAMS,
-                                   waves=bench.size["waves"], events=EVENTS, gap_ms=GAP_MS, body_bytes=BODY_BYTES,
+        result, cpu = bench.loaded(subject, "stream", conns=STREAMS, waves=subject.share_of(bench.size["waves"]),
+                                   events=EVENTS, gap_ms=GAP_MS, body_bytes=BODY_BYTES,
                                    during=lambda: memory.append(pss_mib(pids)))
         if subject.server:
             note(figures, "event_cpu_us", subject, cpu / 1e3 / result["events"])
@@ -147,17 +162,44 @@ def measure_streams(bench):
     return figures
 
 
-def measure_idle(bench):
-    """Memory after the start, before the first request: three fresh ones each."""
-    figures = {}
+def measure_bodies(bench):
+    """Large bodies, one after the other over one connection: what a gateway spends on looking through them (hob checks all of
+    it as JSON) or, in nginx's case, on writing them to a file before the first byte goes on: that is what nginx does with any
+    body above 16 KiB by default, and it is its own affair. Both ways every byte is read and written once more."""
+    figures, direct = {}, {}
+
+    def ask(subject, label, text, requests):
+        return bench.loaded(subject, "plain", conns=1, requests=subject.share_of(requests, least=2),
+                            body_bytes=BODIES[label], text=text)
 
     def measure(subject):
+        for label in BODIES:
+            for text in TEXTS:
+                result, cpu = ask(subject, label, text, bench.size["bodies"][label])
+                if subject.server:
+                    note(figures, f"body_{label}_{text}_cpu_ms", subject, cpu / 1e6 / result["done"])
+                    note(figures, f"body_{label}_{text}_added_ms", subject, (result["p50_us"] - direct[label, text]) / 1e3)
+                else:
+                    direct[label, text] = result["p50_us"]
         if subject.server:
-            fresh = bench.starter.start(subject.name, bench.core)
-            with fresh.server:
-                note(figures, "idle_pss_mib", subject, fresh.pss_mib())
+            note(figures, "bodies_pss_mib", subject, subject.pss_mib())
 
-    bench.rounds(3, "idle memory", measure)
+    bench.rounds(1, "bodies, warming up", lambda subject: ask(subject, "8m", "plain", 2))
+    bench.rounds(bench.size["rounds"], "bodies", measure)
+    return figures
+
+
+def measure_idle(bench):
+    """Memory after the start, before the first request: three fresh ones each, and never two of a kind at once, for they
+    would share what is counted here."""
+    figures = {}
+
+    def measure(name):
+        fresh = bench.starter.start(name, bench.core)
+        with fresh.server:
+            note(figures, "idle_pss_mib", name, fresh.pss_mib())
+
+    bench.rounds(3, "idle memory", measure, bench.names)
     return figures
 
 
@@ -165,14 +207,14 @@ def measure_start(bench):
     """From exec to the first 200, connecting again and again without a pause; hob without hosts and models."""
     figures = {}
 
-    def measure(subject):
-        if not subject.server or subject.name in bench.starter.also:
+    def measure(name):
+        if name in bench.starter.peers and len(figures.get("start_ms", {}).get(name, [])) >= SLOW_PEER_STARTS:
             return
         with pinned(bench.other_core):
-            server, port, _ = bench.starter.spawn(subject.name, bench.core, bare=True)
+            server, port, _ = bench.starter.spawn(name, bench.core, bare=True)
             with server:
-                wait_until_up(server, port)
-                note(figures, "start_ms", subject, (time.monotonic_ns() - server.began_ns) / 1e6)
+                bench.starter.wait(name, server, port)
+                note(figures, "start_ms", name, (time.monotonic_ns() - server.began_ns) / 1e6)
 
-    bench.rounds(bench.size["starts"], "start", measure)
+    bench.rounds(bench.size["starts"], "start", measure, bench.names)
     return figures

@@ -5,6 +5,8 @@ below the pid that was started. CPU is the scheduler's own count in ns (/proc/PI
 it, utime + stime in clock ticks.
 """
 import contextlib
+import ctypes
+import mmap
 import os
 import signal
 import socket
@@ -130,6 +132,19 @@ def command_line(pid):
 
 # ---- Starting and stopping ----
 
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None, use_errno=True)  # looked up here: nothing may be loaded between fork and exec
+US = os.getpid()
+
+
+def end_with_us(number=signal.SIGTERM):
+    """For preexec_fn: the kernel sends the child this signal when we die, even of SIGKILL. It outlives the exec. TERM and
+    not KILL, for a gateway that is killed may leave its own children behind."""
+    LIBC.prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+    if os.getppid() != US:  # we died before the line above
+        os._exit(1)
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -145,12 +160,19 @@ class Server:
 
     def __init__(self, argv, log, core=None, env=None, stdin=subprocess.DEVNULL, stdout=None):
         self.argv, self.log = argv, log
+        stamp = mmap.mmap(-1, 8)  # shared with the child
+
+        def last_before_exec():
+            end_with_us()
+            stamp[:] = time.monotonic_ns().to_bytes(8, "little")
+
         with open(log, "ab") as out, pinned(core):
-            self.began_ns = time.monotonic_ns()
             try:
-                self.process = subprocess.Popen(argv, stdin=stdin, stdout=stdout or out, stderr=out, env=env)
+                self.process = subprocess.Popen(argv, stdin=stdin, stdout=stdout or out, stderr=out, env=env,
+                                                preexec_fn=last_before_exec)
             except OSError as e:
                 raise CannotMeasure(f"cannot start {argv[0]}: {e.strerror}") from e
+        self.began_ns = int.from_bytes(stamp[:], "little")  # the fork of a Python is none of the program's start
         STARTED.append(self)
         self.pid = self.process.pid
 
@@ -162,7 +184,7 @@ class Server:
 
     def check(self):
         if self.process.poll() is not None:
-            raise CannotMeasure(f"{self.argv[0]} ended with {self.process.returncode}: {self.last_words()}")
+            raise CannotMeasure(f"{os.path.basename(self.argv[0])} ended with {self.process.returncode}: {self.last_words()}")
 
     def last_words(self):
         with contextlib.suppress(OSError):
@@ -179,7 +201,7 @@ class Server:
         try:
             self.process.wait(patience_s)
         except subprocess.TimeoutExpired:
-            COMPLAINTS.append(f"{self.argv[0]} did not end within {patience_s} s of SIGTERM and was killed")
+            COMPLAINTS.append(f"{os.path.basename(self.argv[0])} did not end within {patience_s} s of SIGTERM and was killed")
             for pid in pids:
                 with contextlib.suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
@@ -210,6 +232,6 @@ def wait_until_up(server, port, path="/livez", seconds=15, pause_s=0.0, accept=l
     while not accept(http_status(port, path)):
         server.check()
         if time.monotonic() > deadline:
-            raise CannotMeasure(f"{server.argv[0]} was not ready ({path}) in {seconds} s: {server.last_words()}")
+            raise CannotMeasure(f"{os.path.basename(server.argv[0])} was not ready ({path}) in {seconds} s: {server.last_words()}")
         if pause_s:
             time.sleep(pause_s)

@@ -1,10 +1,10 @@
-"""What is measured: the mock asked directly, nginx as the anchor, hob, and any other gateway named with --also.
+"""What is measured: the mock asked directly, nginx as the anchor, hob, and such peers as one has at hand.
 
 nginx parses no JSON, keeps no account and decides nothing: it is the least that a careful HTTP proxy costs, and so the
 measure for the rest. All subjects forward to the same mock in the same run.
 """
+import dataclasses
 import os
-import pathlib
 import shlex
 import subprocess
 
@@ -53,11 +53,64 @@ roles:
 """
 
 
+@dataclasses.dataclass(frozen=True)
+class Peer:
+    """Another gateway. {binary} {folder} {port} {upstream} (a port) are filled in, in command and file alike; leading A=B words
+    of the command go to the environment. No file of settings: conf is empty. No ready path: any answer means up."""
+
+    command: str
+    conf: str = ""          # written to {folder}/conf_name
+    conf_name: str = "config.yaml"
+    ready: str = ""
+    model: str = "bench"    # what to ask for
+    share: float = 1.0      # of the requests the fast ones get: a slow one would take all day
+    binary: str = ""
+
+
+# Run when --peer NAME=BINARY says where one is. Written after each one's own documentation; each is told to pass requests on
+# and to keep no account. Their upstream is named as an OpenAI host, with a key that the mock ignores.
+KNOWN_PEERS = {
+    "llama-swap": Peer(
+        command="{binary} -config {folder}/config.yaml -listen 127.0.0.1:{port}",
+        conf="logLevel: error\n"
+             "models:\n"
+             "  bench: {{cmd: sleep 1000000, proxy: 'http://127.0.0.1:{upstream}', checkEndpoint: none,\n"
+             "          concurrencyLimit: 1000}}\n",  # by default 429 beyond 10
+        ready="/health", share=0.3),
+    "litellm": Peer(
+        command="{binary} --config {folder}/config.yaml --host 127.0.0.1 --port {port} --num_workers 1 --telemetry False",
+        conf="model_list:\n"
+             "  - model_name: bench\n"
+             "    litellm_params: {{model: openai/upstream-model, api_base: 'http://127.0.0.1:{upstream}/v1', api_key: none}}\n"
+             "general_settings: {{dangerously_permit_weak_or_unset_master_key: true}}\n",  # it listens on loopback only
+        ready="/health/liveliness", share=0.02),
+    "bifrost": Peer(
+        command="{binary} -app-dir {folder} -host 127.0.0.1 -port {port} -log-level error",
+        conf='{{"client": {{"enable_logging": false}}, "config_store": {{"enabled": false}}, "providers": {{"openai": {{"keys":\n'
+             '[{{"name": "mock", "value": "none", "models": ["*"], "weight": 1}}],\n'
+             '"network_config": {{"base_url": "http://127.0.0.1:{upstream}"}}}}}}}}\n',
+        conf_name="config.json", ready="/health", model="openai/upstream-model", share=0.3),
+    "gomodel": Peer(
+        command="PORT={port} OPENAI_API_KEY=none OPENAI_BASE_URL=http://127.0.0.1:{upstream}/v1 LOGGING_ENABLED=false "
+                "USAGE_ENABLED=false {binary}",
+        ready="/health", model="upstream-model", share=0.3),
+}
+
+
+HOMES = {"HOME": "home", "XDG_RUNTIME_DIR": "run", "XDG_STATE_HOME": "state", "XDG_CONFIG_HOME": "settings"}
+
+
 class Subject:
     """A gateway that is up: where to ask, and which processes it is made of. server is None for the mock itself."""
 
-    def __init__(self, name, server, port, stream_port=None):
+    def __init__(self, name, server, port, stream_port=None, peer=None):
         self.name, self.server, self.port, self.stream_port = name, server, port, stream_port or port
+        self.peer = peer
+        self.model = peer.model if peer else "bench"
+
+    def share_of(self, count, least=1):
+        """How many of so many requests this one is given."""
+        return max(least, int(count * (self.peer.share if self.peer else 1)))
 
     def pids(self):
         if not self.server:
@@ -90,9 +143,9 @@ class Mock:
 class Starter:
     """Starts subjects. Each start gets its own folder below scratch, its own ports, and the core it is told."""
 
-    def __init__(self, build, scratch, upstream, nginx, also):
+    def __init__(self, build, scratch, upstream=0, nginx=None, peers=None):
         self.build, self.scratch, self.upstream, self.nginx = build, scratch, upstream, nginx
-        self.also = also
+        self.peers = peers or {}
         self.count = 0
 
     def hob_path(self):
@@ -102,15 +155,23 @@ class Starter:
         return path
 
     def start(self, name, core, bare=False):
-        """Up means that /livez says 200; of a gateway named with --also, that it answers anything at all."""
         server, port, stream_port = self.spawn(name, core, bare)
         try:
-            accept = (lambda status: status > 0) if name in self.also else (lambda status: status == 200)
-            wait_until_up(server, port, pause_s=0.01, accept=accept)
+            self.wait(name, server, port, pause_s=0.01)
         except BaseException:
             server.stop()
             raise
-        return Subject(name, server, port, stream_port)
+        return Subject(name, server, port, stream_port, self.peers.get(name))
+
+    def wait(self, name, server, port, pause_s=0.0):
+        """Up means that /livez says 200; a peer has its own path for that, or answers anything at all."""
+        peer = self.peers.get(name)
+        if not peer:
+            wait_until_up(server, port, pause_s=pause_s)
+        elif peer.ready:
+            wait_until_up(server, port, peer.ready, seconds=120, pause_s=pause_s)
+        else:
+            wait_until_up(server, port, seconds=120, pause_s=pause_s, accept=lambda status: status > 0)
 
     def spawn(self, name, core, bare=False):
         """(server, port, stream port); bare: as for the start time, hob without hosts and models."""
@@ -124,7 +185,7 @@ class Starter:
             port = free_port()
             text = f"listen: 127.0.0.1:{port}\n" if bare else HOB_CONF.format(port=port, upstream=self.upstream)
             return self.spawn_hob(folder, core, text), port, None
-        return self.spawn_other(name, folder, core)
+        return self.spawn_peer(name, folder, core)
 
     def spawn_nginx(self, folder, core):
         port, stream_port = free_port(), free_port()
@@ -134,21 +195,26 @@ class Starter:
         return Server(argv, folder / "error.log", core), port, stream_port
 
     def spawn_hob(self, folder, core, config):
-        """With a home of its own: neither the user's state nor a hob that already runs is touched."""
         conf = folder / "hob.yaml"
         conf.write_text(config)
-        homes = {"HOME": "home", "XDG_RUNTIME_DIR": "run", "XDG_STATE_HOME": "state", "XDG_CONFIG_HOME": "config"}
-        env = dict(os.environ)
-        for key, name in homes.items():
-            (folder / name).mkdir(mode=0o700)
-            env[key] = str(folder / name)
-        return Server([str(self.hob_path()), "serve", "-c", str(conf)], folder / "hob.log", core, env)
+        return Server([str(self.hob_path()), "serve", "-c", str(conf)], folder / "hob.log", core, own_homes(folder))
 
-    def spawn_other(self, name, folder, core):
-        """NAME=COMMAND of --also: {port} and {upstream} are filled in, leading A=B words go to the environment."""
-        port = free_port()
-        words = shlex.split(self.also[name].format(port=port, upstream=self.upstream))
-        env = dict(os.environ)
+    def spawn_peer(self, name, folder, core):
+        peer, port = self.peers[name], free_port()
+        fill = {"binary": peer.binary, "folder": folder, "port": port, "upstream": self.upstream}
+        if peer.conf:
+            (folder / peer.conf_name).write_text(peer.conf.format(**fill))
+        words = [word.format(**fill) for word in shlex.split(peer.command)]
+        env = own_homes(folder)
         while words and "=" in words[0]:
             key, _, env[key] = words.pop(0).partition("=")
-        return Server(words, pathlib.Path(folder) / "log", core, env), port, None
+        return Server(words, folder / "log", core, env), port, None
+
+
+def own_homes(folder):
+    """An environment with homes below the folder: neither the user's state nor a gateway that already runs is touched."""
+    env = dict(os.environ)
+    for key, name in HOMES.items():
+        (folder / name).mkdir(mode=0o700)
+        env[key] = str(folder / name)
+    return env
