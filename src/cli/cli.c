@@ -152,7 +152,8 @@ int cli_load_config(const struct cli_args *a, struct config **out)
 static int run_help(const struct cli_args *a);
 
 static const struct cli_option no_options[] = { CLI_END };
-const struct command cli_help = { "help", "[COMMAND]", "show what there is, or how one command is used", "hob help serve", run_help, no_options, false, 1 };
+const struct command cli_help = { "help", "[COMMAND]", "show what there is, or how one command is used", "hob help serve", run_help, no_options, false, 1,
+    .words = CLI_WORDS_COMMANDS };
 
 static void help_command(FILE *to, const struct command *c)
 {

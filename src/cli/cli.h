@@ -28,6 +28,15 @@ struct cli_args {
     char **argv;
 };
 
+/* What a word on the command line is: for completion. */
+enum cli_words { CLI_WORDS_NONE, CLI_WORDS_MODELS, CLI_WORDS_NAMES, CLI_WORDS_COMMANDS, CLI_WORDS_FILES }; /* names: models, roles, tiers */
+
+/* A word that a command's first word may be. */
+struct cli_sub {
+    const char *name, *what;
+    enum cli_words words;    /* behind it */
+};
+
 struct command {
     const char *name;
     const char *usage;       /* behind the name: "[MODEL] [PROMPT]" */
@@ -37,6 +46,8 @@ struct command {
     const struct cli_option *options; /* ended by a row without a name */
     bool hidden;
     size_t max_words;
+    const struct cli_sub *subs; /* ended by a row without a name; NULL: its first word is any, or: */
+    enum cli_words words;
 };
 
 extern const struct command *const cli_commands[]; /* ended by NULL */

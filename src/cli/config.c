@@ -189,5 +189,11 @@ static const struct cli_option options[] = {
     { "--plain", NULL, NULL, "show: without the comments that say where each value comes from" },
     CLI_END,
 };
+static const struct cli_sub subs[] = {
+    { "check", "is the file right", CLI_WORDS_FILES },
+    { "show", "all that is in force, and where each value comes from", CLI_WORDS_FILES },
+    { "schema", "what may be in the file, as JSON Schema", CLI_WORDS_NONE },
+    { .name = NULL },
+};
 const struct command cli_config = { "config", "check|show [FILE] | schema", "check the configuration, show what is in force or what may be in it",
-    "hob config check hob.yaml", run, options, false, 63 };
+    "hob config check hob.yaml", run, options, false, 63, .subs = subs };

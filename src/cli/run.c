@@ -306,4 +306,5 @@ static const struct cli_option options[] = {
     CLI_END,
 };
 const struct command cli_run = {
-    "run", "[MODEL] [PROMPT]", "ask a model, role or tier (default: chat); the prompt may come on stdin", "hob run chat \"Why is the sky blue?\"", run, options, false, 63 };
+    "run", "[MODEL] [PROMPT]", "ask a model, role or tier (default: chat); the prompt may come on stdin", "hob run chat \"Why is the sky blue?\"", run, options, false, 63,
+    .words = CLI_WORDS_NAMES };

@@ -79,21 +79,33 @@ static _Noreturn void load_fails(const char *name)
     exit(1);
 }
 
+/* A file of one key and no tensors asks whether its architecture is known: one that is misses the next key. */
+static const char *probe_fault(const char *head, size_t n)
+{
+    static const char nothing[8];
+    if (n < 24 || memcmp(head + 8, nothing, 8))
+        return NULL;
+    for (size_t i = 24; i + 8 <= n; i++)
+        if (!memcmp(head + i, "nonesuch", 8))
+            return "unknown_arch";
+    return "missing_key";
+}
+
 /* What the file itself says: missing, empty or not a model. */
 static const char *file_fault(const char *path)
 {
-    char magic[4] = "";
+    char head[128];
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st))
         return "missing";
-    ssize_t n = S_ISREG(st.st_mode) ? read(fd, magic, 4) : 0;
+    ssize_t n = S_ISREG(st.st_mode) ? read(fd, head, sizeof head) : 0;
     close(fd);
     if (n < 4)
         return "empty";
-    if (memcmp(magic, "GGUF", 4))
+    if (memcmp(head, "GGUF", 4))
         return "html";
-    return st.st_size < 24 ? "truncated_header" : NULL;
+    return n < 24 ? "truncated_header" : probe_fault(head, (size_t)n);
 }
 
 /* -- the command line */
