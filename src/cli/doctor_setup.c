@@ -143,9 +143,12 @@ static void running_daemon(struct doctor *d)
         doctor_say(d, NULL, HEALTH_OK, "not running (nobody answers at %s)", door.name);
         return;
     }
-    if (rc || got.status != 200) {
+    if (door.remote && !rc && got.status != 200) {
+        doctor_say(d, NULL, HEALTH_WARN, "HOB_URL leads to %s, where only models are served: how it is there cannot be seen from here", door.name);
+        doctor_fix(d, "run `hob doctor` on that machine, or unset HOB_URL");
+    } else if (rc || got.status != 200) {
         doctor_say(d, NULL, HEALTH_FAIL, "somebody is at %s, but does not answer as hob does%s%s", door.name, rc ? ": " : "", rc ? e.text : "");
-        doctor_fix(d, door.remote ? "check HOB_URL; a daemon elsewhere shows only its models there" : "stop `hob serve` and start it again");
+        doctor_fix(d, "stop `hob serve` and start it again");
     } else {
         d->daemon = !door.remote;
         compare_version(d, &door, buf_str(&got.body));
