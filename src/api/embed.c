@@ -120,6 +120,15 @@ static void cut(struct embeddings *v, size_t begun)
     buf_free(&scaled);
 }
 
+/* JSON knows no infinity: what would come out is none. */
+static bool are_finite(const struct buf *floats, size_t begun)
+{
+    for (size_t i = begun / 4; i < floats->n / 4; i++)
+        if (!isfinite(float_at(floats, i)))
+            return false;
+    return true;
+}
+
 static enum err_code learn_dimensions(struct embeddings *v, size_t n, struct err *e)
 {
     if (v->wish.dimensions > (int64_t)n) {
@@ -136,7 +145,7 @@ static enum err_code take_one(struct embeddings *v, yyjson_val *embedding, struc
     size_t begun = v->floats.n;
     bool ok = read_floats(&v->floats, embedding);
     size_t n = (v->floats.n - begun) / 4;
-    if (!ok || !n || (v->floats.n - begun) % 4)
+    if (!ok || !n || (v->floats.n - begun) % 4 || !are_finite(&v->floats, begun))
         return err_set(e, ERR_UP_GARBLED, "it sent an embedding that is no list of numbers");
     if (!v->dimensions && learn_dimensions(v, n, e))
         return e->code;
@@ -156,7 +165,7 @@ enum err_code embeddings_take(struct embeddings *v, yyjson_val *root, size_t cou
         return err_set(e, ERR_UP_GARBLED, "it sent %zu embeddings for %zu inputs", yyjson_arr_size(data), count);
     yyjson_arr_foreach(data, i, n, item) {
         yyjson_val *index = yyjson_obj_get(item, "index");
-        if (index && yyjson_get_uint(index) != i)
+        if (index && (!yyjson_is_uint(index) || yyjson_get_uint(index) != i))
             return err_set(e, ERR_UP_GARBLED, "its embeddings are out of order");
         if (take_one(v, yyjson_obj_get(item, "embedding"), e))
             return e->code;
@@ -164,10 +173,10 @@ enum err_code embeddings_take(struct embeddings *v, yyjson_val *root, size_t cou
     return ERR_OK;
 }
 
-bool embeddings_differ(yyjson_val *root, bool base64)
+bool embeddings_differ(const struct embeddings *v, yyjson_val *root)
 {
     yyjson_val *first = yyjson_obj_get(yyjson_arr_get_first(yyjson_obj_get(root, "data")), "embedding");
-    return yyjson_is_str(first) != base64;
+    return yyjson_is_str(first) != v->wish.base64 || v->kept < v->dimensions;
 }
 
 /* ---- out ---- */

@@ -19,7 +19,7 @@ void embeddings_free(struct embeddings *v); /* NULL is fine */
 enum err_code embeddings_take(struct embeddings *v, yyjson_val *root, size_t count, struct err *e) __attribute__((warn_unused_result));
 void embeddings_write(const struct embeddings *v, const struct tokens *t, struct str routing, struct buf *out);
 
-/* Has the first embedding of an answer another form than what is asked for? Then it must be taken and written anew. */
-bool embeddings_differ(yyjson_val *root, bool base64);
+/* Was this answer, which has been taken, sent in another form or length than is asked for? Then it must be written anew. */
+bool embeddings_differ(const struct embeddings *v, yyjson_val *root);
 
 #endif

@@ -453,7 +453,7 @@ static enum err_code take_embeddings(struct exchange *x, yyjson_val *root, size_
 {
     struct embeddings_wish w = {
         .base64 = str_eq(json_str(yyjson_obj_get(x->doc.root, "encoding_format")), STR("base64")),
-        .dimensions = x->way == WAY_EMBED ? yyjson_get_sint(yyjson_obj_get(x->doc.root, "dimensions")) : 0, /* others have heeded it themselves */
+        .dimensions = yyjson_get_sint(yyjson_obj_get(x->doc.root, "dimensions")), /* nothing is left to do where it was heeded */
         .model = x->b->model->name,
     };
     if (!x->embeddings)
@@ -476,34 +476,38 @@ static enum err_code end_part(struct exchange *x, const struct json_doc *d, int6
     size_t all = body_inputs(&x->doc), left = all - x->embedded;
     struct tokens *t = &x->relay.facts.tokens;
     enum err_code rc = take_embeddings(x, d->root, left < EMBED_AT_A_TIME ? left : EMBED_AT_A_TIME, e);
-    if (tokens_before > 0 && t->input >= 0)
-        t->input += tokens_before;
+    t->input = tokens_before >= 0 && t->input >= 0 ? t->input + tokens_before : -1;
     if (!rc && x->embedded == all)
         write_embeddings(x);
     return rc;
+}
+
+/* Embeddings are read even when they then leave as they came: what is not one for each input, in order, is no answer. */
+static enum err_code end_whole(struct exchange *x, const struct json_doc *d, struct err *e)
+{
+    if (x->ask.task == TASK_EMBED && take_embeddings(x, d->root, body_inputs(&x->doc), e))
+        return e->code;
+    if (x->embeddings && embeddings_differ(x->embeddings, d->root)) {
+        write_embeddings(x);
+        return ERR_OK;
+    }
+    struct buf routing = { 0 };
+    routing_of(x, &routing);
+    whole_write(d, &x->relay.frame, buf_str(&routing), &x->out);
+    buf_free(&routing);
+    return ERR_OK;
 }
 
 static enum err_code end_object(struct exchange *x, struct err *e)
 {
     struct json_doc d;
     int64_t tokens_before = x->embedded ? x->relay.facts.tokens.input : 0;
-    bool base64 = str_eq(json_str(yyjson_obj_get(x->doc.root, "encoding_format")), STR("base64"));
     enum err_code rc = whole_read(buf_str(&x->in), errands[x->ask.task].holds, &x->api->scratch, &d, &x->relay.facts, e);
     if (rc)
         return rc;
-    x->first_ns = clock_mono_ns();
-    if (x->way == WAY_EMBED) {
-        rc = end_part(x, &d, tokens_before, e);
-    } else if (x->ask.task == TASK_EMBED && embeddings_differ(d.root, base64)) {
-        rc = take_embeddings(x, d.root, body_inputs(&x->doc), e);
-        if (!rc)
-            write_embeddings(x);
-    } else {
-        struct buf routing = { 0 };
-        routing_of(x, &routing);
-        whole_write(&d, &x->relay.frame, buf_str(&routing), &x->out);
-        buf_free(&routing);
-    }
+    if (!x->first_ns)
+        x->first_ns = clock_mono_ns();
+    rc = x->way == WAY_EMBED ? end_part(x, &d, tokens_before, e) : end_whole(x, &d, e);
     json_free(&d);
     return rc;
 }
@@ -657,13 +661,14 @@ static void start_answer(struct exchange *x)
     x->status = 0;
     x->broke.code = ERR_OK;
     x->paused = false;
-    x->first_ns = 0;
     x->in.n = x->out.n = 0;
     int64_t tokens = x->relay.facts.tokens.input;
     relay_free(&x->relay);
     relay_init(&x->relay, &f, &x->api->scratch);
     if (x->embedded)
         x->relay.facts.tokens.input = tokens; /* of the parts before */
+    else
+        x->first_ns = 0;
     collect_free(x->collect);
     x->collect = x->way == WAY_COLLECT ? collect_new(&f, &x->api->scratch) : NULL;
     sse_free(x->sse);
@@ -717,9 +722,13 @@ static void send_request(struct exchange *x)
     }
     start_answer(x);
     exchange_enter(x, X_SENT);
-    x->sent_ns = clock_mono_ns();
-    if (x->b->timeouts.total_ms)
-        timer_set(&x->deadline, x->b->timeouts.total_ms);
+    if (!x->embedded) { /* else it is a further part of one request */
+        x->sent_ns = clock_mono_ns();
+        if (x->b->timeouts.total_ms)
+            timer_set(&x->deadline, x->b->timeouts.total_ms);
+        else
+            timer_cancel(&x->deadline); /* the queue's */
+    }
     char path[512];
     int n = snprintf(path, sizeof path, "%.*s%s", STR_ARG(buf_str(&x->b->path)), errands[x->ask.task].path);
     struct http_request q = {

@@ -76,11 +76,18 @@ static enum err_code check_generation(yyjson_val *root, struct err *e)
     return ERR_OK;
 }
 
+enum { MAX_INPUTS = 2048 }; /* as the hosted service has it: all their vectors are held until the last is there */
+
 /* Token ids were made by somebody else's tokenizer: for a local model they are other words. */
 static enum err_code check_input(yyjson_val *input, struct err *e)
 {
     size_t i, n;
     yyjson_val *v;
+    if (yyjson_arr_size(input) > MAX_INPUTS) {
+        err_set(e, ERR_INVALID_REQUEST, "'input' may have at most %d items, not %zu.", MAX_INPUTS, yyjson_arr_size(input));
+        err_hint(e, "Send them in several requests.");
+        return err_param(e, "input");
+    }
     yyjson_arr_foreach(input, i, n, v) {
         if (yyjson_is_str(v))
             continue;
@@ -108,7 +115,8 @@ static enum err_code check_child(yyjson_val *root, enum task task, struct err *e
 size_t body_inputs(const struct json_doc *d)
 {
     yyjson_val *input = yyjson_obj_get(d->root, "input");
-    return yyjson_is_arr(input) ? yyjson_arr_size(input) : 1;
+    bool one = !yyjson_is_arr(input) || yyjson_is_int(yyjson_arr_get_first(input)); /* a text, or its token ids */
+    return one ? 1 : yyjson_arr_size(input);
 }
 
 static void put_inputs(struct json_out *o, yyjson_val *input, const struct body_wish *w)
@@ -128,7 +136,18 @@ static void put_inputs(struct json_out *o, yyjson_val *input, const struct body_
     json_end_array(o);
 }
 
-/* Some builds take `json_object` and then constrain nothing (ENGINE.md section 4); the schema of any object they all enforce. */
+/* An engine takes strings; what else an object says of its document is not for it. */
+static void put_documents(struct json_out *o, yyjson_val *documents)
+{
+    size_t i, n;
+    yyjson_val *v;
+    json_key(o, STR("documents"));
+    json_begin_array(o);
+    yyjson_arr_foreach(documents, i, n, v) json_string(o, json_str(yyjson_is_str(v) ? v : yyjson_obj_get(v, "text")));
+    json_end_array(o);
+}
+
+/* Some builds take `json_object` and then constrain nothing (doc/internals/engine.md); the schema of any object they all enforce. */
 static void put_response_format(struct json_out *o, yyjson_val *v)
 {
     json_key(o, STR("response_format"));
@@ -164,6 +183,8 @@ static void put_own(struct json_out *o, const struct json_doc *d, const struct b
         put_generation(o, d, w);
     else if (w->task == TASK_EMBED)
         put_inputs(o, yyjson_obj_get(d->root, "input"), w);
+    else
+        put_documents(o, yyjson_obj_get(d->root, "documents"));
 }
 
 enum err_code body_rebuild(const struct json_doc *d, const struct body_wish *w, struct buf *out, struct buf *dropped, struct err *e)

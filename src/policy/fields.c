@@ -90,7 +90,7 @@ static const struct field fields[] = {
     { "dimensions",            EMBED,  FIELD_INT,                  1,    65536,     CHILD_OWN },
 
     { "query",                 RERANK, FIELD_STRING,               1,    8388608,   CHILD_PASS },
-    { "documents",             RERANK, FIELD_ARRAY,                1,    10000,     CHILD_PASS },
+    { "documents",             RERANK, FIELD_ARRAY,                1,    10000,     CHILD_OWN },
     { "top_n",                 RERANK, FIELD_INT,                  1,    10000,     CHILD_PASS },
     { "return_documents",      RERANK, FIELD_BOOL,                 0,    0,         CHILD_DROP },
 };

@@ -361,6 +361,59 @@ static void test_embeddings_are_asked_for_in_parts(void **state)
     }
 }
 
+static void test_inputs_are_counted(void **state)
+{
+    static const struct { const char *input; size_t n; } cases[] = {
+        { "\"x\"", 1 }, { "[\"x\"]", 1 }, { "[\"x\",\"y\"]", 2 }, { "[1,2,3]", 1 }, { "[[1,2],[3]]", 2 },
+    };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct json_doc d;
+        struct err e;
+        struct buf body = { 0 };
+        buf_printf(&body, "{\"input\":%s}", cases[i].input);
+        assert_int_equal(json_parse(&d, buf_str(&body), &e), ERR_OK);
+        assert_int_equal(body_inputs(&d), cases[i].n);
+        json_free(&d);
+        buf_free(&body);
+    }
+}
+
+static void test_documents_reach_a_child_as_strings(void **state)
+{
+    struct json_doc d;
+    struct err e;
+    struct buf out = { 0 }, dropped = { 0 };
+    struct body_wish w = { .task = TASK_RERANK, .model = STR("up") };
+    struct str body = STR("{\"query\":\"q\",\"documents\":[\"a\",{\"text\":\"b\",\"id\":7}],\"top_n\":1,\"return_documents\":true,\"model\":\"r\"}");
+    assert_int_equal(json_parse(&d, body, &e), ERR_OK);
+    assert_int_equal(body_rebuild(&d, &w, &out, &dropped, &e), ERR_OK);
+    assert_true(str_eq(buf_str(&out), STR("{\"model\":\"up\",\"documents\":[\"a\",\"b\"],\"query\":\"q\",\"top_n\":1}")));
+    assert_true(str_eq(buf_str(&dropped), STR("return_documents")));
+    json_free(&d);
+    buf_free(&out);
+    buf_free(&dropped);
+}
+
+static void test_a_child_takes_so_many_inputs(void **state)
+{
+    for (size_t n = 2048; n <= 2049; n++) {
+        struct json_doc d;
+        struct err e;
+        struct buf body = { 0 }, out = { 0 }, dropped = { 0 };
+        struct body_wish w = { .task = TASK_EMBED, .model = STR("up") };
+        buf_lit(&body, "{\"input\":[\"a\"");
+        for (size_t i = 1; i < n; i++)
+            buf_lit(&body, ",\"a\"");
+        buf_lit(&body, "]}");
+        assert_int_equal(json_parse(&d, buf_str(&body), &e), ERR_OK);
+        assert_int_equal(body_rebuild(&d, &w, &out, &dropped, &e), n == 2048 ? ERR_OK : ERR_INVALID_REQUEST);
+        json_free(&d);
+        buf_free(&body);
+        buf_free(&out);
+        buf_free(&dropped);
+    }
+}
+
 static void test_a_child_refuses_what_it_cannot_do(void **state)
 {
     static const struct { enum task task; const char *body, *param, *hint; } cases[] = {
@@ -392,6 +445,9 @@ int main(void)
         cmocka_unit_test(test_any_body_is_rebuilt_and_spliced_right),
         cmocka_unit_test(test_spliced_bodies_are_the_callers_bytes),
         cmocka_unit_test(test_embeddings_are_asked_for_in_parts),
+        cmocka_unit_test(test_inputs_are_counted),
+        cmocka_unit_test(test_documents_reach_a_child_as_strings),
+        cmocka_unit_test(test_a_child_takes_so_many_inputs),
         cmocka_unit_test(test_a_child_refuses_what_it_cannot_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
