@@ -1,4 +1,4 @@
-/* answer.c - a chat, from its request to the bytes of its answer.
+/* answer.c - a chat or a text, from its request to the bytes of its answer.
  *
  * It becomes a struct answer that answer_step() takes from phase to phase, a piece
  * at a time, when the time of the piece has come; so a stream of any length costs no memory here. */
@@ -16,6 +16,9 @@ struct answer {
     enum phase phase;
     int64_t due, started;
     bool stream, include_usage, tripped;
+    bool plain;    /* a text, not a chat */
+    char *whole;   /* neither: a body that is ready */
+    size_t whole_n;
     char *id, *model;
     char *text; /* what the pieces are cut from; NULL: they are words */
     size_t text_n;
@@ -42,18 +45,6 @@ static void message_text(yyjson_val *message, struct buf *out)
     }
 }
 
-static long count_words(const char *s)
-{
-    long n = 0;
-    bool inside = false;
-    for (; *s; s++) {
-        bool space = *s == ' ' || *s == '\n' || *s == '\t' || *s == '\r';
-        n += !space && !inside;
-        inside = !space;
-    }
-    return n;
-}
-
 /* The last user message's text; *words counts the words of all. */
 static struct buf last_user_text(yyjson_val *messages, long *words)
 {
@@ -76,12 +67,24 @@ static struct buf last_user_text(yyjson_val *messages, long *words)
     return last;
 }
 
-static uint32_t hash(const char *s)
+static yyjson_mut_doc *window_fault(long words)
 {
-    uint32_t h = 2166136261u;
-    for (; *s; s++)
-        h = (h ^ (unsigned char)*s) * 16777619u;
-    return h;
+    long window = fake.n_ctx / (fake.slots > 0 ? fake.slots : 1);
+    if (!fake.model || words < window)
+        return NULL;
+    char text[160];
+    snprintf(text, sizeof text, "request (%ld tokens) exceeds the available context size (%ld tokens), try increasing it", words, window);
+    yyjson_mut_doc *d = error_doc(400, "exceed_context_size_error", text);
+    yyjson_mut_val *e = yyjson_mut_obj_get(yyjson_mut_doc_get_root(d), "error");
+    yyjson_mut_obj_add_int(d, e, "n_prompt_tokens", words);
+    yyjson_mut_obj_add_int(d, e, "n_ctx", window);
+    return d;
+}
+
+static yyjson_mut_doc *logits_fault(int *status)
+{
+    *status = 500;
+    return error_doc(500, "server_error", "the current context does not logits computation. skipping");
 }
 
 /* What llama-server itself refuses. NULL: fine. */
@@ -99,18 +102,7 @@ static yyjson_mut_doc *chat_fault(yyjson_val *root, long words, int *status)
         return error_doc(400, "invalid_request_error", "Expected 'messages' to be an array");
     if (n && yyjson_get_int(n) != 1)
         return error_doc(400, "invalid_request_error", "Field 'n': Value must be between 1 <= value <= 1");
-    long window = fake.n_ctx / (fake.slots > 0 ? fake.slots : 1);
-    if (fake.model && words >= window) {
-        char text[160];
-        snprintf(text, sizeof text,
-                 "request (%ld tokens) exceeds the available context size (%ld tokens), try increasing it", words, window);
-        yyjson_mut_doc *d = error_doc(400, "exceed_context_size_error", text);
-        yyjson_mut_val *e = yyjson_mut_obj_get(yyjson_mut_doc_get_root(d), "error");
-        yyjson_mut_obj_add_int(d, e, "n_prompt_tokens", words);
-        yyjson_mut_obj_add_int(d, e, "n_ctx", window);
-        return d;
-    }
-    return NULL;
+    return fake.embeddings ? logits_fault(status) : window_fault(words);
 }
 
 /* -- chat: the text of the answer */
@@ -261,9 +253,14 @@ static void send_doc(struct conn *c, const struct answer *a, yyjson_mut_doc *d)
     free(text);
 }
 
+static const char *chunk_kind(const struct answer *a)
+{
+    return a->plain ? "text_completion" : "chat.completion.chunk";
+}
+
 static void send_framed(struct conn *c, const struct answer *a, yyjson_mut_doc *d, yyjson_mut_val *root)
 {
-    add_frame(d, root, a, "chat.completion.chunk");
+    add_frame(d, root, a, chunk_kind(a));
     send_doc(c, a, d);
 }
 
@@ -271,8 +268,13 @@ static void send_delta(struct conn *c, const struct answer *a, const char *key, 
 {
     yyjson_mut_val *root;
     yyjson_mut_doc *d = object_new(&root);
-    yyjson_mut_val *delta = yyjson_mut_obj_add_obj(d, add_choice(d, root, NULL), "delta");
-    yyjson_mut_obj_add_strncpy(d, delta, key, value, n);
+    yyjson_mut_val *choice = add_choice(d, root, NULL);
+    if (a->plain) {
+        yyjson_mut_obj_add_strncpy(d, choice, "text", value, n);
+        yyjson_mut_obj_add_null(d, choice, "logprobs");
+    } else {
+        yyjson_mut_obj_add_strncpy(d, yyjson_mut_obj_add_obj(d, choice, "delta"), key, value, n);
+    }
     send_framed(c, a, d, root);
 }
 
@@ -317,8 +319,12 @@ static void send_finish(struct conn *c, const struct answer *a)
 {
     yyjson_mut_val *root;
     yyjson_mut_doc *d = object_new(&root);
-    yyjson_mut_obj_add_obj(d, add_choice(d, root, a->finish), "delta");
-    add_frame(d, root, a, "chat.completion.chunk");
+    yyjson_mut_val *choice = add_choice(d, root, a->finish);
+    if (a->plain)
+        yyjson_mut_obj_add_str(d, choice, "text", "");
+    else
+        yyjson_mut_obj_add_obj(d, choice, "delta");
+    add_frame(d, root, a, chunk_kind(a));
     if (a->plan.usage_in_finish)
         add_usage(d, root, a);
     if (!a->include_usage)
@@ -334,7 +340,7 @@ static void send_usage(struct conn *c, const struct answer *a)
         yyjson_mut_obj_add_null(d, root, "choices");
     else
         yyjson_mut_obj_add_arr(d, root, "choices");
-    add_frame(d, root, a, "chat.completion.chunk");
+    add_frame(d, root, a, chunk_kind(a));
     add_usage(d, root, a);
     add_timings(d, root, a);
     send_doc(c, a, d);
@@ -342,37 +348,23 @@ static void send_usage(struct conn *c, const struct answer *a)
 
 /* -- chat: whole */
 
-static void send_whole(struct conn *c, struct answer *a)
+static void add_message(yyjson_mut_doc *d, yyjson_mut_val *choice, const struct answer *a, const struct buf *text)
 {
-    yyjson_mut_val *root;
-    yyjson_mut_doc *d = object_new(&root);
-    yyjson_mut_val *choice = add_choice(d, root, a->finish);
     yyjson_mut_val *m = yyjson_mut_obj_add_obj(d, choice, "message");
-    struct buf text = {0};
-    buf_add(&text, "", 0);
-    for (; a->piece < a->pieces; a->piece++)
-        piece_add(a, a->piece, &text);
-    if (a->plan.trip == TRIP_BIG)
-        for (int i = 0; i < a->plan.big_event; i++)
-            buf_text(&text, "x");
-    conn_record(c)->pieces = a->piece;
-    a->reasoned = a->plan.reasoning;
     yyjson_mut_obj_add_str(d, m, "role", "assistant");
     if (a->plan.tool) {
         yyjson_mut_obj_add_null(d, m, "content");
-        add_tool_call(d, m, a, text.p);
+        add_tool_call(d, m, a, text->p);
     } else {
-        yyjson_mut_obj_add_strncpy(d, m, "content", text.p, text.n);
+        yyjson_mut_obj_add_strncpy(d, m, "content", text->p, text->n);
     }
     if (a->plan.reasoning)
         yyjson_mut_obj_add_str(d, m, "reasoning_content", "think think");
-    add_frame(d, root, a, "chat.completion");
-    if (!a->plan.no_usage)
-        add_usage(d, root, a);
-    add_timings(d, root, a);
-    buf_free(&text);
-    size_t n;
-    char *json = doc_text(d, &n);
+}
+
+/* A body in one, or as much of it as the plan lets out; json is scratch. */
+static void send_body(struct conn *c, struct answer *a, char *json, size_t n)
+{
     bool half = a->plan.trip == TRIP_CLOSE || a->plan.trip == TRIP_DIE || a->plan.trip == TRIP_STALL || a->plan.trip == TRIP_RESET;
     if (a->plan.trip == TRIP_GARBAGE)
         n = (size_t)snprintf(json, n, "<html>this is no JSON</html>");
@@ -383,11 +375,39 @@ static void send_whole(struct conn *c, struct answer *a)
     if (a->plan.trip == TRIP_BAD_CHUNK)
         conn_send(c, "zz\r\n", 4);
     conn_send(c, json, half ? n / 2 : n);
-    free(json);
     if (half)
         a->phase = PH_TRIP;
     else
         conn_finish(c, a->plan.early_close ? END_CLOSE : a->plan.stale_next ? END_STALE_NEXT : END_KEEP, OUT_COMPLETED);
+}
+
+static void send_whole(struct conn *c, struct answer *a)
+{
+    yyjson_mut_val *root;
+    yyjson_mut_doc *d = object_new(&root);
+    yyjson_mut_val *choice = add_choice(d, root, a->finish);
+    struct buf text = {0};
+    buf_add(&text, "", 0);
+    for (; a->piece < a->pieces; a->piece++)
+        piece_add(a, a->piece, &text);
+    if (a->plan.trip == TRIP_BIG)
+        for (int i = 0; i < a->plan.big_event; i++)
+            buf_text(&text, "x");
+    conn_record(c)->pieces = a->piece;
+    a->reasoned = a->plan.reasoning;
+    if (a->plain)
+        yyjson_mut_obj_add_strncpy(d, choice, "text", text.p, text.n);
+    else
+        add_message(d, choice, a, &text);
+    add_frame(d, root, a, a->plain ? "text_completion" : "chat.completion");
+    if (!a->plan.no_usage)
+        add_usage(d, root, a);
+    add_timings(d, root, a);
+    buf_free(&text);
+    size_t n;
+    char *json = doc_text(d, &n);
+    send_body(c, a, json, n);
+    free(json);
 }
 
 /* -- chat: going wrong */
@@ -459,6 +479,8 @@ static void step_head(struct conn *c, struct answer *a)
         char *json = doc_text(error_doc(p->status, "scripted_error", text), &n);
         respond(c, p->status, json, n, p->retry_after);
         free(json);
+    } else if (a->whole) {
+        send_body(c, a, a->whole, a->whole_n);
     } else if (!a->stream) {
         send_whole(c, a);
     } else {
@@ -498,12 +520,12 @@ void answer_step(struct conn *c, struct answer *a)
         step_head(c, a);
         break;
     case PH_ROLE:
-        if (!a->plan.no_role)
+        if (!a->plan.no_role && !a->plain)
             send_role(c, a);
         a->phase = PH_REASONING;
         break;
     case PH_REASONING:
-        if (a->reasoned < a->plan.reasoning) {
+        if (a->reasoned < a->plan.reasoning && !a->plain) {
             a->reasoned++;
             send_delta(c, a, "reasoning_content", "think ", 6);
             a->due = now_ms() + a->plan.gap_ms;
@@ -553,6 +575,7 @@ void answer_free(struct answer *a)
     free(a->id);
     free(a->model);
     free(a->text);
+    free(a->whole);
     free(a);
 }
 
@@ -594,7 +617,7 @@ static struct answer *answer_new(yyjson_val *root, const struct request *r, cons
     plan_read(&a->plan, prompt);
     a->stream = yyjson_is_true(yyjson_obj_get(root, "stream"));
     a->include_usage = yyjson_is_true(yyjson_obj_get(yyjson_obj_get(root, "stream_options"), "include_usage"));
-    a->seed = hash(prompt);
+    a->seed = text_hash(prompt);
     buf_printf(&id, "chatcmpl-fake%u", ++serial);
     a->id = id.p;
     asked = fake.alias || !asked ? model_name() : asked;
@@ -617,6 +640,14 @@ void answer_never(struct conn *c)
     conn_answering(c, a);
 }
 
+static void answer_begin(struct conn *c, struct answer *a, long prompt_tokens)
+{
+    a->prompt_tokens = prompt_tokens;
+    conn_record(c)->stream = a->stream;
+    record_chat_begins(conn_record(c));
+    conn_answering(c, a);
+}
+
 void answer_chat(struct conn *c, const struct request *r)
 {
     long words = 0;
@@ -625,15 +656,74 @@ void answer_chat(struct conn *c, const struct request *r)
     yyjson_val *root = yyjson_doc_get_root(doc);
     struct buf prompt = last_user_text(yyjson_obj_get(root, "messages"), &words);
     yyjson_mut_doc *fault = chat_fault(root, words, &status);
+    if (fault)
+        respond_doc(c, status, fault);
+    else
+        answer_begin(c, answer_new(root, r, prompt.p), words);
+    buf_free(&prompt);
+    yyjson_doc_free(doc);
+}
+
+/* -- texts */
+
+/* A string, or a list of one string; "" when it is neither. */
+static const char *prompt_text(yyjson_val *root)
+{
+    yyjson_val *prompt = yyjson_obj_get(root, "prompt");
+    if (yyjson_is_arr(prompt) && yyjson_arr_size(prompt) == 1)
+        prompt = yyjson_arr_get_first(prompt);
+    return yyjson_is_str(prompt) ? yyjson_get_str(prompt) : "";
+}
+
+void answer_completion(struct conn *c, const struct request *r)
+{
+    yyjson_doc *doc = yyjson_read(r->body, r->body_n, YYJSON_READ_BIGNUM_AS_RAW);
+    yyjson_val *root = yyjson_doc_get_root(doc);
+    const char *prompt = prompt_text(root);
+    int status = 400;
+    yyjson_mut_doc *fault = !yyjson_obj_get(root, "prompt") ? error_doc(400, "invalid_request_error", "'prompt' is required")
+        : fake.embeddings ? logits_fault(&status) : window_fault(count_words(prompt));
     if (fault) {
         respond_doc(c, status, fault);
     } else {
-        struct answer *a = answer_new(root, r, prompt.p);
-        a->prompt_tokens = words;
-        conn_record(c)->stream = a->stream;
-        record_chat_begins(conn_record(c));
-        conn_answering(c, a);
+        struct answer *a = answer_new(root, r, prompt);
+        a->plain = true;
+        answer_begin(c, a, count_words(prompt));
+    }
+    yyjson_doc_free(doc);
+}
+
+/* -- embeddings and rerankings: the body is made at once, and sent when its time has come */
+
+typedef yyjson_mut_doc *fault_fn(yyjson_val *root, const struct plan *p, int *status);
+typedef yyjson_mut_doc *make_fn(yyjson_val *root, const struct plan *p, const char *model);
+
+static void answer_vectors(struct conn *c, const struct request *r, fault_fn *find_fault, make_fn *make)
+{
+    int status;
+    yyjson_doc *doc = yyjson_read(r->body, r->body_n, YYJSON_READ_BIGNUM_AS_RAW);
+    yyjson_val *root = yyjson_doc_get_root(doc);
+    struct buf prompt = vectors_prompt(root);
+    struct answer *a = answer_new(root, r, prompt.p);
+    yyjson_mut_doc *fault = find_fault(root, &a->plan, &status);
+    if (fault) {
+        respond_doc(c, status, fault);
+        answer_free(a);
+    } else {
+        a->whole = a->plan.json ? must_dup(a->plan.json, a->whole_n = strlen(a->plan.json)) : doc_text(make(root, &a->plan, a->model), &a->whole_n);
+        a->due = a->started + a->plan.first_ms;
+        answer_begin(c, a, 0);
     }
     buf_free(&prompt);
     yyjson_doc_free(doc);
+}
+
+void answer_embeddings(struct conn *c, const struct request *r)
+{
+    answer_vectors(c, r, vectors_embed_fault, vectors_embed);
+}
+
+void answer_rerank(struct conn *c, const struct request *r)
+{
+    answer_vectors(c, r, vectors_rerank_fault, vectors_rerank);
 }

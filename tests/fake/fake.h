@@ -25,6 +25,8 @@ void buf_text(struct buf *b, const char *text);
 __attribute__((format(printf, 2, 3))) void buf_printf(struct buf *b, const char *fmt, ...);
 void buf_drop(struct buf *b, size_t n); /* removes the first n bytes */
 void buf_free(struct buf *b);
+long count_words(const char *s);
+uint32_t text_hash(const char *s); /* FNV-1a */
 char *file_read(const char *path, size_t *n); /* NULL when it cannot; the text is NUL-terminated */
 __attribute__((format(printf, 3, 4))) void llama_log(char level, const char *tag, const char *fmt, ...);
 
@@ -40,6 +42,7 @@ struct fake {
     const char *load_fail;
     int load_crash; /* a signal number, 0 = none */
     bool load_hang, ignore_term, health_hang;
+    bool embeddings, reranking; /* by its flags */
     int keepalive_ms; /* an idle connection is closed after so long; 5 s, as llama-server does */
     int log_lines;    /* said on stderr while loading */
     char *defaults; /* directives that every request starts from */
@@ -56,12 +59,13 @@ enum trip { /* what happens after trip_after pieces of content */
     TRIP_TRUNCATED,
 };
 struct plan {
-    int words, gap_ms, first_ms, reasoning, word_bytes, split_bytes, big_event, trip_after, status, retry_after, cached;
+    int words, gap_ms, first_ms, reasoning, word_bytes, split_bytes, big_event, trip_after, status, retry_after, cached, dims;
     enum trip trip;
     bool no_done, no_usage, no_finish, two_done, null_choices_usage, always_usage, no_role, usage_in_finish, created_drifts, ids_differ,
         no_id, crlf, ping, echo;
     bool close_before, early_close, stale_next, truncate_json, after_done;
-    char *finish, *json, *tool, *tool_args, *content_type;
+    bool drop_vector, short_vector, swap_vectors, too_large;
+    char *finish, *json, *tool, *tool_args, *content_type, *vectors;
     struct buf raw;
     bool has_raw;
 };
@@ -109,15 +113,25 @@ yyjson_mut_doc *error_doc(int status, const char *type, const char *message);
 char *doc_text(yyjson_mut_doc *d, size_t *n); /* frees the document */
 const char *model_name(void);
 
-/* answer.c: a chat, piece by piece. */
+/* answer.c: a chat or a text, piece by piece; embeddings and rerankings in one. */
 struct answer;
 void answer_chat(struct conn *c, const struct request *r);
+void answer_completion(struct conn *c, const struct request *r);
+void answer_embeddings(struct conn *c, const struct request *r);
+void answer_rerank(struct conn *c, const struct request *r);
 void answer_never(struct conn *c);
 /* Adds the next piece to the connection's output; called when the output is empty and the time has come. */
 void answer_step(struct conn *c, struct answer *a);
 int64_t answer_due(const struct answer *a); /* INT64_MAX: never */
 int answer_split(const struct answer *a);   /* bytes per write, 0 = as many as go */
 void answer_free(struct answer *a);
+
+/* vectors.c: the bodies of embeddings and rerankings; faults are NULL when there is none. */
+struct buf vectors_prompt(yyjson_val *root);
+yyjson_mut_doc *vectors_embed(yyjson_val *root, const struct plan *p, const char *model);
+yyjson_mut_doc *vectors_embed_fault(yyjson_val *root, const struct plan *p, int *status);
+yyjson_mut_doc *vectors_rerank(yyjson_val *root, const struct plan *p, const char *model);
+yyjson_mut_doc *vectors_rerank_fault(yyjson_val *root, const struct plan *p, int *status);
 
 /* conn.c: connections; what answer.c may do with one. */
 void conn_listen(void);

@@ -130,6 +130,7 @@ static char *key_read(const char *path)
 static void print_help(void)
 {
     puts("usage: fake-engine [-m FILE] [--host ADDR|X.sock] [--port N] [--api-key-file F] [--alias NAME] [-c N] [-np N]\n"
+         "                   [--embeddings] [--reranking]\n"
          "                   [--script FILE]      other flags of llama-server are taken and ignored");
     exit(0);
 }
@@ -154,12 +155,15 @@ static const struct flag {
     { "--api-key",      NULL,         KIND_TEXT,     &fake.key },
     { "--api-key-file", NULL,         KIND_KEY_FILE, &fake.key },
     { "--script",       NULL,         KIND_TEXT,     &script_path },
+    { "--embedding",    "--embeddings", KIND_FLAG,   &fake.embeddings },
+    { "--rerank",       "--reranking",  KIND_FLAG,   &fake.reranking },
 };
 
+/* value: NULL for one that stands alone. */
 static void flag_take(const char *name, const char *value)
 {
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
-        if (!strcmp(flags[i].name, name) || (flags[i].other && !strcmp(flags[i].other, name)))
+        if ((!value == (flags[i].kind == KIND_FLAG)) && (!strcmp(flags[i].name, name) || (flags[i].other && !strcmp(flags[i].other, name))))
             set(flags[i].kind, flags[i].at, value);
 }
 
@@ -177,8 +181,7 @@ static void args_read(int argc, char **argv)
             fprintf(stderr, "error: invalid argument: %s\n", name);
             exit(1);
         }
-        if (takes_value(argc, argv, i))
-            flag_take(name, argv[++i]);
+        flag_take(name, takes_value(argc, argv, i) ? argv[++i] : NULL);
     }
 }
 

@@ -50,6 +50,12 @@ static const struct directive {
     { "no_id",                ARG_FLAG,  offsetof(struct plan, no_id),              TRIP_NONE },
     { "crlf",                 ARG_FLAG,  offsetof(struct plan, crlf),               TRIP_NONE },
     { "ping",                 ARG_FLAG,  offsetof(struct plan, ping),               TRIP_NONE },
+    { "dims",                 ARG_INT,   offsetof(struct plan, dims),               TRIP_NONE },
+    { "vectors",              ARG_WORD,  offsetof(struct plan, vectors),            TRIP_NONE },
+    { "drop_vector",          ARG_FLAG,  offsetof(struct plan, drop_vector),        TRIP_NONE },
+    { "short_vector",         ARG_FLAG,  offsetof(struct plan, short_vector),       TRIP_NONE },
+    { "swap_vectors",         ARG_FLAG,  offsetof(struct plan, swap_vectors),       TRIP_NONE },
+    { "too_large",            ARG_FLAG,  offsetof(struct plan, too_large),          TRIP_NONE },
     { "echo",                 ARG_FLAG,  offsetof(struct plan, echo),               TRIP_NONE },
     { "close_before",         ARG_FLAG,  offsetof(struct plan, close_before),       TRIP_NONE },
     { "early_close_keepalive", ARG_FLAG, offsetof(struct plan, early_close),        TRIP_NONE },
@@ -73,6 +79,7 @@ void plan_free(struct plan *p)
     free(p->tool);
     free(p->tool_args);
     free(p->content_type);
+    free(p->vectors);
     buf_free(&p->raw);
 }
 

@@ -74,6 +74,26 @@ void buf_free(struct buf *b)
     *b = (struct buf){0};
 }
 
+long count_words(const char *s)
+{
+    long n = 0;
+    bool inside = false;
+    for (; *s; s++) {
+        bool space = *s == ' ' || *s == '\n' || *s == '\t' || *s == '\r';
+        n += !space && !inside;
+        inside = !space;
+    }
+    return n;
+}
+
+uint32_t text_hash(const char *s)
+{
+    uint32_t h = 2166136261u;
+    for (; *s; s++)
+        h = (h ^ (unsigned char)*s) * 16777619u;
+    return h;
+}
+
 char *file_read(const char *path, size_t *n)
 {
     FILE *f = fopen(path, "rb");
