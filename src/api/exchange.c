@@ -152,6 +152,14 @@ static void put_tokens(struct json_out *o, const struct answer_facts *f)
     json_end_object(o);
 }
 
+/* "heavy->primary" where both came by a tier, else the models. */
+static void put_fallback(struct buf *to, const struct exchange *x)
+{
+    const struct candidate *first = &x->decision.chain[0], *now = &x->decision.chain[x->at];
+    bool tiers = first->tier.n && now->tier.n;
+    buf_printf(to, "%.*s->%.*s", STR_ARG(tiers ? first->tier : x->tried[0].model), STR_ARG(tiers ? now->tier : x->b->model->name));
+}
+
 static void put_chain(struct json_out *o, const struct exchange *x)
 {
     json_key(o, STR("fallback_chain"));
@@ -173,7 +181,7 @@ static void put_chain(struct json_out *o, const struct exchange *x)
         return;
     }
     struct buf way = { 0 };
-    buf_printf(&way, "%.*s->%.*s", STR_ARG(x->tried[0].model), STR_ARG(x->b->model->name));
+    put_fallback(&way, x);
     json_string(o, buf_str(&way));
     buf_free(&way);
 }
@@ -185,7 +193,7 @@ static void put_routing(struct exchange *x, struct buf *to)
     struct json_out o = json_out(to);
     json_begin_object(&o);
     put_text_or_null(&o, STR("role"), x->decision.role);
-    put_text_or_null(&o, STR("tier"), x->decision.tier);
+    put_text_or_null(&o, STR("tier"), x->decision.chain[x->at].tier);
     json_key(&o, STR("model"));
     json_string(&o, x->b->model->name);
     json_key(&o, STR("host"));
@@ -229,14 +237,17 @@ static bool place_is_final(const struct exchange *x)
 static void put_headers(struct exchange *x, struct buf *to)
 {
     put_header(to, "x-request-id", str_of(x->id));
-    put_header(to, "x-hob-tier", x->decision.tier);
     put_header(to, "x-hob-role", x->decision.role);
     if (!place_is_final(x))
         return;
+    put_header(to, "x-hob-tier", x->decision.chain[x->at].tier);
     put_header(to, "x-hob-model", x->b->model->name);
     put_header(to, "x-hob-host", x->b->host);
-    if (x->ntried)
-        buf_printf(to, "x-hob-fallback: %.*s->%.*s\r\n", STR_ARG(x->tried[0].model), STR_ARG(x->b->model->name));
+    if (x->ntried) {
+        buf_lit(to, "x-hob-fallback: ");
+        put_fallback(to, x);
+        buf_lit(to, "\r\n");
+    }
     put_header(to, "x-hob-dropped", buf_str(&x->dropped));
 }
 
@@ -729,7 +740,7 @@ static void send_request(struct exchange *x)
         else
             timer_cancel(&x->deadline); /* the queue's */
     }
-    char path[512];
+    char path[560]; /* of a host's at most 480 bytes, and the errand's */
     int n = snprintf(path, sizeof path, "%.*s%s", STR_ARG(buf_str(&x->b->path)), errands[x->ask.task].path);
     struct http_request q = {
         .method = STR("POST"),

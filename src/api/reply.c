@@ -47,7 +47,7 @@ void reply_error_json(struct buf *out, const struct err *e, struct str request_i
     struct buf message = { 0 };
     buf_add(&message, str_of(e->text));
     if (e->hint[0])
-        buf_printf(&message, " %s", e->hint);
+        buf_printf(&message, "%s %s", err_stop(e), e->hint);
     struct json_out o = json_out(out);
     json_begin_object(&o);
     json_key(&o, STR("error"));
@@ -88,7 +88,7 @@ static void put_allow(struct buf *to, struct str path)
         buf_lit(to, "\r\n");
 }
 
-enum { LONGEST_OBEYED_S = 60 }; /* above it clients' libraries ignore Retry-After, or give up: CLIENTS.md row 6 */
+enum { LONGEST_OBEYED_S = 60 }; /* above it the official clients ignore Retry-After, or give up */
 
 void reply_error(struct http_req *r, const struct err *e, struct str request_id, struct str headers, const struct tried *tried, size_t ntried)
 {

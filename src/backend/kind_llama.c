@@ -2,7 +2,7 @@
  * until it answers, its real context and slots read back. What it says when it dies is read by proc/obituary.
  *
  * Ready is not what /health says alone: the socket lies in a folder only we may enter, and the child must be the one that lives
- * (ENGINE.md trap 5: on a port a stranger may answer). */
+ * (doc/internals/engine.md: on a port a stranger may answer). */
 #include "backend/backend_int.h"
 #include "backend/llama_args.h"
 #include "base/random.h"
@@ -21,7 +21,7 @@ enum {
     POLL_FIRST_MS = 10,             /* between two looks at /health, growing by a quarter each time */
     POLL_LAST_MS = 250,
     LOAD_LIMIT_MS = 15 * 60 * 1000, /* a load from a slow disk takes minutes; for ever is a hang */
-    TERM_MS = 5000,                 /* it may hang on the first TERM with work in flight (ENGINE.md trap 1) */
+    TERM_MS = 5000,                 /* it may hang on the first TERM with work in flight (doc/internals/engine.md) */
     TERM_AGAIN_MS = 3000,
     CHILD_IDLE_MS = 4000,           /* it closes kept connections after 5 s */
     PROPS_MAX_BYTES = 1024 * 1024,  /* the chat template is in there */
@@ -43,7 +43,7 @@ struct backend_kind_state {
     enum err_code look_rc;
     struct err look_error;
     struct weights weights;
-    char sock[108], key_file[128], log_file[256];
+    char sock[108], key_file[128], log_file[4096];
     char key[33];
 };
 
@@ -176,7 +176,7 @@ static void died(struct backend_kind_state *s, enum service_state now, const str
         err_set(&b->last_error, ERR_LOAD_FAILED, "The engine of '%.*s' ended by itself.", STR_ARG(b->model->name));
     if (!b->last_error.hint[0])
         err_hint(&b->last_error, "Its own words are in %s.", s->log_file);
-    log_error("%.*s: %s %s", STR_ARG(b->model->name), b->last_error.text, b->last_error.hint);
+    log_error("%.*s: %s%s %s", STR_ARG(b->model->name), b->last_error.text, err_stop(&b->last_error), b->last_error.hint);
     backend_enter(b, was_hot && now != SERVICE_FAILED ? BACKEND_COLD : BACKEND_FAILED);
 }
 
@@ -342,7 +342,7 @@ static void looked(void *ctx)
     if (!s->look_rc && !start_child(s, &e))
         return;
     b->last_error = e;
-    log_error("%.*s: %s %s", STR_ARG(b->model->name), e.text, e.hint);
+    log_error("%.*s: %s%s %s", STR_ARG(b->model->name), e.text, err_stop(&e), e.hint);
     backend_enter(b, BACKEND_FAILED);
 }
 
@@ -390,7 +390,7 @@ static void free_own(struct backend *b)
 
 /* ---- refusals ---- */
 
-/* Statuses are no classes here (ENGINE.md section 2): some callers' faults come as 500. */
+/* Statuses are no classes here (doc/internals/engine.md): some callers' faults come as 500. */
 static const struct said {
     const char *needle;
     enum err_code code;

@@ -1,4 +1,4 @@
-/* llama-server's command line. Each flag is here for a reason found by running it (ENGINE.md section 0). */
+/* llama-server's command line. Each flag is here for a reason found by running it (doc/internals/engine.md). */
 #include "backend/llama_args.h"
 
 #include "base/err.h"
@@ -18,8 +18,9 @@ enum {
 
 static void add(struct llama_args *a, struct str s)
 {
-    if (a->nargv < LLAMA_MAX_ARGS)
-        a->argv[a->nargv++] = s;
+    if (a->nargv == LLAMA_MAX_ARGS)
+        die("more than %d arguments for an engine", LLAMA_MAX_ARGS); /* the configuration allows 64 of the user's */
+    a->argv[a->nargv++] = s;
 }
 
 static void add_pair(struct llama_args *a, const char *flag, struct str value)

@@ -21,7 +21,6 @@ static const struct err_row rows[ERR_COUNT] = {
     [ERR_MODEL_NOT_FOUND]      = { "model_not_found",       404, FAULT_CALLER,  false, false, "invalid_request_error" },
     [ERR_CONTEXT]              = { "context_length_exceeded", 400, FAULT_CALLER, true, false, "invalid_request_error" },
     [ERR_UNSUPPORTED_INPUT]    = { "unsupported_input",     400, FAULT_CALLER,  true,  false, "invalid_request_error" },
-    [ERR_TOOLS_UNSUPPORTED]    = { "tools_unsupported",     400, FAULT_CALLER,  true,  false, "invalid_request_error" },
     [ERR_SCHEMA_UNSUPPORTED]   = { "schema_unsupported",    400, FAULT_CALLER,  true,  false, "invalid_request_error" },
     [ERR_CALLER_GONE]          = { "caller_gone",           499, FAULT_CALLER,  false, false, "invalid_request_error" },
     [ERR_QUEUE_FULL]           = { "queue_full",            429, FAULT_GATEWAY, true,  true,  "rate_limit_error" },
@@ -108,6 +107,12 @@ enum err_code err_param(struct err *e, const char *fmt, ...)
     vsnprintf(e->param, sizeof e->param, fmt, ap);
     va_end(ap);
     return e->code;
+}
+
+const char *err_stop(const struct err *e)
+{
+    size_t n = strlen(e->text);
+    return n && strchr(".!?", e->text[n - 1]) ? "" : ".";
 }
 
 void die(const char *fmt, ...)

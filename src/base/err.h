@@ -25,7 +25,6 @@ enum err_code {
     ERR_MODEL_NOT_FOUND,
     ERR_CONTEXT,
     ERR_UNSUPPORTED_INPUT,
-    ERR_TOOLS_UNSUPPORTED,
     ERR_SCHEMA_UNSUPPORTED,
     ERR_CALLER_GONE,
     /* ours */
@@ -83,6 +82,9 @@ enum err_code err_sys(struct err *e, enum err_code code, int sys, const char *fm
 /* Add to an error that is set already. */
 enum err_code err_hint(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 enum err_code err_param(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* "." when the text does not end a sentence itself: for putting the hint behind it. */
+const char *err_stop(const struct err *e);
 
 /* A bug or an exhausted machine: says so on stderr and aborts. Never for input. */
 void die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));

@@ -173,7 +173,7 @@ static void help_command(FILE *to, const struct command *c)
 static void help_all(FILE *to)
 {
     fprintf(to, "hob - one door to many language models\n\nfirst steps:\n"
-                "  hob serve                      serve what hob.yaml names\n"
+                "  hob serve                      serve what hob.yaml names, or the models folder\n"
                 "  hob run chat \"Say hello\"       ask, from the terminal\n\ncommands:\n");
     for (size_t i = 0; cli_commands[i]; i++)
         if (!cli_commands[i]->hidden)

@@ -170,7 +170,7 @@ static void port_taken(struct gateway *g, const struct err *e)
         struct err named = *e;
         if (!named.hint[0])
             err_hint(&named, "Stop what uses the port, or choose another with --listen, or let --next-free-port choose.");
-        log_error("%s. %s", named.text, named.hint);
+        log_error("%s%s %s", named.text, err_stop(&named), named.hint);
         end(g, EXIT_FAILED);
         return;
     }

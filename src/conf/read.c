@@ -96,6 +96,8 @@ static enum err_code read_list(struct reading *r, const struct setting *s, const
     size_t count = n->kind == NODE_LIST ? n->n : 1;
     if (s->type == SET_FLAGS && count == 0)
         return fail_at(r->name, n->place, r->e, "%s needs at least one word", show_text(key).text);
+    if (s->max && count > (size_t)s->max)
+        return fail_at(r->name, n->place, r->e, "%s may have at most %lld items", show_text(key).text, (long long)s->max);
     if (s->type == SET_FLAGS)
         *(unsigned *)field = 0;
     else

@@ -81,6 +81,10 @@ static void list_values(struct json_out *o, const struct setting *s)
 {
     json_begin_object(o);
     member(o, "type", "array");
+    if (s->max) {
+        json_key(o, STR("maxItems"));
+        json_int(o, s->max);
+    }
     json_key(o, STR("items"));
     json_begin_object(o);
     if (s->words) {

@@ -37,7 +37,7 @@ const struct setting settings[] = {
     { "routing_metadata", SET_BOOL, AT(routing_metadata), .def = "on",
       .doc = "Whether answers carry `_routing`: who answered, and why. The headers are sent either way." },
     { "log", SET_WORD, AT(log), .def = "info", .words = log_words, .doc = "How much is said on stderr." },
-    { "drain", SET_MS, AT(drain_ms), .def = "30s", .min = 0, .max = DAY,
+    { "drain", SET_MS, AT(drain_ms), .def = "30s", .min = 0, .max = 50 * 1000, /* the keeper's patience ends at 60 s */
       .doc = "How long running answers may take to finish when hob is told to stop." },
     { "keepalive", SET_MS, AT(keepalive_ms), .def = "10s", .min = 1, .max = HOUR,
       .doc = "How often a waiting stream is sent a comment; also how long its status is held back." },
@@ -84,7 +84,7 @@ const struct setting settings[] = {
     { "models.*.host", SET_NAME, MODEL(host), .scope = SCOPE_HOST, .doc = "The host that answers for this model." },
     { "models.*.name", SET_TEXT, MODEL(upstream), .scope = SCOPE_HOST, .doc = "What the host calls the model. Default: the same name." },
     { "models.*.context", SET_TOKENS, MODEL(context), .def = "auto", .min = 256, .max = MAX_TOKENS, .zero = "auto",
-      .doc = "Tokens that one request may use, question and answer. `auto`: what the model was trained for." },
+      .doc = "Tokens that one request may use, question and answer. `auto`: 8192, or what the model was trained for if that is less." },
     { "models.*.slots", SET_COUNT, MODEL(slots), .def = "1", .min = 1, .max = 256, .scope = SCOPE_HERE,
       .doc = "How many requests run at a time; memory is taken for each." },
     { "models.*.kv", SET_CHOICE, MODEL(kv), .def = "f16", .words = kv_words, .scope = SCOPE_HERE,
@@ -95,7 +95,7 @@ const struct setting settings[] = {
       .doc = "After how long without a request a `demand` model is unloaded." },
     { "models.*.threads", SET_COUNT, MODEL(threads), .def = "auto", .min = 1, .max = 1024, .zero = "auto", .scope = SCOPE_HERE,
       .doc = "Threads that compute. `auto`: the machine's cores minus one, at least one." },
-    { "models.*.args", SET_ARGS, MODEL(args), .scope = SCOPE_HERE, .doc = "More flags for the engine, as they are, a list." },
+    { "models.*.args", SET_ARGS, MODEL(args), .max = 64, .scope = SCOPE_HERE, .doc = "More flags for the engine, as they are, a list." },
     { "models.*.serves", SET_FLAGS, MODEL(serves), .def = "chat", .words = serves_words, .doc = "What the model is good for." },
     { "models.*.input", SET_FLAGS, MODEL(input), .def = "text", .words = input_words, .doc = "What the model takes in." },
     { "models.*.aliases", SET_NAMES, MODEL(aliases), .doc = "Other names that callers may use for it." },
@@ -108,9 +108,9 @@ const struct setting settings[] = {
     { "tiers.*", SET_NAME, TIER(model), .required = true, .doc = "The model, or alias, that stands for this tier." },
     { "roles.*", SET_NAME, ROLE(model), .doc = "The model alone, as a short form." },
     { "roles.*.model", SET_NAME, ROLE(model), .required = true, .doc = "The model, alias or tier that answers." },
-    { "roles.*.fallback", SET_NAMES, ROLE(fallback), .doc = "Models, aliases or tiers that are tried next, in this order." },
+    { "roles.*.fallback", SET_NAMES, ROLE(fallback), .max = 7, .doc = "Models, aliases or tiers that are tried next, in this order." },
     { "roles.*.background", SET_BOOL, ROLE(background), .def = "off",
-      .doc = "Uses only models that are loaded already, and waits behind everyone else." },
+      .doc = "Uses only models that are loaded already." },
 };
 const size_t nsettings = COUNTOF(settings);
 

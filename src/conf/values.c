@@ -263,6 +263,8 @@ static enum err_code read_url(const struct value *v, void *field)
         return err_set(v->e, ERR_CONFIG, "%s: https comes with a later version, only http:// is there yet", v->shown);
     if (!str_starts(rest, STR("http://")))
         return err_set(v->e, ERR_CONFIG, "%s is no address like http://127.0.0.1:9001", v->shown);
+    if (rest.n > 480)
+        return err_set(v->e, ERR_CONFIG, "an address of %zu bytes is too long: at most 480", rest.n);
     for (size_t i = 0; i < rest.n; i++)
         if (rest.p[i] <= ' ' || rest.p[i] == 0x7F || strchr("?#\\\"<>", rest.p[i]))
             return err_set(v->e, ERR_CONFIG, "%s holds a character that may not stand in a host's address", v->shown);

@@ -1,6 +1,6 @@
 /* All backends, and who may use them when. A lease is the right to send one request to a backend; it is taken before a load and nothing
  * leased is unloaded. A managed child gets no more than its slots at a time: whatever is beyond waits here, in order, bounded, where a
- * caller that leaves is noticed (llama-server's own queue notices nothing: ENGINE.md trap 2).
+ * caller that leaves is noticed (llama-server's own queue notices nothing: doc/internals/engine.md).
  *
  *   lease: none -> waiting -> held -> none     (waiting -> none when refused or dropped) */
 #ifndef HOB_FLEET_FLEET_H

@@ -4,8 +4,8 @@
  *
  *   serving -> stopping (TERM or INT: the gateway was asked to drain) -> ending (no gateway any more: children are killed and reaped) -> exit
  *
- * A gateway that exits ends us with its code; one that dies of a signal is started again (gateway.c). Room is left for pid files
- * (RUNDIR/children/LABEL-pid with start time and executable) that let the next start sweep what a killed keeper left behind. */
+ * A gateway that exits ends us with its code; one that dies of a signal is started again (gateway.c). What a killed keeper
+ * leaves behind is swept at the next start (proc/sweep.h). */
 #include "base/clock.h"
 #include "base/log.h"
 #include "keeper/bounds.h"

@@ -1,4 +1,4 @@
-/* A table of needles in the engine's stderr. llama-server (ENGINE.md section 2) logs `M.SS.mmm.uuu L tag func: text` with L one of I W E D, prints
+/* A table of needles in the engine's stderr. llama-server (doc/internals/engine.md) logs `M.SS.mmm.uuu L tag func: text` with L one of I W E D, prints
  * the cause first and "failed to load model" last, and prints all of it twice; so the first line that is not I, W or D and holds a needle
  * is the cause. Rows are tried line by line, in their order. */
 #include "proc/obituary.h"

@@ -34,7 +34,7 @@ void service_free(struct service *s); /* must be stopped or failed */
 void service_start(struct service *s, const struct keeper_spawn *spec);
 void service_adopt(struct service *s, int pid); /* a child that keeper_list() told of under this label: stopped or failed -> running */
 void service_is_ready(struct service *s);       /* running -> ready; nothing in any other state */
-/* TERM, wait, TERM, wait, KILL (ENGINE.md: llama-server may hang on the first TERM). Fine in any state. */
+/* TERM, wait, TERM, wait, KILL (doc/internals/engine.md: llama-server may hang on the first TERM). Fine in any state. */
 void service_stop(struct service *s, uint32_t term_ms, uint32_t again_ms);
 enum service_state service_now(const struct service *s);
 int service_pid(const struct service *s); /* 0 when it has none */

@@ -32,28 +32,29 @@ static const struct conf_model *find_model(const struct config *c, struct str na
     return conf_model(c, t->model);
 }
 
-static void add(const struct config *c, struct decision *d, const struct conf_model *m, struct str reason)
+static void add(const struct config *c, struct decision *d, const struct conf_model *m, struct str tier, struct str reason)
 {
     size_t index = (size_t)(m - c->models);
     for (size_t i = 0; i < d->n; i++)
         if (d->chain[i].model == index)
             return;
     if (d->n < ROUTE_MAX_CHAIN)
-        d->chain[d->n++] = (struct candidate){ index, reason };
+        d->chain[d->n++] = (struct candidate){ index, tier, reason };
 }
 
 static void add_role(const struct config *c, struct decision *d, const struct conf_role *r)
 {
-    struct str ignored = { NULL, 0 };
-    const struct conf_model *m = find_model(c, r->model, &d->tier);
+    struct str tier = { NULL, 0 };
+    const struct conf_model *m = find_model(c, r->model, &tier);
     d->role = r->name;
     d->background = r->background;
     if (m)
-        add(c, d, m, STR("the role's model"));
+        add(c, d, m, tier, STR("the role's model"));
     for (size_t i = 0; i < r->fallback.n; i++) {
-        m = find_model(c, r->fallback.at[i], &ignored);
+        tier = (struct str){ NULL, 0 };
+        m = find_model(c, r->fallback.at[i], &tier);
         if (m)
-            add(c, d, m, STR("the role's fallback"));
+            add(c, d, m, tier, STR("the role's fallback"));
     }
 }
 
@@ -136,13 +137,14 @@ enum err_code route_decide(const struct config *c, const struct ask *ask, struct
 {
     struct decision d = { .n = 0 };
     const struct conf_role *role = NULL;
+    struct str tier = { NULL, 0 };
     const struct conf_model *m = conf_model(c, ask->name);
     if (m)
-        add(c, &d, m, STR("named by the caller"));
+        add(c, &d, m, STR(""), STR("named by the caller"));
     else if ((role = find_role(c, ask->name)))
         add_role(c, &d, role);
-    else if ((m = find_model(c, ask->name, &d.tier)))
-        add(c, &d, m, STR("the tier's model"));
+    else if ((m = find_model(c, ask->name, &tier)))
+        add(c, &d, m, tier, STR("the tier's model"));
     if (d.n == 0)
         return route_unknown_name(c, ask->name, e);
     enum err_code rc = keep_able(c, ask, &d, e);

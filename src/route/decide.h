@@ -9,11 +9,12 @@ enum { ROUTE_MAX_CHAIN = 8 };
 
 struct candidate {
     size_t model;            /* index in config->models */
+    struct str tier;         /* by which it came into the chain; empty when its model was named */
     struct str reason;       /* static or from the config: "named", "role chat", "fallback of chat" … */
 };
 
 struct decision {
-    struct str role, tier;   /* by which the model was found; empty when it was named itself */
+    struct str role;         /* by which the models were found; empty when one was named itself */
     bool background;         /* uses only what is in memory: never causes a load */
     struct candidate chain[ROUTE_MAX_CHAIN];
     size_t n;

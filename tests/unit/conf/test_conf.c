@@ -214,9 +214,9 @@ static const struct {
     { "drain: 10 parsecs\n", "hob.yaml:1:8: drain: '10 parsecs' is not a duration, like 250ms, 10s, 15m, 1h or 2d" },
     { "drain: 1.5s\n", "hob.yaml:1:8: drain: '1.5s' is not a duration, like 250ms, 10s, 15m, 1h or 2d" },
     { "drain: -1s\n", "hob.yaml:1:8: drain: '-1s' is not a duration, like 250ms, 10s, 15m, 1h or 2d" },
-    { "drain: 99d\n", "hob.yaml:1:8: drain: '99d' is out of range, 0s to 1d" },
-    { "drain: 99999999999999999999s\n", "hob.yaml:1:8: drain: '99999999999999999999s' is out of range, 0s to 1d" },
-    { "drain: 9223372036854775807d\n", "hob.yaml:1:8: drain: '9223372036854775807d' is out of range, 0s to 1d" },
+    { "drain: 99d\n", "hob.yaml:1:8: drain: '99d' is out of range, 0s to 50s" },
+    { "drain: 99999999999999999999s\n", "hob.yaml:1:8: drain: '99999999999999999999s' is out of range, 0s to 50s" },
+    { "drain: 9223372036854775807d\n", "hob.yaml:1:8: drain: '9223372036854775807d' is out of range, 0s to 50s" },
     { "limits: {body: 8M}\n", "hob.yaml:1:16: body: '8M' has half a unit: write 8MiB" },
     { "limits: {body: 8 bananas}\n", "hob.yaml:1:16: body: '8 bananas' is not a size, like 4096, 8MiB, 2GiB or 10MB" },
     { "limits: {body: 1}\n", "hob.yaml:1:16: body: '1' is out of range, 1KiB to 1GiB" },
@@ -310,6 +310,20 @@ static void test_each_mistake_has_its_place_and_sentence(void **state)
         assert_null(strstr(e.hint, "sk-do-not"));
     }
     assert_int_equal(wrong, 0);
+}
+
+static void test_lists_have_bounds(void **state)
+{
+    struct buf text = { 0 };
+    struct config *c = NULL;
+    struct err e = { 0 };
+    buf_lit(&text, "models:\n  m: {file: m.gguf, args: [");
+    for (int i = 0; i < 65; i++)
+        buf_printf(&text, "%s--x%d", i ? ", " : "", i);
+    buf_lit(&text, "]}\n");
+    assert_int_equal(conf_parse(STR("hob.yaml"), buf_str(&text), &c, &e), ERR_CONFIG);
+    assert_string_equal(e.text, "hob.yaml:2:27: 'args' may have at most 64 items");
+    buf_free(&text);
 }
 
 static void test_too_much_is_refused(void **state)
@@ -509,6 +523,7 @@ int main(void)
         cmocka_unit_test(test_yaml_never_decides_what_a_value_is),
         cmocka_unit_test(test_references_are_put_in),
         cmocka_unit_test(test_each_mistake_has_its_place_and_sentence),
+        cmocka_unit_test(test_lists_have_bounds),
         cmocka_unit_test(test_too_much_is_refused),
         cmocka_unit_test(test_without_home_a_tilde_has_no_meaning),
         cmocka_unit_test_setup_teardown(test_a_key_comes_out_of_a_file_beside_the_config, enter, leave),

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-/* The engine's real lines (ENGINE.md section 2), in the form they have on stderr. */
+/* The engine's real lines, in the form they have on stderr. */
 static const struct {
     const char *words;
     enum err_code code;
