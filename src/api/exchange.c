@@ -31,11 +31,12 @@ static const struct errand {
     const char *name;                   /* in metrics */
     const char *path;                   /* behind the place's own */
     const char *holds;                  /* the list in a whole answer */
+    const char *subject;                /* the field that is meant when a request is too long */
 } errands[] = {
-    [TASK_CHAT]   = { "chat",        "/chat/completions", "choices" },
-    [TASK_TEXT]   = { "completions", "/completions",      "choices" },
-    [TASK_EMBED]  = { "embeddings",  "/embeddings",       "data" },
-    [TASK_RERANK] = { "rerank",      "/rerank",           "results" },
+    [TASK_CHAT]   = { "chat",        "/chat/completions", "choices", "messages" },
+    [TASK_TEXT]   = { "completions", "/completions",      "choices", "prompt" },
+    [TASK_EMBED]  = { "embeddings",  "/embeddings",       "data",    "input" },
+    [TASK_RERANK] = { "rerank",      "/rerank",           "results", "documents" },
 };
 
 enum {
@@ -605,6 +606,8 @@ static void refused(struct exchange *x)
 {
     struct err e;
     x->b->kind->read_refusal(x->b, x->status, x->retry_after, buf_str(&x->in), &e);
+    if (e.code == ERR_CONTEXT)
+        err_param(&e, "%s", errands[x->ask.task].subject);
     candidate_failed(x, &e);
 }
 

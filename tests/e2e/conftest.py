@@ -112,6 +112,12 @@ def real():
     return real_path("engine", "HOB_LLAMA_SERVER"), real_path("model", "HOB_TEST_MODEL")
 
 
+@pytest.fixture(scope="session")
+def embedder():
+    """path of a real embedding model"""
+    return real_path("embedder", "HOB_TEST_EMBEDDER")
+
+
 @pytest.fixture(scope="module")
 def real_hob(real, module_nursery):
     """hob serving the real model as `small`."""
