@@ -67,6 +67,11 @@ static enum err_code check_generation(yyjson_val *root, struct err *e)
             err_set(e, ERR_INVALID_REQUEST, "'%s' must be at least 1.", budgets[i]);
             return err_param(e, "%s", budgets[i]);
         }
+    if (yyjson_is_true(yyjson_obj_get(root, "echo")) || json_str(yyjson_obj_get(root, "suffix")).n) {
+        const char *name = yyjson_is_true(yyjson_obj_get(root, "echo")) ? "echo" : "suffix";
+        err_set(e, ERR_INVALID_REQUEST, "'%s' is nothing this engine does: it would leave it out without a word.", name);
+        return err_param(e, "%s", name);
+    }
     yyjson_val *prompt = yyjson_obj_get(root, "prompt");
     if (yyjson_is_arr(prompt) && yyjson_arr_size(prompt) > 1 && !yyjson_is_int(yyjson_arr_get_first(prompt))) {
         err_set(e, ERR_INVALID_REQUEST, "'prompt' must be one prompt: this engine gives one answer at a time.");

@@ -18,7 +18,7 @@ enum { BODY_MAX_EDITS = 4, BODY_MAX_PIECES = 2 * BODY_MAX_EDITS + 1 };
 size_t body_inputs(const struct json_doc *d);
 
 /* For a managed child: only fields of the table; chat and completions always streamed, usage always asked for. Appends the body to out, and the names of what was
- * left out, comma separated and safe for a header, to dropped. ERR_INVALID_REQUEST for what an engine of ours cannot do (n > 1, several
+ * left out, comma separated and safe for a header, to dropped. ERR_INVALID_REQUEST for what an engine of ours cannot do (n > 1, echo, suffix, several
  * prompts, token ids to embed, too many inputs). */
 enum err_code body_rebuild(const struct json_doc *d, const struct body_wish *w, struct buf *out, struct buf *dropped, struct err *e)
     __attribute__((warn_unused_result));

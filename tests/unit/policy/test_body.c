@@ -420,6 +420,8 @@ static void test_a_child_refuses_what_it_cannot_do(void **state)
         { TASK_EMBED, "{\"model\":\"e\",\"input\":[[1,2],[3]]}", "input", "check_embedding_ctx_length" },
         { TASK_EMBED, "{\"model\":\"e\",\"input\":[1,2]}", "input", "check_embedding_ctx_length" },
         { TASK_TEXT, "{\"model\":\"e\",\"prompt\":[\"a\",\"b\"]}", "prompt", "once for each" },
+        { TASK_TEXT, "{\"model\":\"e\",\"prompt\":\"a\",\"echo\":true}", "echo", "" },
+        { TASK_TEXT, "{\"model\":\"e\",\"prompt\":\"a\",\"suffix\":\"b\",\"echo\":false}", "suffix", "" },
     };
     for (size_t i = 0; i < COUNTOF(cases); i++) {
         struct json_doc d;
