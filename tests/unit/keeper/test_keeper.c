@@ -306,9 +306,9 @@ static void nonsense(struct stage *s, int kind)
         { 1, 0, 0, 0, WIRE_LIST, 0, 0, 0, 1 },       /* one byte too many (below) */
     };
     if (kind < (int)COUNTOF(heads)) {
-        put_raw(s, heads[kind], WIRE_HEAD_BYTES);
-        if (heads[kind][0] == 1)
-            put_raw(s, "x", 1);
+        unsigned char bytes[WIRE_HEAD_BYTES + 1] = "";
+        memcpy(bytes, heads[kind], WIRE_HEAD_BYTES);
+        put_raw(s, bytes, heads[kind][0] == 1 ? sizeof bytes : WIRE_HEAD_BYTES); /* in one go: the wire may be shut right after the head */
         return;
     }
     size_t at;
