@@ -104,7 +104,8 @@ static const struct http_handler handler = { .on_head = on_head, .on_request = o
 
 bool admin_socket_path(struct str state, char out[ADMIN_PATH_BYTES])
 {
-    static const size_t most = sizeof ((struct sockaddr_un *)0)->sun_path < ADMIN_PATH_BYTES ? sizeof ((struct sockaddr_un *)0)->sun_path : ADMIN_PATH_BYTES;
+    static const size_t system_bytes = sizeof ((struct sockaddr_un *)0)->sun_path; /* 108 on Linux, 104 on macOS */
+    size_t most = system_bytes < ADMIN_PATH_BYTES ? system_bytes : ADMIN_PATH_BYTES;
     int n = snprintf(out, ADMIN_PATH_BYTES, "%.*s/hob.sock", STR_ARG(state));
     return n > 0 && (size_t)n < most;
 }

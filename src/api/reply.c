@@ -98,7 +98,7 @@ void reply_error(struct http_req *r, const struct err *e, struct str request_id,
     buf_printf(&head, "x-request-id: %.*s\r\nx-should-retry: %s\r\n", STR_ARG(request_id), again ? "true" : "false");
     if (e->retry_after_s)
         buf_printf(&head, "Retry-After: %d\r\n", e->retry_after_s);
-    if (e->code == ERR_METHOD)
+    if (e->code == ERR_METHOD && str_find(headers, STR("Allow: ")) < 0) /* the admin door has named its own */
         put_allow(&head, http_req_path(r));
     buf_add(&head, headers);
     reply_error_json(&body, e, request_id, tried, ntried);

@@ -12,6 +12,7 @@ struct child_end {
 
 /* argv[0] is a path; ended by NULL. said: stdout and stderr as they came, at most its maximum (the rest is dropped). ERR_SYSTEM: it could not be
  * started. */
-enum err_code child_run(const char *const *argv, int64_t limit_ms, struct buf *said, struct child_end *end, struct err *e) __attribute__((warn_unused_result));
+enum err_code child_run(const char *const *argv, int64_t limit_ms, struct buf *said, struct child_end *end, struct err *e)
+    __attribute__((warn_unused_result));
 
 #endif

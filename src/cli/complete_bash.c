@@ -128,8 +128,11 @@ static void put_commands(struct buf *out)
 /* The first word that is neither an option nor its value, and how many there are: $word, $n. And the value that is being typed. */
 static void put_reading(struct buf *out, const struct cli_option *const *values)
 {
-    buf_lit(out, "    if ((${#words[@]} == 2)); then\n        if [[ $cur == -* ]]; then _hob_words \"$cur\" --help --version; else _hob_commands \"$cur\"; fi\n"
-                 "        return\n    fi\n    case $prev in\n");
+    buf_lit(out, "    if ((${#words[@]} == 2)); then\n"
+                 "        if [[ $cur == -* ]]; then _hob_words \"$cur\" --help --version; else _hob_commands \"$cur\"; fi\n"
+                 "        return\n"
+                 "    fi\n"
+                 "    case $prev in\n");
     for (size_t i = 0; values[i]; i++) {
         buf_lit(out, "    ");
         put_pattern(out, values[i]);
@@ -143,7 +146,11 @@ static void put_reading(struct buf *out, const struct cli_option *const *values)
         put_value(out, values[i], "${cur#*=}");
         buf_lit(out, "; return ;;\n");
     }
-    buf_lit(out, "    esac\n    for ((i = 2; i < ${#words[@]} - 1; i++)); do\n        if ((skip)); then skip=0; continue; fi\n        case ${words[i]} in\n        ");
+    buf_lit(out, "    esac\n"
+                 "    for ((i = 2; i < ${#words[@]} - 1; i++)); do\n"
+                 "        if ((skip)); then skip=0; continue; fi\n"
+                 "        case ${words[i]} in\n"
+                 "        ");
     for (size_t i = 0; values[i]; i++) {
         buf_add(out, str_of(i ? "|" : ""));
         put_pattern(out, values[i]);

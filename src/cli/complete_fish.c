@@ -16,19 +16,33 @@ static void put_head(struct buf *out)
     complete_value_options(values);
     buf_lit(out, "# Completions of hob for fish, printed by `hob completion fish`.\n\n"
                  "# The words so far that are neither options nor their values, without hob itself.\n"
-                 "function __hob_words\n    set -l skip 0\n    for word in (commandline -opc)[2..-1]\n        if test $skip = 1\n            set skip 0\n            continue\n"
-                 "        end\n        switch $word\n            case");
+                 "function __hob_words\n"
+                 "    set -l skip 0\n"
+                 "    for word in (commandline -opc)[2..-1]\n"
+                 "        if test $skip = 1\n"
+                 "            set skip 0\n"
+                 "            continue\n"
+                 "        end\n"
+                 "        switch $word\n"
+                 "            case");
     for (size_t i = 0; values[i]; i++)
         buf_printf(out, " %s%s%s", values[i]->name, values[i]->letter ? " " : "", values[i]->letter ? values[i]->letter : "");
     if (!values[0])
         buf_lit(out, " ''");
     buf_lit(out, "\n                set skip 1\n            case '-*'\n            case '*'\n                echo -- $word\n        end\n    end\nend\n"
                  "# At COMMAND, with COUNT words behind it (any number when it is left out); with WORD, the first of them.\n"
-                 "function __hob_at --argument-names command count word\n    set -l words (__hob_words)\n    test \"$words[1]\" = \"$command\"; or return 1\n"
+                 "function __hob_at --argument-names command count word\n"
+                 "    set -l words (__hob_words)\n"
+                 "    test \"$words[1]\" = \"$command\"; or return 1\n"
                  "    test -z \"$count\"; or test (count $words) = (math $count + 1); or return 1\n"
                  "    test -z \"$word\"; or test \"$words[2]\" = \"$word\"\nend\n"
-                 "function __hob_start\n    test (count (__hob_words)) = 0\nend\n"
-                 "function __hob_names\n    set -l program (commandline -opc)[1]\n    command $program __names $argv[1] 2>/dev/null\nend\n\n"
+                 "function __hob_start\n"
+                 "    test (count (__hob_words)) = 0\n"
+                 "end\n"
+                 "function __hob_names\n"
+                 "    set -l program (commandline -opc)[1]\n"
+                 "    command $program __names $argv[1] 2>/dev/null\n"
+                 "end\n\n"
                  "complete -c hob -f\n"
                  "complete -c hob -n __hob_start -s h -l help -d 'show what there is'\n"
                  "complete -c hob -n __hob_start -l version -d 'print the version'\n");

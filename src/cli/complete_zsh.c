@@ -130,8 +130,15 @@ void complete_zsh(struct buf *out)
 {
     buf_lit(out, head);
     put_commands(out);
-    buf_lit(out, "_hob() {\n    local service=$words[1] curcontext=$curcontext\n    if ((CURRENT == 2)); then\n        _hob_commands\n        return\n    fi\n"
-                 "    shift words\n    ((CURRENT--))\n    case $words[1] in\n");
+    buf_lit(out, "_hob() {\n"
+                 "    local service=$words[1] curcontext=$curcontext\n"
+                 "    if ((CURRENT == 2)); then\n"
+                 "        _hob_commands\n"
+                 "        return\n"
+                 "    fi\n"
+                 "    shift words\n"
+                 "    ((CURRENT--))\n"
+                 "    case $words[1] in\n");
     for (size_t i = 0; cli_commands[i]; i++)
         if (!cli_commands[i]->hidden)
             put_command(out, cli_commands[i]);

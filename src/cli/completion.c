@@ -107,4 +107,5 @@ static const struct cli_sub subs[] = {
 };
 const struct command cli_completion = { .name = "completion", .usage = "bash|zsh|fish", .what = "print completions for a shell",
     .example = "eval \"$(hob completion bash)\"", .run = run, .options = no_options, .max_words = 1, .subs = subs };
-const struct command cli_man = { .name = "man", .usage = "", .what = "print the man page", .example = "hob man | man -l -", .run = run_man, .options = no_options };
+const struct command cli_man = { .name = "man", .usage = "", .what = "print the man page", .example = "hob man | man -l -",
+    .run = run_man, .options = no_options };

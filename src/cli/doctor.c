@@ -11,7 +11,7 @@
 
 static const char *const health_name[] = { [HEALTH_OK] = "ok", [HEALTH_WARN] = "warn", [HEALTH_FAIL] = "fail" };
 
-static struct str print_text(struct arena *a, const char *fmt, va_list ap)
+static __attribute__((format(printf, 2, 0))) struct str print_text(struct arena *a, const char *fmt, va_list ap)
 {
     char text[1024];
     vsnprintf(text, sizeof text, fmt, ap);

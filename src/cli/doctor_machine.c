@@ -68,7 +68,8 @@ static void limits(struct doctor *d)
         doctor_say(d, NULL, HEALTH_WARN, "at most %llu files may be open: two for each request", (unsigned long long)lim.rlim_max);
         doctor_fix(d, "raise the hard limit: `ulimit -Hn %d`, or LimitNOFILE= of the service", FILES_WANTED);
     } else {
-        doctor_say(d, NULL, HEALTH_OK, lim.rlim_max == RLIM_INFINITY ? "no limit of open files" : "up to %llu open files", (unsigned long long)lim.rlim_max);
+        doctor_say(d, NULL, HEALTH_OK, lim.rlim_max == RLIM_INFINITY ? "no limit of open files" : "up to %llu open files",
+            (unsigned long long)lim.rlim_max);
     }
 }
 

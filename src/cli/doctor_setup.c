@@ -64,7 +64,8 @@ static void state_folder(struct doctor *d)
     if (!there)
         find_parent(path);
     if (access(path, W_OK | X_OK) || (there && !S_ISDIR(st.st_mode))) {
-        doctor_say(d, NULL, HEALTH_FAIL, "%.*s cannot be written: %s", STR_ARG(state), there && !S_ISDIR(st.st_mode) ? "it is no folder" : strerror(errno));
+        const char *why = there && !S_ISDIR(st.st_mode) ? "it is no folder" : strerror(errno);
+        doctor_say(d, NULL, HEALTH_FAIL, "%.*s cannot be written: %s", STR_ARG(state), why);
         doctor_fix(d, "name a folder of your own with `state:` or --state");
     } else if (there && (st.st_mode & 077)) {
         doctor_say(d, NULL, HEALTH_WARN, "%.*s is open to other users", STR_ARG(state));
@@ -121,7 +122,8 @@ static void compare_version(struct doctor *d, const struct door *door, struct st
     if (str_eq(version, STR(HOB_VERSION))) {
         doctor_say(d, NULL, HEALTH_OK, "runs, version %s, at %s", HOB_VERSION, door->name);
     } else {
-        doctor_say(d, NULL, HEALTH_WARN, "runs version %.*s, this is %s", version.n ? (int)version.n : 7, version.n ? version.p : "unknown", HOB_VERSION);
+        version = version.n ? version : STR("unknown");
+        doctor_say(d, NULL, HEALTH_WARN, "runs version %.*s, this is %s", STR_ARG(version), HOB_VERSION);
         doctor_fix(d, "stop `hob serve` and start it again");
     }
     json_free(&doc);

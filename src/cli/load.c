@@ -34,8 +34,10 @@ static void print_done(struct str json)
         fprintf(stderr, "hob: the daemon's answer is no JSON: %s\n", e.text);
         return;
     }
-    struct str model = json_str(yyjson_obj_get(d.root, "model")), host = json_str(yyjson_obj_get(d.root, "host")), state = json_str(yyjson_obj_get(d.root, "state"));
-    printf("%.*s on %.*s is %.*s, after %.1f s\n", STR_ARG(model), STR_ARG(host), STR_ARG(state), yyjson_get_num(yyjson_obj_get(d.root, "took_ms")) / 1000);
+    struct str model = json_str(yyjson_obj_get(d.root, "model")), host = json_str(yyjson_obj_get(d.root, "host"));
+    struct str state = json_str(yyjson_obj_get(d.root, "state"));
+    double took_ms = yyjson_get_num(yyjson_obj_get(d.root, "took_ms"));
+    printf("%.*s on %.*s is %.*s, after %.1f s\n", STR_ARG(model), STR_ARG(host), STR_ARG(state), took_ms / 1000);
     json_free(&d);
 }
 
@@ -81,7 +83,7 @@ static int unload(const struct cli_args *a)
 }
 
 static const struct cli_option options[] = { CLI_COMMON, { "--json", NULL, NULL, "one JSON object" }, CLI_END };
-const struct command cli_load = { .name = "load", .usage = "MODEL", .what = "load a model, and wait until it is ready", .example = "hob load smollm2", .run = load,
-    .options = options, .max_words = 1, .words = CLI_WORDS_MODELS };
+const struct command cli_load = { .name = "load", .usage = "MODEL", .what = "load a model, and wait until it is ready",
+    .example = "hob load smollm2", .run = load, .options = options, .max_words = 1, .words = CLI_WORDS_MODELS };
 const struct command cli_unload = { .name = "unload", .usage = "MODEL", .what = "let a model finish its requests, then unload it",
     .example = "hob unload smollm2", .run = unload, .options = options, .max_words = 1, .words = CLI_WORDS_MODELS };

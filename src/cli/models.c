@@ -109,5 +109,5 @@ static int run(const struct cli_args *a)
 }
 
 static const struct cli_option options[] = { CLI_COMMON, { "--json", NULL, NULL, "one JSON object" }, CLI_END };
-const struct command cli_models = { .name = "models", .usage = "[--json]", .what = "show what may be asked for: models, roles, tiers", .example = "hob models",
-    .run = run, .options = options };
+const struct command cli_models = { .name = "models", .usage = "[--json]", .what = "show what may be asked for: models, roles, tiers",
+    .example = "hob models", .run = run, .options = options };
