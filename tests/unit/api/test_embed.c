@@ -46,6 +46,8 @@ static void test_every_form_becomes_every_other(void **state)
         { false, 2, { DATA(ITEM(0, "[3,4]")) }, LIST(OUT(0, "[3,4]")), false },                      /* heeded: as it is */
         { false, 1, { DATA(ITEM(0, "[0,5]")) }, LIST(OUT(0, "[0]")), true },                        /* of no length: stays */
         { false, 0, { DATA(ITEM(0, "[1]")), DATA(ITEM(0, "[2]")) }, LIST(OUT(0, "[1]") "," OUT(1, "[2]")), false },
+        { false, 0, { DATA(ITEM(0, "[0,10,-1.5,0.25,1e-5,9.5,-0.00012345,1e20,12345678]")) },
+          LIST(OUT(0, "[0,10,-1.5,0.25,9.99999975e-06,9.5,-0.000123449994,1.00000002e+20,12345678]")), false },
         { false, 0, { DATA("{\"embedding\":[0.1]}") }, LIST(OUT(0, "[0.100000001]")), false },
     };
     for (size_t i = 0; i < COUNTOF(cases); i++) {
@@ -97,12 +99,20 @@ static void test_what_is_no_embedding_is_refused(void **state)
 
 static void test_floats_survive_the_way_through_text(void **state)
 {
-    static const float some[] = { 0.1f, -3.4028235e38f, 1.17549435e-38f, 1e-45f, 0.333333343f, 16777217.0f };
+    enum { MANY = 4000 };
+    static float some[MANY] = { 0.1f, -3.4028235e38f, 1.17549435e-38f, 1e-45f, 0.333333343f, 16777217.0f, 0, -0.0f, 1, -1, 9.99999905f, 10, 0.999999940f,
+        9.99999975e-06f, 1.00000007e-05f, -1e-4f, 0.0999999940f, 5e-6f };
+    uint32_t x = 1;
+    for (size_t i = 32; i < MANY; i++) {
+        x = x * 1664525u + 1013904223u;
+        uint32_t bits = (x & 0x807fffffu) | (100u + (x >> 9) % 40u) << 23; /* 1e-8 to 4096, and below 0 */
+        memcpy(&some[i], &bits, sizeof bits);
+    }
     struct buf in = { 0 }, out = { 0 };
     struct json_doc d;
     struct err e;
     buf_lit(&in, "{\"data\":[{\"embedding\":[");
-    for (size_t i = 0; i < COUNTOF(some); i++)
+    for (size_t i = 0; i < MANY; i++)
         buf_printf(&in, "%s%.9g", i ? "," : "", (double)some[i]);
     buf_lit(&in, "]}]}\0");
     const char *answers[] = { in.p, NULL };
@@ -111,8 +121,10 @@ static void test_floats_survive_the_way_through_text(void **state)
     assert_int_equal(convert(&w, answers, 1, &out, &differ, &e), ERR_OK);
     assert_int_equal(json_parse(&d, buf_str(&out), &e), ERR_OK);
     yyjson_val *list = yyjson_obj_get(yyjson_arr_get_first(yyjson_obj_get(d.root, "data")), "embedding");
-    for (size_t i = 0; i < COUNTOF(some); i++)
-        assert_true((float)yyjson_get_num(yyjson_arr_get(list, i)) == some[i]);
+    size_t at, n;
+    yyjson_val *got;
+    assert_int_equal(yyjson_arr_size(list), MANY);
+    yyjson_arr_foreach(list, at, n, got) assert_true((float)yyjson_get_num(got) == some[at]);
     json_free(&d);
     buf_free(&in);
     buf_free(&out);
