@@ -3,7 +3,9 @@
 import base64
 import json
 import math
+import os
 import pathlib
+import signal
 import struct
 
 import openai
@@ -109,7 +111,9 @@ def test_headers_say_who_answered(world, model):
 def test_a_child_is_asked_in_parts(world, n):
     h, own, _ = world
     texts = [f"text number {i}" for i in range(n)]
-    r = embed(h, "own", texts, user="somebody").json()
+    r = embed(h, "own", texts, user="somebody")
+    assert r.get("x-hob-dropped") == "user"
+    r = r.json()
     parts = [p.json() for p in asked(own)]
     assert [len(p["input"]) for p in parts] == [32] * (n // 32) + ([n % 32] if n % 32 else [])
     assert sum((p["input"] for p in parts), []) == texts
@@ -273,6 +277,25 @@ def test_a_failure_in_a_later_part_asks_the_next_for_all(world):
     # The text goes to the host too: it refuses likewise, and both are named.
     assert r.status == 502 and [t["model"] for t in r.error()["hob"]["tried"]] == ["own", "far"]
     assert len(asked(own)) == 2 and len(asked(host)) == 1 and len(asked(host)[0].json()["input"]) == 40
+
+
+def test_a_child_that_dies_between_parts_is_replaced_whole(nursery, hob, fake):
+    h = hob({"engines": {"llama": {"path": str(FAKE)}}, "hosts": {"up": {"kind": "openai", "url": fake.url}},
+             "models": {**nursery.model("own", serves=["embed"]), "far": {"host": "up", "serves": ["embed"]}},
+             "roles": {"embed": {"model": "own", "fallback": ["far"]}}}, wait="ready")
+    child = h.child("own")
+    texts = [f"t{i}" for i in range(40)]
+    texts[35] = "[[first_ms 400]]"
+    with h.connect() as c:
+        c.send(raw.request_bytes("POST", "/v1/embeddings", {"model": "embed", "input": texts}))
+        child.control.wait("the second part", lambda log: log.completed == 1 and log.in_flight == 1)
+        os.kill(child.pid, signal.SIGKILL)
+        r = c.response()
+    assert r.status == 200 and r.get("x-hob-fallback") == "own->far", r
+    assert [d["index"] for d in r.json()["data"]] == list(range(40)) and r.json()["usage"]["prompt_tokens"] == 41
+    for text, d in zip(texts, r.json()["data"]):
+        near(d["embedding"], vector(text))
+    assert len(asked(fake)) == 1
 
 
 # -- a caller that leaves
