@@ -116,7 +116,7 @@ struct str show_ms(int64_t ms, char out[32])
     out[0] = 0;
     if (ms < 0)
         return str_of(out);
-    while (ms >= units[i].until)
+    while (i + 1 < COUNTOF(units) && ms >= units[i].until)
         i++;
     snprintf(out, 32, "%lld %s", (long long)(ms / units[i].ms), units[i].name);
     return str_of(out);
