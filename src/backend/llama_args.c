@@ -72,7 +72,7 @@ static void add_env(struct llama_args *a, struct str run_dir)
 }
 
 /* An embedder or reranker takes an input whole: its batch must hold the longest, or the engine answers 500. */
-static void add_batches(struct llama_args *a, const struct conf_model *m)
+static void add_batches(struct llama_args *a, const struct conf_model *m, const struct weights *w)
 {
     bool whole = !(m->serves & SERVES_CHAT);
     int64_t batch = whole ? a->context : BATCH;
@@ -80,6 +80,8 @@ static void add_batches(struct llama_args *a, const struct conf_model *m)
     add_number(a, "--ubatch-size", batch);
     if (whole)
         add(a, m->serves & SERVES_RERANK ? STR("--reranking") : STR("--embeddings"));
+    if (m->serves & SERVES_EMBED && !w->pooling) /* its header does not say how tokens become one vector; the engine would refuse */
+        add_pair(a, "--pooling", STR("mean"));
 }
 
 void llama_args_make(struct llama_args *a, const struct conf_model *m, const struct weights *w, const char *sock, const char *key_file)
@@ -96,7 +98,7 @@ void llama_args_make(struct llama_args *a, const struct conf_model *m, const str
     add_pair(a, "--cache-type-k", m->kv);
     add_pair(a, "--cache-type-v", m->kv);
     add_number(a, "--threads", pick_threads(m));
-    add_batches(a, m);
+    add_batches(a, m, w);
     add_number(a, "--cache-ram", CACHE_MIB);
     add(a, STR("--no-ui"));
     add(a, STR("--no-slots"));

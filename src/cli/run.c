@@ -1,10 +1,12 @@
-/* hob run: asks a model from the terminal. The answer streams to stdout; how it was routed goes to stderr. */
+/* hob run: asks a model from the terminal. The answer streams to stdout; how it was routed goes to stderr. On a terminal and without a prompt it is
+ * a small chat that remembers what was said. */
 #include "cli/commands.h"
 #include "cli/daemon.h"
 #include "http/client.h"
 #include "http/sse.h"
 #include "json/json.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -17,10 +19,13 @@ struct talk {
     struct http_call *call;
     struct sse *sse;
     struct json_scratch scratch;
+    struct buf messages;          /* of the conversation so far: JSON objects, comma separated */
     struct buf body, headers, in; /* in: an answer that is no stream */
     struct str pieces[1];
     struct buf answer, routing;   /* the whole text; `_routing` as JSON */
     bool json, thinking, newline;
+    bool on_terminal;             /* stdout is one: what a model says must not steer it */
+    bool chats;
     int status, exit_code;
     char finish[24];
 };
@@ -29,6 +34,23 @@ static void print(struct str s)
 {
     if (s.n)
         fwrite(s.p, 1, s.n, stdout);
+}
+
+/* A model's words. On a terminal without its control sequences: an answer may hold what somebody wanted it to. */
+static void print_words(const struct talk *t, struct str s)
+{
+    size_t begun = 0;
+    for (size_t i = 0; t->on_terminal && i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        bool c1 = c == 0xC2 && i + 1 < s.n && (unsigned char)s.p[i + 1] < 0xA0;
+        if (!c1 && (c >= ' ' || c == '\n' || c == '\t') && c != 127)
+            continue;
+        print(str_make(s.p + begun, i - begun));
+        print(STR("?"));
+        i += c1;
+        begun = i + 1;
+    }
+    print(str_from(s, begun));
 }
 
 static void show_error(struct talk *t, struct str body)
@@ -69,7 +91,7 @@ static void take_text(struct talk *t, struct str text, bool thought)
         buf_add(&t->answer, text);
     if (t->json)
         return;
-    print(text);
+    print_words(t, text);
     if (fflush(stdout)) { /* nobody reads: no need to go on */
         t->exit_code = EXIT_FAILED;
         loop_stop(t->loop);
@@ -179,8 +201,22 @@ static void on_done(void *ctx, enum err_code rc, const struct err *e)
 
 static const struct http_call_ops ops = { on_head, on_body, on_done };
 
-static void make_body(struct talk *t, struct str model, struct str prompt)
+static void add_message(struct talk *t, struct str role, struct str content)
 {
+    if (t->messages.n)
+        buf_add_char(&t->messages, ',');
+    struct json_out o = json_out(&t->messages);
+    json_begin_object(&o);
+    json_key(&o, STR("role"));
+    json_string(&o, role);
+    json_key(&o, STR("content"));
+    json_string(&o, content);
+    json_end_object(&o);
+}
+
+static void make_body(struct talk *t, struct str model)
+{
+    t->body.n = 0;
     struct json_out o = json_out(&t->body);
     json_begin_object(&o);
     json_key(&o, STR("model"));
@@ -189,12 +225,7 @@ static void make_body(struct talk *t, struct str model, struct str prompt)
     json_bool(&o, true);
     json_key(&o, STR("messages"));
     json_begin_array(&o);
-    json_begin_object(&o);
-    json_key(&o, STR("role"));
-    json_string(&o, STR("user"));
-    json_key(&o, STR("content"));
-    json_string(&o, prompt);
-    json_end_object(&o);
+    json_raw(&o, buf_str(&t->messages));
     json_end_array(&o);
     json_end_object(&o);
     t->pieces[0] = buf_str(&t->body);
@@ -208,7 +239,16 @@ static void make_headers(struct talk *t)
         buf_printf(&t->headers, "Authorization: Bearer %s\r\n", key);
 }
 
-static int ask(struct talk *t, const struct addr *to, struct str path)
+static void on_interrupt(void *ctx, int signum)
+{
+    struct talk *t = ctx;
+    (void)signum;
+    t->exit_code = EXIT_FAILED;
+    loop_stop(t->loop);
+}
+
+/* One request and its answer, which ends up in t->answer. */
+static int ask(struct talk *t, const struct addr *to, struct str path, struct str model)
 {
     char host[320], target[600];
     addr_format(to, host, sizeof host);
@@ -216,16 +256,26 @@ static int ask(struct talk *t, const struct addr *to, struct str path)
         path.n -= 3;
     snprintf(target, sizeof target, "%.*s/v1/chat/completions", STR_ARG(path));
     struct http_pool_opts opts = { .max_idle = 0, .idle_ms = 1000, .connect_ms = CONNECT_MS };
+    make_body(t, model);
+    t->answer.n = t->routing.n = t->in.n = 0;
+    t->status = t->exit_code = 0;
+    t->thinking = t->newline = false;
     t->loop = loop_new();
     t->pool = http_pool_new(t->loop, to, str_of(host), &opts);
     t->sse = sse_new(EVENT_MAX_BYTES, on_event, t);
     struct http_request r = { .method = STR("POST"), .path = str_of(target), .headers = buf_str(&t->headers), .body = t->pieces, .pieces = 1 };
+    if (t->chats)
+        loop_on_signal(t->loop, SIGINT, on_interrupt, t); /* ends the answer, not the chat */
     t->call = http_call_start(t->pool, &r, &ops, t);
     loop_run(t->loop);
     http_call_cancel(t->call);
+    t->call = NULL;
     http_pool_free(t->pool);
     loop_free(t->loop);
     sse_free(t->sse);
+    if (t->newline)
+        fputc('\n', stdout);
+    fflush(stdout);
     return t->exit_code;
 }
 
@@ -248,7 +298,8 @@ static bool read_stdin(struct buf *prompt)
     return true;
 }
 
-static int read_prompt(const struct cli_args *a, struct buf *prompt)
+/* False after an error that has been told. */
+static bool read_prompt(const struct cli_args *a, struct buf *prompt)
 {
     for (size_t i = 1; i < a->nwords; i++) {
         if (i > 1)
@@ -257,42 +308,82 @@ static int read_prompt(const struct cli_args *a, struct buf *prompt)
     }
     if (!read_stdin(prompt)) {
         fprintf(stderr, "hob: the prompt on stdin is longer than %d MiB\n", PROMPT_MAX_BYTES / (int)MIB);
-        return EXIT_USAGE;
+        return false;
     }
-    if (prompt->n)
-        return EXIT_OK;
+    if (prompt->n || isatty(STDIN_FILENO))
+        return true;
     fprintf(stderr, "hob: no prompt. Give one as words, or on stdin: hob run chat \"Say hello\"\n");
-    return EXIT_USAGE;
+    return false;
+}
+
+static int ask_once(struct talk *t, const struct addr *to, struct str path, struct str model, struct str prompt)
+{
+    add_message(t, STR("user"), prompt);
+    int rc = ask(t, to, path, model);
+    if (!rc && t->json)
+        print_json(t);
+    if (!rc && !t->json)
+        print_routing(t, model);
+    return rc;
+}
+
+/* Until Ctrl-D or /bye. What got no answer is forgotten, so that it can be asked again. */
+static int chat(struct talk *t, const struct addr *to, struct str path, struct str model)
+{
+    char *line = NULL;
+    size_t room = 0;
+    t->chats = true;
+    fprintf(stderr, "chat with %.*s: /clear forgets what was said, Ctrl-C ends an answer, /bye or Ctrl-D the chat\n", STR_ARG(model));
+    for (;;) {
+        fputs("> ", stderr);
+        ssize_t n = getline(&line, &room, stdin);
+        struct str said = n > 0 ? str_trim(str_make(line, (size_t)n)) : STR("/bye");
+        if (str_eq(said, STR("/bye")))
+            break;
+        if (str_eq(said, STR("/clear")))
+            t->messages.n = 0;
+        if (!said.n || str_eq(said, STR("/clear")))
+            continue;
+        size_t before = t->messages.n;
+        add_message(t, STR("user"), said);
+        int rc = ask(t, to, path, model);
+        if (rc == EXIT_NO_DAEMON) {
+            free(line);
+            return rc;
+        }
+        if (rc && !t->answer.n) {
+            t->messages.n = before;
+            continue;
+        }
+        add_message(t, STR("assistant"), buf_str(&t->answer));
+        if (!rc)
+            print_routing(t, model);
+    }
+    fputc('\n', stderr);
+    free(line);
+    return EXIT_OK;
 }
 
 static int run(const struct cli_args *a)
 {
     struct config *c = NULL;
     struct buf prompt = { 0 };
-    struct talk t = { .json = cli_flag(a, "--json") };
+    struct talk t = { .json = cli_flag(a, "--json"), .on_terminal = isatty(STDOUT_FILENO) };
     struct addr to;
     struct str path, model = a->nwords ? a->words[0] : STR("chat");
     struct err e;
     int rc = cli_load_config(a, &c);
-    if (!rc)
-        rc = read_prompt(a, &prompt);
+    if (!rc && !read_prompt(a, &prompt))
+        rc = EXIT_USAGE;
     if (!rc && daemon_find(c, &to, &path, &e)) {
         cli_error(&e);
         rc = EXIT_USAGE;
     }
     if (!rc) {
-        make_body(&t, model, buf_str(&prompt));
         make_headers(&t);
-        rc = ask(&t, &to, path);
-        if (t.newline)
-            fputc('\n', stdout);
-        fflush(stdout);
-        if (!rc && t.json)
-            print_json(&t);
-        if (!rc && !t.json)
-            print_routing(&t, model);
+        rc = prompt.n ? ask_once(&t, &to, path, model, buf_str(&prompt)) : chat(&t, &to, path, model);
     }
-    struct buf *all[] = { &prompt, &t.body, &t.headers, &t.in, &t.answer, &t.routing };
+    struct buf *all[] = { &prompt, &t.messages, &t.body, &t.headers, &t.in, &t.answer, &t.routing };
     for (size_t i = 0; i < COUNTOF(all); i++)
         buf_free(all[i]);
     json_scratch_free(&t.scratch);
@@ -306,5 +397,5 @@ static const struct cli_option options[] = {
     CLI_END,
 };
 const struct command cli_run = {
-    "run", "[MODEL] [PROMPT]", "ask a model, role or tier (default: chat); the prompt may come on stdin", "hob run chat \"Why is the sky blue?\"", run, options, false, 63,
+    "run", "[MODEL] [PROMPT]", "ask a model, role or tier (default: chat); the prompt may come on stdin; without one: a small chat", "hob run chat \"Why is the sky blue?\"", run, options, false, 63,
     .words = CLI_WORDS_NAMES };

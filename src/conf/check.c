@@ -205,6 +205,15 @@ static enum err_code check_host(struct reading *r, const struct conf_model *m)
     return err_hint(r->e, "hosts are named under 'hosts:'");
 }
 
+/* An engine of ours is started for one thing: embedding and reranking switch generation off in it. */
+static enum err_code check_serves(struct reading *r, const struct conf_model *m)
+{
+    if (m->host.n || (m->serves & (m->serves - 1)) == 0)
+        return ERR_OK;
+    fail_at(r->name, said_where(r->c, &m->serves), r->e, "the model %s runs here, so it can serve one thing only", show_text(m->name).text);
+    return err_hint(r->e, "name the file under a second model that serves the other");
+}
+
 static enum err_code check_model(struct reading *r, const struct conf_model *m)
 {
     struct shown name = show_text(m->name);
@@ -219,6 +228,8 @@ static enum err_code check_model(struct reading *r, const struct conf_model *m)
     enum err_code rc = check_scopes(r, m);
     if (!rc)
         rc = check_host(r, m);
+    if (!rc)
+        rc = check_serves(r, m);
     return rc ? rc : check_args(r, m);
 }
 

@@ -124,6 +124,6 @@ def real_hob(real, module_nursery):
     engine, model = real
     return module_nursery.hob({
         "engines": {"llama": {"path": engine}},
-        "models": {"small": {"file": model, "context": 2048, "slots": 2, "keep": "hot"}},
+        "models": {"small": {"file": model, "context": 2048, "slots": 2, "keep": "hot", "max_tokens": 64}},
         "roles": {"chat": {"model": "small"}},
     }, wait="ready", seconds=60)

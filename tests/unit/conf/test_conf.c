@@ -326,6 +326,15 @@ static void test_lists_have_bounds(void **state)
     buf_free(&text);
 }
 
+static void test_a_child_serves_one_thing(void **state)
+{
+    struct config *c = NULL;
+    struct err e = { 0 };
+    assert_int_equal(conf_parse(STR("hob.yaml"), STR("models:\n  m: {file: m.gguf, serves: [chat, embed]}\n"), &c, &e), ERR_CONFIG);
+    assert_string_equal(e.text, "hob.yaml:2:29: the model 'm' runs here, so it can serve one thing only");
+    assert_non_null(strstr(e.hint, "second model"));
+}
+
 static void test_too_much_is_refused(void **state)
 {
     struct buf text;
@@ -524,6 +533,7 @@ int main(void)
         cmocka_unit_test(test_references_are_put_in),
         cmocka_unit_test(test_each_mistake_has_its_place_and_sentence),
         cmocka_unit_test(test_lists_have_bounds),
+        cmocka_unit_test(test_a_child_serves_one_thing),
         cmocka_unit_test(test_too_much_is_refused),
         cmocka_unit_test(test_without_home_a_tilde_has_no_meaning),
         cmocka_unit_test_setup_teardown(test_a_key_comes_out_of_a_file_beside_the_config, enter, leave),
