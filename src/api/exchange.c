@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "http/sse.h"
 #include "policy/body.h"
+#include "policy/fields.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -465,7 +466,7 @@ static enum err_code take_embeddings(struct exchange *x, yyjson_val *root, size_
 {
     struct embeddings_wish w = {
         .base64 = str_eq(json_str(yyjson_obj_get(x->doc.root, "encoding_format")), STR("base64")),
-        .dimensions = yyjson_get_sint(yyjson_obj_get(x->doc.root, "dimensions")), /* nothing is left to do where it was heeded */
+        .dimensions = field_int(x->doc.root, "dimensions"), /* nothing is left to do where it was heeded */
         .model = x->b->model->name,
     };
     if (!x->embeddings)

@@ -41,7 +41,7 @@ static int64_t read_budget(yyjson_val *root)
 {
     static const char *const names[] = { "max_completion_tokens", "max_tokens", "n_predict" };
     for (size_t i = 0; i < COUNTOF(names); i++) {
-        int64_t n = yyjson_get_sint(yyjson_obj_get(root, names[i]));
+        int64_t n = field_int(root, names[i]);
         if (n > 0)
             return n;
     }
@@ -51,12 +51,12 @@ static int64_t read_budget(yyjson_val *root)
 static bool is_zero(yyjson_val *root, const char *name)
 {
     yyjson_val *v = yyjson_obj_get(root, name);
-    return yyjson_is_int(v) && yyjson_get_sint(v) == 0;
+    return yyjson_is_num(v) && field_int(root, name) == 0;
 }
 
 static enum err_code check_generation(yyjson_val *root, struct err *e)
 {
-    if (yyjson_get_sint(yyjson_obj_get(root, "n")) > 1) {
+    if (field_int(root, "n") > 1) {
         err_set(e, ERR_INVALID_REQUEST, "'n' must be 1: this engine gives one answer at a time.");
         err_hint(e, "Send the request several times.");
         return err_param(e, "n");
@@ -73,7 +73,7 @@ static enum err_code check_generation(yyjson_val *root, struct err *e)
         return err_param(e, "%s", name);
     }
     yyjson_val *prompt = yyjson_obj_get(root, "prompt");
-    if (yyjson_is_arr(prompt) && yyjson_arr_size(prompt) > 1 && !yyjson_is_int(yyjson_arr_get_first(prompt))) {
+    if (yyjson_is_arr(prompt) && yyjson_arr_size(prompt) > 1 && !yyjson_is_num(yyjson_arr_get_first(prompt))) {
         err_set(e, ERR_INVALID_REQUEST, "'prompt' must be one prompt: this engine gives one answer at a time.");
         err_hint(e, "Send the request once for each prompt.");
         return err_param(e, "prompt");
@@ -120,7 +120,7 @@ static enum err_code check_child(yyjson_val *root, enum task task, struct err *e
 size_t body_inputs(const struct json_doc *d)
 {
     yyjson_val *input = yyjson_obj_get(d->root, "input");
-    bool one = !yyjson_is_arr(input) || yyjson_is_int(yyjson_arr_get_first(input)); /* a text, or its token ids */
+    bool one = !yyjson_is_arr(input) || yyjson_is_num(yyjson_arr_get_first(input)); /* a text, or its token ids */
     return one ? 1 : yyjson_arr_size(input);
 }
 

@@ -2,6 +2,7 @@
  * get from outside (chat_template, id_slot, n_discard, lora paths …) simply has no row. */
 #include "policy/fields.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #define MAX_INT 2147483647.0
@@ -15,85 +16,87 @@ enum {
     ALL = BOTH | EMBED | RERANK,
 };
 
+/* clang-format off */
 static const struct field fields[] = {
-    /* name                    in      types                       min   max        child */
-    { "model",                 ALL,    FIELD_STRING,               1,    256,       CHILD_OWN },
-    { "messages",              CHAT,   FIELD_ARRAY,                1,    100000,    CHILD_OWN },
-    { "stream",                BOTH,   FIELD_BOOL,                 0,    0,         CHILD_OWN },
-    { "stream_options",        BOTH,   FIELD_OBJECT,               0,    0,         CHILD_OWN },
-    { "max_tokens",            BOTH,   FIELD_INT,                  -1,   MAX_INT,   CHILD_OWN },
-    { "max_completion_tokens", CHAT,   FIELD_INT,                  -1,   MAX_INT,   CHILD_OWN },
-    { "n_predict",             BOTH,   FIELD_INT,                  -1,   MAX_INT,   CHILD_OWN },
-    { "response_format",       CHAT,   FIELD_OBJECT,               0,    0,         CHILD_OWN },
-    { "n",                     BOTH,   FIELD_INT,                  1,    128,       CHILD_OWN },
-    { "temperature",           BOTH,   FIELD_NUMBER,               0,    2,         CHILD_PASS },
-    { "top_p",                 BOTH,   FIELD_NUMBER,               0,    1,         CHILD_PASS },
-    { "stop",                  BOTH,   FIELD_STRING | FIELD_ARRAY, 0,    4096,      CHILD_PASS },
-    { "seed",                  BOTH,   FIELD_INT,                  -1,   1.8e19,    CHILD_PASS },
-    { "frequency_penalty",     BOTH,   FIELD_NUMBER,               -2,   2,         CHILD_PASS },
-    { "presence_penalty",      BOTH,   FIELD_NUMBER,               -2,   2,         CHILD_PASS },
-    { "logit_bias",            BOTH,   FIELD_OBJECT | FIELD_ARRAY, 0,    0,         CHILD_PASS },
-    { "logprobs",              CHAT,   FIELD_BOOL,                 0,    0,         CHILD_PASS },
-    { "top_logprobs",          CHAT,   FIELD_INT,                  0,    20,        CHILD_PASS },
-    { "tools",                 CHAT,   FIELD_ARRAY,                0,    1024,      CHILD_PASS },
-    { "tool_choice",           CHAT,   FIELD_STRING | FIELD_OBJECT, 0,   0,         CHILD_PASS },
-    { "parallel_tool_calls",   CHAT,   FIELD_BOOL,                 0,    0,         CHILD_PASS },
-    { "reasoning_effort",      CHAT,   FIELD_STRING,               1,    64,        CHILD_PASS },
-    { "user",                  ALL,    FIELD_STRING,               0,    4096,      CHILD_DROP },
-    { "metadata",              CHAT,   FIELD_OBJECT,               0,    0,         CHILD_DROP },
-    { "store",                 CHAT,   FIELD_BOOL,                 0,    0,         CHILD_DROP },
-    { "service_tier",          CHAT,   FIELD_STRING,               0,    64,        CHILD_DROP },
-    { "modalities",            CHAT,   FIELD_ARRAY,                0,    16,        CHILD_DROP },
-    { "audio",                 CHAT,   FIELD_OBJECT,               0,    0,         CHILD_DROP },
-    { "prediction",            CHAT,   FIELD_OBJECT,               0,    0,         CHILD_DROP },
-    { "verbosity",             CHAT,   FIELD_STRING,               0,    64,        CHILD_DROP },
-    { "prompt_cache_key",      CHAT,   FIELD_STRING,               0,    4096,      CHILD_DROP },
-    { "safety_identifier",     CHAT,   FIELD_STRING,               0,    4096,      CHILD_DROP },
-    { "web_search_options",    CHAT,   FIELD_OBJECT,               0,    0,         CHILD_DROP },
+    /* name                    in      types                       min   max        child       what */
+    { "model",                 ALL,    FIELD_STRING,               1,    256,       CHILD_OWN, "A model, an alias, a role or a tier: GET /v1/models lists them." },
+    { "messages",              CHAT,   FIELD_ARRAY,                1,    100000,    CHILD_OWN, "The conversation so far, oldest first." },
+    { "stream",                BOTH,   FIELD_BOOL,                 0,    0,         CHILD_OWN, "Answer in server-sent events, as it is made." },
+    { "stream_options",        BOTH,   FIELD_OBJECT,               0,    0,         CHILD_OWN, "`include_usage: true`: one more chunk, with the usage." },
+    { "max_tokens",            BOTH,   FIELD_INT,                  -1,   MAX_INT,   CHILD_OWN, "At most so many tokens of answer; -1 for as many as its model may. An engine of ours takes no 0." },
+    { "max_completion_tokens", CHAT,   FIELD_INT,                  -1,   MAX_INT,   CHILD_OWN, "The same under its newer name; it goes first." },
+    { "n_predict",             BOTH,   FIELD_INT,                  -1,   MAX_INT,   CHILD_OWN, "The same under llama.cpp's name; it goes last." },
+    { "response_format",       CHAT,   FIELD_OBJECT,               0,    0,         CHILD_OWN, "`json_object`, or `json_schema` with a schema to keep to." },
+    { "n",                     BOTH,   FIELD_INT,                  1,    128,       CHILD_OWN, "Answers wanted. An engine of ours gives 1." },
+    { "temperature",           BOTH,   FIELD_NUMBER,               0,    2,         CHILD_PASS, "How freely words are picked; 0 takes the likeliest." },
+    { "top_p",                 BOTH,   FIELD_NUMBER,               0,    1,         CHILD_PASS, "Pick from the likeliest words that together have this probability." },
+    { "stop",                  BOTH,   FIELD_STRING | FIELD_ARRAY, 0,    4096,      CHILD_PASS, "A text, or several, at which the answer ends." },
+    { "seed",                  BOTH,   FIELD_INT,                  -1,   1.8e19,    CHILD_PASS, "Start of the random numbers; -1 for any." },
+    { "frequency_penalty",     BOTH,   FIELD_NUMBER,               -2,   2,         CHILD_PASS, "Makes words less likely by how often they were said." },
+    { "presence_penalty",      BOTH,   FIELD_NUMBER,               -2,   2,         CHILD_PASS, "Makes words less likely once they were said." },
+    { "logit_bias",            BOTH,   FIELD_OBJECT | FIELD_ARRAY, 0,    0,         CHILD_PASS, "Makes single tokens likelier or less so." },
+    { "logprobs",              CHAT,   FIELD_BOOL,                 0,    0,         CHILD_PASS, "Give the log probability of each token of the answer." },
+    { "top_logprobs",          CHAT,   FIELD_INT,                  0,    20,        CHILD_PASS, "And of so many that were likeliest in its place." },
+    { "tools",                 CHAT,   FIELD_ARRAY,                0,    1024,      CHILD_PASS, "The functions that the model may call." },
+    { "tool_choice",           CHAT,   FIELD_STRING | FIELD_OBJECT, 0,   0,         CHILD_PASS, "`auto`, `none`, `required`, or the function to call." },
+    { "parallel_tool_calls",   CHAT,   FIELD_BOOL,                 0,    0,         CHILD_PASS, "May it call several at once?" },
+    { "reasoning_effort",      CHAT,   FIELD_STRING,               1,    64,        CHILD_PASS, "How much to think first, where the model heeds it." },
+    { "user",                  ALL,    FIELD_STRING,               0,    4096,      CHILD_DROP, "The caller's name for its user." },
+    { "metadata",              CHAT,   FIELD_OBJECT,               0,    0,         CHILD_DROP, "The caller's notes." },
+    { "store",                 CHAT,   FIELD_BOOL,                 0,    0,         CHILD_DROP, "Keep the answer at the host." },
+    { "service_tier",          CHAT,   FIELD_STRING,               0,    64,        CHILD_DROP, "A host's class of service." },
+    { "modalities",            CHAT,   FIELD_ARRAY,                0,    16,        CHILD_DROP, "Kinds of answer wanted: text, audio." },
+    { "audio",                 CHAT,   FIELD_OBJECT,               0,    0,         CHILD_DROP, "Voice and format of a spoken answer." },
+    { "prediction",            CHAT,   FIELD_OBJECT,               0,    0,         CHILD_DROP, "Text that is likely to come back unchanged." },
+    { "verbosity",             CHAT,   FIELD_STRING,               0,    64,        CHILD_DROP, "How long an answer should be." },
+    { "prompt_cache_key",      CHAT,   FIELD_STRING,               0,    4096,      CHILD_DROP, "A host's key for what it has cached." },
+    { "safety_identifier",     CHAT,   FIELD_STRING,               0,    4096,      CHILD_DROP, "A host's name for the user, for its abuse checks." },
+    { "web_search_options",    CHAT,   FIELD_OBJECT,               0,    0,         CHILD_DROP, "A host's search of the web." },
 
-    { "top_k",                 BOTH,   FIELD_INT,                  -1,   MAX_INT,   CHILD_PASS },
-    { "min_p",                 BOTH,   FIELD_NUMBER,               0,    1,         CHILD_PASS },
-    { "top_n_sigma",           BOTH,   FIELD_NUMBER,               -1,   100,       CHILD_PASS },
-    { "typical_p",             BOTH,   FIELD_NUMBER,               0,    1,         CHILD_PASS },
-    { "xtc_probability",       BOTH,   FIELD_NUMBER,               0,    1,         CHILD_PASS },
-    { "xtc_threshold",         BOTH,   FIELD_NUMBER,               0,    1,         CHILD_PASS },
-    { "dynatemp_range",        BOTH,   FIELD_NUMBER,               0,    10,        CHILD_PASS },
-    { "dynatemp_exponent",     BOTH,   FIELD_NUMBER,               0,    10,        CHILD_PASS },
-    { "repeat_penalty",        BOTH,   FIELD_NUMBER,               0,    10,        CHILD_PASS },
-    { "repeat_last_n",         BOTH,   FIELD_INT,                  -1,   MAX_INT,   CHILD_PASS },
-    { "dry_multiplier",        BOTH,   FIELD_NUMBER,               0,    100,       CHILD_PASS },
-    { "dry_base",              BOTH,   FIELD_NUMBER,               0,    100,       CHILD_PASS },
-    { "dry_allowed_length",    BOTH,   FIELD_INT,                  0,    MAX_INT,   CHILD_PASS },
-    { "dry_penalty_last_n",    BOTH,   FIELD_INT,                  -1,   MAX_INT,   CHILD_PASS },
-    { "dry_sequence_breakers", BOTH,   FIELD_ARRAY,                0,    64,        CHILD_PASS },
-    { "mirostat",              BOTH,   FIELD_INT,                  0,    2,         CHILD_PASS },
-    { "mirostat_tau",          BOTH,   FIELD_NUMBER,               0,    100,       CHILD_PASS },
-    { "mirostat_eta",          BOTH,   FIELD_NUMBER,               0,    1,         CHILD_PASS },
-    { "samplers",              BOTH,   FIELD_STRING | FIELD_ARRAY, 0,    1024,      CHILD_PASS },
-    { "grammar",               BOTH,   FIELD_STRING,               0,    65536,     CHILD_PASS },
-    { "cache_prompt",          BOTH,   FIELD_BOOL,                 0,    0,         CHILD_PASS },
-    { "ignore_eos",            BOTH,   FIELD_BOOL,                 0,    0,         CHILD_PASS },
-    { "chat_template_kwargs",  CHAT,   FIELD_OBJECT,               0,    0,         CHILD_PASS },
-    { "reasoning_format",      CHAT,   FIELD_STRING,               0,    64,        CHILD_PASS },
-    { "thinking_budget_tokens", CHAT,   FIELD_INT,                 -1,   MAX_INT,   CHILD_PASS },
-    { "reasoning_budget_tokens", CHAT,   FIELD_INT,                -1,   MAX_INT,   CHILD_PASS },
-    { "timings_per_token",     BOTH,   FIELD_BOOL,                 0,    0,         CHILD_PASS },
+    { "top_k",                 BOTH,   FIELD_INT,                  -1,   MAX_INT,   CHILD_PASS, "Pick from so many of the likeliest words; 0 or -1 for all." },
+    { "min_p",                 BOTH,   FIELD_NUMBER,               0,    1,         CHILD_PASS, "Drop words less likely than this part of the likeliest." },
+    { "top_n_sigma",           BOTH,   FIELD_NUMBER,               -1,   100,       CHILD_PASS, "Keep words within so many deviations of the best logit; -1 for off." },
+    { "typical_p",             BOTH,   FIELD_NUMBER,               0,    1,         CHILD_PASS, "Keep words that are about as surprising as expected; 1 for off." },
+    { "xtc_probability",       BOTH,   FIELD_NUMBER,               0,    1,         CHILD_PASS, "How often to leave out the likeliest words." },
+    { "xtc_threshold",         BOTH,   FIELD_NUMBER,               0,    1,         CHILD_PASS, "What counts as likely for that." },
+    { "dynatemp_range",        BOTH,   FIELD_NUMBER,               0,    10,        CHILD_PASS, "Let the temperature vary by so much." },
+    { "dynatemp_exponent",     BOTH,   FIELD_NUMBER,               0,    10,        CHILD_PASS, "How the entropy turns into that temperature." },
+    { "repeat_penalty",        BOTH,   FIELD_NUMBER,               0,    10,        CHILD_PASS, "Divides the likelihood of what was said of late; 1 for off." },
+    { "repeat_last_n",         BOTH,   FIELD_INT,                  -1,   MAX_INT,   CHILD_PASS, "How many tokens count as of late; -1 for the whole context." },
+    { "dry_multiplier",        BOTH,   FIELD_NUMBER,               0,    100,       CHILD_PASS, "Strength of the penalty on repeated sequences; 0 for off." },
+    { "dry_base",              BOTH,   FIELD_NUMBER,               0,    100,       CHILD_PASS, "How fast it grows with their length." },
+    { "dry_allowed_length",    BOTH,   FIELD_INT,                  0,    MAX_INT,   CHILD_PASS, "Sequences up to this length go free." },
+    { "dry_penalty_last_n",    BOTH,   FIELD_INT,                  -1,   MAX_INT,   CHILD_PASS, "How far back to look for them; -1 for the whole context." },
+    { "dry_sequence_breakers", BOTH,   FIELD_ARRAY,                0,    64,        CHILD_PASS, "Texts at which a sequence ends." },
+    { "mirostat",              BOTH,   FIELD_INT,                  0,    2,         CHILD_PASS, "Steer towards an even surprise: 0 off, 1 or 2 for its versions." },
+    { "mirostat_tau",          BOTH,   FIELD_NUMBER,               0,    100,       CHILD_PASS, "The surprise it aims at." },
+    { "mirostat_eta",          BOTH,   FIELD_NUMBER,               0,    1,         CHILD_PASS, "How fast it steers." },
+    { "samplers",              BOTH,   FIELD_STRING | FIELD_ARRAY, 0,    1024,      CHILD_PASS, "Which samplers run, in which order." },
+    { "grammar",               BOTH,   FIELD_STRING,               0,    65536,     CHILD_PASS, "A GBNF grammar that the answer follows." },
+    { "cache_prompt",          BOTH,   FIELD_BOOL,                 0,    0,         CHILD_PASS, "Reuse what the engine still has of the same beginning." },
+    { "ignore_eos",            BOTH,   FIELD_BOOL,                 0,    0,         CHILD_PASS, "Go on past the model's own end." },
+    { "chat_template_kwargs",  CHAT,   FIELD_OBJECT,               0,    0,         CHILD_PASS, "Values for the model's chat template." },
+    { "reasoning_format",      CHAT,   FIELD_STRING,               0,    64,        CHILD_PASS, "How thoughts are told from the answer." },
+    { "thinking_budget_tokens", CHAT,   FIELD_INT,                 -1,   MAX_INT,   CHILD_PASS, "At most so many tokens of thoughts; -1 for no limit." },
+    { "reasoning_budget_tokens", CHAT,   FIELD_INT,                -1,   MAX_INT,   CHILD_PASS, "The same under another name." },
+    { "timings_per_token",     BOTH,   FIELD_BOOL,                 0,    0,         CHILD_PASS, "Put the engine's timings in every chunk." },
 
-    { "prompt",                TEXT,   FIELD_STRING | FIELD_ARRAY, 1,    8388608,   CHILD_PASS },
-    { "suffix",                TEXT,   FIELD_STRING,               0,    8388608,   CHILD_PASS },
-    { "echo",                  TEXT,   FIELD_BOOL,                 0,    0,         CHILD_PASS },
-    { "best_of",               TEXT,   FIELD_INT,                  1,    20,        CHILD_DROP },
-    { "logprobs",              TEXT,   FIELD_INT,                  0,    20,        CHILD_PASS },
+    { "prompt",                TEXT,   FIELD_STRING | FIELD_ARRAY, 1,    8388608,   CHILD_PASS, "The text to go on with, or token ids. An engine of ours takes one prompt." },
+    { "suffix",                TEXT,   FIELD_STRING,               0,    8388608,   CHILD_PASS, "What comes behind the gap, at a host that fills in." },
+    { "echo",                  TEXT,   FIELD_BOOL,                 0,    0,         CHILD_PASS, "Say the prompt again first, at a host that does." },
+    { "best_of",               TEXT,   FIELD_INT,                  1,    20,        CHILD_DROP, "Make so many, give the best." },
+    { "logprobs",              TEXT,   FIELD_INT,                  0,    20,        CHILD_PASS, "So many of the likeliest tokens for each place, with their log probabilities." },
 
-    { "input",                 EMBED,  FIELD_STRING | FIELD_ARRAY, 1,    8388608,   CHILD_OWN },
-    { "encoding_format",       EMBED,  FIELD_STRING,               1,    16,        CHILD_OWN },
-    { "dimensions",            EMBED,  FIELD_INT,                  1,    65536,     CHILD_OWN },
+    { "input",                 EMBED,  FIELD_STRING | FIELD_ARRAY, 1,    8388608,   CHILD_OWN, "A text, or several. Token ids only for a host." },
+    { "encoding_format",       EMBED,  FIELD_STRING,               1,    16,        CHILD_OWN, "Numbers, or base64 of little-endian 32-bit floats." },
+    { "dimensions",            EMBED,  FIELD_INT,                  1,    65536,     CHILD_OWN, "Keep only so many of the model's dimensions, at length 1." },
 
-    { "query",                 RERANK, FIELD_STRING,               1,    8388608,   CHILD_PASS },
-    { "documents",             RERANK, FIELD_ARRAY,                1,    10000,     CHILD_OWN },
-    { "top_n",                 RERANK, FIELD_INT,                  1,    10000,     CHILD_PASS },
-    { "return_documents",      RERANK, FIELD_BOOL,                 0,    0,         CHILD_DROP },
+    { "query",                 RERANK, FIELD_STRING,               1,    8388608,   CHILD_PASS, "What the documents should answer." },
+    { "documents",             RERANK, FIELD_ARRAY,                1,    10000,     CHILD_OWN, "What to put in order." },
+    { "top_n",                 RERANK, FIELD_INT,                  1,    10000,     CHILD_PASS, "Give only so many of the best." },
+    { "return_documents",      RERANK, FIELD_BOOL,                 0,    0,         CHILD_DROP, "Repeat the documents in the answer." },
 };
+/* clang-format on */
 
 const struct field *field_at(size_t i)
 {
@@ -116,11 +119,25 @@ static const struct type_word {
     { FIELD_STRING, "a string" },    { FIELD_ARRAY, "an array" },     { FIELD_OBJECT, "an object" },
 };
 
+/* However it is written: 100.0 is a whole number in JSON, and some languages know no other way. */
+static bool is_whole(yyjson_val *v)
+{
+    return yyjson_is_int(v) || (yyjson_is_real(v) && yyjson_get_real(v) == floor(yyjson_get_real(v)));
+}
+
+int64_t field_int(yyjson_val *root, const char *name)
+{
+    yyjson_val *v = yyjson_obj_get(root, name);
+    if (yyjson_is_real(v) && is_whole(v) && fabs(yyjson_get_real(v)) < 9e18)
+        return (int64_t)yyjson_get_real(v);
+    return yyjson_get_sint(v);
+}
+
 static unsigned type_of(yyjson_val *v)
 {
     if (yyjson_is_bool(v))
         return FIELD_BOOL;
-    if (yyjson_is_int(v))
+    if (is_whole(v))
         return FIELD_INT | FIELD_NUMBER;
     if (yyjson_is_num(v))
         return FIELD_NUMBER;
@@ -141,20 +158,37 @@ static enum err_code wrong_type(const struct field *f, yyjson_val *v, struct err
     return err_param(e, "%s", f->name);
 }
 
+/* Characters, as JSON Schema counts them too. Only a text that might be too long is looked at. */
+static double text_length(struct str text, double max)
+{
+    size_t n = 0;
+    if ((double)text.n <= max)
+        return (double)text.n;
+    for (size_t i = 0; i < text.n; i++)
+        n += ((unsigned char)text.p[i] & 0xc0) != 0x80;
+    return (double)n;
+}
+
+/* A double cannot tell large whole numbers apart. */
+static bool is_above(yyjson_val *v, double x, double max)
+{
+    return x > max || (yyjson_is_uint(v) && x == max && yyjson_get_uint(v) > (uint64_t)max);
+}
+
 static enum err_code check_range(const struct field *f, yyjson_val *v, struct err *e)
 {
     if (f->min == 0 && f->max == 0)
         return ERR_OK;
     bool number = yyjson_is_num(v);
-    double x = number ? yyjson_get_num(v) : yyjson_is_str(v) ? (double)yyjson_get_len(v) : (double)yyjson_get_len(v);
-    if (x >= f->min && x <= f->max)
+    double x = number ? yyjson_get_num(v) : yyjson_is_str(v) ? text_length(json_str(v), f->max) : (double)yyjson_get_len(v);
+    if (x >= f->min && !is_above(v, x, f->max))
         return ERR_OK;
     if (number)
         err_set(e, ERR_INVALID_REQUEST, "'%s' must be between %.10g and %.10g, not %.10g.", f->name, f->min, f->max, x);
     else if (x < f->min)
         err_set(e, ERR_INVALID_REQUEST, "'%s' must not be empty.", f->name);
     else
-        err_set(e, ERR_INVALID_REQUEST, "'%s' may have at most %.0f %s.", f->name, f->max, yyjson_is_str(v) ? "bytes" : "items");
+        err_set(e, ERR_INVALID_REQUEST, "'%s' may have at most %.0f %s.", f->name, f->max, yyjson_is_str(v) ? "characters" : "items");
     return err_param(e, "%s", f->name);
 }
 
@@ -224,9 +258,20 @@ static enum err_code check_list(yyjson_val *list, const char *name, const char *
     return ERR_OK;
 }
 
+static bool is_token(yyjson_val *v)
+{
+    return is_whole(v) && yyjson_get_num(v) >= 0 && yyjson_get_num(v) <= MAX_INT;
+}
+
 static bool is_tokens(yyjson_val *v)
 {
-    return yyjson_is_int(v) || yyjson_is_arr(v);
+    size_t i, n;
+    yyjson_val *id;
+    yyjson_arr_foreach(v, i, n, id) {
+        if (!is_token(id))
+            return false;
+    }
+    return yyjson_is_arr(v);
 }
 
 static bool is_prompt(yyjson_val *v)
@@ -244,6 +289,14 @@ static bool is_document(yyjson_val *v)
     return yyjson_is_str(v) || yyjson_is_str(yyjson_obj_get(v, "text"));
 }
 
+/* A list of texts, each a string or the ids of its tokens; or the ids of one text's tokens. How many texts there are must not be a matter of opinion. */
+static enum err_code check_texts(yyjson_val *list, const char *name, const char *what, bool (*fits)(yyjson_val *v), struct err *e)
+{
+    if (yyjson_is_num(yyjson_arr_get_first(list)))
+        return check_list(list, name, "the id of a token, as the first item is", is_token, e);
+    return check_list(list, name, what, fits, e);
+}
+
 static enum err_code check_embed(yyjson_val *root, struct err *e)
 {
     struct str format = json_str(yyjson_obj_get(root, "encoding_format"));
@@ -251,7 +304,7 @@ static enum err_code check_embed(yyjson_val *root, struct err *e)
         err_set(e, ERR_INVALID_REQUEST, "'encoding_format' must be \"float\" or \"base64\".");
         return err_param(e, "encoding_format");
     }
-    return check_list(yyjson_obj_get(root, "input"), "input", "a string with something in it", is_input, e);
+    return check_texts(yyjson_obj_get(root, "input"), "input", "a string with something in it, or a list of token ids", is_input, e);
 }
 
 static enum err_code check_content(yyjson_val *root, enum task task, struct err *e)
@@ -260,7 +313,7 @@ static enum err_code check_content(yyjson_val *root, enum task task, struct err 
     case TASK_CHAT:
         return check_messages(yyjson_obj_get(root, "messages"), e);
     case TASK_TEXT:
-        return check_list(yyjson_obj_get(root, "prompt"), "prompt", "a string", is_prompt, e);
+        return check_texts(yyjson_obj_get(root, "prompt"), "prompt", "a string or a list of token ids", is_prompt, e);
     case TASK_EMBED:
         return check_embed(root, e);
     case TASK_RERANK:
@@ -275,6 +328,11 @@ static const char *const required[][3] = {
     [TASK_EMBED] = { "model", "input", NULL },
     [TASK_RERANK] = { "model", "query", "documents" },
 };
+
+const char *field_required(enum task task, size_t i)
+{
+    return i < COUNTOF(required[task]) ? required[task][i] : NULL;
+}
 
 static enum err_code check_required(yyjson_val *root, enum task task, struct err *e)
 {

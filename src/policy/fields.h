@@ -19,13 +19,20 @@ struct field {
     const char *name;
     unsigned tasks;        /* in which requests: 1 << enum task, or-ed */
     unsigned types;        /* enum field_type, or-ed; null always counts as absent */
-    double min, max;       /* of numbers and of the length of strings and arrays; both 0 = no range */
+    double min, max;       /* of numbers and of the length of strings (in characters) and arrays; both 0 = no range */
     enum field_child child;
+    const char *what;      /* a sentence for the documentation */
 };
 
 /* NULL for one we do not know. */
 const struct field *field_find(enum task task, struct str name);
 const struct field *field_at(size_t i); /* NULL past the end: for docs and tests */
+
+/* The i-th field that such a request must have; NULL past the last. */
+const char *field_required(enum task task, size_t i);
+
+/* A field's whole number, written as 100 or 100.0; 0 when there is none. */
+int64_t field_int(yyjson_val *root, const char *name);
 
 /* Types and ranges of all known members of root, what must be there, and the shape of `messages`, `prompt`, `input` or `documents`.
  * ERR_INVALID_REQUEST with the field in param. */

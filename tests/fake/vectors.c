@@ -15,7 +15,7 @@ enum { DIMS = 8, MAX_DIMS = 65536 };
 
 static bool is_one(yyjson_val *input) /* a text, or one list of token ids */
 {
-    return yyjson_is_str(input) || yyjson_is_int(yyjson_arr_get_first(input));
+    return yyjson_is_str(input) || yyjson_is_num(yyjson_arr_get_first(input));
 }
 
 static size_t input_count(yyjson_val *input)

@@ -50,6 +50,7 @@ static void test_every_row_says_a_whole_thing(void **state)
 {
     size_t n = 0;
     for (const struct field *f; (f = field_at(n)); n++) {
+        assert_true(f->what[0] && strchr(".?", f->what[strlen(f->what) - 1]));
         assert_true(f->types != 0 && f->min <= f->max && f->tasks);
         for (unsigned t = TASK_CHAT; t <= TASK_RERANK; t++) {
             bool in = f->tasks & 1u << t;
@@ -139,7 +140,43 @@ static void test_every_range_holds_at_both_ends(void **state)
     }
     expect(field_find(TASK_CHAT, STR("seed")), "18000000000000000000", ERR_OK);
     expect(field_find(TASK_CHAT, STR("seed")), "18446744073709551615", ERR_INVALID_REQUEST);
+    expect(field_find(TASK_CHAT, STR("seed")), "18000000000000000001", ERR_INVALID_REQUEST); /* the same as a double */
     expect(field_find(TASK_CHAT, STR("max_tokens")), "1e300", ERR_INVALID_REQUEST);
+}
+
+static void test_whole_numbers_may_have_a_point(void **state)
+{
+    static const struct { const char *value; int64_t n; } values[] = {
+        { "100", 100 }, { "100.0", 100 }, { "1e2", 100 }, { "-1.0", -1 }, { "0.0", 0 }, { "-0.0", 0 }, { "2147483647.0", 2147483647 },
+    };
+    const struct field *f = field_find(TASK_CHAT, STR("n_predict"));
+    for (size_t i = 0; i < COUNTOF(values); i++) {
+        struct json_doc d;
+        struct buf b = { 0 };
+        expect(f, values[i].value, ERR_OK);
+        buf_printf(&b, "{\"n_predict\":%s}", values[i].value);
+        assert_int_equal(json_parse(&d, buf_str(&b), NULL), ERR_OK);
+        assert_int_equal(field_int(d.root, "n_predict"), values[i].n);
+        assert_int_equal(field_int(d.root, "seed"), 0);
+        json_free(&d);
+        buf_free(&b);
+    }
+    expect(f, "0.5", ERR_INVALID_REQUEST);
+    expect(f, "2147483648.0", ERR_INVALID_REQUEST);
+}
+
+static void test_lengths_are_in_characters(void **state)
+{
+    const struct field *f = field_find(TASK_CHAT, STR("verbosity"));
+    for (size_t more = 0; more < 2; more++) {
+        struct buf b = { 0 };
+        buf_add_char(&b, '"');
+        for (size_t i = 0; i < (size_t)f->max + more; i++)
+            buf_add(&b, STR("\xe2\x82\xac"));
+        buf_lit(&b, "\"\0");
+        expect(f, b.p, more ? ERR_INVALID_REQUEST : ERR_OK);
+        buf_free(&b);
+    }
 }
 
 static void test_sentences_name_the_field_and_what_was_wanted(void **state)
@@ -217,13 +254,21 @@ static void test_other_tasks_have_their_own_needs(void **state)
         { TASK_TEXT, "{\"model\":\"m\",\"prompt\":\"x\"}", NULL },
         { TASK_TEXT, "{\"model\":\"m\",\"prompt\":[\"x\",\"y\"]}", NULL },
         { TASK_TEXT, "{\"model\":\"m\",\"prompt\":[1,2]}", NULL },
+        { TASK_TEXT, "{\"model\":\"m\",\"prompt\":[1.0,2.0]}", NULL },
+        { TASK_TEXT, "{\"model\":\"m\",\"prompt\":[\"x\",[1,2]]}", NULL },
         { TASK_TEXT, "{\"model\":\"m\",\"prompt\":[{}]}", "prompt[0]" },
+        { TASK_TEXT, "{\"model\":\"m\",\"prompt\":[1,\"x\"]}", "prompt[1]" }, /* one prompt, or two? */
+        { TASK_TEXT, "{\"model\":\"m\",\"prompt\":[\"x\",1]}", "prompt[1]" },
+        { TASK_TEXT, "{\"model\":\"m\",\"prompt\":[1,1.5]}", "prompt[1]" },
+        { TASK_TEXT, "{\"model\":\"m\",\"prompt\":[1,-1]}", "prompt[1]" },
+        { TASK_TEXT, "{\"model\":\"m\",\"prompt\":[[1,\"x\"]]}", "prompt[0]" },
         { TASK_TEXT, "{\"model\":\"m\",\"prompt\":\"\"}", "prompt" },
         { TASK_TEXT, "{\"model\":\"m\",\"messages\":[]}", "prompt" },
         { TASK_TEXT, "{\"model\":\"m\",\"prompt\":\"x\",\"logprobs\":true}", "logprobs" },
         { TASK_EMBED, "{\"model\":\"m\",\"input\":\"x\"}", NULL },
         { TASK_EMBED, "{\"model\":\"m\",\"input\":[\"x\",\"y\"],\"encoding_format\":\"base64\",\"dimensions\":8}", NULL },
         { TASK_EMBED, "{\"model\":\"m\",\"input\":[[1,2]]}", NULL },
+        { TASK_EMBED, "{\"model\":\"m\",\"input\":[1,[2]]}", "input[1]" },
         { TASK_EMBED, "{\"model\":\"m\",\"input\":[]}", "input" },
         { TASK_EMBED, "{\"model\":\"m\",\"input\":[\"x\",\"\"]}", "input[1]" },
         { TASK_EMBED, "{\"model\":\"m\",\"input\":\"x\",\"encoding_format\":\"int8\"}", "encoding_format" },
@@ -251,6 +296,8 @@ int main(void)
         cmocka_unit_test(test_every_row_says_a_whole_thing),
         cmocka_unit_test(test_every_row_takes_its_types_and_no_other),
         cmocka_unit_test(test_every_range_holds_at_both_ends),
+        cmocka_unit_test(test_whole_numbers_may_have_a_point),
+        cmocka_unit_test(test_lengths_are_in_characters),
         cmocka_unit_test(test_sentences_name_the_field_and_what_was_wanted),
         cmocka_unit_test(test_messages_have_one_of_their_shapes),
         cmocka_unit_test(test_other_tasks_have_their_own_needs),
