@@ -84,8 +84,9 @@ static void put_allow(struct buf *to, struct str path)
         buf_printf(to, "%s%s%s", first ? "Allow: " : ", ", t->method, t->method[0] == 'G' ? ", HEAD" : "");
         first = false;
     }
-    if (!first)
-        buf_lit(to, "\r\n");
+    if (first) /* no path of ours, or none that could be read */
+        buf_lit(to, "Allow: GET, HEAD, POST");
+    buf_lit(to, "\r\n");
 }
 
 enum { LONGEST_OBEYED_S = 60 }; /* above it the official clients ignore Retry-After, or give up */

@@ -296,13 +296,13 @@ static enum err_code check_line(struct http_head *h, struct err *e)
         h->http11 = true;
     else if (!str_starts(tail, STR(" HTTP/1.0\r\n")))
         return err_set(e, ERR_BAD_REQUEST, "only HTTP/1.1 and HTTP/1.0 are spoken here");
+    h->path = str_cut(h->target, '?', &h->query); /* known even to who refuses the rest: a 405 says what is for it */
     if (str_eq(h->method, STR("CONNECT")) || str_eq(h->method, STR("TRACE")))
         return err_set(e, ERR_METHOD, "the method %.*s is not allowed", STR_ARG(h->method));
     if (!str_starts(h->target, STR("/")) && !(str_eq(h->target, STR("*")) && str_eq(h->method, STR("OPTIONS"))))
         return err_set(e, ERR_BAD_REQUEST, "a target that does not start with '/'");
     if (!all_in(h->target, IN_TARGET))
         return err_set(e, ERR_BAD_REQUEST, "a target with a byte that must be percent-encoded");
-    h->path = str_cut(h->target, '?', &h->query);
     return ERR_OK;
 }
 
