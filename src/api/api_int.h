@@ -5,6 +5,7 @@
 #include "api/api.h"
 #include "api/reply.h"
 #include "json/json.h"
+#include "route/ask.h"
 
 struct exchange;
 
@@ -27,13 +28,22 @@ struct api {
 };
 
 /* ---- routes.c ---- */
-enum body_size { BODY_NONE, BODY_JSON };
+enum route_body { BODY_NONE, BODY_CHAT, BODY_TEXT, BODY_EMBED, BODY_RERANK }; /* JSON, with the fields of enum task */
 struct route {
     const char *method, *path;      /* a path that ends in '/' stands for all that have something behind it */
     void (*handle)(struct api *a, struct http_req *r);
-    enum body_size body;
-    const char *what;               /* a line for the documentation */
+    enum route_body body;
+    /* For the reference: */
+    const char *name;               /* of the operation */
+    const char *request, *answer;   /* shapes (shapes.c); an answer that is no JSON: its media type */
+    const char *event;              /* the shape of its streams' events; NULL: it has none */
+    const char *unready;            /* the shape of a 503 that is no error; or NULL */
+    const char *what;               /* a line */
 };
+static inline enum task route_task(const struct route *t)
+{
+    return (enum task)(t->body - BODY_CHAT);
+}
 const struct route *route_at(size_t i); /* NULL past the end */
 bool route_has_path(const struct route *t, struct str path);
 
@@ -48,6 +58,7 @@ void api_livez(struct api *a, struct http_req *r);
 void api_readyz(struct api *a, struct http_req *r);
 void api_health(struct api *a, struct http_req *r);
 void api_metrics(struct api *a, struct http_req *r);
+void api_openapi(struct api *a, struct http_req *r);
 
 /* ---- metrics.c ---- */
 struct metrics *metrics_new(struct api *a);

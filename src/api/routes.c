@@ -3,18 +3,32 @@
 
 #include <stdio.h>
 
+/* clang-format off */
 static const struct route routes[] = {
-    { "POST", "/v1/chat/completions", api_chat,        BODY_JSON, "Answer a chat, streamed or not." },
-    { "POST", "/v1/completions",      api_completions, BODY_JSON, "Go on with a text, streamed or not." },
-    { "POST", "/v1/embeddings",       api_embeddings,  BODY_JSON, "Turn texts into vectors, as numbers or base64." },
-    { "POST", "/v1/rerank",           api_rerank,      BODY_JSON, "Order documents by how well they answer a query." },
-    { "GET",  "/v1/models",           api_models,      BODY_NONE, "List models, roles and tiers." },
-    { "GET",  "/v1/models/",          api_model,       BODY_NONE, "One of them, by name." },
-    { "GET",  "/livez",               api_livez,       BODY_NONE, "200 while the gateway runs." },
-    { "GET",  "/readyz",              api_readyz,      BODY_NONE, "200 once every `keep: hot` model answers; 503 with the reason before." },
-    { "GET",  "/health",              api_health,      BODY_NONE, "Like /readyz, in llama-server's words." },
-    { "GET",  "/metrics",             api_metrics,     BODY_NONE, "Counters in Prometheus text form." },
+    { "POST", "/v1/chat/completions", api_chat,        BODY_CHAT,   "chat",       "ChatRequest",       "ChatCompletion", "ChatChunk",  NULL,
+      "Answer a chat, streamed or not." },
+    { "POST", "/v1/completions",      api_completions, BODY_TEXT,   "complete",   "CompletionRequest", "Completion",     "Completion", NULL,
+      "Go on with a text, streamed or not." },
+    { "POST", "/v1/embeddings",       api_embeddings,  BODY_EMBED,  "embed",      "EmbeddingRequest",  "Embeddings",     NULL,         NULL,
+      "Turn texts into vectors, as numbers or base64." },
+    { "POST", "/v1/rerank",           api_rerank,      BODY_RERANK, "rerank",     "RerankRequest",     "Ranking",        NULL,         NULL,
+      "Order documents by how well they answer a query." },
+    { "GET",  "/v1/models",           api_models,      BODY_NONE,   "listModels", NULL,                "Models",         NULL,         NULL,
+      "List models, roles and tiers." },
+    { "GET",  "/v1/models/",          api_model,       BODY_NONE,   "showModel",  NULL,                "Model",          NULL,         NULL,
+      "One of them, by name." },
+    { "GET",  "/livez",               api_livez,       BODY_NONE,   "livez",      NULL,                "Status",         NULL,         NULL,
+      "200 while the gateway runs." },
+    { "GET",  "/readyz",              api_readyz,      BODY_NONE,   "readyz",     NULL,                "Status",         NULL,         "Status",
+      "200 once every `keep: hot` model answers; 503 with the reason before." },
+    { "GET",  "/health",              api_health,      BODY_NONE,   "health",     NULL,                "Status",         NULL,         "Loading",
+      "Like /readyz, in llama-server's words." },
+    { "GET",  "/metrics",             api_metrics,     BODY_NONE,   "metrics",    NULL,                "text/plain",     NULL,         NULL,
+      "Counters in Prometheus text form." },
+    { "GET",  "/openapi.json",        api_openapi,     BODY_NONE,   "openapi",    NULL,                "object",         NULL,         NULL,
+      "This reference, as an OpenAPI 3.1 document." },
 };
+/* clang-format on */
 
 const struct route *route_at(size_t i)
 {
@@ -68,7 +82,7 @@ static enum err_code on_head(void *ctx, struct http_req *r, size_t *body_limit, 
     struct str method = http_req_method(r), path = http_req_path(r);
     const struct route *t = find_route(method, path, &path_known);
     if (t) {
-        *body_limit = t->body == BODY_JSON ? (size_t)a->config->body_bytes : 64 * KIB;
+        *body_limit = t->body != BODY_NONE ? (size_t)a->config->body_bytes : 64 * KIB;
         return ERR_OK;
     }
     if (!path_known)
