@@ -14,7 +14,7 @@ struct tried {                                       /* a place that failed or w
 };
 /* {"error":{…}} */
 void reply_error_json(struct buf *out, const struct err *e, struct str request_id, const struct tried *tried, size_t ntried);
-/* The whole answer to a request that failed: status, retry hints, Allow for a wrong method of one of the api's routes. `headers` are complete lines
+/* The whole answer to a request that failed: status, retry hints, Allow for a wrong method unless `headers` has it. `headers` are complete lines
  * to add. */
 void reply_error(struct http_req *r, const struct err *e, struct str request_id, struct str headers, const struct tried *tried, size_t ntried);
 void reply_json(struct http_req *r, int status, struct str headers, struct str body);
