@@ -1,0 +1,62 @@
+/* The api as a whole: what its exchanges share, and how it ends. */
+#include "api/api_int.h"
+#include "api/exchange_int.h"
+
+#include <stdlib.h>
+
+static void drained(void *ctx)
+{
+    struct api *a = ctx;
+    if (a->on_drained && !a->running)
+        a->on_drained(a->drained_ctx);
+}
+
+struct api *api_new(struct loop *l, const struct config *c, struct fleet *f, struct meter *m)
+{
+    struct api *a = calloc(1, sizeof *a);
+    if (!a)
+        die("out of memory for the api");
+    a->loop = l;
+    a->config = c;
+    a->fleet = f;
+    a->meter = m;
+    list_init(&a->exchanges);
+    list_init(&a->spare);
+    later_init(&a->drained, drained, a);
+    a->metrics = metrics_new(a);
+    return a;
+}
+
+void api_free(struct api *a)
+{
+    if (!a)
+        return;
+    while (!list_empty(&a->spare)) {
+        struct exchange *x = list_entry(a->spare.next, struct exchange, node);
+        list_remove(&x->node);
+        exchange_free_spare(x);
+    }
+    later_cancel(&a->drained);
+    json_scratch_free(&a->scratch);
+    metrics_free(a->metrics);
+    free(a);
+}
+
+void api_use_server(struct api *a, const struct http_server *s)
+{
+    a->server = s;
+}
+
+size_t api_running(const struct api *a)
+{
+    return a->running;
+}
+
+void api_drain(struct api *a, void (*done)(void *ctx), void *ctx)
+{
+    a->draining = true;
+    a->on_drained = done;
+    a->drained_ctx = ctx;
+    if (!a->running)
+        loop_later(a->loop, &a->drained);
+}

@@ -1,0 +1,93 @@
+/* Inside an exchange: what its files share. exchange.c is its life, exchange_answer.c what comes of a place's answer, exchange_tell.c what the caller
+ * is told of the way. */
+#ifndef HOB_API_EXCHANGE_INT_H
+#define HOB_API_EXCHANGE_INT_H
+
+#include "api/answer.h"
+#include "api/embed.h"
+#include "api/exchange.h"
+#include "http/sse.h"
+#include "policy/body.h"
+
+enum exchange_state { X_ADMITTED, X_DECIDED, X_WAITING, X_SENT, X_RELAYING, X_SETTLED, X_FAILED, X_DONE };
+
+enum way { WAY_RELAY, WAY_COLLECT, WAY_WHOLE, WAY_EMBED };
+
+struct exchange {
+    struct api *api;
+    struct list node;
+    struct later dispose;
+    enum exchange_state state;
+    struct http_req *req;               /* NULL once answered, or when the caller is gone */
+    char id[REQUEST_ID_BYTES];
+    int64_t started_ns, waited_ns, sent_ns, first_ns;  /* 0 = has not happened */
+    int64_t load_ms;                    /* of the wait: until the model was loaded */
+
+    struct json_doc doc;
+    struct ask ask;
+    struct decision decision;
+    size_t at;                          /* candidate in the chain */
+    struct tried tried[ROUTE_MAX_CHAIN];
+    size_t ntried;
+    struct err last;                    /* why the last of them failed */
+
+    struct lease lease;
+    bool leased;                        /* lease is held or waited for */
+    struct backend *b;                  /* of the candidate */
+    struct http_call *call;
+    struct buf upstream;                /* what goes to the place, or the spliced-in parts of it */
+    struct str pieces[BODY_MAX_PIECES];
+    size_t npieces;
+    struct buf dropped;                 /* names of fields an engine did not get */
+
+    enum way way;
+    int status;                         /* the place's */
+    bool answered;                      /* its head has come */
+    struct sse *sse;
+    struct relay relay;
+    struct collect *collect;
+    struct embeddings *embeddings;
+    size_t embedded;                    /* inputs done */
+    struct buf in;                      /* a refusal's body, or a whole answer */
+    struct buf out;                     /* on its way to the caller */
+    struct str retry_after;
+    char retry_after_text[16];
+    struct err broke;                   /* an error found while reading events */
+    bool committed;                     /* the status line has gone to the caller */
+    bool paused;
+
+    struct timer deadline;              /* of the queue, then of the whole */
+    struct timer tick;                  /* signs of life for a waiting stream */
+};
+
+/* What is asked of a place, by task. */
+struct errand {
+    const char *name;                   /* in metrics */
+    const char *path;                   /* behind the place's own */
+    const char *holds;                  /* the list in a whole answer */
+    const char *subject;                /* the field that is meant when a request is too long */
+};
+extern const struct errand exchange_errands[];
+
+enum { EMBED_AT_A_TIME = 32 };          /* inputs in one request to a child: a caller that leaves is noticed between two */
+
+static inline bool exchange_over(const struct exchange *x)
+{
+    return x->state == X_SETTLED || x->state == X_FAILED || x->state == X_DONE;
+}
+
+void exchange_free_spare(struct exchange *x);
+
+/* ---- exchange_answer.c ---- */
+const struct answer_facts *exchange_facts(const struct exchange *x);
+bool exchange_wants_events(const struct exchange *x);
+void exchange_begin_answer(struct exchange *x);
+/* The place has said all it will: x->out gets the caller's last bytes, or another part is to be asked for (then it stays empty). */
+enum err_code exchange_end_answer(struct exchange *x, struct err *e) __attribute__((warn_unused_result));
+
+/* ---- exchange_tell.c ---- */
+void exchange_put_routing(struct exchange *x, struct buf *to);  /* the `_routing` object */
+void exchange_put_headers(struct exchange *x, struct buf *to);  /* complete lines */
+void exchange_put_dropped(const struct exchange *x, struct buf *to);
+
+#endif

@@ -1,0 +1,141 @@
+/* What the caller is told of the way to an answer: `_routing` in its body, x-hob-* in its head. */
+#include "api/exchange_int.h"
+#include "base/clock.h"
+
+static void put_count(struct json_out *o, struct str key, int64_t n)
+{
+    json_key(o, key);
+    if (n < 0)
+        json_null(o);
+    else
+        json_int(o, n);
+}
+
+static double ms_between(int64_t from_ns, int64_t to_ns)
+{
+    return from_ns && to_ns > from_ns ? (double)(to_ns - from_ns) / 1e6 : 0;
+}
+
+static void put_text_or_null(struct json_out *o, struct str key, struct str v)
+{
+    json_key(o, key);
+    if (v.n)
+        json_string(o, v);
+    else
+        json_null(o);
+}
+
+static void put_tokens(struct json_out *o, const struct answer_facts *f)
+{
+    json_key(o, STR("tokens"));
+    json_begin_object(o);
+    put_count(o, STR("input"), f->tokens.input);
+    put_count(o, STR("output"), f->tokens.output);
+    put_count(o, STR("reasoning"), f->tokens.reasoning >= 0 ? f->tokens.reasoning : f->thoughts ? -1 : 0);
+    put_count(o, STR("cached"), f->tokens.cached);
+    json_end_object(o);
+}
+
+/* "heavy->primary" where both came by a tier, else the models. */
+static void put_fallback(struct buf *to, const struct exchange *x)
+{
+    const struct candidate *first = &x->decision.chain[0], *now = &x->decision.chain[x->at];
+    bool tiers = first->tier.n && now->tier.n;
+    buf_printf(to, "%.*s->%.*s", STR_ARG(tiers ? first->tier : x->tried[0].model), STR_ARG(tiers ? now->tier : x->b->model->name));
+}
+
+static void put_chain(struct json_out *o, const struct exchange *x)
+{
+    json_key(o, STR("fallback_chain"));
+    json_begin_array(o);
+    for (size_t i = 0; i < x->ntried; i++) {
+        json_begin_object(o);
+        json_key(o, STR("model"));
+        json_string(o, x->tried[i].model);
+        json_key(o, STR("host"));
+        json_string(o, x->tried[i].host);
+        json_key(o, STR("error"));
+        json_string(o, str_of(err_row(x->tried[i].code)->code));
+        json_end_object(o);
+    }
+    json_end_array(o);
+    json_key(o, STR("fallback"));
+    if (!x->ntried) {
+        json_null(o);
+        return;
+    }
+    struct buf way = { 0 };
+    put_fallback(&way, x);
+    json_string(o, buf_str(&way));
+    buf_free(&way);
+}
+
+void exchange_put_routing(struct exchange *x, struct buf *to)
+{
+    int64_t now = clock_mono_ns();
+    double queued = ms_between(x->waited_ns, x->sent_ns) - (double)x->load_ms;
+    struct json_out o = json_out(to);
+    json_begin_object(&o);
+    put_text_or_null(&o, STR("role"), x->decision.role);
+    put_text_or_null(&o, STR("tier"), x->decision.chain[x->at].tier);
+    json_key(&o, STR("model"));
+    json_string(&o, x->b->model->name);
+    json_key(&o, STR("host"));
+    json_string(&o, x->b->host);
+    json_key(&o, STR("reason"));
+    json_string(&o, x->decision.chain[x->at].reason);
+    json_key(&o, STR("latency_ms"));
+    json_double(&o, ms_between(x->started_ns, now), 1);
+    json_key(&o, STR("queue_ms"));
+    json_double(&o, queued > 0 ? queued : 0, 1);
+    json_key(&o, STR("load_ms"));
+    json_int(&o, x->load_ms);
+    json_key(&o, STR("ttft_ms"));
+    if (x->first_ns)
+        json_double(&o, ms_between(x->started_ns, x->first_ns), 1);
+    else
+        json_null(&o);
+    put_tokens(&o, exchange_facts(x));
+    put_chain(&o, x);
+    json_key(&o, STR("policy"));
+    json_raw(&o, STR("{\"thinking\":null,\"context\":null,\"schema\":null}")); /* null: none applies */
+    json_end_object(&o);
+}
+
+static void put_header(struct buf *to, const char *name, struct str value)
+{
+    if (!value.n)
+        return;
+    buf_add(to, str_of(name));
+    buf_lit(to, ": ");
+    buf_add(to, value);
+    buf_lit(to, "\r\n");
+}
+
+void exchange_put_dropped(const struct exchange *x, struct buf *to)
+{
+    put_header(to, "x-hob-dropped", buf_str(&x->dropped));
+}
+
+/* Nobody else will answer any more. A head that has to leave before that (the signs of life of a stream) must not name who may yet fail. */
+static bool place_is_final(const struct exchange *x)
+{
+    return exchange_facts(x)->began || x->at + 1 == x->decision.n;
+}
+
+void exchange_put_headers(struct exchange *x, struct buf *to)
+{
+    put_header(to, "x-request-id", str_of(x->id));
+    put_header(to, "x-hob-role", x->decision.role);
+    if (!place_is_final(x))
+        return;
+    put_header(to, "x-hob-tier", x->decision.chain[x->at].tier);
+    put_header(to, "x-hob-model", x->b->model->name);
+    put_header(to, "x-hob-host", x->b->host);
+    if (x->ntried) {
+        buf_lit(to, "x-hob-fallback: ");
+        put_fallback(to, x);
+        buf_lit(to, "\r\n");
+    }
+    exchange_put_dropped(x, to);
+}
