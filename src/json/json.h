@@ -20,6 +20,8 @@ struct json_doc {
     yyjson_val *root;
     char *copy;         /* what the in-situ parse has written into: copy[i] was text.p[i] */
     bool owned;         /* copy and doc are this document's own; else they are a scratch's */
+    struct json_gap *gaps; /* of json_parse_cut: what the copy leaves out; copy[i] was further behind in text by what is missing before it */
+    size_t ngaps;
 };
 
 /* Reused memory for documents that die before the next one is read (events of a stream): no allocation in the steady state. */
@@ -32,11 +34,16 @@ void json_scratch_free(struct json_scratch *s);
  * (param names the key's path) and for depth over JSON_MAX_DEPTH; ERR_SYSTEM when memory for a large text is not to be had (a tree
  * takes up to 8 times its text). On error *d is zeroed. May be called from any thread. */
 enum err_code json_parse(struct json_doc *d, struct str text, struct err *e) __attribute__((warn_unused_result));
+/* The same, for one that will only look at the outside of the root's member with that name: of strings in it longer than 128 KiB (its
+ * keys are not meant) the document holds just the beginning, at least the first 4 KiB as they are written. That they are well-formed is checked,
+ * and spans are those of the whole text; yet nothing may be made of such a string's value that needs all of it. */
+enum err_code json_parse_cut(struct json_doc *d, struct str text, struct str member, struct err *e) __attribute__((warn_unused_result));
+bool json_is_cut(const struct json_doc *d, yyjson_val *v);
 /* The same into scratch, without the check for duplicates (for what a backend sends); the document dies at the next use of the scratch. */
 enum err_code json_parse_fast(struct json_doc *d, struct str text, struct json_scratch *s, struct err *e) __attribute__((warn_unused_result));
 void json_free(struct json_doc *d); /* fine on a zeroed one */
 
-static inline struct str json_str(yyjson_val *v) /* decoded text of a string value; empty with p NULL when it is none */
+static inline struct str json_str(yyjson_val *v) /* decoded text of a string value (its beginning where it is cut); empty with p NULL when it is none */
 {
     return (struct str){ yyjson_get_str(v), yyjson_is_str(v) ? yyjson_get_len(v) : 0 };
 }

@@ -80,6 +80,43 @@ enum err_code json_parse(struct json_doc *d, struct str text, struct err *e)
     return rc;
 }
 
+/* True when the shrunk copy could be parsed; *d is whole then, but not yet checked. */
+static bool parse_copy_with_gaps(struct json_doc *d)
+{
+    size_t n = d->text.n - d->gaps[d->ngaps - 1].total;
+    d->copy = malloc(n + YYJSON_PADDING_SIZE);
+    if (!d->copy)
+        return false;
+    json_copy_shrunk(d->copy, d->text, d->gaps, d->ngaps);
+    memset(d->copy + n, 0, YYJSON_PADDING_SIZE);
+    d->doc = yyjson_read_opts(d->copy, n, YYJSON_READ_INSITU, NULL, NULL);
+    d->root = yyjson_doc_get_root(d->doc);
+    return d->doc != NULL;
+}
+
+enum err_code json_parse_shrunk(struct json_doc *d, struct str text, struct str member, const struct json_shrink *by, struct err *e)
+{
+    *d = (struct json_doc){ 0 };
+    struct json_doc got = { .text = text, .owned = true };
+    got.ngaps = json_shrink(text, member, by, &got.gaps);
+    if (!got.ngaps || !parse_copy_with_gaps(&got)) {
+        json_free(&got);
+        return json_parse(d, text, e);
+    }
+    enum err_code rc = json_check(got.root, true, e);
+    if (rc)
+        json_free(&got);
+    else
+        *d = got;
+    return rc;
+}
+
+enum err_code json_parse_cut(struct json_doc *d, struct str text, struct str member, struct err *e)
+{
+    static const struct json_shrink by = { .longer_than = 128 * 1024, .keep = 4096 + 12, .patience = 16 }; /* 12: a character may be written so long */
+    return json_parse_shrunk(d, text, member, &by, e);
+}
+
 enum err_code json_parse_fast(struct json_doc *d, struct str text, struct json_scratch *s, struct err *e)
 {
     *d = (struct json_doc){ 0 };
@@ -102,6 +139,7 @@ void json_free(struct json_doc *d)
     if (d->owned) {
         yyjson_doc_free(d->doc);
         free(d->copy);
+        free(d->gaps);
     }
     *d = (struct json_doc){ 0 };
 }

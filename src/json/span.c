@@ -75,12 +75,6 @@ size_t json_skip_value(struct str text, size_t at)
     return at;
 }
 
-/* Where the string's first byte behind the quote is. */
-static size_t place_of(const struct json_doc *d, yyjson_val *string)
-{
-    return (size_t)(unsafe_yyjson_get_str(string) - d->copy);
-}
-
 static yyjson_val *find_key(yyjson_val *obj, struct str name)
 {
     yyjson_obj_iter it;
@@ -97,7 +91,7 @@ bool json_find_member(const struct json_doc *d, yyjson_val *obj, struct str name
     yyjson_val *key = yyjson_is_obj(obj) ? find_key(obj, name) : NULL;
     if (!key)
         return false;
-    size_t at = place_of(d, key) - 1;
+    size_t at = json_place(d, key) - 1;
     out->key = (struct json_span){ at, behind_string(d->text, at) };
     at = json_skip_blanks(d->text, out->key.end);
     at = json_skip_blanks(d->text, at + 1); /* the colon */
@@ -120,7 +114,7 @@ static size_t inside_empty(const struct json_doc *d, yyjson_val *obj)
         }
     }
     if (string)
-        at = behind_string(d->text, place_of(d, string) - 1);
+        at = behind_string(d->text, json_place(d, string) - 1);
     for (; at < d->text.n; at++)
         if (d->text.p[at] == '{' && --objects == 0)
             return at + 1;
@@ -133,7 +127,7 @@ size_t json_object_inside(const struct json_doc *d, yyjson_val *obj)
         die("json_object_inside: not an object");
     if (unsafe_yyjson_get_len(obj) == 0)
         return inside_empty(d, obj);
-    return back_over_blanks(d->text, place_of(d, unsafe_yyjson_get_first(obj)) - 1);
+    return back_over_blanks(d->text, json_place(d, unsafe_yyjson_get_first(obj)) - 1);
 }
 
 /* The untouched text between `at` and the edit. */

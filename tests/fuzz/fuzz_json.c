@@ -138,6 +138,97 @@ static void check_escape(struct str bytes)
     buf_free(&text);
 }
 
+static bool same_span(struct json_span a, struct json_span b)
+{
+    return a.at == b.at && a.end == b.end;
+}
+
+/* A cut string is a beginning of the whole one, and was longer than the limit as it is written; all else is the same. */
+static void check_cut_value(const struct json_doc *d, yyjson_val *cut_one, yyjson_val *whole, const struct json_shrink *by)
+{
+    yyjson_arr_iter a, b;
+    yyjson_obj_iter oa, ob;
+    yyjson_val *one, *other;
+    must(yyjson_get_type(cut_one) == yyjson_get_type(whole) && (yyjson_is_str(whole) || yyjson_get_len(cut_one) == yyjson_get_len(whole)));
+    if (json_is_cut(d, cut_one)) {
+        size_t at = json_place(d, cut_one);
+        must(d->text.p[at - 1] == '"' && json_skip_value(d->text, at - 1) - 2 - (at - 1) > by->longer_than);
+        must(yyjson_get_len(cut_one) <= by->keep && str_starts(json_str(whole), json_str(cut_one)));
+    } else if (!yyjson_is_ctn(whole)) {
+        must(yyjson_equals(cut_one, whole));
+    } else if (yyjson_is_arr(whole)) {
+        yyjson_arr_iter_init(cut_one, &a);
+        yyjson_arr_iter_init(whole, &b);
+        while ((one = yyjson_arr_iter_next(&a)) && (other = yyjson_arr_iter_next(&b)))
+            check_cut_value(d, one, other, by);
+    } else {
+        yyjson_obj_iter_init(cut_one, &oa);
+        yyjson_obj_iter_init(whole, &ob);
+        while ((one = yyjson_obj_iter_next(&oa)) && (other = yyjson_obj_iter_next(&ob))) {
+            must(yyjson_equals(one, other));
+            check_cut_value(d, yyjson_obj_iter_get_val(one), yyjson_obj_iter_get_val(other), by);
+        }
+    }
+}
+
+/* Spans of a document with gaps are those of the whole one, in every object. */
+static void check_cut_spans(const struct json_doc *d, yyjson_val *one, const struct json_doc *whole, yyjson_val *other)
+{
+    yyjson_obj_iter oa, ob;
+    yyjson_val *a, *b;
+    struct json_member m, n;
+    if (!yyjson_is_obj(one))
+        return;
+    must(json_object_inside(d, one) == json_object_inside(whole, other));
+    yyjson_obj_iter_init(one, &oa);
+    yyjson_obj_iter_init(other, &ob);
+    for (size_t i = 0; i < MEMBERS_TRIED && (a = yyjson_obj_iter_next(&oa)) && (b = yyjson_obj_iter_next(&ob)); i++) {
+        must(json_find_member(d, one, json_str(a), &m) && json_find_member(whole, other, json_str(b), &n));
+        must(same_span(m.key, n.key) && same_span(m.value, n.value));
+        check_cut_spans(d, yyjson_obj_iter_get_val(a), whole, yyjson_obj_iter_get_val(b));
+    }
+}
+
+/* Reading with cut strings, the limit so low that it happens, is accepted and refused alike. */
+static void check_shrunk(const struct json_doc *whole, struct str text, struct str member, enum err_code rc, const struct err *e)
+{
+    static const struct json_shrink by = { .longer_than = 16, .keep = 8 };
+    struct json_doc d;
+    struct err now = { 0 };
+    must(json_parse_shrunk(&d, text, member, &by, &now) == rc && strcmp(now.text, e->text) == 0);
+    if (!rc) {
+        check_cut_value(&d, d.root, whole->root, &by);
+        check_cut_spans(&d, d.root, whole, whole->root);
+    }
+    json_free(&d);
+}
+
+/* The scanner alone, at any quote: it finds the string's end just where the text from there to it is a string to the slow reader. */
+static void check_scan(struct str text)
+{
+    struct err why = { 0 };
+    const char *quote = text.n ? memchr(text.p, '"', text.n) : NULL;
+    if (!quote || !JSON_CAN_SCAN)
+        return;
+    size_t at = (size_t)(quote - text.p), end = json_string_end(text, at + 1);
+    bool fits = end < text.n && !json_explain(str_make(quote, end + 1 - at), &why);
+    must(json_scan_string(text, at + 1) == (fits ? end : text.n));
+}
+
+/* The member that is cut: `messages`, else the last one with a plain name. */
+static struct str member_to_cut(yyjson_val *root)
+{
+    yyjson_obj_iter it;
+    yyjson_val *key;
+    struct str name = STR("messages");
+    if (!yyjson_is_obj(root) || yyjson_obj_get(root, "messages"))
+        return name;
+    yyjson_obj_iter_init(root, &it);
+    while ((key = yyjson_obj_iter_next(&it)))
+        name = json_str(key);
+    return name;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *own = malloc(size + 1); /* of its exact size but for the last byte: reading past the text is seen */
@@ -161,6 +252,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else { /* a key twice, or too deep; the slow reader stops at the depth and so may not see what comes behind it */
         must(rc == ERR_BAD_REQUEST && said != ERR_INVALID_JSON);
     }
+    check_shrunk(&d, text, member_to_cut(d.root), rc, &e);
+    check_scan(text);
     json_free(&d);
     json_scratch_free(&scratch);
     check_escape(text);

@@ -1,5 +1,5 @@
 /* What is read, what is refused, and in which words. */
-#include "json/json.h"
+#include "json/json_int.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -200,6 +200,94 @@ static void test_scratch_is_used_again(void **state)
     json_scratch_free(&s);
 }
 
+/* A string of `unit` over and over, put at every place of the scanner's blocks and with every one of its bytes spoilt in turn, is judged as
+ * the slow reader does. */
+static void test_scanner_agrees_with_the_slow_reader(void **state)
+{
+    static const struct str units[] = {
+        STR("plain text "), STR("\\\\\\\""), STR("\\n\\u00e9x"), STR("\\ud83d\\ude00"), STR("\\uDBFF\\uDFFF\\\\"), STR("\xc3\xa9"),
+        STR("a\xe6\xbc\xa2\xe0\xa4\x84"), STR("\xed\x9f\xbf\xee\x80\x80"), STR("\xf0\x9f\x98\x80\xf4\x8f\xbf\xbf"),
+    };
+    static const unsigned char spoilers[] = { 0, 0x1f, '"', '\\', 'u', '8', 'd', 0x80, 0x8f, 0x90, 0xa0, 0xbf, 0xc0, 0xc2, 0xe0, 0xed, 0xf0, 0xf4, 0xf5, 0xff };
+    for (size_t i = 0; i < COUNTOF(units) && JSON_CAN_SCAN; i++)
+        for (size_t shift = 0; shift < 66; shift++) {
+            struct buf b = { 0 };
+            buf_add_char(&b, '"');
+            for (size_t k = 0; k < shift; k++)
+                buf_add_char(&b, '.');
+            while (b.n < 150)
+                buf_add(&b, units[i]);
+            buf_add_char(&b, '"');
+            assert_int_equal(json_scan_string(buf_str(&b), 1), b.n - 1);
+            for (size_t at = shift + 1; at < b.n; at += shift % 5 + 1)
+                for (size_t k = 0; k < COUNTOF(spoilers); k++) {
+                    char was = b.p[at];
+                    b.p[at] = (char)spoilers[k];
+                    size_t end = json_string_end(buf_str(&b), 1);
+                    bool fits = end < b.n && !json_explain(str_make(b.p, end + 1), &(struct err){ 0 });
+                    assert_int_equal(json_scan_string(buf_str(&b), 1), fits ? end : b.n);
+                    b.p[at] = was;
+                }
+            buf_free(&b);
+        }
+}
+
+static void test_only_long_strings_of_the_member_are_cut(void **state)
+{
+    static const struct json_shrink by = { .longer_than = 16, .keep = 8 };
+    static const struct str text = STR("{\"a\":\"0123456789abcdefg\",\"messages\":[\"0123456789abcdef\",\"0123456789abcdefg\",{\"0123456789abcdefghi\":\"1234567\xc3\xa9""89abcdefg\"},"
+                                       "\"\\ud83d\\ude00 0123456789\"],\"b\":\"0123456789abcdefg\"}");
+    static const struct str want[] = { STR("0123456789abcdef"), STR("01234567"), STR("1234567"), STR("") };
+    struct json_doc d;
+    size_t i, n;
+    yyjson_val *v;
+    if (!JSON_CAN_SCAN)
+        return;
+    assert_int_equal(json_parse_shrunk(&d, text, STR("messages"), &by, NULL), ERR_OK);
+    assert_int_equal(d.ngaps, 3);
+    yyjson_arr_foreach(yyjson_obj_get(d.root, "messages"), i, n, v) {
+        v = yyjson_is_obj(v) ? yyjson_obj_get(v, "0123456789abcdefghi") : v;
+        assert_true(v && str_eq(json_str(v), want[i]));
+        assert_int_equal(json_is_cut(&d, v), i > 0);
+    }
+    assert_int_equal(yyjson_get_len(yyjson_obj_get(d.root, "a")), 17);
+    assert_int_equal(yyjson_get_len(yyjson_obj_get(d.root, "b")), 17);
+    assert_false(json_is_cut(&d, yyjson_obj_get(d.root, "b")));
+    json_free(&d);
+}
+
+/* With the limits that are in use. */
+static void test_large_chat(void **state)
+{
+    struct json_doc d, whole;
+    struct json_member m, n;
+    struct err e = { 0 }, why = { 0 };
+    struct buf b = { 0 };
+    buf_lit(&b, "{\n\"messages\":[{\"role\":\"user\",\"content\":\"");
+    while (b.n < 400000)
+        buf_lit(&b, "Say \\\"caf\\u00e9\\\" and \xe2\x98\x95.\\n");
+    buf_lit(&b, "\"}],\"model\":\"m\"}");
+    assert_int_equal(json_parse_cut(&d, buf_str(&b), STR("messages"), NULL), ERR_OK);
+    assert_int_equal(json_parse(&whole, buf_str(&b), NULL), ERR_OK);
+    assert_int_equal(d.ngaps, JSON_CAN_SCAN);
+    assert_true(json_find_member(&d, d.root, STR("model"), &m) && json_find_member(&whole, whole.root, STR("model"), &n));
+    assert_memory_equal(&m, &n, sizeof m);
+    struct str said = json_str(yyjson_obj_get(yyjson_arr_get_first(yyjson_obj_get(d.root, "messages")), "content"));
+    assert_true(said.n > 1000 && str_starts(said, STR("Say \"caf\xc3\xa9\" and")));
+    json_free(&d);
+    json_free(&whole);
+    b.p[b.n - 30] = 1; /* wrong inside the string: the place is told as ever */
+    assert_int_equal(json_parse_cut(&d, buf_str(&b), STR("messages"), &e), ERR_INVALID_JSON);
+    assert_int_equal(json_parse(&d, buf_str(&b), &why), ERR_INVALID_JSON);
+    assert_string_equal(e.text, why.text);
+    b.p[b.n - 30] = '.';
+    b.p[b.n - 2] = '!'; /* and behind it */
+    assert_int_equal(json_parse_cut(&d, buf_str(&b), STR("messages"), &e), ERR_INVALID_JSON);
+    assert_int_equal(json_parse(&d, buf_str(&b), &why), ERR_INVALID_JSON);
+    assert_string_equal(e.text, why.text);
+    buf_free(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +299,9 @@ int main(void)
         cmocka_unit_test(test_depth),
         cmocka_unit_test(test_failure_leaves_an_empty_document),
         cmocka_unit_test(test_scratch_is_used_again),
+        cmocka_unit_test(test_scanner_agrees_with_the_slow_reader),
+        cmocka_unit_test(test_only_long_strings_of_the_member_are_cut),
+        cmocka_unit_test(test_large_chat),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
