@@ -450,7 +450,8 @@ static void next_candidate(struct exchange *x)
     embeddings_free(x->embeddings); /* what another place has given does not go with this one's */
     x->embeddings = NULL;
     x->embedded = 0;
-    if (!may_load(x, &e) || fleet_lease(a->fleet, model, &x->lease, &e)) {
+    bool fits = !x->b->kind->managed || !body_check(&x->doc, x->ask.task, &e); /* before anything is loaded for it */
+    if (!fits || !may_load(x, &e) || fleet_lease(a->fleet, model, &x->lease, &e)) {
         candidate_failed(x, &e); /* recursion: at most the chain's length deep */
         return;
     }

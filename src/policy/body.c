@@ -103,8 +103,9 @@ static enum err_code check_input(yyjson_val *input, struct err *e)
     return ERR_OK;
 }
 
-static enum err_code check_child(yyjson_val *root, enum task task, struct err *e)
+enum err_code body_check(const struct json_doc *d, enum task task, struct err *e)
 {
+    yyjson_val *root = d->root;
     switch (task) {
     case TASK_CHAT:
     case TASK_TEXT:
@@ -194,7 +195,7 @@ static void put_own(struct json_out *o, const struct json_doc *d, const struct b
 
 enum err_code body_rebuild(const struct json_doc *d, const struct body_wish *w, struct buf *out, struct buf *dropped, struct err *e)
 {
-    enum err_code rc = check_child(d->root, w->task, e);
+    enum err_code rc = body_check(d, w->task, e);
     if (rc)
         return rc;
     struct json_out o = json_out(out);

@@ -229,3 +229,10 @@ def test_bodies_are_limited_when_collected(managed):
     assert r.status == 502 and r.error()["code"] == "backend_failed"
     h.child("m").control.wait("the child's work is cancelled", lambda l: l.in_flight == 0)
     assert h.chat("m", "hello").status == 200
+
+
+def test_what_an_engine_cannot_do_loads_no_model(managed):
+    h = managed("m", keep="demand", wait="listening")
+    r = h.chat("m", "hello", n=2)
+    assert r.status == 400 and r.error()["param"] == "n"
+    assert not h.children()
