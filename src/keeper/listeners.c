@@ -209,7 +209,7 @@ void listeners_open(uint32_t id, struct str addr, uint32_t backlog)
     }
     struct place p;
     struct stat st;
-    int fd, sys = EINVAL;
+    int fd = -1, sys = EINVAL;
     if (!parse(addr, &p)) {
         fail(id, sys, "only IP literals, localhost and unix:PATH can be listened to, not", addr);
         return;
