@@ -88,6 +88,22 @@ void json_null(struct json_out *o)
     json_raw(o, STR("null"));
 }
 
+/* The common case, milliseconds in every answer: few decimals of no large number, without printf. */
+static bool put_short(struct json_out *o, double v, int decimals)
+{
+    static const int scales[] = { 1, 10, 100, 1000 };
+    if (decimals < 0 || decimals >= (int)(sizeof scales / sizeof *scales) || !(v > -1e12 && v < 1e12))
+        return false;
+    int64_t all = (int64_t)rint(fabs(v) * scales[decimals]), scale = scales[decimals], rest = all % scale;
+    json_raw(o, v < 0 && all ? STR("-") : STR(""));
+    buf_add_int(o->to, all / scale);
+    if (rest)
+        buf_add_char(o->to, '.');
+    for (; rest; rest = rest * 10 % scale)
+        buf_add_char(o->to, (char)('0' + rest * 10 / scale));
+    return true;
+}
+
 void json_double(struct json_out *o, double v, int decimals)
 {
     char digits[352]; /* the largest double has 309 digits before the point */
@@ -95,6 +111,8 @@ void json_double(struct json_out *o, double v, int decimals)
         json_null(o);
         return;
     }
+    if (put_short(o, v, decimals))
+        return;
     decimals = decimals < 0 ? 0 : decimals > 17 ? 17 : decimals;
     int n = snprintf(digits, sizeof digits, "%.*f", decimals, v);
     if (decimals) {

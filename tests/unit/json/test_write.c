@@ -51,7 +51,8 @@ static void test_doubles(void **state)
     static const struct { double v; int decimals; struct str want; } cases[] = {
         { 0, 3, STR("0") }, { -0.0, 3, STR("0") }, { -0.0001, 2, STR("0") }, { 1, 3, STR("1") }, { 100, 0, STR("100") }, { 1.5, 3, STR("1.5") },
         { 1.2345, 2, STR("1.23") }, { 0.1 + 0.2, 4, STR("0.3") }, { -12.5, 1, STR("-12.5") }, { 1e20, 2, STR("100000000000000000000") },
-        { NAN, 2, STR("null") }, { INFINITY, 2, STR("null") }, { -INFINITY, 2, STR("null") }, { 2.5, -4, STR("2") }, { 0.1, 99, STR("0.10000000000000001") },
+        { NAN, 2, STR("null") }, { INFINITY, 2, STR("null") }, { -INFINITY, 2, STR("null") }, { 2.5, -4, STR("2") }, { 0.05, 2, STR("0.05") }, { 999.999, 2, STR("1000") },
+        { -0.004, 2, STR("0") }, { 12.34, 1, STR("12.3") }, { 7.001, 3, STR("7.001") }, { -999999999999.5, 1, STR("-999999999999.5") }, { 0.5, 0, STR("0") }, { 0.1, 99, STR("0.10000000000000001") },
     };
     for (size_t i = 0; i < COUNTOF(cases); i++) {
         struct buf b = { 0 };
