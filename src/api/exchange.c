@@ -134,7 +134,6 @@ static void candidate_failed(struct exchange *x, const struct err *e)
     bool next = err_row(why.code)->failover && !has_left(x) && x->at + 1 < x->decision.n;
     release_place(x);
     x->tried[x->ntried++] = (struct tried){ x->b->model->name, x->b->host, why.code };
-    x->last = why;
     if (!next) {
         fail(x, &why);
         return;
@@ -257,7 +256,6 @@ static void complete(struct exchange *x)
 static void on_answer_head(void *ctx, const struct http_answer *a)
 {
     struct exchange *x = ctx;
-    x->answered = true;
     x->status = a->status;
     struct str wait = http_header(&a->headers, STR("retry-after"));
     snprintf(x->retry_after_text, sizeof x->retry_after_text, "%.*s", STR_ARG(wait));

@@ -51,7 +51,6 @@ void exchange_begin_answer(struct exchange *x)
         .text = x->ask.task == TASK_TEXT,
     };
     x->way = pick_way(x);
-    x->answered = false;
     x->status = 0;
     x->broke.code = ERR_OK;
     x->paused = false;

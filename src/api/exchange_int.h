@@ -29,7 +29,6 @@ struct exchange {
     size_t at;                          /* candidate in the chain */
     struct tried tried[ROUTE_MAX_CHAIN];
     size_t ntried;
-    struct err last;                    /* why the last of them failed */
 
     struct lease lease;
     bool leased;                        /* lease is held or waited for */
@@ -42,7 +41,6 @@ struct exchange {
 
     enum way way;
     int status;                         /* the place's */
-    bool answered;                      /* its head has come */
     struct sse *sse;
     struct relay relay;
     struct collect *collect;

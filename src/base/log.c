@@ -17,11 +17,6 @@ void log_set_level(enum log_level level)
     log_current = level;
 }
 
-enum log_level log_level_now(void)
-{
-    return log_current;
-}
-
 bool log_level_parse(struct str name, enum log_level *out)
 {
     for (size_t i = 0; i < COUNTOF(level_names); i++)

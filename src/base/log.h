@@ -12,7 +12,6 @@ struct secret {
 };
 
 void log_set_level(enum log_level level);
-enum log_level log_level_now(void);
 bool log_level_parse(struct str name, enum log_level *out);
 
 /* One line each; control characters in it are printed as '?', so that nobody outside can forge a line. */
