@@ -459,7 +459,7 @@ static void next_candidate(struct exchange *x)
         return;
     }
     exchange_enter(x, X_WAITING);
-    timer_set(&x->deadline, a->config->queue_deadline_ms);
+    timer_set(&x->deadline, a->config->queue.deadline_ms);
 }
 
 /* ---- birth and death ---- */

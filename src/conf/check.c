@@ -171,6 +171,16 @@ static enum err_code check_args(struct reading *r, const struct conf_model *m)
     return ERR_OK;
 }
 
+static const struct {
+    const char *only, *is;
+} scope_words[] = {
+    [SCOPE_ANY] = { "", "" },
+    [SCOPE_FILE] = { "with weights of their own ('file')", "on this machine" },
+    [SCOPE_COMMAND] = { "with a program of their own ('command')", "a program on this machine" },
+    [SCOPE_HERE] = { "on this machine ('file', 'command')", "on this machine" },
+    [SCOPE_HOST] = { "on a host ('host')", "on a host" },
+};
+
 static enum err_code check_scopes(struct reading *r, const struct conf_model *m)
 {
     size_t cursor = 0;
@@ -181,9 +191,8 @@ static enum err_code check_scopes(struct reading *r, const struct conf_model *m)
             continue;
         struct conf_place at = said_where(r->c, (const char *)m + s->at);
         if (at.line)
-            return fail_at(r->name, at, r->e, "'%.*s' is only for models %s; %s is %s", STR_ARG(child.name),
-                           s->scope == SCOPE_HERE ? "on this machine ('file')" : "on a host ('host')", show_text(m->name).text,
-                           m->host.n ? "on a host" : "on this machine");
+            return fail_at(r->name, at, r->e, "'%.*s' is only for models %s; %s is %s", STR_ARG(child.name), scope_words[s->scope].only,
+                           show_text(m->name).text, scope_words[model_scope(m)].is);
     }
     return ERR_OK;
 }
@@ -217,13 +226,11 @@ static enum err_code check_serves(struct reading *r, const struct conf_model *m)
 static enum err_code check_model(struct reading *r, const struct conf_model *m)
 {
     struct shown name = show_text(m->name);
-    if (m->file.n && m->host.n) {
-        fail_at(r->name, m->place, r->e, "the model %s has both 'file' and 'host'", name.text);
-        return err_hint(r->e, "'file' runs it on this machine, 'host' asks another place: choose one");
-    }
-    if (!m->file.n && !m->host.n) {
-        fail_at(r->name, m->place, r->e, "the model %s has neither 'file' nor 'host'", name.text);
-        return err_hint(r->e, "'file' runs it on this machine, 'host' asks another place");
+    int ways = !!m->file.n + !!m->command.n + !!m->host.n;
+    if (ways != 1) {
+        fail_at(r->name, m->place, r->e, ways ? "the model %s has more than one of 'file', 'command' and 'host'" : "the model %s has none of 'file', 'command' and 'host'",
+                name.text);
+        return err_hint(r->e, "'file' and 'command' run it on this machine, 'host' asks another place: choose one");
     }
     enum err_code rc = check_scopes(r, m);
     if (!rc)

@@ -50,7 +50,7 @@ struct word {
     unsigned value;
 };
 
-enum scope { SCOPE_ANY, SCOPE_HERE, SCOPE_HOST }; /* of a model's settings: with `file`, with `host` */
+enum scope { SCOPE_ANY, SCOPE_FILE, SCOPE_COMMAND, SCOPE_HERE, SCOPE_HOST }; /* of a model's settings: with `file`, `command`, either, `host` */
 
 struct setting {
     const char *path;         /* "models.*.context"; "*" stands for a name of the user's */
@@ -74,7 +74,7 @@ struct group {
     size_t list_at, count_at;          /* entry: offsets in struct config */
     size_t name_at, place_at;          /* entry: offsets in its struct */
     const char *what;                  /* entry: "host", for sentences */
-    const char *one_of[2];             /* entry: exactly one of these settings must be there */
+    const char *one_of[3];             /* entry: exactly one of these settings must be there */
 };
 
 extern const struct setting settings[];
@@ -105,6 +105,7 @@ bool setting_is_list(const struct setting *s);
 bool setting_is_number(const struct setting *s, const void *field); /* is written as a JSON number */
 /* Nothing was set and there is no default: not shown. */
 bool value_is_empty(const struct setting *s, const void *field);
+enum scope model_scope(const struct conf_model *m); /* SCOPE_FILE, SCOPE_COMMAND or SCOPE_HOST */
 bool setting_applies(const struct setting *s, const void *base);
 
 /* ---- the file as a tree (tree.c) ---- */

@@ -391,8 +391,15 @@ bool value_is_empty(const struct setting *s, const void *field)
     return false;
 }
 
+enum scope model_scope(const struct conf_model *m)
+{
+    return m->host.n ? SCOPE_HOST : m->command.n ? SCOPE_COMMAND : SCOPE_FILE;
+}
+
 bool setting_applies(const struct setting *s, const void *base)
 {
-    bool on_host = s->scope != SCOPE_ANY && ((const struct conf_model *)base)->host.n > 0;
-    return s->scope == SCOPE_ANY || (s->scope == SCOPE_HOST) == on_host;
+    if (s->scope == SCOPE_ANY)
+        return true;
+    enum scope is = model_scope(base);
+    return s->scope == is || (s->scope == SCOPE_HERE && is != SCOPE_HOST);
 }

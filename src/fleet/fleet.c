@@ -126,7 +126,7 @@ void lease_drop(struct lease *l)
 
 static enum err_code wait_in_line(struct fleet_place *p, struct lease *l, struct err *e)
 {
-    if ((int64_t)p->nwaiting >= p->fleet->config->queue_limit) {
+    if ((int64_t)p->nwaiting >= p->fleet->config->queue.limit) {
         err_set(e, ERR_QUEUE_FULL, "%zu requests are already waiting for '%.*s'.", p->nwaiting, STR_ARG(p->b->model->name));
         e->retry_after_s = 2;
         return err_hint(e, "Try again in a few seconds, or raise `queue: {limit: …}`.");

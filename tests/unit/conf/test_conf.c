@@ -45,8 +45,8 @@ static void test_an_empty_file_is_the_defaults(void **state)
         assert_int_equal(c->timeouts.first_byte_ms, 300000);
         assert_int_equal(c->timeouts.idle_ms, 120000);
         assert_int_equal(c->timeouts.total_ms, 3600000);
-        assert_int_equal(c->queue_limit, 256);
-        assert_int_equal(c->queue_deadline_ms, 120000);
+        assert_int_equal(c->queue.limit, 256);
+        assert_int_equal(c->queue.deadline_ms, 120000);
         assert_int_equal(c->drain_ms, 30000);
         assert_int_equal(c->body_bytes, 8 << 20);
         assert_int_equal(c->answer_bytes, 16 << 20);
@@ -87,7 +87,7 @@ static void test_a_whole_file(void **state)
     assert_int_equal(c->log, LOG_DEBUG);
     assert_int_equal(c->timeouts.connect_ms, 250);
     assert_int_equal(c->timeouts.total_ms, 2 * 24 * 3600 * 1000);
-    assert_int_equal(c->queue_limit, 3);
+    assert_int_equal(c->queue.limit, 3);
     assert_int_equal(c->drain_ms, 0);
     assert_int_equal(c->body_bytes, 4096);
     assert_int_equal(c->answer_bytes, 10000000);
@@ -136,7 +136,7 @@ static void test_yaml_never_decides_what_a_value_is(void **state)
     assert_str(c->models[1].name, "0x1");
     assert_str(c->models[2].upstream, "012");
     assert_str(c->tiers[0].name, "yes");
-    assert_int_equal(c->queue_limit, 7);
+    assert_int_equal(c->queue.limit, 7);
     assert_false(c->routing_metadata);
     conf_free(c);
 }

@@ -1,0 +1,54 @@
+/* The shape of a model, as far as memory and speed depend on it: made of a GGUF header, of a config.json beside safetensors files, or of a few
+ * figures that a person gives. Plain values; `layer` lies in the caller's arena. */
+#ifndef HOB_MODEL_SHAPE_H
+#define HOB_MODEL_SHAPE_H
+
+#include "base/arena.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { SHAPE_MAX_LAYERS = 4096 };
+
+struct shape_layer {            /* what one layer of the trunk keeps */
+    uint32_t kv_heads;          /* 0: no attention here, or it uses another layer's keys and values */
+    uint32_t k_len, v_len;      /* of a head; v_len 0: keys only (MLA) */
+    bool window;                /* sliding window: keeps no more than shape.window tokens */
+    uint64_t state_bytes;       /* recurrent state of one sequence, whatever the context */
+};
+
+struct shape {
+    char architecture[64];
+    char name[128];
+    const struct shape_layer *layer;
+    uint32_t layers;
+    int64_t context_train;      /* 0 = not said */
+    int64_t window;             /* tokens of a sliding window; 0 = none */
+    int64_t embed, ff, heads, vocab;
+    int64_t experts, experts_used;      /* 0 = dense */
+    int64_t weights_bytes;      /* tensors of all files */
+    int64_t params, params_active;      /* active: used for one token; the same when dense */
+    bool no_kv;                 /* takes its input whole and keeps nothing: embedders, diffusion */
+    bool whole_known;           /* false: an architecture (or tensor types) newer than this program; the figures are the generic ones */
+};
+
+struct gguf;
+/* ERR_WEIGHTS_BROKEN: keys that contradict each other or cannot be. On error *out is untouched. */
+enum err_code shape_of_gguf(const struct gguf *g, struct arena *a, struct shape *out, struct err *e) __attribute__((warn_unused_result));
+
+/* Text of a Transformers or MLX config.json; weights_bytes and params as the safetensors headers have them. ERR_WEIGHTS_BROKEN. */
+enum err_code shape_of_config(struct str json, int64_t weights_bytes, int64_t params, struct arena *a, struct shape *out, struct err *e)
+    __attribute__((warn_unused_result));
+
+/* Nothing but figures: a dense model with the same attention in each layer. */
+struct shape_figures {
+    int64_t params;             /* 70e9 */
+    struct str quant;           /* "q4", "q4_k_m", "f16", "4bit" … */
+    int64_t layers, kv_heads, head_dim;
+    int64_t context_train;
+};
+/* ERR_INVALID_REQUEST: an unknown quantisation, or a figure that cannot be; param names it. */
+enum err_code shape_of_figures(const struct shape_figures *f, struct arena *a, struct shape *out, struct err *e) __attribute__((warn_unused_result));
+
+#endif
