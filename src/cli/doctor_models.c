@@ -1,10 +1,10 @@
 /* hob doctor, the models: the engine, what it knows, and the files. */
 #include "backend/llama_args.h"
-#include "cli/child.h"
 #include "cli/doctor.h"
 #include "cli/table.h"
 #include "model/probe.h"
 #include "model/weights.h"
+#include "proc/run.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -41,10 +41,10 @@ static void try_version(struct doctor *d, const char *path)
 {
     const char *const argv[] = { path, "--version", NULL };
     struct buf said;
-    struct child_end end;
+    struct run_end end;
     struct err e;
     buf_init(&said, SAID_MAX_BYTES);
-    enum err_code rc = child_run(argv, ENGINE_LIMIT_MS, &said, &end, &e);
+    enum err_code rc = run_program(argv, NULL, NULL, ENGINE_LIMIT_MS, &said, &end, &e);
     struct str line = version_line(buf_str(&said));
     if (rc)
         doctor_say(d, NULL, HEALTH_FAIL, "%s", e.text);
@@ -102,7 +102,7 @@ static enum probe_answer ask_engine(struct doctor *d, struct str architecture)
     const char *argv[16] = { d->engine, "-m", path };
     size_t n = 3;
     struct buf said;
-    struct child_end end;
+    struct run_end end;
     struct err e;
     for (size_t i = 0; probe_flags[i] && n + 1 < COUNTOF(argv); i++)
         argv[n++] = probe_flags[i];
@@ -111,7 +111,7 @@ static enum probe_answer ask_engine(struct doctor *d, struct str architecture)
     enum probe_answer answer = PROBE_UNCLEAR;
     for (int tries = 0; tries < 2 && answer == PROBE_UNCLEAR; tries++) { /* its last words are sometimes lost: an empty log is asked again */
         buf_init(&said, SAID_MAX_BYTES);
-        bool again = !child_run(argv, ENGINE_LIMIT_MS, &said, &end, &e) && !end.too_long;
+        bool again = !run_program(argv, NULL, NULL, ENGINE_LIMIT_MS, &said, &end, &e) && !end.too_long;
         answer = probe_read(buf_str(&said));
         buf_free(&said);
         if (!again)

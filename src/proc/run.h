@@ -12,8 +12,9 @@ struct run_end {
     bool enough;       /* it was killed because `until` had come */
 };
 
-/* argv[0] is a path; ended by NULL. env: NULL = ours. until: NULL, or text after which it is killed: the line it stands in is still read to its end.
- * said: stdout and stderr as they came, at most its maximum (the rest is dropped). ERR_SYSTEM: it could not be started. */
+/* argv[0] is a path; ended by NULL. env: "NAME=VALUE" ended by NULL; NULL = ours. until: NULL, or text after which it is killed: the line it stands
+ * in is still read to its end. said: stdout and stderr as they came, at most its maximum (the rest is dropped, and `until` is not looked for in it).
+ * A program that is not there ends with code 127. ERR_SYSTEM: nothing could be started. */
 enum err_code run_program(const char *const *argv, const char *const *env, const char *until, int64_t limit_ms, struct buf *said, struct run_end *end,
     struct err *e) __attribute__((warn_unused_result));
 
