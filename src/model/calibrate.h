@@ -1,26 +1,36 @@
-/* What a model was seen to need, and what that says about the next load. Pure; the rows are the store's (store/calibrations.h).
- * Kept per (model file, engine build, settings): with the same three the estimate is what was measured; with the same file and build it is the
- * arithmetic plus what was seen beyond it then (a repacked copy of the weights, the engine itself). */
+/* What a model was seen to need, and what that says about the next load. Pure but for the identities; the rows are the store's
+ * (store/calibrations.h). Kept per (model file, engine build, settings): with the same three the estimate is what was measured; with the same file and
+ * build it is the arithmetic plus what was seen beyond it then (a repacked copy of the weights, the engine itself). */
 #ifndef HOB_MODEL_CALIBRATE_H
 #define HOB_MODEL_CALIBRATE_H
 
 #include "model/fit.h"
+#include "store/calibrations.h"
 
-struct calibration {
-    char model[65], engine[65], settings[65];   /* identities: file (path, size, mtime), build, what it was run with; hex */
-    int64_t estimated_bytes;                    /* the arithmetic's total, then */
-    int64_t idle_bytes, busy_bytes;             /* measured after the load, and after the first long prompt; 0 = not seen */
-    int64_t at_s;                               /* wall clock */
+enum fit_source {
+    FIT_ESTIMATE,       /* arithmetic alone */
+    FIT_ENGINE,         /* what the engine said that it would need */
+    FIT_CALIBRATED,     /* arithmetic, and what other settings of the same file were seen to need beyond it */
+    FIT_MEASURED,
+    FIT_GIVEN,          /* by the operator: `memory:` */
+    FIT_UNKNOWN,        /* a command that was never measured */
+};
+extern const char *const fit_source_name[];     /* "estimate", "engine", "estimate", "measured", "given", "unknown": what `source` says */
+extern const char *const fit_source_basis[];    /* a few words for people */
+
+struct calibrate_ask {
+    int64_t total_bytes;        /* the arithmetic's; 0 = there is none (a command) */
+    int64_t weights_bytes;      /* measured figures below half of it are not believed (0: all are) */
+    int64_t machine_bytes;      /* nor are those above this (0: all are) */
+    struct str settings;
 };
 
-enum fit_source { FIT_ESTIMATE, FIT_ENGINE, FIT_CALIBRATED, FIT_MEASURED };
-extern const char *const fit_source_name[];     /* "estimate", "engine", "estimate", "measured": DESIGN's words; calibrated says so in `basis` */
-
-/* rows: of this file and build, any settings, newest first. */
-int64_t calibrate(int64_t arithmetic_total, struct str settings, const struct calibration *rows, size_t n, enum fit_source *source);
+/* rows: of this file and build, any settings, newest first. 0 with FIT_UNKNOWN: nothing says anything. */
+int64_t calibrate(const struct calibrate_ask *ask, const struct calibration *rows, size_t n, enum fit_source *source);
 
 /* Hex identities for the keys. false: the file cannot be looked at. */
-bool calibrate_model_id(const char *path, char out[65]);
+bool calibrate_file_id(const char *path, char out[65]);
 void calibrate_settings_id(const struct fit_ask *ask, const struct str *args, size_t n, char out[65]);
+void calibrate_text_id(struct str text, char out[65]);
 
 #endif

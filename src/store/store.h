@@ -1,19 +1,38 @@
-/* What hob remembers between runs: one SQLite file, STATE/hob.db (WAL). In the daemon one writer thread owns the connection that writes; everybody
- * else hands it jobs. Commands open it for reading beside a running daemon. A file for each kind of record has its rows' functions (calibrations.c,
- * probes.c …); the schema is a list of migrations, each run once in a transaction. */
+/* What hob remembers between runs: one SQLite file, STATE/hob.db (WAL). In the daemon one writer thread owns the connection; everybody else hands it
+ * jobs, and all jobs that are there when it begins go into one transaction. Commands open the file beside a running daemon, and their jobs run at once.
+ * A file for each kind of record has its rows' functions (calibrations.c, probes.c …); the schema is a list of migrations, each run once in a
+ * transaction. A disk that is full or read-only fails the jobs, never the program. */
 #ifndef HOB_STORE_STORE_H
 #define HOB_STORE_STORE_H
 
 #include "base/err.h"
-#include "loop/loop.h"
+#include "base/str.h"
 
+struct loop;
 struct store;
+struct store_db;                /* the connection, for a room file's functions: store/store_int.h */
 
-/* Opens, creates and migrates. ERR_SYSTEM (a path and what to do), also when the file is a newer hob's. loop NULL: for a command, jobs run at once
- * in the caller's thread. */
+/* Opens, creates and migrates. A file that is broken, or is no database, is set aside (hob.db.broken-DATE) with a warning. ERR_SYSTEM, with what to
+ * do: it cannot be had, or is a newer hob's; the daemon then goes on without. loop NULL: for a command, jobs run at once in the caller's thread. */
 enum err_code store_open(struct loop *l, struct str state_folder, struct store **out, struct err *e) __attribute__((warn_unused_result));
 /* For reading only; *out NULL and ERR_OK when there is no file yet. */
 enum err_code store_open_to_read(struct str state_folder, struct store **out, struct err *e) __attribute__((warn_unused_result));
-void store_close(struct store *s); /* waits for the jobs that were handed in. NULL is fine */
+/* Waits for the jobs that were handed in and runs their `done`. On the loop thread, while nobody else hands in any more. NULL is fine. */
+void store_close(struct store *s);
+
+/* A job. `run` on the writer's thread, all or nothing: what it wrote goes back when it fails. `done` on the loop thread, once, when it is on the disk
+ * or has failed; NULL: nobody asks. Lies inside its owner, who lives until then; cannot be called back. */
+struct store_job {
+    struct store_job *next;                                                             /* the store's */
+    enum err_code (*run)(struct store_db *db, struct store_job *job, struct err *e);
+    void (*done)(struct store_job *job, const struct err *e);                           /* e NULL: it is done */
+    bool reads;                                                                         /* it writes nothing: opens no transaction */
+    struct err *why;                                                                    /* the store's */
+};
+enum { STORE_MAX_JOBS = 1 << 16 };      /* waiting at a time; one more fails with ERR_QUEUE_FULL */
+
+void store_submit(struct store *s, struct store_job *job);                              /* any thread, never waits */
+/* Hands it in and waits for it: for the pool and for commands, never on the loop thread. `done` is not called. */
+enum err_code store_do(struct store *s, struct store_job *job, struct err *e) __attribute__((warn_unused_result));
 
 #endif
