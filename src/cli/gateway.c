@@ -10,6 +10,7 @@
 #include "cli/daemon.h"
 #include "cli/rundir.h"
 #include "net/conn.h"
+#include "proc/notify.h"
 #include "proc/sweep.h"
 
 #include <errno.h>
@@ -28,6 +29,7 @@ struct gateway {
     struct loop *loop;
     struct keeper *keeper;
     struct services *services;
+    struct notify *notify;
     struct meter *meter;
     struct fleet *fleet;
     struct api *api;
@@ -95,6 +97,8 @@ static void drain(struct gateway *g)
     if (g->draining)
         return;
     g->draining = true;
+    notify_stopping(g->notify);
+    notify_status(g->notify, "stopping: running answers finish");
     if (api_running(g->api))
         log_info("finishing %zu requests; again to stop at once", api_running(g->api));
     listener_free(g->listener);
@@ -148,9 +152,29 @@ static void on_conn(void *ctx, int fd)
         close(fd);
 }
 
+/* For `systemctl status`. */
+static void tell_status(struct gateway *g)
+{
+    const struct backend *loading = NULL;
+    size_t hot = 0, ours = 0;
+    for (size_t i = 0; i < g->config->nmodels; i++) {
+        const struct backend *b = fleet_backend(g->fleet, i);
+        ours += b->kind->managed;
+        hot += b->kind->managed && b->state == BACKEND_HOT;
+        loading = b->state == BACKEND_LOADING ? b : loading;
+    }
+    if (g->draining)
+        return;
+    if (loading)
+        notify_status(g->notify, "loading %.*s", STR_ARG(loading->model->name));
+    else
+        notify_status(g->notify, "ready: %zu of %zu models in memory", hot, ours);
+}
+
 static void on_backend_state(void *ctx, struct backend *b)
 {
     struct gateway *g = ctx;
+    tell_status(g);
     if (!b->kind->managed)
         return;
     if (b->state == BACKEND_LOADING)
@@ -196,6 +220,8 @@ static void on_listening(void *ctx, int fd, struct str bound, const struct err *
     log_info("listening on %.*s", STR_ARG(bound));
     daemon_write_address(g->config, bound);
     keeper_ready(g->keeper);
+    notify_ready(g->notify); /* /livez answers; models come, and go, as they are needed */
+    tell_status(g);
     fleet_start(g->fleet);
 }
 
@@ -295,6 +321,7 @@ static void build(struct gateway *g)
 {
     g->loop = loop_new();
     g->keeper = keeper_attach(g->loop, KEEPER_FD, &keeper_ops, g);
+    g->notify = notify_new(g->loop);
     g->services = services_new(g->loop, g->keeper);
     g->meter = meter_new();
     g->fleet = fleet_new(g->loop, g->config, g->services, str_of(g->run_dir));
@@ -315,6 +342,7 @@ static void take_apart(struct gateway *g)
     fleet_free(g->fleet);
     services_free(g->services);
     keeper_free(g->keeper);
+    notify_free(g->notify);
     loop_free(g->loop);
     api_free(g->api);
     meter_free(g->meter);
