@@ -1,65 +1,42 @@
 /* GGUF: magic, version, two counts, key-value pairs, tensor descriptions, padding, data. All numbers little-endian.
  *
- * Keys are looked up in a small table while they go by; everything else is stepped over. Tensor sizes need the type's block: a row is
- * cut into blocks of so many elements, each stored in so many bytes. Types this table does not know are newer than it, and the engine may
- * know them: they are counted as unknown rather than refused. */
+ * One walk from front to back through a window. Tensor types that are not in our table are newer than it, and the engine may know them: they are
+ * noted as unknown rather than refused. */
 #include "model/gguf.h"
 
 #include <errno.h>
-#include <stdio.h>
 
-enum { WINDOW = 64 * 1024, KEY_MAX = 128, DEFAULT_ALIGNMENT = 32, MAX_DIMENSIONS = 4 };
+enum { WINDOW = 64 * 1024, DEFAULT_ALIGNMENT = 32, MAX_ALIGNMENT = 16 << 20, MAX_DIMENSIONS = 4 };
 enum { MIN_KEY_BYTES = 8 + 4 + 1, MIN_TENSOR_BYTES = 8 + 4 + 4 + 8 };
+/* Names, texts and arrays together. An arena may waste as much again on the ends of its blocks, and the lists themselves are at most
+ * 7 MiB of pairs and 9 MiB of tensors. */
+enum { MAX_KEPT = 16 << 20 };
+_Static_assert(2 * MAX_KEPT + GGUF_MAX_KEYS * sizeof(struct gguf_pair) + GGUF_MAX_TENSORS * sizeof(struct gguf_tensor) <= GGUF_MAX_MEMORY, "");
 
-enum value_type {
-    VALUE_U8, VALUE_I8, VALUE_U16, VALUE_I16, VALUE_U32, VALUE_I32, VALUE_F32, VALUE_BOOL, VALUE_STRING, VALUE_ARRAY, VALUE_U64, VALUE_I64, VALUE_F64,
+static const struct kind {
+    unsigned char bytes; /* 0: has no fixed size */
+    bool integer, sign;
+} kinds[] = {
+    [GGUF_U8]  = { 1, true, false }, [GGUF_U16] = { 2, true, false },   [GGUF_U32]    = { 4, true, false },  [GGUF_U64]   = { 8, true, false },
+    [GGUF_I8]  = { 1, true, true },  [GGUF_I16] = { 2, true, true },    [GGUF_I32]    = { 4, true, true },   [GGUF_I64]   = { 8, true, true },
+    [GGUF_F32] = { 4, false, true }, [GGUF_F64] = { 8, false, true },   [GGUF_BOOL]   = { 1, true, false },
+    [GGUF_STRING] = { 0, false, false }, [GGUF_ARRAY] = { 0, false, false },
 };
 
-static const unsigned char value_bytes[] = { /* 0: has no fixed size */
-    [VALUE_U8] = 1, [VALUE_I8] = 1, [VALUE_U16] = 2, [VALUE_I16] = 2, [VALUE_U32] = 4, [VALUE_I32] = 4, [VALUE_F32] = 4, [VALUE_BOOL] = 1,
-    [VALUE_STRING] = 0, [VALUE_ARRAY] = 0, [VALUE_U64] = 8, [VALUE_I64] = 8, [VALUE_F64] = 8,
-};
-
-static const struct tensor_type {
-    uint16_t elements, bytes; /* of a block; 0: no such type (any more) */
-} types[] = {
-    [0]  = { 1, 4 },     /* f32 */      [1]  = { 1, 2 },     /* f16 */
-    [2]  = { 32, 18 },   /* q4_0 */     [3]  = { 32, 20 },   /* q4_1 */
-    [6]  = { 32, 22 },   /* q5_0 */     [7]  = { 32, 24 },   /* q5_1 */
-    [8]  = { 32, 34 },   /* q8_0 */     [9]  = { 32, 36 },   /* q8_1 */
-    [10] = { 256, 84 },  /* q2_K */     [11] = { 256, 110 }, /* q3_K */
-    [12] = { 256, 144 }, /* q4_K */     [13] = { 256, 176 }, /* q5_K */
-    [14] = { 256, 210 }, /* q6_K */     [15] = { 256, 292 }, /* q8_K */
-    [16] = { 256, 66 },  /* iq2_xxs */  [17] = { 256, 74 },  /* iq2_xs */
-    [18] = { 256, 98 },  /* iq3_xxs */  [19] = { 256, 50 },  /* iq1_s */
-    [20] = { 32, 18 },   /* iq4_nl */   [21] = { 256, 110 }, /* iq3_s */
-    [22] = { 256, 82 },  /* iq2_s */    [23] = { 256, 136 }, /* iq4_xs */
-    [24] = { 1, 1 },     /* i8 */       [25] = { 1, 2 },     /* i16 */
-    [26] = { 1, 4 },     /* i32 */      [27] = { 1, 8 },     /* i64 */
-    [28] = { 1, 8 },     /* f64 */      [29] = { 256, 56 },  /* iq1_m */
-    [30] = { 1, 2 },     /* bf16 */
-    [34] = { 256, 54 },  /* tq1_0 */    [35] = { 256, 66 },  /* tq2_0 */
-    [39] = { 32, 17 },   /* mxfp4 */    [40] = { 64, 36 },   /* nvfp4 */
-    [41] = { 128, 18 },  /* q1_0 */     [42] = { 64, 18 },   /* q2_0 */
-};
-
-bool gguf_type_known(uint32_t type)
+bool gguf_is_integer(enum gguf_type type)
 {
-    return type < COUNTOF(types) && types[type].elements;
-}
-
-bool gguf_row_bytes(uint32_t type, uint64_t n, uint64_t *out)
-{
-    return gguf_type_known(type) && n % types[type].elements == 0 && !__builtin_mul_overflow(n / types[type].elements, types[type].bytes, out);
+    return kinds[type].integer;
 }
 
 /* ---- reading ---- */
 
 struct reader {
     const struct gguf_source *source;
+    struct arena *arena;
     struct err *e;
     enum err_code rc;     /* the first failure; then nothing is read any more */
     uint64_t at;
+    size_t kept;          /* bytes, of MAX_KEPT */
     uint64_t window_at;
     size_t window_n;
     unsigned char window[WINDOW];
@@ -122,14 +99,20 @@ static bool get(struct reader *r, void *to, size_t n)
     return true;
 }
 
+static uint64_t little_endian(const unsigned char *raw, size_t n)
+{
+    uint64_t v = 0;
+    while (n-- > 0)
+        v = v << 8 | raw[n];
+    return v;
+}
+
 static bool get_number(struct reader *r, size_t bytes, uint64_t *out)
 {
-    unsigned char raw[8] = { 0 };
+    unsigned char raw[8];
     if (!get(r, raw, bytes))
         return false;
-    *out = 0;
-    for (size_t i = bytes; i-- > 0;)
-        *out = *out << 8 | raw[i];
+    *out = little_endian(raw, bytes);
     return true;
 }
 
@@ -141,47 +124,28 @@ static bool get_u32(struct reader *r, uint32_t *out)
     return ok;
 }
 
-static bool skip_string(struct reader *r)
+/* NULL: enough was kept of this file. */
+static void *keep(struct reader *r, uint64_t n)
 {
-    uint64_t n = 0;
-    return get_number(r, 8, &n) && skip(r, n);
+    if (n > MAX_KEPT - r->kept)
+        return NULL;
+    r->kept += (size_t)n;
+    return arena_alloc(r->arena, (size_t)n);
 }
 
-/* The beginning of a string, as far as it fits, with a NUL; control characters become '?', so that it may be shown. */
-static bool get_string(struct reader *r, char *out, size_t size, uint64_t *whole)
+/* *n: its whole length. Its text only when it is no longer than max and there is room for it. */
+static bool get_text(struct reader *r, uint64_t max, uint64_t *n, struct str *out)
 {
-    if (!get_number(r, 8, whole) || !there(r, *whole))
+    if (!get_number(r, 8, n) || !there(r, *n))
         return false;
-    size_t n = *whole < size - 1 ? (size_t)*whole : size - 1;
-    if (!get(r, out, n))
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if ((unsigned char)out[i] < ' ' || out[i] == 0x7f)
-            out[i] = '?';
-    out[n] = 0;
-    return skip(r, *whole - n);
+    char *to = *n <= max ? keep(r, *n + 1) : NULL;
+    if (!to)
+        return skip(r, *n);
+    *out = str_make(to, (size_t)*n);
+    return get(r, to, (size_t)*n);
 }
 
-/* ---- key-value pairs ---- */
-
-struct own { /* ARCHITECTURE.key: it may come before general.architecture, so whose it was is kept */
-    char of[KEY_MAX];
-    uint32_t value;
-};
-
-struct wanted {
-    struct gguf_head *head;
-    uint64_t alignment;
-    struct own context, pooling;
-};
-
-static uint64_t little_endian(const unsigned char *raw)
-{
-    uint64_t v = 0;
-    for (int i = 8; i-- > 0;)
-        v = v << 8 | raw[i];
-    return v;
-}
+/* ---- arrays ---- */
 
 /* As many of the next n strings as lie whole in the window; says how many. What is in the window is in the file. */
 static uint64_t skip_strings_in_window(struct reader *r, uint64_t n)
@@ -190,7 +154,7 @@ static uint64_t skip_strings_in_window(struct reader *r, uint64_t n)
     if (r->at < r->window_at || into > r->window_n)
         return 0;
     for (; done < n && r->window_n - into >= 8; done++) {
-        uint64_t length = little_endian(r->window + into);
+        uint64_t length = little_endian(r->window + into, 8);
         if (length > r->window_n - into - 8)
             break;
         into += 8 + length;
@@ -203,210 +167,249 @@ static uint64_t skip_strings_in_window(struct reader *r, uint64_t n)
 static bool skip_strings(struct reader *r, uint64_t n)
 {
     for (; n; n--) {
+        uint64_t length = 0;
         n -= skip_strings_in_window(r, n);
         if (!n)
             break;
-        if (!skip_string(r)) /* the one at the window's end, and the next window with it */
+        if (!get_number(r, 8, &length) || !skip(r, length)) /* the one at the window's end, and the next window with it */
             return false;
     }
     return true;
 }
 
-static bool skip_array(struct reader *r)
+static int64_t as_integer(enum gguf_type type, uint64_t raw)
 {
-    uint32_t type = 0;
+    unsigned unused = 64 - 8u * kinds[type].bytes;
+    if (kinds[type].sign)
+        return (int64_t)(raw << unused) >> unused;
+    if (type == GGUF_BOOL)
+        return raw != 0;
+    return raw > INT64_MAX ? INT64_MAX : (int64_t)raw;
+}
+
+static bool get_integers(struct reader *r, enum gguf_type type, uint64_t n, int64_t *to)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t raw = 0;
+        if (!get_number(r, kinds[type].bytes, &raw))
+            return false;
+        to[i] = as_integer(type, raw);
+    }
+    return true;
+}
+
+static bool get_array(struct reader *r, struct gguf_value *v)
+{
+    uint32_t item = 0;
     uint64_t n = 0, bytes = 0;
-    if (!get_u32(r, &type) || !get_number(r, 8, &n))
+    if (!get_u32(r, &item) || !get_number(r, 8, &n))
         return false;
-    if (type >= COUNTOF(value_bytes) || type == VALUE_ARRAY)
+    if (item >= COUNTOF(kinds) || item == GGUF_ARRAY)
         return broken(r, "an array of a type that cannot be");
-    if (type != VALUE_STRING)
-        return __builtin_mul_overflow(n, (uint64_t)value_bytes[type], &bytes) ? broken(r, "an array longer than the file") : skip(r, bytes);
-    if (n > (r->source->size - r->at) / 8)
+    v->item = (enum gguf_type)item;
+    v->n = n;
+    if (__builtin_mul_overflow(n, item == GGUF_STRING ? (uint64_t)8 : kinds[item].bytes, &bytes)) /* 8: the length of one */
         return broken(r, "an array longer than the file");
-    return skip_strings(r, n);
-}
-
-static bool skip_value(struct reader *r, uint32_t type)
-{
-    if (type == VALUE_STRING)
-        return skip_string(r);
-    if (type == VALUE_ARRAY)
-        return skip_array(r);
-    return type < COUNTOF(value_bytes) ? skip(r, value_bytes[type]) : broken(r, "a value of a type that cannot be");
-}
-
-static bool get_unsigned(struct reader *r, uint32_t type, uint64_t *out)
-{
-    if (type != VALUE_U16 && type != VALUE_U32 && type != VALUE_U64 && type != VALUE_I32 && type != VALUE_I64)
-        return skip_value(r, type);
-    return get_number(r, value_bytes[type], out);
-}
-
-static bool take_text(struct reader *r, uint32_t type, char *out, size_t size)
-{
-    uint64_t whole;
-    return type == VALUE_STRING ? get_string(r, out, size, &whole) : skip_value(r, type);
-}
-
-static bool take_alignment(struct reader *r, uint32_t type, struct wanted *w)
-{
-    if (!get_unsigned(r, type, &w->alignment))
+    if (!there(r, bytes))
         return false;
-    if (w->alignment == 0 || w->alignment > 16u * 1024 * 1024 || (w->alignment & (w->alignment - 1)))
-        return broken(r, "general.alignment is no power of two");
-    return true;
+    if (item == GGUF_STRING)
+        return skip_strings(r, n);
+    int64_t *to = kinds[item].integer && n <= GGUF_MAX_ITEMS ? keep(r, n * sizeof *to) : NULL;
+    v->integers = to;
+    return to ? get_integers(r, v->item, n, to) : skip(r, bytes);
 }
 
-static bool is_own(const struct own *own, const struct gguf_head *head)
+/* ---- key-value pairs ---- */
+
+static double as_real(enum gguf_type type, uint64_t raw)
 {
-    return str_eq(str_of(own->of), str_of(head->architecture));
+    uint32_t low = (uint32_t)raw;
+    float single = 0;
+    double real = 0;
+    memcpy(&single, &low, sizeof single);
+    memcpy(&real, &raw, sizeof real);
+    return type == GGUF_F32 ? (double)single : real;
 }
 
-static bool take_own(struct reader *r, uint32_t type, struct own *own, const struct gguf_head *head, struct str architecture)
+static bool get_value(struct reader *r, struct gguf_value *v)
 {
-    uint64_t v = 0;
-    if (head->architecture[0] && is_own(own, head)) /* has it already */
-        return skip_value(r, type);
-    if (!get_unsigned(r, type, &v))
-        return false;
-    own->value = v <= INT32_MAX ? (uint32_t)v : 0;
-    snprintf(own->of, sizeof own->of, "%.*s", STR_ARG(architecture));
-    return true;
-}
-
-static bool take_template(struct reader *r, uint32_t type, struct wanted *w)
-{
-    uint64_t whole = 0;
-    char begin[2];
-    if (type != VALUE_STRING)
-        return skip_value(r, type);
-    if (!get_string(r, begin, sizeof begin, &whole))
-        return false;
-    w->head->has_chat_template = whole > 0;
-    return true;
-}
-
-static bool take_split(struct reader *r, uint32_t type, struct wanted *w)
-{
-    uint64_t v = 0;
-    if (!get_unsigned(r, type, &v))
-        return false;
-    w->head->split_count = v < 10000 ? (uint32_t)v : 0;
-    return true;
-}
-
-static bool read_pair(struct reader *r, struct wanted *w)
-{
-    static const struct str context = STR(".context_length"), pooling = STR(".pooling_type");
-    char name[KEY_MAX];
-    uint64_t whole = 0;
     uint32_t type = 0;
-    if (!get_string(r, name, sizeof name, &whole) || !get_u32(r, &type))
+    uint64_t raw = 0;
+    if (!get_u32(r, &type))
         return false;
-    struct str key = whole < sizeof name ? str_of(name) : STR("");
-    if (str_eq(key, STR("general.architecture")))
-        return take_text(r, type, w->head->architecture, sizeof w->head->architecture);
-    if (str_eq(key, STR("general.name")))
-        return take_text(r, type, w->head->name, sizeof w->head->name);
-    if (str_eq(key, STR("general.type")))
-        return take_text(r, type, w->head->type, sizeof w->head->type);
-    if (str_eq(key, STR("general.alignment")))
-        return take_alignment(r, type, w);
-    if (str_eq(key, STR("tokenizer.chat_template")))
-        return take_template(r, type, w);
-    if (str_eq(key, STR("split.count")))
-        return take_split(r, type, w);
-    if (str_ends(key, context))
-        return take_own(r, type, &w->context, w->head, str_make(key.p, key.n - context.n));
-    if (str_ends(key, pooling))
-        return take_own(r, type, &w->pooling, w->head, str_make(key.p, key.n - pooling.n));
-    return skip_value(r, type);
+    if (type >= COUNTOF(kinds))
+        return broken(r, "a value of a type that cannot be");
+    v->type = (enum gguf_type)type;
+    if (type == GGUF_STRING)
+        return get_text(r, GGUF_MAX_TEXT, &v->n, &v->text);
+    if (type == GGUF_ARRAY)
+        return get_array(r, v);
+    if (!get_number(r, kinds[type].bytes, &raw))
+        return false;
+    if (kinds[type].integer)
+        v->integer = as_integer(v->type, raw);
+    v->real = kinds[type].integer ? (double)v->integer : as_real(v->type, raw);
+    return true;
+}
+
+static bool get_pairs(struct reader *r, uint64_t n, struct gguf *g)
+{
+    struct gguf_pair *pairs = arena_array(r->arena, struct gguf_pair, n);
+    for (uint64_t i = 0; i < n; i++) {
+        struct gguf_pair pair = { 0 };
+        uint64_t length;
+        if (!get_text(r, GGUF_MAX_NAME, &length, &pair.key) || !get_value(r, &pair.value))
+            return false;
+        if (pair.key.p)
+            pairs[g->npairs++] = pair;
+    }
+    g->pairs = pairs;
+    return true;
+}
+
+static bool find_alignment(struct reader *r, const struct gguf *g, uint64_t *out)
+{
+    const struct gguf_value *v = gguf_find(g, STR("general.alignment"));
+    *out = DEFAULT_ALIGNMENT;
+    if (!v || !kinds[v->type].integer)
+        return true;
+    if (v->integer <= 0 || v->integer > MAX_ALIGNMENT || (v->integer & (v->integer - 1)))
+        return broken(r, "general.alignment is no power of two");
+    *out = (uint64_t)v->integer;
+    return true;
 }
 
 /* ---- tensors ---- */
 
-static bool read_tensor(struct reader *r, struct gguf_head *head, uint64_t *data_end)
+static bool tensor_bytes(struct gguf_tensor *t)
 {
-    uint32_t dimensions = 0, type = 0;
-    uint64_t size = 1, n, offset = 0, end;
-    if (!skip_string(r) || !get_u32(r, &dimensions))
-        return false;
-    if (dimensions > MAX_DIMENSIONS)
-        return broken(r, "a tensor of more than four dimensions");
-    uint64_t row = 1;
-    for (uint32_t i = 0; i < dimensions; i++) {
-        if (!get_number(r, 8, &n))
+    uint64_t all = 1, rows = 1, row = 0;
+    for (int i = 0; i < MAX_DIMENSIONS; i++)
+        if (__builtin_mul_overflow(all, t->size[i], &all) || all > INT64_MAX || (i && __builtin_mul_overflow(rows, t->size[i], &rows)))
             return false;
-        if (i == 0)
-            row = n;
-        else if (__builtin_mul_overflow(size, n, &size))
-            return broken(r, "a tensor of a size that cannot be");
-    }
-    if (!get_u32(r, &type) || !get_number(r, 8, &offset))
+    if (!gguf_type_known(t->type))
+        return true;
+    return gguf_row_bytes(t->type, t->size[0], &row) && !__builtin_mul_overflow(row, rows, &t->bytes);
+}
+
+static bool get_tensor(struct reader *r, struct gguf_tensor *t)
+{
+    uint64_t length;
+    if (!get_text(r, GGUF_MAX_NAME, &length, &t->name) || !get_u32(r, &t->dimensions))
         return false;
-    uint64_t row_bytes = 0, bytes = 0;
-    if (!gguf_type_known(type))
-        head->unknown_types = true;
-    else if (!gguf_row_bytes(type, row, &row_bytes) || __builtin_mul_overflow(row_bytes, size, &bytes))
-        return broken(r, "a tensor of a size that cannot be");
-    if (__builtin_add_overflow(offset, bytes, &end) || __builtin_add_overflow(head->tensor_bytes, bytes, &head->tensor_bytes))
-        return broken(r, "a tensor of a size that cannot be");
-    if (end > *data_end)
-        *data_end = end;
+    if (t->dimensions > MAX_DIMENSIONS)
+        return broken(r, "a tensor of more than four dimensions");
+    for (uint32_t i = 0; i < MAX_DIMENSIONS; i++) {
+        t->size[i] = 1;
+        if (i < t->dimensions && !get_number(r, 8, &t->size[i]))
+            return false;
+    }
+    return get_u32(r, &t->type) && get_number(r, 8, &t->at) && (tensor_bytes(t) || broken(r, "a tensor of a size that cannot be"));
+}
+
+/* *data_end: of the data alone; the tensors' places are of the data too, until all are known. */
+static bool get_tensors(struct reader *r, uint64_t n, struct gguf *g, struct gguf_tensor *tensors, uint64_t *data_end)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        struct gguf_tensor *t = &tensors[i];
+        uint64_t end;
+        if (!get_tensor(r, t))
+            return false;
+        if (__builtin_add_overflow(t->at, t->bytes, &end) || __builtin_add_overflow(g->tensor_bytes, t->bytes, &g->tensor_bytes))
+            return broken(r, "a tensor of a size that cannot be");
+        g->unknown_types = g->unknown_types || !gguf_type_known(t->type);
+        *data_end = end > *data_end ? end : *data_end;
+    }
+    g->tensors = tensors;
+    g->ntensors = (size_t)n;
     return true;
 }
 
-static bool read_magic(struct reader *r, struct gguf_head *head)
+/* ---- the whole ---- */
+
+static bool get_begin(struct reader *r, struct gguf *g, uint64_t *tensors, uint64_t *keys)
 {
     char magic[4];
     if (!get(r, magic, sizeof magic))
         return false;
     if (memcmp(magic, "GGUF", 4) != 0)
         return broken(r, "it does not begin with GGUF");
-    if (!get_u32(r, &head->version))
+    if (!get_u32(r, &g->version))
         return false;
-    if (head->version && (head->version & 0xffff) == 0)
+    if (g->version && (g->version & 0xffff) == 0)
         return broken(r, "a GGUF for big-endian machines");
-    if (head->version < 2 || head->version > 3)
-        return broken(r, head->version < 2 ? "a GGUF of version 1, which no engine reads any more" : "a GGUF version newer than 3");
-    return get_number(r, 8, &head->tensors) && get_number(r, 8, &head->keys);
-}
-
-static bool read_all(struct reader *r, struct gguf_head *head)
-{
-    struct wanted w = { .head = head, .alignment = DEFAULT_ALIGNMENT };
-    uint64_t data_end = 0;
-    if (!read_magic(r, head))
+    if (g->version < 2 || g->version > 3)
+        return broken(r, g->version < 2 ? "a GGUF of version 1, which no engine reads any more" : "a GGUF version newer than 3");
+    if (!get_number(r, 8, tensors) || !get_number(r, 8, keys))
         return false;
-    if (head->keys > GGUF_MAX_KEYS || head->tensors > GGUF_MAX_TENSORS)
+    if (*keys > GGUF_MAX_KEYS || *tensors > GGUF_MAX_TENSORS)
         return broken(r, "more keys or tensors than any model has");
-    if (head->keys * MIN_KEY_BYTES + head->tensors * MIN_TENSOR_BYTES > r->source->size - r->at)
+    if (*keys * MIN_KEY_BYTES + *tensors * MIN_TENSOR_BYTES > r->source->size - r->at)
         return broken(r, "the file ends inside its header");
-    for (uint64_t i = 0; i < head->keys; i++)
-        if (!read_pair(r, &w))
-            return false;
-    for (uint64_t i = 0; i < head->tensors; i++)
-        if (!read_tensor(r, head, &data_end))
-            return false;
-    head->data_at = (r->at + w.alignment - 1) & ~(w.alignment - 1); /* at most 1 GiB and 16 MiB: cannot overflow */
-    if (__builtin_add_overflow(head->tensors ? head->data_at : r->at, data_end, &head->end))
-        return broken(r, "a tensor of a size that cannot be");
-    head->context_train = is_own(&w.context, head) ? w.context.value : 0;
-    head->pooling = is_own(&w.pooling, head) ? w.pooling.value : 0;
     return true;
 }
 
-enum err_code gguf_read_head(const struct gguf_source *source, struct gguf_head *out, struct err *e)
+static bool read_all(struct reader *r, struct gguf *g)
+{
+    uint64_t ntensors = 0, nkeys = 0, alignment, data_end = 0;
+    if (!get_begin(r, g, &ntensors, &nkeys) || !get_pairs(r, nkeys, g) || !find_alignment(r, g, &alignment))
+        return false;
+    struct gguf_tensor *tensors = arena_array(r->arena, struct gguf_tensor, ntensors);
+    if (!get_tensors(r, ntensors, g, tensors, &data_end))
+        return false;
+    g->data_at = (r->at + alignment - 1) & ~(alignment - 1); /* at most 1 GiB and 16 MiB: cannot overflow */
+    if (__builtin_add_overflow(ntensors ? g->data_at : r->at, data_end, &g->end))
+        return broken(r, "a tensor of a size that cannot be");
+    for (size_t i = 0; i < g->ntensors; i++)
+        tensors[i].at += g->data_at; /* at most g->end */
+    g->architecture = gguf_text(g, STR("general.architecture"));
+    return true;
+}
+
+enum err_code gguf_read(const struct gguf_source *source, struct arena *a, struct gguf *out, struct err *e)
 {
     struct reader r;
-    struct gguf_head head = { 0 };
+    struct gguf g = { 0 };
     r.source = source;
+    r.arena = a;
     r.e = e;
     r.rc = ERR_OK;
     r.at = r.window_at = 0;
-    r.window_n = 0;
-    if (read_all(&r, &head))
-        *out = head;
+    r.kept = r.window_n = 0;
+    if (read_all(&r, &g))
+        *out = g;
     return r.rc;
+}
+
+/* ---- looking up ---- */
+
+const struct gguf_value *gguf_find(const struct gguf *g, struct str key)
+{
+    for (size_t i = 0; i < g->npairs; i++)
+        if (str_eq(g->pairs[i].key, key))
+            return &g->pairs[i].value;
+    return NULL;
+}
+
+const struct gguf_value *gguf_own(const struct gguf *g, const char *key)
+{
+    struct str architecture = g->architecture;
+    for (size_t i = 0; architecture.n && i < g->npairs; i++) {
+        struct str k = g->pairs[i].key;
+        if (str_starts(k, architecture) && k.n > architecture.n && k.p[architecture.n] == '.' && str_eq(str_from(k, architecture.n + 1), str_of(key)))
+            return &g->pairs[i].value;
+    }
+    return NULL;
+}
+
+int64_t gguf_int(const struct gguf *g, const char *own_key, int64_t otherwise)
+{
+    const struct gguf_value *v = gguf_own(g, own_key);
+    return v && kinds[v->type].integer ? v->integer : otherwise;
+}
+
+struct str gguf_text(const struct gguf *g, struct str key)
+{
+    const struct gguf_value *v = gguf_find(g, key);
+    return v && v->text.p ? v->text : STR("");
 }

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -110,47 +109,77 @@ static enum err_code check_begin(const char *path, const struct gguf_source *sou
     return str_starts(str_make(begin, n), STR("GGUF")) ? ERR_OK : not_gguf(path, str_make(begin, n), e);
 }
 
-static enum err_code check_head(const char *path, const struct gguf_source *source, struct gguf_head *head, struct err *e)
+static int64_t own_count(const struct gguf *g, const char *key)
+{
+    int64_t v = gguf_int(g, key, 0);
+    return v > 0 && v <= INT32_MAX ? v : 0;
+}
+
+static uint32_t split_count(const struct gguf *g)
+{
+    const struct gguf_value *v = gguf_find(g, STR("split.count"));
+    return v && v->integer > 0 && v->integer < 10000 ? (uint32_t)v->integer : 0;
+}
+
+static enum err_code check_head(const char *path, const struct gguf_source *source, struct arena *arena, struct gguf *g, struct err *e)
 {
     struct err why = { 0 };
-    enum err_code rc = gguf_read_head(source, head, &why);
+    enum err_code rc = gguf_read(source, arena, g, &why);
     if (rc) {
         rc = err_set(e, rc, "the model file %.120s: %s", path, why.text);
         err_hint(e, "download it again");
         return rc;
     }
-    if (head->tensors == 0 && head->split_count < 2) /* the first part of several may be keys alone */
+    if (!g->ntensors && split_count(g) < 2) /* the first part of several may be keys alone */
         return err_set(e, ERR_WEIGHTS_BROKEN, "the model file %.150s holds no weights", path);
-    if (head->end > source->size) {
+    if (g->end > source->size) {
         err_set(e, ERR_WEIGHTS_BROKEN, "the model file %.120s is cut short: it is %llu bytes, its header promises %llu", path,
-            (unsigned long long)source->size, (unsigned long long)head->end);
+            (unsigned long long)source->size, (unsigned long long)g->end);
         err_hint(e, "download it again");
         return ERR_WEIGHTS_BROKEN;
     }
-    if (!head->architecture[0])
+    if (!g->architecture.n)
         return err_set(e, ERR_WEIGHTS_BROKEN, "the model file %.150s does not name its architecture", path);
     return ERR_OK;
+}
+
+/* As much as there is room for, so that it may be shown: control characters become '?'. */
+static void copy_shown(char *to, size_t room, struct str text)
+{
+    size_t n = text.n < room - 1 ? text.n : room - 1;
+    for (size_t i = 0; i < n; i++)
+        to[i] = (unsigned char)text.p[i] < ' ' || text.p[i] == 0x7f ? '?' : text.p[i];
+    to[n] = 0;
+}
+
+static void tell(const struct gguf *g, uint64_t file_bytes, struct weights *out)
+{
+    const struct gguf_value *template = gguf_find(g, STR("tokenizer.chat_template"));
+    *out = (struct weights){
+        .context_train = own_count(g, "context_length"), .pooling = (uint32_t)own_count(g, "pooling_type"), .tensor_bytes = g->tensor_bytes,
+        .file_bytes = file_bytes, .version = g->version, .split_count = split_count(g), .unknown_types = g->unknown_types,
+        .has_chat_template = template && template->type == GGUF_STRING && template->n > 0,
+    };
+    copy_shown(out->architecture, sizeof out->architecture, g->architecture);
+    copy_shown(out->name, sizeof out->name, gguf_text(g, STR("general.name")));
+    copy_shown(out->type, sizeof out->type, gguf_text(g, STR("general.type")));
 }
 
 enum err_code weights_check(const char *path, struct weights *out, struct err *e)
 {
     int fd = -1;
-    struct gguf_head head = { 0 };
+    struct arena arena;
+    struct gguf g;
     struct gguf_source source = { .read = read_file, .ctx = &fd };
+    arena_init(&arena);
     enum err_code rc = open_regular(path, &fd, &source.size, e);
     if (!rc)
         rc = check_begin(path, &source, e);
     if (!rc)
-        rc = check_head(path, &source, &head, e);
-    if (!rc) {
-        *out = (struct weights){
-            .context_train = head.context_train, .tensor_bytes = head.tensor_bytes, .file_bytes = source.size, .version = head.version,
-            .split_count = head.split_count, .pooling = head.pooling, .has_chat_template = head.has_chat_template, .unknown_types = head.unknown_types,
-        };
-        snprintf(out->architecture, sizeof out->architecture, "%s", head.architecture);
-        snprintf(out->name, sizeof out->name, "%s", head.name);
-        snprintf(out->type, sizeof out->type, "%s", head.type);
-    }
+        rc = check_head(path, &source, &arena, &g, e);
+    if (!rc)
+        tell(&g, source.size, out);
+    arena_fini(&arena);
     if (fd >= 0)
         close(fd);
     return rc;

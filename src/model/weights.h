@@ -16,7 +16,7 @@ struct weights {
     uint64_t file_bytes;
     uint32_t version;
     uint32_t split_count;    /* files that the model is spread over; this is one of them. 0 or 1: all is here */
-    uint32_t pooling;        /* as in struct gguf_head: not 0 for embedders (4: rerankers) */
+    uint32_t pooling;        /* how an embedder joins its tokens (1 mean, 2 first, 3 last, 4: a reranker's rank); 0: it is none, or does not say */
     bool has_chat_template;
     bool unknown_types;      /* holds tensors of a type newer than this program, whose size is not known */
 };
