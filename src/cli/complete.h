@@ -11,8 +11,9 @@ void complete_fish(struct buf *out);
 void complete_man(struct buf *out);
 
 /* What the value of an option is completed with, by its name in help ("FILE"). */
-enum value_kind { VALUE_ANY, VALUE_FILE, VALUE_FOLDER, VALUE_WORDS };
-enum value_kind value_kind_of(const struct cli_option *o, const char **words); /* words: of VALUE_WORDS, with spaces between */
+enum value_kind { VALUE_ANY, VALUE_FILE, VALUE_FOLDER, VALUE_WORDS, VALUE_NAMES };
+enum value_kind value_kind_of(const struct cli_option *o, const char **words); /* words: of VALUE_WORDS, with spaces between; of
+                                                                             VALUE_NAMES the argument of `hob __names` */
 /* Every option of any visible command that takes a value, once each; ended by NULL. For who must know which words are values. */
 enum { COMPLETE_MAX_OPTIONS = 64 };
 void complete_value_options(const struct cli_option *out[COMPLETE_MAX_OPTIONS + 1]);

@@ -66,6 +66,9 @@ static void put_value(struct buf *out, const struct cli_option *o, const char *c
     case VALUE_WORDS:
         buf_printf(out, "_hob_words \"%s\" %s", cur, words);
         break;
+    case VALUE_NAMES:
+        buf_printf(out, "_hob_names \"%s\" %s", cur, words);
+        break;
     case VALUE_ANY:
         buf_lit(out, ":");
         break;

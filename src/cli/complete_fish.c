@@ -65,6 +65,9 @@ static void put_option(struct buf *out, const struct command *c, const struct cl
         case VALUE_WORDS:
             buf_printf(out, " -x -a '%s'", words);
             break;
+        case VALUE_NAMES:
+            buf_printf(out, " -x -a '(__hob_names %s)'", words);
+            break;
         case VALUE_ANY:
             buf_lit(out, " -x");
             break;

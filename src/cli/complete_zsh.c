@@ -51,6 +51,9 @@ static void put_value(struct buf *out, const struct cli_option *o)
     case VALUE_WORDS:
         buf_printf(out, "(%s)", words);
         break;
+    case VALUE_NAMES:
+        buf_printf(out, "{_hob_names %s}", words);
+        break;
     case VALUE_ANY:
         break;
     }

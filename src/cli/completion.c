@@ -14,6 +14,8 @@ enum value_kind value_kind_of(const struct cli_option *o, const char **words)
         { "FILE",  VALUE_FILE,   NULL },
         { "DIR",   VALUE_FOLDER, NULL },
         { "LEVEL", VALUE_WORDS,  "error warn info debug trace" },
+        { "MODEL", VALUE_NAMES,  "models" },
+        { "ROLE",  VALUE_NAMES,  "all" },
     };
     for (size_t i = 0; o->value && i < COUNTOF(rows); i++)
         if (str_eq(str_of(o->value), str_of(rows[i].name))) {
