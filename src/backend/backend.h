@@ -27,7 +27,7 @@ struct backend_kind {
 };
 extern const struct backend_kind backend_kind_llama, backend_kind_openai;
 
-struct backend_kind_state;
+struct child;
 
 struct backend {
     const struct config *config;
@@ -53,7 +53,7 @@ struct backend {
 
     void (*on_state)(void *ctx, struct backend *b); /* to the fleet, after each change */
     void *ctx;
-    struct backend_kind_state *own;                 /* the kind's */
+    struct child *child;                            /* managed only */
 };
 
 /* The backend of config->models[index]; cold (managed) or hot at once (elsewhere). */

@@ -25,7 +25,7 @@ static struct config *parse(const char *model)
 }
 
 /* The words behind `flag`, or NULL; each flag of ours stands once. */
-static const struct str *value_of(const struct llama_args *a, const char *flag)
+static const struct str *value_of(const struct launch *a, const char *flag)
 {
     const struct str *found = NULL;
     for (size_t i = 1; i + 1 < a->nargv; i++)
@@ -36,7 +36,7 @@ static const struct str *value_of(const struct llama_args *a, const char *flag)
     return found;
 }
 
-static void assert_value(const struct llama_args *a, const char *flag, const char *want)
+static void assert_value(const struct launch *a, const char *flag, const char *want)
 {
     const struct str *v = value_of(a, flag);
     if (!v || !str_eq(*v, str_of(want)))
@@ -58,45 +58,49 @@ static void test_settings_become_flags(void **state)
         { "context: 512, args: [--flash-attn, \"on\", \"\"]", 0, 512, { "--flash-attn", "on" } },
     };
     for (size_t i = 0; i < COUNTOF(cases); i++) {
-        struct config *c = parse(cases[i].model);
+        struct config *conf = parse(cases[i].model);
         struct weights w = { .context_train = cases[i].trained };
         struct llama_args a = { .engine = "/bin/engine" };
-        llama_args_make(&a, &c->models[0], &w, "/run/0.sock", "/run/0.key");
+        struct launch c;
+        launch_init(&c);
+        llama_args_make(&a, &conf->models[0], &w, "/run/0.sock", "/run/0.key", &c);
         assert_int_equal(a.context, cases[i].context);
-        assert_true(str_eq(a.argv[0], STR("/bin/engine")));
-        assert_value(&a, "--model", "/w/m.gguf");
-        assert_value(&a, "--alias", "m");
-        assert_value(&a, "--host", "/run/0.sock");
-        assert_value(&a, "--api-key-file", "/run/0.key");
-        assert_value(&a, "--batch-size", "512");
-        assert_value(&a, "--ubatch-size", "512");
-        assert_value(&a, "--cache-ram", "256");
-        assert_value(&a, "--cors-origins", "localhost");
-        assert_non_null(value_of(&a, "--offline"));
-        assert_non_null(value_of(&a, "--no-ui"));
-        assert_non_null(value_of(&a, "--no-slots"));
+        assert_true(str_eq(c.argv[0], STR("/bin/engine")));
+        assert_value(&c, "--model", "/w/m.gguf");
+        assert_value(&c, "--alias", "m");
+        assert_value(&c, "--host", "/run/0.sock");
+        assert_value(&c, "--api-key-file", "/run/0.key");
+        assert_value(&c, "--batch-size", "512");
+        assert_value(&c, "--ubatch-size", "512");
+        assert_value(&c, "--cache-ram", "256");
+        assert_value(&c, "--cors-origins", "localhost");
+        assert_non_null(value_of(&c, "--offline"));
+        assert_non_null(value_of(&c, "--no-ui"));
+        assert_non_null(value_of(&c, "--no-slots"));
         for (size_t k = 0; cases[i].flags[k]; k += 2)
-            assert_value(&a, cases[i].flags[k], cases[i].flags[k + 1]);
-        llama_args_free(&a);
-        conf_free(c);
+            assert_value(&c, cases[i].flags[k], cases[i].flags[k + 1]);
+        launch_free(&c);
+        conf_free(conf);
     }
 }
 
 static void test_threads_are_at_least_one_and_leave_a_core(void **state)
 {
-    struct config *c = parse("context: 512");
+    struct config *conf = parse("context: 512");
     struct weights w = { 0 };
     struct llama_args a = { .engine = "e" };
+    struct launch c;
+    launch_init(&c);
     char want[24];
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    llama_args_make(&a, &c->models[0], &w, "s", "k");
+    llama_args_make(&a, &conf->models[0], &w, "s", "k", &c);
     snprintf(want, sizeof want, "%ld", cores > 1 ? cores - 1 : 1);
-    assert_value(&a, "--threads", want);
-    llama_args_free(&a);
-    conf_free(c);
+    assert_value(&c, "--threads", want);
+    launch_free(&c);
+    conf_free(conf);
 }
 
-static bool has_variable(const struct llama_args *a, const char *text)
+static bool has_variable(const struct launch *a, const char *text)
 {
     for (size_t i = 0; i < a->nenv; i++)
         if (str_eq(a->env[i], str_of(text)))
@@ -112,26 +116,30 @@ static void test_the_engine_gets_only_what_it_needs_of_our_environment(void **st
         "HTTP_PROXY=p", "PATHOLOGY=1", "XDG_RUNTIME_DIR=/r", "LD_PRELOAD=/x.so", "=odd", "novalue", NULL,
     };
     enum { PASSED = 8 }; /* the first so many */
-    struct config *c = parse("context: 512");
+    struct config *conf = parse("context: 512");
     struct weights w = { 0 };
     struct llama_args a = { .engine = "e" };
+    struct launch c;
+    launch_init(&c);
     char **real = environ;
     environ = (char **)ours;
-    llama_args_make(&a, &c->models[0], &w, "/run/0.sock", "/run/0.key");
+    llama_args_make(&a, &conf->models[0], &w, "/run/0.sock", "/run/0.key", &c);
     environ = real;
     for (size_t i = 0; ours[i]; i++)
-        if (has_variable(&a, ours[i]) != (i < PASSED))
+        if (has_variable(&c, ours[i]) != (i < PASSED))
             fail_msg("%s", ours[i]);
-    llama_args_free(&a);
-    conf_free(c);
+    launch_free(&c);
+    conf_free(conf);
 }
 
 static void test_an_overlong_environment_is_cut_at_its_bound(void **state)
 {
     char text[200][16], *many[201];
-    struct config *c = parse("context: 512");
+    struct config *conf = parse("context: 512");
     struct weights w = { 0 };
     struct llama_args a = { .engine = "e" };
+    struct launch c;
+    launch_init(&c);
     for (size_t i = 0; i < 200; i++) {
         snprintf(text[i], sizeof text[i], "LC_%zu=x", i);
         many[i] = text[i];
@@ -139,11 +147,11 @@ static void test_an_overlong_environment_is_cut_at_its_bound(void **state)
     many[200] = NULL;
     char **real = environ;
     environ = many;
-    llama_args_make(&a, &c->models[0], &w, "s", "k");
+    llama_args_make(&a, &conf->models[0], &w, "s", "k", &c);
     environ = real;
-    assert_int_equal(a.nenv, LLAMA_MAX_ENV);
-    llama_args_free(&a);
-    conf_free(c);
+    assert_int_equal(c.nenv, LAUNCH_MAX_PASSED);
+    launch_free(&c);
+    conf_free(conf);
 }
 
 /* ---- where the engine is ---- */

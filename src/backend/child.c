@@ -1,0 +1,276 @@
+/* A child's life: the look on the pool, its key, the start, its end; and how one that an earlier gateway has left is taken over. */
+#include "backend/child.h"
+
+#include "base/random.h"
+#include "proc/obituary.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    CONN_IDLE_MS = 4000,            /* llama-server closes kept connections after 5 s */
+    LOG_MAX_BYTES = 8 * 1024 * 1024,
+};
+
+/* ---- the service's word ---- */
+
+static void died(struct child *c, enum service_state now, const struct keeper_exit *death, const struct err *e)
+{
+    struct backend *b = c->b;
+    bool was_hot = b->state == BACKEND_HOT;
+    if (death)
+        obituary_read(death, &b->last_error);
+    else if (e)
+        b->last_error = *e;
+    if (b->last_error.code == ERR_OK) /* it ended by itself with exit code 0 */
+        err_set(&b->last_error, ERR_LOAD_FAILED, "The engine of '%.*s' ended by itself.", STR_ARG(b->model->name));
+    if (!b->last_error.hint[0])
+        err_hint(&b->last_error, "Its own words are in %s.", c->log_file);
+    log_error("%.*s: %s%s %s", STR_ARG(b->model->name), b->last_error.text, err_stop(&b->last_error), b->last_error.hint);
+    backend_enter(b, was_hot && now != SERVICE_FAILED ? BACKEND_COLD : BACKEND_FAILED);
+}
+
+static void on_service(void *ctx, enum service_state now, const struct keeper_exit *death, const struct err *e)
+{
+    struct child *c = ctx;
+    switch (now) {
+    case SERVICE_STARTING:
+    case SERVICE_READY:
+    case SERVICE_STOPPING:
+        break;
+    case SERVICE_RUNNING:
+        child_probe_start(c);
+        break;
+    case SERVICE_STOPPED:
+    case SERVICE_FAILED:
+        child_probe_stop(c);
+        unlink(c->sock);
+        if (c->b->state == BACKEND_DRAINING)
+            backend_enter(c->b, BACKEND_COLD);
+        else
+            died(c, now, death, e);
+        break;
+    }
+}
+
+static const struct service_ops service_ops = { on_service };
+
+void child_is_hot(struct child *c)
+{
+    service_is_ready(c->service);
+    c->b->last_error = (struct err){ .code = ERR_OK };
+    backend_enter(c->b, BACKEND_HOT);
+}
+
+/* ---- its key ---- */
+
+static enum err_code write_key(struct child *c, struct err *e)
+{
+    unlink(c->key_file);
+    int fd = open(c->key_file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_sys(e, ERR_LOAD_FAILED, errno, "cannot write the child's key to %s", c->key_file);
+    ssize_t n = write(fd, c->key, 32);
+    int bad = close(fd);
+    return n == 32 && !bad ? ERR_OK : err_sys(e, ERR_LOAD_FAILED, errno, "cannot write the child's key to %s", c->key_file);
+}
+
+/* The headers of every request to the child; the key is in them. */
+static void set_headers(struct child *c)
+{
+    struct buf *h = &c->b->headers;
+    h->n = 0;
+    buf_printf(h, "Authorization: Bearer %s\r\nContent-Type: application/json\r\n", c->key);
+}
+
+static bool read_key(struct child *c)
+{
+    char key[sizeof c->key] = "";
+    int fd = open(c->key_file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    ssize_t n = fd < 0 ? -1 : read(fd, key, sizeof key - 1);
+    if (fd >= 0)
+        close(fd);
+    if (n != (ssize_t)sizeof key - 1)
+        return false;
+    memcpy(c->key, key, sizeof key);
+    set_headers(c);
+    return true;
+}
+
+/* ---- taking over ---- */
+
+static void join_words(struct buf *to, const struct str *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        buf_add(to, words[i]);
+        buf_add_char(to, 0);
+    }
+}
+
+/* Is the child that was found the one we would start now? With its file gone only the engine knows what it has loaded: then it is. */
+static bool is_as_wanted(struct child *c)
+{
+    struct launch wanted;
+    struct buf words = { 0 };
+    struct err e;
+    if (c->look_rc)
+        return true;
+    launch_init(&wanted);
+    bool same = false;
+    if (!c->kind->launch(c, &wanted, &e)) {
+        join_words(&words, wanted.argv, wanted.nargv);
+        same = str_eq(buf_str(&words), buf_str(&c->found_argv));
+    }
+    buf_free(&words);
+    launch_free(&wanted);
+    return same;
+}
+
+static void take_over(struct child *c)
+{
+    struct backend *b = c->b;
+    int pid = c->found_pid;
+    bool keep = is_as_wanted(c) && read_key(c);
+    c->found_pid = 0;
+    buf_free(&c->found_argv);
+    service_adopt(c->service, pid); /* ours from here on, to keep or to stop */
+    if (keep) {
+        log_info("%.*s goes on in process %d", STR_ARG(b->model->name), pid);
+        return;
+    }
+    log_info("%.*s is set up differently now: process %d is stopped", STR_ARG(b->model->name), pid);
+    child_unload(b);
+}
+
+/* ---- start and end ---- */
+
+static enum err_code start(struct child *c, struct err *e)
+{
+    struct launch words;
+    launch_init(&words);
+    enum err_code rc = c->kind->launch(c, &words, e);
+    if (!rc)
+        rc = write_key(c, e);
+    if (!rc) {
+        unlink(c->sock); /* llama-server does not remove an old one, and fails on it */
+        struct keeper_spawn spawn = {
+            .argv = words.argv, .nargv = words.nargv, .env = words.env, .nenv = words.nenv,
+            .stderr_file = str_of(c->log_file), .stderr_max_bytes = LOG_MAX_BYTES,
+        };
+        service_start(c->service, &spawn);
+    }
+    launch_free(&words);
+    return rc;
+}
+
+static void look(void *ctx) /* on the pool */
+{
+    struct child *c = ctx;
+    c->look_rc = c->kind->look ? c->kind->look(c, &c->look_error) : ERR_OK;
+}
+
+static void looked(void *ctx)
+{
+    struct child *c = ctx;
+    struct backend *b = c->b;
+    struct err e = c->look_error;
+    if (c->found_pid) {
+        bool unwanted = b->state == BACKEND_DRAINING;
+        take_over(c);
+        if (unwanted)
+            child_unload(b);
+        return;
+    }
+    if (b->state == BACKEND_DRAINING) { /* nobody wants it any more */
+        backend_enter(b, BACKEND_COLD);
+        return;
+    }
+    if (!c->look_rc && !start(c, &e))
+        return;
+    b->last_error = e;
+    log_error("%.*s: %s%s %s", STR_ARG(b->model->name), e.text, err_stop(&e), e.hint);
+    backend_enter(b, BACKEND_FAILED);
+}
+
+static void begin(struct child *c)
+{
+    snprintf(c->file, sizeof c->file, "%.*s", STR_ARG(c->b->model->file));
+    backend_enter(c->b, BACKEND_LOADING); /* last_error stays until it is hot: why it was not, so far */
+    loop_work(c->b->loop, &c->look);
+}
+
+void child_load(struct backend *b)
+{
+    begin(b->child);
+}
+
+void child_adopt(struct backend *b, const struct keeper_child *found)
+{
+    struct child *c = b->child;
+    c->found_pid = found->pid;
+    join_words(&c->found_argv, found->argv, found->nargv);
+    begin(c);
+}
+
+void child_unload(struct backend *b)
+{
+    struct child *c = b->child;
+    enum service_state now = service_now(c->service);
+    if (c->look.running) {
+        if (b->state != BACKEND_DRAINING)
+            backend_enter(b, BACKEND_DRAINING);
+        return;
+    }
+    if (now == SERVICE_STOPPED || now == SERVICE_FAILED) {
+        if (b->state != BACKEND_COLD)
+            backend_enter(b, BACKEND_COLD);
+        return;
+    }
+    child_probe_stop(c);
+    backend_enter(b, BACKEND_DRAINING);
+    service_stop(c->service, CHILD_TERM_MS, CHILD_TERM_AGAIN_MS);
+}
+
+int child_pid(const struct backend *b)
+{
+    return service_pid(b->child->service);
+}
+
+void child_free(struct backend *b)
+{
+    struct child *c = b->child;
+    child_probe_stop(c);
+    service_free(c->service);
+    unlink(c->key_file);
+    buf_free(&c->answer);
+    buf_free(&c->found_argv);
+    memset(c->key, 0, sizeof c->key);
+    c->kind->free(c);
+}
+
+void child_init(struct child *c, struct backend *b, const struct child_kind *k, size_t index, struct str run_dir)
+{
+    c->b = b;
+    c->kind = k;
+    b->child = c;
+    b->upstream = b->model->name;
+    b->slots = b->model->slots;
+    /* Numbered, not named: a model's name may be long or hold slashes, and a socket's path ends at 107 bytes. */
+    snprintf(c->sock, sizeof c->sock, "%.*s/%zu.sock", STR_ARG(run_dir), index);
+    snprintf(c->key_file, sizeof c->key_file, "%.*s/%zu.key", STR_ARG(run_dir), index);
+    snprintf(c->log_file, sizeof c->log_file, "%.*s/engine-%zu.log", STR_ARG(b->config->state), index);
+    random_hex(c->key, 32);
+    buf_lit(&b->path, "/v1");
+    set_headers(c);
+    struct addr to = { .kind = ADDR_UNIX };
+    snprintf(to.host, sizeof to.host, "%s", c->sock);
+    struct http_pool_opts opts = { .max_idle = (size_t)b->model->slots, .idle_ms = CONN_IDLE_MS, .connect_ms = b->timeouts.connect_ms };
+    b->pool = http_pool_new(b->loop, &to, STR("localhost"), &opts);
+    child_probe_init(c);
+    work_init(&c->look, look, looked, c);
+    c->service = service_new(b->services, b->model->name, &service_ops, c);
+    b->state = BACKEND_COLD;
+}

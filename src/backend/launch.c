@@ -1,0 +1,91 @@
+/* Command lines and environments of children. */
+#include "backend/launch.h"
+
+#include "base/err.h"
+#include "proc/sweep.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+extern char **environ;
+
+void launch_init(struct launch *c)
+{
+    arena_init(&c->arena);
+    c->nargv = c->nenv = 0;
+}
+
+void launch_free(struct launch *c)
+{
+    arena_fini(&c->arena);
+    c->nargv = c->nenv = 0;
+}
+
+void launch_add(struct launch *c, struct str word)
+{
+    if (c->nargv == LAUNCH_MAX_WORDS)
+        die("more than %d words for a child", LAUNCH_MAX_WORDS); /* the configuration bounds the user's */
+    c->argv[c->nargv++] = word;
+}
+
+void launch_add_pair(struct launch *c, const char *flag, struct str value)
+{
+    launch_add(c, str_of(flag));
+    launch_add(c, value);
+}
+
+void launch_add_number(struct launch *c, const char *flag, int64_t v)
+{
+    launch_add_pair(c, flag, arena_printf(&c->arena, "%lld", (long long)v));
+}
+
+/* What a child may need of our environment: where libraries and devices are. No secret of ours is in any of these. */
+static const char *const passed_on[] = { "PATH=", "HOME=", "USER=", "LANG=", "LC_", "TMPDIR=", "XDG_CACHE_HOME=", "LD_LIBRARY_PATH=",
+    "DYLD_LIBRARY_PATH=", "CUDA_", "NVIDIA_", "HIP_", "HSA_", "ROCR_", "VK_", "GGML_", "OMP_" };
+
+void launch_pass_env(struct launch *c, struct str run_dir)
+{
+    /* Whatever this child may start carries it too: how the next start finds what outlived a killed keeper (proc/sweep.h). */
+    c->env[c->nenv++] = arena_printf(&c->arena, "%s=%.*s", SWEEP_VARIABLE, STR_ARG(run_dir));
+    for (char **v = environ; *v; v++)
+        for (size_t i = 0; i < COUNTOF(passed_on); i++)
+            if (str_starts(str_of(*v), str_of(passed_on[i])) && c->nenv < LAUNCH_MAX_PASSED) {
+                c->env[c->nenv++] = str_of(*v);
+                break;
+            }
+}
+
+void launch_set_env(struct launch *c, struct str name_value)
+{
+    struct str rest, name = str_cut(name_value, '=', &rest);
+    for (size_t i = 0; i < c->nenv; i++)
+        if (str_eq(str_cut(c->env[i], '=', &rest), name)) {
+            c->env[i] = name_value;
+            return;
+        }
+    if (c->nenv == LAUNCH_MAX_ENV)
+        die("more than %d variables for a child", LAUNCH_MAX_ENV); /* the configuration bounds the user's */
+    c->env[c->nenv++] = name_value;
+}
+
+/* A program, whole in `out` (n is what snprintf said). A folder may be entered, which access() calls the same. */
+static bool runnable(const char *out, int n, size_t room)
+{
+    struct stat st;
+    return n > 0 && (size_t)n < room && stat(out, &st) == 0 && S_ISREG(st.st_mode) && access(out, X_OK) == 0;
+}
+
+bool launch_find_program(struct str named, char *out, size_t room)
+{
+    if (named.n && memchr(named.p, '/', named.n))
+        return runnable(out, snprintf(out, room, "%.*s", STR_ARG(named)), room);
+    struct str rest = str_of(getenv("PATH"));
+    while (rest.p && named.n) {
+        struct str dir = str_cut(rest, ':', &rest);
+        if (dir.n && runnable(out, snprintf(out, room, "%.*s/%.*s", STR_ARG(dir), STR_ARG(named)), room))
+            return true;
+    }
+    return false;
+}
