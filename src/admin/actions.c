@@ -10,6 +10,7 @@
 struct action {
     struct wish wish;
     struct admin *admin;
+    struct world *world;        /* held */
     struct http_req *r;
     size_t model;
     int64_t since_ms;
@@ -23,10 +24,11 @@ static void done(void *ctx, const struct err *e)
     if (e) {
         admin_refuse(act->r, e);
     } else {
-        view_done(a->fleet, act->model, loop_now_ms(a->loop) - act->since_ms, &body);
+        view_done(act->world, act->model, loop_now_ms(a->loop) - act->since_ms, &body);
         reply_json(act->r, 200, STR(""), buf_str(&body));
         buf_free(&body);
     }
+    world_release(act->world);
     free(act);
 }
 
@@ -34,13 +36,14 @@ static void gone(void *ctx)
 {
     struct action *act = ctx;
     wish_drop(&act->wish);
+    world_release(act->world);
     free(act);
 }
 
 static const struct http_req_ops ops = { .on_gone = gone };
 
 /* {"model": NAME} to an index: a model or an alias; a role or tier means its first model. */
-static enum err_code read_model(struct admin *a, struct str body, size_t *model, struct err *e)
+static enum err_code read_model(const struct config *c, struct str body, size_t *model, struct err *e)
 {
     struct json_doc d = { 0 };
     struct decision decision;
@@ -52,8 +55,8 @@ static enum err_code read_model(struct admin *a, struct str body, size_t *model,
         err_set(e, ERR_INVALID_REQUEST, "The body must be {\"model\": NAME}.");
         rc = err_param(e, "model");
     } else {
-        rc = route_decide(a->config, &ask, &decision, e);
-        if (rc == ERR_MODEL_NOT_FOUND && a->config->nmodels)
+        rc = route_decide(c, &ask, &decision, e);
+        if (rc == ERR_MODEL_NOT_FOUND && c->nmodels)
             err_hint(e, "`hob models` lists what there is.");
     }
     if (!rc)
@@ -62,32 +65,38 @@ static enum err_code read_model(struct admin *a, struct str body, size_t *model,
     return rc;
 }
 
-static void wish_for(struct admin *a, struct http_req *r, void (*wish)(struct fleet *f, size_t model, struct wish *w))
+static struct action *action_for(struct admin *a, struct http_req *r)
 {
+    struct world *w = fleet_world(a->fleet);
     size_t model = 0;
     struct err e;
-    if (read_model(a, http_req_body(r), &model, &e)) {
+    if (read_model(world_config(w), http_req_body(r), &model, &e)) {
         admin_refuse(r, &e);
-        return;
+        return NULL;
     }
     struct action *act = calloc(1, sizeof *act);
     if (!act)
         die("out of memory for an action");
     act->admin = a;
+    act->world = world_hold(w);
     act->r = r;
     act->model = model;
     act->since_ms = loop_now_ms(a->loop);
     wish_init(&act->wish, done, act);
     http_req_watch(r, &ops, act);
-    wish(a->fleet, model, &act->wish);
+    return act;
 }
 
 void admin_load(struct admin *a, struct http_req *r)
 {
-    wish_for(a, r, fleet_load);
+    struct action *act = action_for(a, r);
+    if (act)
+        fleet_load(act->world, act->model, false, &act->wish);
 }
 
 void admin_unload(struct admin *a, struct http_req *r)
 {
-    wish_for(a, r, fleet_unload);
+    struct action *act = action_for(a, r);
+    if (act)
+        fleet_unload(act->world, act->model, &act->wish);
 }

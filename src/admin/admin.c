@@ -15,7 +15,7 @@ enum { BODY_MAX_BYTES = 64 * 1024 };
 static void models(struct admin *a, struct http_req *r)
 {
     struct buf body = { 0 };
-    view_models(a->config, a->fleet, &body);
+    view_models(fleet_world(a->fleet), &body);
     reply_json(r, 200, STR(""), buf_str(&body));
     buf_free(&body);
 }
@@ -138,17 +138,16 @@ static void on_listening(void *ctx, int fd, struct str bound, const struct err *
         a->listener = listener_new(a->loop, fd, on_conn, a);
 }
 
-struct admin *admin_new(struct loop *l, const struct config *c, struct fleet *f, struct keeper *k)
+struct admin *admin_new(struct loop *l, struct fleet *f, struct keeper *k)
 {
     char path[ADMIN_PATH_BYTES], address[ADMIN_PATH_BYTES + 8];
     struct admin *a = calloc(1, sizeof *a);
     if (!a)
         die("out of memory for the admin door");
     a->loop = l;
-    a->config = c;
     a->fleet = f;
     a->server = http_server_new(l, &http_limits_default, &handler, a);
-    if (admin_socket_path(c->state, path)) {
+    if (admin_socket_path(world_config(fleet_world(f))->state, path)) {
         snprintf(address, sizeof address, "unix:%s", path);
         keeper_listen(k, str_of(address), on_listening, a);
     } else {

@@ -16,7 +16,7 @@
 struct admin;
 
 /* Everything is borrowed and must outlive it. Asks the keeper to listen; a door that cannot be opened is a warning, no more. */
-struct admin *admin_new(struct loop *l, const struct config *c, struct fleet *f, struct keeper *k);
+struct admin *admin_new(struct loop *l, struct fleet *f, struct keeper *k);
 void admin_free(struct admin *a); /* cuts who still waits; before fleet_free(). NULL is fine */
 
 /* Where a daemon with that state folder listens for us; false when the path is too long for a socket: then it has no such door. */

@@ -7,7 +7,6 @@
 
 struct admin {
     struct loop *loop;
-    const struct config *config;
     struct fleet *fleet;
     struct http_server *server;
     struct listener *listener;
@@ -24,10 +23,10 @@ void admin_refuse(struct http_req *r, const struct err *e);
 
 /* ---- views.c: JSON out of what is known. A field whose value nobody knows yet is null, never a guess. ---- */
 /* measured: bytes of memory a model, -1 = unknown. */
-void view_ps(const struct config *c, struct fleet *f, const int64_t *measured, struct buf *out);
-void view_models(const struct config *c, struct fleet *f, struct buf *out);
+void view_ps(const struct world *w, const struct fleet_budget *budget, const int64_t *measured, struct buf *out);
+void view_models(const struct world *w, struct buf *out);
 /* What an action answers. took_ms: how long it took. */
-void view_done(struct fleet *f, size_t model, int64_t took_ms, struct buf *out);
+void view_done(const struct world *w, size_t model, int64_t took_ms, struct buf *out);
 
 /* ---- ps.c, actions.c ---- */
 void admin_ps(struct admin *a, struct http_req *r);

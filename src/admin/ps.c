@@ -8,6 +8,7 @@
 
 struct ps {
     struct admin *admin;
+    struct world *world;        /* held; NULL as r */
     struct http_req *r;         /* NULL: the caller has gone */
     struct work work;
     size_t n;
@@ -26,14 +27,15 @@ static void measure(void *ctx) /* on the pool */
 
 static void answer(struct ps *p)
 {
-    struct admin *a = p->admin;
+    struct fleet_budget budget;
     struct buf body = { 0 };
     int64_t *measured = calloc(p->n + 1, sizeof *measured);
     if (!measured)
         die("out of memory for figures");
     for (size_t i = 0; i < p->n; i++) /* one that was replaced meanwhile has not been measured */
-        measured[i] = p->at[i].pid == backend_pid(fleet_backend(a->fleet, i)) ? p->at[i].bytes : -1;
-    view_ps(a->config, a->fleet, measured, &body);
+        measured[i] = p->at[i].pid == backend_pid(world_backend(p->world, i)) ? p->at[i].bytes : -1;
+    fleet_budget(p->admin->fleet, &budget);
+    view_ps(p->world, &budget, measured, &body);
     reply_json(p->r, 200, STR(""), buf_str(&body));
     buf_free(&body);
     free(measured);
@@ -44,12 +46,15 @@ static void measured(void *ctx)
     struct ps *p = ctx;
     if (p->r)
         answer(p);
+    world_release(p->world);
     free(p);
 }
 
 static void gone(void *ctx)
 {
     struct ps *p = ctx;
+    world_release(p->world); /* now: what ends the daemon may be what ends this */
+    p->world = NULL;
     p->r = NULL; /* the pool still has it */
 }
 
@@ -57,15 +62,17 @@ static const struct http_req_ops ops = { .on_gone = gone };
 
 void admin_ps(struct admin *a, struct http_req *r)
 {
-    size_t n = a->config->nmodels;
+    struct world *w = fleet_world(a->fleet);
+    size_t n = world_config(w)->nmodels;
     struct ps *p = calloc(1, sizeof *p + n * sizeof p->at[0]);
     if (!p)
         die("out of memory for figures");
     p->admin = a;
+    p->world = world_hold(w);
     p->r = r;
     p->n = n;
     for (size_t i = 0; i < n; i++)
-        p->at[i].pid = backend_pid(fleet_backend(a->fleet, i));
+        p->at[i].pid = backend_pid(world_backend(w, i));
     http_req_watch(r, &ops, p);
     work_init(&p->work, measure, measured, p);
     loop_work(a->loop, &p->work);

@@ -81,14 +81,14 @@ static void put_backend(struct json_out *o, const struct backend *b, const struc
 {
     int pid = backend_pid(b);
     json_begin_object(o);
-    put_str(o, "model", b->model->name);
+    put_str(o, "model", b->name);
     put_str(o, "host", b->host);
     put_str(o, "state", str_of(backend_state_name[b->state]));
     put_str(o, "keep", b->kind->managed ? str_of(b->model->keep == KEEP_HOT ? "hot" : "demand") : STR(""));
     put_int(o, "pid", pid ? pid : -1);
     put_str(o, "engine", b->kind->managed ? str_of(b->kind->name) : STR("")); /* what runs elsewhere does not say */
     begin(o, "memory");
-    put_null(o, "estimated_bytes"); /* comes with admission by bytes */
+    put_int(o, "estimated_bytes", f->estimated_bytes);
     put_int(o, "measured_bytes", measured);
     json_end_object(o);
     put_int(o, "context", context_of(b));
@@ -111,7 +111,7 @@ static void put_backend(struct json_out *o, const struct backend *b, const struc
     json_end_object(o);
 }
 
-void view_ps(const struct config *c, struct fleet *f, const int64_t *measured, struct buf *out)
+void view_ps(const struct world *w, const struct fleet_budget *budget, const int64_t *measured, struct buf *out)
 {
     struct json_out o = json_out(out);
     struct fleet_figures figures;
@@ -119,14 +119,14 @@ void view_ps(const struct config *c, struct fleet *f, const int64_t *measured, s
     put_int(&o, "schema", 1);
     json_key(&o, STR("backends"));
     json_begin_array(&o);
-    for (size_t i = 0; i < c->nmodels; i++) {
-        fleet_figures(f, i, &figures);
-        put_backend(&o, fleet_backend(f, i), &figures, measured[i]);
+    for (size_t i = 0; i < world_config(w)->nmodels; i++) {
+        fleet_figures(w, i, &figures);
+        put_backend(&o, world_backend(w, i), &figures, measured[i]);
     }
     json_end_array(&o);
     begin(&o, "budget");
-    put_null(&o, "total_bytes");
-    put_null(&o, "used_bytes");
+    put_int(&o, "total_bytes", budget->total_bytes);
+    put_int(&o, "used_bytes", budget->used_bytes);
     json_end_object(&o);
     json_end_object(&o);
 }
@@ -147,15 +147,16 @@ static void put_model(struct json_out *o, const struct backend *b)
     json_end_object(o);
 }
 
-void view_models(const struct config *c, struct fleet *f, struct buf *out)
+void view_models(const struct world *w, struct buf *out)
 {
+    const struct config *c = world_config(w);
     struct json_out o = json_out(out);
     json_begin_object(&o);
     put_int(&o, "schema", 1);
     json_key(&o, STR("models"));
     json_begin_array(&o);
     for (size_t i = 0; i < c->nmodels; i++)
-        put_model(&o, fleet_backend(f, i));
+        put_model(&o, world_backend(w, i));
     json_end_array(&o);
     begin(&o, "roles");
     for (size_t i = 0; i < c->nroles; i++) {
@@ -177,13 +178,13 @@ void view_models(const struct config *c, struct fleet *f, struct buf *out)
     json_end_object(&o);
 }
 
-void view_done(struct fleet *f, size_t model, int64_t took_ms, struct buf *out)
+void view_done(const struct world *w, size_t model, int64_t took_ms, struct buf *out)
 {
-    const struct backend *b = fleet_backend(f, model);
+    const struct backend *b = world_backend(w, model);
     struct json_out o = json_out(out);
     json_begin_object(&o);
     put_int(&o, "schema", 1);
-    put_str(&o, "model", b->model->name);
+    put_str(&o, "model", b->name);
     put_str(&o, "host", b->host);
     put_str(&o, "state", str_of(backend_state_name[b->state]));
     put_int(&o, "context", context_of(b));

@@ -11,13 +11,12 @@ static void drained(void *ctx)
         a->on_drained(a->drained_ctx);
 }
 
-struct api *api_new(struct loop *l, const struct config *c, struct fleet *f, struct meter *m)
+struct api *api_new(struct loop *l, struct fleet *f, struct meter *m)
 {
     struct api *a = calloc(1, sizeof *a);
     if (!a)
         die("out of memory for the api");
     a->loop = l;
-    a->config = c;
     a->fleet = f;
     a->meter = m;
     list_init(&a->exchanges);

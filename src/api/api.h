@@ -9,7 +9,7 @@
 struct api;
 
 /* Everything is borrowed and must outlive the api. */
-struct api *api_new(struct loop *l, const struct config *c, struct fleet *f, struct meter *m);
+struct api *api_new(struct loop *l, struct fleet *f, struct meter *m);
 void api_free(struct api *a); /* no exchange may be running */
 
 /* What http_server_new() takes, with the api as its ctx. */

@@ -11,7 +11,6 @@ struct exchange;
 
 struct api {
     struct loop *loop;
-    const struct config *config;
     struct fleet *fleet;
     struct meter *meter;
     const struct http_server *server;
@@ -26,6 +25,12 @@ struct api {
     void *drained_ctx;
     struct later drained;
 };
+
+/* The configuration now in force. A request that goes on for longer than a turn has a world of its own. */
+static inline const struct config *api_config(const struct api *a)
+{
+    return world_config(fleet_world(a->fleet));
+}
 
 /* ---- routes.c ---- */
 enum route_body { BODY_NONE, BODY_CHAT, BODY_TEXT, BODY_EMBED, BODY_RERANK }; /* JSON, with the fields of enum task */

@@ -54,7 +54,7 @@ static void settle(struct exchange *x, const struct err *e)
     const struct answer_facts *f = exchange_facts(x);
     struct request_figures figures = {
         .endpoint = str_of(exchange_errands[x->ask.task].name),
-        .model = x->b ? x->b->model->name : STR(""),
+        .model = x->b ? x->b->name : STR(""),
         .host = x->b ? x->b->host : STR(""),
         .code = str_of(err_row(e ? e->code : ERR_OK)->code),
         .seconds = (double)(now - x->started_ns) / 1e9,
@@ -64,7 +64,7 @@ static void settle(struct exchange *x, const struct err *e)
     };
     metrics_request(x->api->metrics, &figures);
     if (!e && x->ntried)
-        metrics_fallback(x->api->metrics, x->tried[0].model, x->b->model->name);
+        metrics_fallback(x->api->metrics, x->tried[0].model, x->b->name);
     log_debug("%s %.*s -> %.*s on %.*s: %s, %.1f ms%s%s", x->id, STR_ARG(x->ask.name), STR_ARG(figures.model), STR_ARG(figures.host),
         e ? err_row(e->code)->code : "ok", (double)(now - x->started_ns) / 1e6, e ? ": " : "", e ? e->text : "");
 }
@@ -133,12 +133,12 @@ static void candidate_failed(struct exchange *x, const struct err *e)
     struct err why = *e;
     bool next = err_row(why.code)->failover && !has_left(x) && x->at + 1 < x->decision.n;
     release_place(x);
-    x->tried[x->ntried++] = (struct tried){ x->b->model->name, x->b->host, why.code };
+    x->tried[x->ntried++] = (struct tried){ x->b->name, x->b->host, why.code };
     if (!next) {
         fail(x, &why);
         return;
     }
-    log_info("%s: %.*s failed, trying the next: %s", x->id, STR_ARG(x->b->model->name), why.text);
+    log_info("%s: %.*s failed, trying the next: %s", x->id, STR_ARG(x->b->name), why.text);
     x->at++;
     next_candidate(x);
 }
@@ -147,7 +147,7 @@ static void candidate_failed(struct exchange *x, const struct err *e)
 static void place_failed(struct exchange *x, const struct err *e)
 {
     struct err named = *e;
-    snprintf(named.text, sizeof named.text, "'%.*s' on '%.*s': %.200s", STR_ARG(x->b->model->name), STR_ARG(x->b->host), e->text);
+    snprintf(named.text, sizeof named.text, "'%.*s' on '%.*s': %.200s", STR_ARG(x->b->name), STR_ARG(x->b->host), e->text);
     candidate_failed(x, &named);
 }
 
@@ -169,7 +169,7 @@ static void send_out(struct exchange *x)
         commit(x);
     http_reply_write(x->req, buf_str(&x->out));
     x->out.n = 0;
-    timer_set(&x->tick, x->api->config->keepalive_ms);
+    timer_set(&x->tick, world_config(x->world)->keepalive_ms);
     if (!x->paused && x->call && http_reply_pending(x->req) > HIGH_WATER_BYTES) {
         x->paused = true;
         http_call_pause(x->call, true);
@@ -193,7 +193,7 @@ static void on_tick(void *ctx)
     if (!x->committed)
         commit(x);
     http_reply_write(x->req, STR(": waiting\n\n"));
-    timer_set(&x->tick, x->api->config->keepalive_ms);
+    timer_set(&x->tick, world_config(x->world)->keepalive_ms);
 }
 
 static void on_gone(void *ctx)
@@ -368,7 +368,7 @@ static void on_deadline(void *ctx)
         return;
     }
     if (x->state == X_WAITING) {
-        err_set(&e, ERR_QUEUE_TIMEOUT, "'%.*s' did not get free in time.", STR_ARG(x->b->model->name));
+        err_set(&e, ERR_QUEUE_TIMEOUT, "'%.*s' did not get free in time.", STR_ARG(x->b->name));
         err_hint(&e, "Try again later, or raise `queue: {deadline: …}`.");
         e.retry_after_s = 5;
         candidate_failed(x, &e);
@@ -430,7 +430,7 @@ static bool may_load(const struct exchange *x, struct err *e)
 {
     if (!x->decision.background || x->b->state == BACKEND_HOT || x->b->state == BACKEND_LOADING)
         return true;
-    err_set(e, ERR_NOT_RESIDENT, "'%.*s' is not in memory, and a background request loads nothing.", STR_ARG(x->b->model->name));
+    err_set(e, ERR_NOT_RESIDENT, "'%.*s' is not in memory, and a background request loads nothing.", STR_ARG(x->b->name));
     err_hint(e, "Ask again while it is loaded, or give it `keep: hot`.");
     e->retry_after_s = 30;
     return false;
@@ -438,10 +438,9 @@ static bool may_load(const struct exchange *x, struct err *e)
 
 static void next_candidate(struct exchange *x)
 {
-    struct api *a = x->api;
     struct err e;
     size_t model = x->decision.chain[x->at].model;
-    x->b = fleet_backend(a->fleet, model);
+    x->b = world_backend(x->world, model);
     lease_init(&x->lease, on_lease, x);
     x->waited_ns = clock_mono_ns();
     x->load_ms = 0;
@@ -449,17 +448,17 @@ static void next_candidate(struct exchange *x)
     x->embeddings = NULL;
     x->embedded = 0;
     bool fits = !x->b->kind->managed || !body_check(&x->doc, x->ask.task, &e); /* before anything is loaded for it */
-    if (!fits || !may_load(x, &e) || fleet_lease(a->fleet, model, &x->lease, &e)) {
+    if (!fits || !may_load(x, &e) || fleet_lease(x->world, model, CALLER_PROGRAM, &x->lease, &e)) {
         candidate_failed(x, &e); /* recursion: at most the chain's length deep */
         return;
     }
     x->leased = true;
-    if (x->lease.state == LEASE_HELD) {
+    if (x->lease.own.state == LEASE_HELD) {
         send_request(x);
         return;
     }
     exchange_enter(x, X_WAITING);
-    timer_set(&x->deadline, a->config->queue.deadline_ms);
+    timer_set(&x->deadline, x->b->model->queue.deadline_ms);
 }
 
 /* ---- birth and death ---- */
@@ -497,6 +496,8 @@ static void exchange_clear(struct exchange *x)
     x->embeddings = NULL;
     x->embedded = 0;
     x->sse = NULL;
+    world_release(x->world);
+    x->world = NULL;
     x->b = NULL;
     x->state = X_ADMITTED;
     x->ntried = x->at = 0;
@@ -543,6 +544,7 @@ void exchange_start(struct api *a, struct http_req *r, enum task task)
     struct exchange *x = exchange_new(a);
     struct err e;
     x->req = r;
+    x->world = world_hold(fleet_world(a->fleet));
     x->started_ns = http_req_started_ns(r);
     x->ask.task = task;
     reply_make_id(x->id);
@@ -552,13 +554,13 @@ void exchange_start(struct api *a, struct http_req *r, enum task task)
     if (!rc)
         rc = ask_read(http_req_body(r), task, &x->doc, &x->ask, &e);
     if (!rc)
-        rc = route_decide(a->config, &x->ask, &x->decision, &e);
+        rc = route_decide(world_config(x->world), &x->ask, &x->decision, &e);
     if (rc) {
         fail(x, &e);
         return;
     }
     exchange_enter(x, X_DECIDED);
     if (x->ask.stream)
-        timer_set(&x->tick, a->config->keepalive_ms);
+        timer_set(&x->tick, world_config(x->world)->keepalive_ms);
     next_candidate(x);
 }

@@ -43,7 +43,7 @@ static enum way pick_way(const struct exchange *x)
 void exchange_begin_answer(struct exchange *x)
 {
     struct answer_frame f = {
-        .model = x->b->model->name,
+        .model = x->b->name,
         .id = str_of(x->id),
         .created_s = clock_wall_ms() / 1000,
         .include_usage = x->ask.include_usage,
@@ -72,7 +72,7 @@ void exchange_begin_answer(struct exchange *x)
 
 static void routing_of(struct exchange *x, struct buf *to)
 {
-    if (x->api->config->routing_metadata)
+    if (world_config(x->world)->routing_metadata)
         exchange_put_routing(x, to);
 }
 
@@ -90,7 +90,7 @@ static enum err_code take_embeddings(struct exchange *x, yyjson_val *root, size_
     struct embeddings_wish w = {
         .base64 = str_eq(json_str(yyjson_obj_get(x->doc.root, "encoding_format")), STR("base64")),
         .dimensions = field_int(x->doc.root, "dimensions"), /* nothing is left to do where it was heeded */
-        .model = x->b->model->name,
+        .model = x->b->name,
     };
     if (!x->embeddings)
         x->embeddings = embeddings_new(&w);

@@ -15,6 +15,7 @@ enum way { WAY_RELAY, WAY_COLLECT, WAY_WHOLE, WAY_EMBED };
 
 struct exchange {
     struct api *api;
+    struct world *world;                /* held: decision and names are of its configuration */
     struct list node;
     struct later dispose;
     enum exchange_state state;

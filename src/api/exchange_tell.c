@@ -41,7 +41,7 @@ static void put_fallback(struct buf *to, const struct exchange *x)
 {
     const struct candidate *first = &x->decision.chain[0], *now = &x->decision.chain[x->at];
     bool tiers = first->tier.n && now->tier.n;
-    buf_printf(to, "%.*s->%.*s", STR_ARG(tiers ? first->tier : x->tried[0].model), STR_ARG(tiers ? now->tier : x->b->model->name));
+    buf_printf(to, "%.*s->%.*s", STR_ARG(tiers ? first->tier : x->tried[0].model), STR_ARG(tiers ? now->tier : x->b->name));
 }
 
 static void put_chain(struct json_out *o, const struct exchange *x)
@@ -79,7 +79,7 @@ void exchange_put_routing(struct exchange *x, struct buf *to)
     put_text_or_null(&o, STR("role"), x->decision.role);
     put_text_or_null(&o, STR("tier"), x->decision.chain[x->at].tier);
     json_key(&o, STR("model"));
-    json_string(&o, x->b->model->name);
+    json_string(&o, x->b->name);
     json_key(&o, STR("host"));
     json_string(&o, x->b->host);
     json_key(&o, STR("reason"));
@@ -130,7 +130,7 @@ void exchange_put_headers(struct exchange *x, struct buf *to)
     if (!place_is_final(x))
         return;
     put_header(to, "x-hob-tier", x->decision.chain[x->at].tier);
-    put_header(to, "x-hob-model", x->b->model->name);
+    put_header(to, "x-hob-model", x->b->name);
     put_header(to, "x-hob-host", x->b->host);
     if (x->ntried) {
         buf_lit(to, "x-hob-fallback: ");

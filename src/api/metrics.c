@@ -39,11 +39,12 @@ static void collect(void *ctx)
     struct api *a = m->api;
     meter_set(meter_plain(m->f[M_RUNNING]), (double)a->running);
     meter_set(meter_plain(m->f[M_CONNECTIONS]), a->server ? (double)http_server_connections(a->server) : 0);
-    for (size_t i = 0; i < a->config->nmodels; i++) {
-        const struct backend *b = fleet_backend(a->fleet, i);
-        struct str labels[] = { b->model->name, b->host };
+    const struct world *w = fleet_world(a->fleet);
+    for (size_t i = 0; i < world_config(w)->nmodels; i++) {
+        const struct backend *b = world_backend(w, i);
+        struct str labels[] = { b->name, b->host };
         set(m, M_UP, labels, b->state == BACKEND_HOT);
-        set(m, M_WAITING, labels, (double)fleet_waiting(a->fleet, i));
+        set(m, M_WAITING, labels, (double)fleet_waiting(w, i));
         if (b->kind->managed)
             set(m, M_LOAD, labels, (double)b->load_ms / 1000);
     }

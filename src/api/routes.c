@@ -82,7 +82,7 @@ static enum err_code on_head(void *ctx, struct http_req *r, size_t *body_limit, 
     struct str method = http_req_method(r), path = http_req_path(r);
     const struct route *t = find_route(method, path, &path_known);
     if (t) {
-        *body_limit = t->body != BODY_NONE ? (size_t)a->config->body_bytes : 64 * KIB;
+        *body_limit = t->body != BODY_NONE ? (size_t)api_config(a)->body_bytes : 64 * KIB;
         return ERR_OK;
     }
     if (!path_known)

@@ -107,14 +107,15 @@ static bool wanted(struct listing *l, struct str name)
 
 static void list_models(struct api *a, struct listing *l)
 {
-    const struct config *c = a->config;
+    const struct world *w = fleet_world(a->fleet);
+    const struct config *c = world_config(w);
     for (size_t i = 0; i < c->nmodels; i++) {
-        const struct backend *b = fleet_backend(a->fleet, i);
-        if (wanted(l, b->model->name))
-            put_model(l->o, b, b->model->name, STR("model"), STR(""));
+        const struct backend *b = world_backend(w, i);
+        if (wanted(l, b->name))
+            put_model(l->o, b, b->name, STR("model"), STR(""));
         for (size_t k = 0; k < b->model->aliases.n; k++)
             if (wanted(l, b->model->aliases.at[k]))
-                put_model(l->o, b, b->model->aliases.at[k], STR("alias"), b->model->name);
+                put_model(l->o, b, b->model->aliases.at[k], STR("alias"), b->name);
     }
     for (size_t i = 0; i < c->nroles; i++)
         if (wanted(l, c->roles[i].name)) {
@@ -177,7 +178,7 @@ void api_model(struct api *a, struct http_req *r)
     } else {
         char id[REQUEST_ID_BYTES];
         reply_make_id(id);
-        route_unknown_name(a->config, buf_str(&name), &e);
+        route_unknown_name(api_config(a), buf_str(&name), &e);
         reply_error(r, &e, str_of(id), STR(""), NULL, 0);
     }
     buf_free(&body);

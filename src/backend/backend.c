@@ -19,7 +19,7 @@ void backend_enter(struct backend *b, enum backend_state to)
     if (b->state == BACKEND_LOADING && to == BACKEND_HOT)
         b->load_ms = now - b->since_ms;
     if (b->kind->managed && to != b->state)
-        log_debug("%.*s on %.*s: %s -> %s", STR_ARG(b->model->name), STR_ARG(b->host), backend_state_name[b->state],
+        log_debug("%.*s on %.*s: %s -> %s", STR_ARG(b->name), STR_ARG(b->host), backend_state_name[b->state],
             backend_state_name[to]);
     b->state = to;
     b->since_ms = now;
@@ -45,23 +45,45 @@ static struct conf_timeouts resolve_timeouts(const struct config *c, const struc
     };
 }
 
+static struct str own_copy(struct str s)
+{
+    char *p = strndup(s.n ? s.p : "", s.n);
+    if (!p)
+        die("out of memory for a backend's name");
+    return str_make(p, s.n);
+}
+
+static void free_copy(struct str s)
+{
+    free((void *)(uintptr_t)s.p);
+}
+
+void backend_use_config(struct backend *b, const struct config *c, size_t index)
+{
+    const struct config *old = b->config;
+    b->config = conf_hold(c);
+    b->model = &c->models[index];
+    b->place = b->model->host.n ? conf_host(c, b->model->host) : NULL;
+    b->timeouts = resolve_timeouts(c, b->place);
+    conf_free(old);
+}
+
 struct backend *backend_new(struct loop *l, const struct config *c, size_t index, struct services *services, struct str run_dir,
     void (*on_state)(void *ctx, struct backend *b), void *ctx)
 {
     struct backend *b = calloc(1, sizeof *b);
     if (!b)
         die("out of memory for a backend");
-    b->config = c;
-    b->model = &c->models[index];
-    b->place = b->model->host.n ? conf_host(c, b->model->host) : NULL;
+    backend_use_config(b, c, index);
     b->loop = l;
     b->services = services;
-    b->host = b->place ? b->place->name : STR("local");
-    b->timeouts = resolve_timeouts(c, b->place);
+    b->name = own_copy(b->name);
+    b->host = own_copy(b->place ? b->place->name : STR("local"));
+    b->upstream = own_copy(b->model->upstream.n ? b->model->upstream : b->name);
     if (b->place)
         openai_init(b);
     else
-        llama_init(b, index, run_dir);
+        llama_init(b, run_dir);
     b->on_state = on_state; /* only now: what init entered is where it begins */
     b->ctx = ctx;
     return b;
@@ -79,6 +101,10 @@ void backend_free(struct backend *b)
     if (b->headers.p)
         memset(b->headers.p, 0, b->headers.cap); /* a key was in it */
     buf_free(&b->headers);
+    free_copy(b->name);
+    free_copy(b->host);
+    free_copy(b->upstream);
+    conf_free(b->config);
     free(b);
 }
 
@@ -153,7 +179,7 @@ enum err_code backend_refusal(const struct backend *b, int status, struct str re
     if (r->code == ERR_INVALID_REQUEST && said.n) /* its words are for the caller */
         err_set(e, r->code, "%.*s", STR_ARG(said));
     else
-        err_set(e, r->code, "'%.*s' on '%.*s' %s (%d)%s%.*s", STR_ARG(b->model->name), STR_ARG(b->host), r->text, status,
+        err_set(e, r->code, "'%.*s' on '%.*s' %s (%d)%s%.*s", STR_ARG(b->name), STR_ARG(b->host), r->text, status,
             said.n ? ": " : "", STR_ARG(said));
     if (r->code == ERR_UP_AUTH && !b->place)
         err_hint(e, "Something has changed its key file: unload the model, the next request loads it again.");

@@ -30,10 +30,11 @@ extern const struct backend_kind backend_kind_llama, backend_kind_openai;
 struct child;
 
 struct backend {
-    const struct config *config;
-    const struct conf_model *model;
+    const struct config *config;                    /* held; the newest that has this model */
+    const struct conf_model *model;                 /* in it */
     const struct conf_host *place;                  /* NULL: this machine */
     const struct backend_kind *kind;
+    struct str name;                                /* of the model; this and the next two are its own: they outlive any configuration */
     struct str host;                                /* "local" or the host's name: what callers are told */
     struct str upstream;                            /* what the place calls the model */
     struct loop *loop;
@@ -60,6 +61,8 @@ struct backend {
 struct backend *backend_new(struct loop *l, const struct config *c, size_t index, struct services *services, struct str run_dir,
     void (*on_state)(void *ctx, struct backend *b), void *ctx);
 void backend_free(struct backend *b); /* no call may be running; a managed one must be cold or failed */
+/* A newer configuration says the same of this model as the last one did: it is the one to look at from now on. */
+void backend_use_config(struct backend *b, const struct config *c, size_t index);
 
 void backend_load(struct backend *b);   /* only when cold or failed */
 void backend_unload(struct backend *b); /* any state */

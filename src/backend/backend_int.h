@@ -5,7 +5,7 @@
 #include "backend/backend.h"
 
 /* Set up what a kind needs; called once by backend_new(). */
-void llama_init(struct backend *b, size_t index, struct str run_dir);
+void llama_init(struct backend *b, struct str run_dir);
 void openai_init(struct backend *b);
 
 #endif

@@ -26,10 +26,10 @@ static void died(struct child *c, enum service_state now, const struct keeper_ex
     else if (e)
         b->last_error = *e;
     if (b->last_error.code == ERR_OK) /* it ended by itself with exit code 0 */
-        err_set(&b->last_error, ERR_LOAD_FAILED, "The engine of '%.*s' ended by itself.", STR_ARG(b->model->name));
+        err_set(&b->last_error, ERR_LOAD_FAILED, "The engine of '%.*s' ended by itself.", STR_ARG(b->name));
     if (!b->last_error.hint[0])
         err_hint(&b->last_error, "Its own words are in %s.", c->log_file);
-    log_error("%.*s: %s%s %s", STR_ARG(b->model->name), b->last_error.text, err_stop(&b->last_error), b->last_error.hint);
+    log_error("%.*s: %s%s %s", STR_ARG(b->name), b->last_error.text, err_stop(&b->last_error), b->last_error.hint);
     backend_enter(b, was_hot && now != SERVICE_FAILED ? BACKEND_COLD : BACKEND_FAILED);
 }
 
@@ -138,10 +138,10 @@ static void take_over(struct child *c)
     buf_free(&c->found_argv);
     service_adopt(c->service, pid); /* ours from here on, to keep or to stop */
     if (keep) {
-        log_info("%.*s goes on in process %d", STR_ARG(b->model->name), pid);
+        log_info("%.*s goes on in process %d", STR_ARG(b->name), pid);
         return;
     }
-    log_info("%.*s is set up differently now: process %d is stopped", STR_ARG(b->model->name), pid);
+    log_info("%.*s is set up differently now: process %d is stopped", STR_ARG(b->name), pid);
     child_unload(b);
 }
 
@@ -191,7 +191,7 @@ static void looked(void *ctx)
     if (!c->look_rc && !start(c, &e))
         return;
     b->last_error = e;
-    log_error("%.*s: %s%s %s", STR_ARG(b->model->name), e.text, err_stop(&e), e.hint);
+    log_error("%.*s: %s%s %s", STR_ARG(b->name), e.text, err_stop(&e), e.hint);
     backend_enter(b, BACKEND_FAILED);
 }
 
@@ -251,17 +251,26 @@ void child_free(struct backend *b)
     c->kind->free(c);
 }
 
-void child_init(struct child *c, struct backend *b, const struct child_kind *k, size_t index, struct str run_dir)
+/* A name for files that is the same in the next gateway, whatever stands before the model in its configuration: a model's own may be long or hold
+ * slashes, and a socket's path ends at 107 bytes. */
+static unsigned long long file_number(struct str name)
+{
+    uint64_t h = UINT64_C(14695981039346656037); /* FNV-1a */
+    for (size_t i = 0; i < name.n; i++)
+        h = (h ^ (unsigned char)name.p[i]) * UINT64_C(1099511628211);
+    return h >> 16;
+}
+
+void child_init(struct child *c, struct backend *b, const struct child_kind *k, struct str run_dir)
 {
     c->b = b;
     c->kind = k;
     b->child = c;
-    b->upstream = b->model->name;
     b->slots = b->model->slots;
-    /* Numbered, not named: a model's name may be long or hold slashes, and a socket's path ends at 107 bytes. */
-    snprintf(c->sock, sizeof c->sock, "%.*s/%zu.sock", STR_ARG(run_dir), index);
-    snprintf(c->key_file, sizeof c->key_file, "%.*s/%zu.key", STR_ARG(run_dir), index);
-    snprintf(c->log_file, sizeof c->log_file, "%.*s/engine-%zu.log", STR_ARG(b->config->state), index);
+    unsigned long long number = file_number(b->name);
+    snprintf(c->sock, sizeof c->sock, "%.*s/%012llx.sock", STR_ARG(run_dir), number);
+    snprintf(c->key_file, sizeof c->key_file, "%.*s/%012llx.key", STR_ARG(run_dir), number);
+    snprintf(c->log_file, sizeof c->log_file, "%.*s/engine-%012llx.log", STR_ARG(b->config->state), number);
     random_hex(c->key, 32);
     buf_lit(&b->path, "/v1");
     set_headers(c);
@@ -271,6 +280,6 @@ void child_init(struct child *c, struct backend *b, const struct child_kind *k, 
     b->pool = http_pool_new(b->loop, &to, STR("localhost"), &opts);
     child_probe_init(c);
     work_init(&c->look, look, looked, c);
-    c->service = service_new(b->services, b->model->name, &service_ops, c);
+    c->service = service_new(b->services, b->name, &service_ops, c);
     b->state = BACKEND_COLD;
 }

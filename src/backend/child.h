@@ -54,7 +54,7 @@ struct child {
 };
 
 /* c lies zeroed in the kind's own memory; b->child becomes c. */
-void child_init(struct child *c, struct backend *b, const struct child_kind *k, size_t index, struct str run_dir);
+void child_init(struct child *c, struct backend *b, const struct child_kind *k, struct str run_dir);
 
 /* For the rows of backend kinds. */
 void child_load(struct backend *b);

@@ -105,7 +105,7 @@ static void load_limit(void *ctx)
     struct child *c = ctx;
     child_probe_stop(c);
     err_set(&c->b->last_error, ERR_LOAD_FAILED, "The engine has been loading '%.*s' for %d minutes without getting ready; it is being stopped.",
-        STR_ARG(c->b->model->name), LOAD_LIMIT_MS / 60000);
+        STR_ARG(c->b->name), LOAD_LIMIT_MS / 60000);
     err_hint(&c->b->last_error, "Its own words are in %s.", c->log_file);
     service_stop(c->service, CHILD_TERM_MS, CHILD_TERM_AGAIN_MS);
 }

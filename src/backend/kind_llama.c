@@ -52,7 +52,7 @@ static void read_props(struct backend *b, struct str body)
     struct json_doc d = { 0 };
     struct err e;
     if (json_parse(&d, body, &e)) {
-        log_warn("%.*s: its /props is no JSON: %s", STR_ARG(b->model->name), e.text);
+        log_warn("%.*s: its /props is no JSON: %s", STR_ARG(b->name), e.text);
         return;
     }
     yyjson_val *settings = yyjson_obj_get(d.root, "default_generation_settings");
@@ -63,7 +63,7 @@ static void read_props(struct backend *b, struct str body)
     if (context > 0)
         b->context = context;
     if (b->model->context && context && context < b->model->context)
-        log_warn("%.*s: asked for a context of %lld tokens, the engine gives %lld", STR_ARG(b->model->name),
+        log_warn("%.*s: asked for a context of %lld tokens, the engine gives %lld", STR_ARG(b->name),
             (long long)b->model->context, (long long)context);
     json_free(&d);
 }
@@ -102,7 +102,7 @@ static const struct said {
 static enum err_code context_error(const struct backend *b, yyjson_val *error, struct err *e)
 {
     err_set(e, ERR_CONTEXT, "The prompt has %lld tokens, '%.*s' on '%.*s' can take %lld.",
-        (long long)yyjson_get_sint(yyjson_obj_get(error, "n_prompt_tokens")), STR_ARG(b->model->name), STR_ARG(b->host),
+        (long long)yyjson_get_sint(yyjson_obj_get(error, "n_prompt_tokens")), STR_ARG(b->name), STR_ARG(b->host),
         (long long)yyjson_get_sint(yyjson_obj_get(error, "n_ctx")));
     err_hint(e, "Shorten it, or give the model a larger `context:` in hob.yaml.");
     return err_param(e, "messages");
@@ -142,11 +142,11 @@ const struct backend_kind backend_kind_llama = {
     .read_refusal = read_refusal,
 };
 
-void llama_init(struct backend *b, size_t index, struct str run_dir)
+void llama_init(struct backend *b, struct str run_dir)
 {
     struct llama *s = calloc(1, sizeof *s);
     if (!s)
         die("out of memory for a child");
     b->kind = &backend_kind_llama;
-    child_init(&s->child, b, &llama_child, index, run_dir);
+    child_init(&s->child, b, &llama_child, run_dir);
 }

@@ -29,7 +29,6 @@ void openai_init(struct backend *b)
     struct str path;
     struct err e;
     b->kind = &backend_kind_openai;
-    b->upstream = b->model->upstream.n ? b->model->upstream : b->model->name;
     if (addr_parse_url(b->place->url, &to, &path, &e)) { /* the config has checked it */
         b->last_error = e;
         b->state = BACKEND_FAILED;

@@ -158,7 +158,7 @@ static void tell_status(struct gateway *g)
     const struct backend *loading = NULL;
     size_t hot = 0, ours = 0;
     for (size_t i = 0; i < g->config->nmodels; i++) {
-        const struct backend *b = fleet_backend(g->fleet, i);
+        const struct backend *b = world_backend(fleet_world(g->fleet), i);
         ours += b->kind->managed;
         hot += b->kind->managed && b->state == BACKEND_HOT;
         loading = b->state == BACKEND_LOADING ? b : loading;
@@ -178,9 +178,9 @@ static void on_backend_state(void *ctx, struct backend *b)
     if (!b->kind->managed)
         return;
     if (b->state == BACKEND_LOADING)
-        log_info("loading %.*s", STR_ARG(b->model->name));
+        log_info("loading %.*s", STR_ARG(b->name));
     else if (b->state == BACKEND_HOT)
-        log_info("%.*s is ready after %.1f s: context %lld, %lld slot%s", STR_ARG(b->model->name), (double)b->load_ms / 1000, (long long)b->context,
+        log_info("%.*s is ready after %.1f s: context %lld, %lld slot%s", STR_ARG(b->name), (double)b->load_ms / 1000, (long long)b->context,
             (long long)b->slots, b->slots == 1 ? "" : "s");
     else if (b->state == BACKEND_FAILED && g->strict && b->model->keep == KEEP_HOT)
         end(g, EXIT_FAILED);
@@ -324,11 +324,11 @@ static void build(struct gateway *g)
     g->notify = notify_new(g->loop);
     g->services = services_new(g->loop, g->keeper);
     g->meter = meter_new();
-    g->fleet = fleet_new(g->loop, g->config, g->services, str_of(g->run_dir));
-    g->api = api_new(g->loop, g->config, g->fleet, g->meter);
+    g->fleet = fleet_new(g->loop, conf_hold(g->config), g->services, str_of(g->run_dir), NULL);
+    g->api = api_new(g->loop, g->fleet, g->meter);
     g->server = http_server_new(g->loop, &http_limits_default, &api_http, g->api);
     api_use_server(g->api, g->server);
-    g->admin = admin_new(g->loop, g->config, g->fleet, g->keeper);
+    g->admin = admin_new(g->loop, g->fleet, g->keeper);
     fleet_watch(g->fleet, on_backend_state, g);
     timer_init(&g->drain_limit, g->loop, drain_over, g);
     timer_init(&g->flush, g->loop, answers_out, g);

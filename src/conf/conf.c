@@ -79,6 +79,7 @@ static enum err_code parse(struct str name, struct str text, bool open_file, str
     r.c = calloc(1, sizeof *r.c);
     if (!r.c)
         die("out of memory while reading the config");
+    r.c->holders = 1;
     arena_init(&r.c->arena);
     arena_init(&tree);
     enum err_code rc = fill(&r, text);
@@ -147,9 +148,16 @@ enum err_code conf_load(struct str path, struct config **out, struct err *e)
     return rc;
 }
 
-void conf_free(struct config *c)
+const struct config *conf_hold(const struct config *c)
 {
-    if (!c)
+    ((struct config *)(uintptr_t)c)->holders++; /* the one thing in it that changes */
+    return c;
+}
+
+void conf_free(const struct config *held)
+{
+    struct config *c = (struct config *)(uintptr_t)held;
+    if (!c || --c->holders)
         return;
     for (size_t i = 0; i < c->nhosts; i++)
         if (c->hosts[i].key.hidden.n)

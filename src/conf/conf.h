@@ -15,7 +15,9 @@ enum err_code conf_find(struct str given, struct arena *a, struct str *path, str
 enum err_code conf_load(struct str path, struct config **out, struct err *e) __attribute__((warn_unused_result));
 /* The same from text in memory; `name` stands for the file in errors and its folder for relative paths. */
 enum err_code conf_parse(struct str name, struct str text, struct config **out, struct err *e) __attribute__((warn_unused_result));
-void conf_free(struct config *c);
+/* A configuration is born with one holder and goes with its last. Names and settings in it stay as long as one holds it. */
+const struct config *conf_hold(const struct config *c);
+void conf_free(const struct config *c); /* NULL is fine */
 
 /* Text that a configuration can hold as a value: UTF-8 without control characters. */
 bool conf_is_text(struct str s);

@@ -112,8 +112,9 @@ struct conf_tier {
     struct conf_place place;
 };
 
-struct config {
+struct config {                                       /* read-only but for the count */
     struct arena arena;
+    size_t holders;                                   /* conf_hold(), conf_free() */
     struct str path;                                  /* the file, absolute; empty = built-in defaults */
     struct str listen;                                /* "127.0.0.1:8080", checked: loopback */
     struct str state;                                 /* absolute, ~ resolved */

@@ -1,6 +1,8 @@
 /* Backends, their queues, and when they load and go. One place per model; place_step() is the only one that decides. */
 #include "fleet/fleet.h"
 
+#include "conf/conf.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -25,9 +27,16 @@ struct fleet_place {
     struct timer drain;     /* how long leaving may take */
 };
 
+struct world {
+    struct fleet *fleet;
+    size_t holders;
+    const struct config *config;            /* held */
+    struct fleet_place *place[];            /* one a model */
+};
+
 struct fleet {
     struct loop *loop;
-    const struct config *config;
+    struct world *world;
     struct fleet_place *places;
     size_t n;
     bool stopping;
@@ -43,7 +52,7 @@ struct fleet {
 void lease_init(struct lease *l, void (*on_settled)(void *ctx, const struct err *e), void *ctx)
 {
     *l = (struct lease){ .on_settled = on_settled, .ctx = ctx };
-    list_init(&l->node);
+    list_init(&l->own.node);
 }
 
 static bool has_slot(const struct fleet_place *p)
@@ -58,15 +67,15 @@ static bool idles_away(const struct fleet_place *p)
 
 static void hold(struct fleet_place *p, struct lease *l)
 {
-    l->state = LEASE_HELD;
+    l->own.state = LEASE_HELD;
     p->nheld++;
     timer_cancel(&p->idle);
 }
 
 static struct lease *take_first(struct fleet_place *p)
 {
-    struct lease *l = list_entry(p->waiting.next, struct lease, node);
-    list_remove(&l->node);
+    struct lease *l = list_entry(p->waiting.next, struct lease, own.node);
+    list_remove(&l->own.node);
     p->nwaiting--;
     return l;
 }
@@ -92,10 +101,17 @@ static void refuse_waiting(struct fleet_place *p, const struct err *why)
     size_t n = p->nwaiting; /* those who join meanwhile wait for that load */
     while (n-- && p->nwaiting) {
         struct lease *l = take_first(p);
-        l->state = LEASE_NONE;
+        l->own.state = LEASE_NONE;
         l->place = NULL;
         l->on_settled(l->ctx, &e);
     }
+}
+
+void lease_outcome(struct lease *l, const struct err *e, int64_t input_tokens)
+{
+    (void)l;
+    (void)e;
+    (void)input_tokens;
 }
 
 static void leave_now(struct fleet_place *p);
@@ -103,14 +119,14 @@ static void leave_now(struct fleet_place *p);
 void lease_drop(struct lease *l)
 {
     struct fleet_place *p = l->place;
-    enum lease_state was = l->state;
-    l->state = LEASE_NONE;
+    enum lease_state was = l->own.state;
+    l->own.state = LEASE_NONE;
     l->place = NULL;
     switch (was) {
     case LEASE_NONE:
         break;
     case LEASE_WAITING:
-        list_remove(&l->node);
+        list_remove(&l->own.node);
         p->nwaiting--;
         break;
     case LEASE_HELD:
@@ -126,14 +142,14 @@ void lease_drop(struct lease *l)
 
 static enum err_code wait_in_line(struct fleet_place *p, struct lease *l, struct err *e)
 {
-    if ((int64_t)p->nwaiting >= p->fleet->config->queue.limit) {
-        err_set(e, ERR_QUEUE_FULL, "%zu requests are already waiting for '%.*s'.", p->nwaiting, STR_ARG(p->b->model->name));
+    if ((int64_t)p->nwaiting >= p->b->model->queue.limit) {
+        err_set(e, ERR_QUEUE_FULL, "%zu requests are already waiting for '%.*s'.", p->nwaiting, STR_ARG(p->b->name));
         e->retry_after_s = 2;
         return err_hint(e, "Try again in a few seconds, or raise `queue: {limit: …}`.");
     }
-    l->state = LEASE_WAITING;
-    l->since_ms = loop_now_ms(p->fleet->loop);
-    list_push(&p->waiting, &l->node);
+    l->own.state = LEASE_WAITING;
+    l->own.since_ms = loop_now_ms(p->fleet->loop);
+    list_push(&p->waiting, &l->own.node);
     p->nwaiting++;
     return ERR_OK;
 }
@@ -149,10 +165,11 @@ static bool cooled(const struct fleet_place *p)
     return loop_now_ms(p->fleet->loop) - p->b->since_ms >= COOL_MS;
 }
 
-enum err_code fleet_lease(struct fleet *f, size_t model, struct lease *l, struct err *e)
+enum err_code fleet_lease(struct world *w, size_t model, enum caller_class class, struct lease *l, struct err *e)
 {
-    struct fleet_place *p = &f->places[model];
-    if (f->stopping)
+    struct fleet_place *p = w->place[model];
+    l->own.class = class;
+    if (w->fleet->stopping)
         return err_set(e, ERR_SHUTTING_DOWN, "The gateway is shutting down.");
     if (p->b->kind->managed && (p->b->state == BACKEND_COLD || (p->b->state == BACKEND_FAILED && cooled(p))))
         start_load(p);
@@ -211,7 +228,7 @@ static void idle_over(void *ctx)
 {
     struct fleet_place *p = ctx;
     if (p->b->state == BACKEND_HOT && !p->nheld && !p->nwaiting) {
-        log_info("%.*s: unloaded after %lld s without a request", STR_ARG(p->b->model->name), (long long)(p->b->model->idle_ms / 1000));
+        log_info("%.*s: unloaded after %lld s without a request", STR_ARG(p->b->name), (long long)(p->b->model->idle_ms / 1000));
         backend_unload(p->b);
     }
 }
@@ -279,18 +296,19 @@ static void leave_now(struct fleet_place *p)
 static void drain_over(void *ctx)
 {
     struct fleet_place *p = ctx;
-    log_warn("%.*s: unloaded; %zu requests did not finish within the drain limit and are cut", STR_ARG(p->b->model->name), p->nheld);
+    log_warn("%.*s: unloaded; %zu requests did not finish within the drain limit and are cut", STR_ARG(p->b->name), p->nheld);
     leave_now(p);
 }
 
-void fleet_load(struct fleet *f, size_t model, struct wish *w)
+void fleet_load(struct world *world, size_t model, bool pin, struct wish *w)
 {
-    struct fleet_place *p = &f->places[model];
+    struct fleet_place *p = world->place[model];
     struct backend *b = p->b;
     struct err e;
+    (void)pin;
     w->load = true;
     list_push(&p->wishes, &w->node);
-    if (f->stopping) {
+    if (world->fleet->stopping) {
         err_set(&e, ERR_SHUTTING_DOWN, "The gateway is shutting down.");
         settle(p, w, &e);
     } else if (!b->kind->managed || (b->state == BACKEND_HOT && !p->leaving)) {
@@ -300,10 +318,11 @@ void fleet_load(struct fleet *f, size_t model, struct wish *w)
     }
 }
 
-void fleet_unload(struct fleet *f, size_t model, struct wish *w)
+void fleet_unload(struct world *world, size_t model, struct wish *w)
 {
-    struct fleet_place *p = &f->places[model];
-    struct str name = p->b->model->name;
+    struct fleet_place *p = world->place[model];
+    struct fleet *f = world->fleet;
+    struct str name = p->b->name;
     struct err e;
     list_push(&p->wishes, &w->node);
     if (!p->b->kind->managed) {
@@ -324,7 +343,7 @@ void fleet_unload(struct fleet *f, size_t model, struct wish *w)
         leave_now(p);
     } else if (!p->leaving) {
         p->leaving = true;
-        timer_set(&p->drain, f->config->drain_ms);
+        timer_set(&p->drain, world->config->drain_ms);
     }
 }
 
@@ -373,7 +392,7 @@ bool fleet_adopt(struct fleet *f, const struct keeper_child *c)
 {
     for (size_t i = 0; i < f->n; i++) {
         struct backend *b = f->places[i].b;
-        if (!b->kind->managed || b->state != BACKEND_COLD || !str_eq(b->model->name, c->label))
+        if (!b->kind->managed || b->state != BACKEND_COLD || !str_eq(b->name, c->label))
             continue;
         backend_adopt(b, c);
         return true;
@@ -412,13 +431,26 @@ void fleet_stop(struct fleet *f, void (*done)(void *ctx), void *ctx)
 
 /* ---- the whole ---- */
 
-struct fleet *fleet_new(struct loop *l, const struct config *c, struct services *services, struct str run_dir)
+static struct world *world_new(struct fleet *f, const struct config *c)
 {
+    struct world *w = calloc(1, sizeof *w + c->nmodels * sizeof w->place[0]);
+    if (!w)
+        die("out of memory for the fleet");
+    w->fleet = f;
+    w->holders = 1;
+    w->config = c;
+    for (size_t i = 0; i < c->nmodels; i++)
+        w->place[i] = &f->places[i];
+    return w;
+}
+
+struct fleet *fleet_new(struct loop *l, const struct config *c, struct services *services, struct str run_dir, struct store *store)
+{
+    (void)store;
     struct fleet *f = calloc(1, sizeof *f);
     if (!f || !(f->places = calloc(c->nmodels + 1, sizeof *f->places)))
         die("out of memory for the fleet");
     f->loop = l;
-    f->config = c;
     f->n = c->nmodels;
     later_init(&f->stopped, all_stopped, f);
     for (size_t i = 0; i < f->n; i++) {
@@ -432,6 +464,7 @@ struct fleet *fleet_new(struct loop *l, const struct config *c, struct services 
         timer_init(&p->drain, l, drain_over, p);
         p->b = backend_new(l, c, i, services, run_dir, on_backend, p);
     }
+    f->world = world_new(f, c);
     return f;
 }
 
@@ -439,6 +472,8 @@ void fleet_free(struct fleet *f)
 {
     if (!f)
         return;
+    if (f->world->holders != 1)
+        die("the fleet is freed while somebody holds its world");
     for (size_t i = 0; i < f->n; i++) {
         timer_cancel(&f->places[i].idle);
         timer_cancel(&f->places[i].retry);
@@ -446,36 +481,76 @@ void fleet_free(struct fleet *f)
         backend_free(f->places[i].b);
     }
     later_cancel(&f->stopped);
+    world_release(f->world);
     free(f->places);
     free(f);
 }
 
-struct backend *fleet_backend(struct fleet *f, size_t model)
+struct world *fleet_world(struct fleet *f)
 {
-    return f->places[model].b;
+    return f->world;
 }
 
-size_t fleet_waiting(struct fleet *f, size_t model)
+struct world *world_hold(struct world *w)
 {
-    return f->places[model].nwaiting;
+    w->holders++;
+    return w;
 }
 
-size_t fleet_held(struct fleet *f, size_t model)
+void world_release(struct world *w)
 {
-    return f->places[model].nheld;
+    if (!w || --w->holders)
+        return;
+    conf_free(w->config);
+    free(w);
 }
 
-void fleet_figures(const struct fleet *f, size_t model, struct fleet_figures *out)
+const struct config *world_config(const struct world *w)
 {
-    const struct fleet_place *p = &f->places[model];
-    int64_t now = loop_now_ms(f->loop);
-    *out = (struct fleet_figures){ .waiting = p->nwaiting, .held = p->nheld, .oldest_ms = -1, .idle_ms = -1 };
+    return w->config;
+}
+
+struct backend *world_backend(const struct world *w, size_t model)
+{
+    return w->place[model]->b;
+}
+
+size_t world_find(const struct world *w, const struct backend *b)
+{
+    for (size_t i = 0; i < w->config->nmodels; i++)
+        if (w->place[i]->b == b)
+            return i;
+    return SIZE_MAX;
+}
+
+size_t fleet_waiting(const struct world *w, size_t model)
+{
+    return w->place[model]->nwaiting;
+}
+
+size_t fleet_held(const struct world *w, size_t model)
+{
+    return w->place[model]->nheld;
+}
+
+void fleet_figures(const struct world *w, size_t model, struct fleet_figures *out)
+{
+    const struct fleet_place *p = w->place[model];
+    int64_t now = loop_now_ms(w->fleet->loop);
+    *out = (struct fleet_figures){ .waiting = p->nwaiting, .held = p->nheld, .oldest_ms = -1, .idle_ms = -1, .eta_ms = -1, .estimated_bytes = -1,
+        .measured_bytes = -1 };
     if (p->nwaiting)
-        out->oldest_ms = now - list_entry(p->waiting.next, struct lease, node)->since_ms;
+        out->oldest_ms = now - list_entry(p->waiting.next, struct lease, own.node)->own.since_ms;
     if (p->nheld)
         out->idle_ms = 0;
     else if (p->b->state == BACKEND_HOT && p->used_ms)
         out->idle_ms = now - p->used_ms;
+}
+
+void fleet_budget(const struct fleet *f, struct fleet_budget *out)
+{
+    (void)f;
+    *out = (struct fleet_budget){ .total_bytes = -1, .used_bytes = -1, .others_bytes = -1 };
 }
 
 void fleet_watch(struct fleet *f, void (*on_state)(void *ctx, struct backend *b), void *ctx)
@@ -490,7 +565,7 @@ bool fleet_ready(struct fleet *f, struct buf *why)
         const struct backend *b = f->places[i].b;
         if (!b->kind->managed || b->model->keep != KEEP_HOT || b->state == BACKEND_HOT)
             continue;
-        buf_printf(why, "%.*s is %s", STR_ARG(b->model->name), backend_state_name[b->state]);
+        buf_printf(why, "%.*s is %s", STR_ARG(b->name), backend_state_name[b->state]);
         if (b->last_error.code)
             buf_printf(why, ": %s", b->last_error.text);
         return false;

@@ -65,3 +65,5 @@ struct sched_order {
     struct sched_lease *lease;
     struct err why;                     /* ORDER_REFUSE; ORDER_STOP: the reason in a sentence; ORDER_SETTLED: code ERR_OK = it is so */
 };
+
+#endif

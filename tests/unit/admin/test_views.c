@@ -20,6 +20,7 @@ static const char kitchen[] =
     "roles: {chat: {model: near, fallback: [far]}}\n"
     "tiers: {fast: far}\n";
 enum { NEAR, FAR };
+static const struct fleet_budget unknown_budget = { -1, -1, -1 };
 
 static struct {
     struct config *config;
@@ -38,7 +39,7 @@ static int open_kitchen(void **state)
         fail_msg("%s", e.text);
     k.loop = loop_new();
     k.services = services_new(k.loop, NULL);
-    k.fleet = fleet_new(k.loop, k.config, k.services, STR("/tmp/hob-test-none"));
+    k.fleet = fleet_new(k.loop, conf_hold(k.config), k.services, STR("/tmp/hob-test-none"), NULL);
     return 0;
 }
 
@@ -79,7 +80,7 @@ static void test_ps_has_every_field_scripts_rely_on(void **state)
 {
     static const char *const fields[] = { "model", "host", "state", "keep", "pid", "engine", "memory.estimated_bytes", "memory.measured_bytes", "context",
         "slots.total", "slots.used", "queue.depth", "queue.oldest_ms", "leases", "idle_ms", "breaker", "deprecated_until", "flags", "last_error" };
-    view_ps(k.config, k.fleet, (int64_t[]){ 123456, -1 }, &k.text);
+    view_ps(fleet_world(k.fleet), &unknown_budget, (int64_t[]){ 123456, -1 }, &k.text);
     yyjson_val *root = read_view(), *all = at(root, "backends");
     assert_int_equal(yyjson_arr_size(all), 2);
     for (size_t b = 0; b < 2; b++)
@@ -90,7 +91,7 @@ static void test_ps_has_every_field_scripts_rely_on(void **state)
 
 static void test_ps_says_what_is_and_null_for_what_nobody_knows(void **state)
 {
-    view_ps(k.config, k.fleet, (int64_t[]){ 123456, -1 }, &k.text);
+    view_ps(fleet_world(k.fleet), &unknown_budget, (int64_t[]){ 123456, -1 }, &k.text);
     yyjson_val *all = at(read_view(), "backends"), *near = yyjson_arr_get(all, NEAR), *far = yyjson_arr_get(all, FAR);
     assert_string_equal(yyjson_get_str(at(near, "state")), "cold");
     assert_string_equal(yyjson_get_str(at(near, "keep")), "hot");
@@ -110,17 +111,17 @@ static void test_ps_says_what_is_and_null_for_what_nobody_knows(void **state)
 
 static void test_an_error_is_told_with_its_hint(void **state)
 {
-    struct backend *b = fleet_backend(k.fleet, NEAR);
+    struct backend *b = world_backend(fleet_world(k.fleet), NEAR);
     err_set(&b->last_error, ERR_WEIGHTS_MISSING, "there is no file \"x\"");
     err_hint(&b->last_error, "Get it");
-    view_ps(k.config, k.fleet, (int64_t[]){ -1, -1 }, &k.text);
+    view_ps(fleet_world(k.fleet), &unknown_budget, (int64_t[]){ -1, -1 }, &k.text);
     assert_string_equal(yyjson_get_str(at(yyjson_arr_get(at(read_view(), "backends"), NEAR), "last_error")), "there is no file \"x\". Get it");
 }
 
 static void test_models_shows_what_may_be_asked_for(void **state)
 {
     static const char *const fields[] = { "name", "aliases", "host", "file", "state", "context", "input", "capabilities", "deprecated_until" };
-    view_models(k.config, k.fleet, &k.text);
+    view_models(fleet_world(k.fleet), &k.text);
     yyjson_val *root = read_view(), *near = yyjson_arr_get(at(root, "models"), NEAR), *far = yyjson_arr_get(at(root, "models"), FAR);
     for (size_t i = 0; i < COUNTOF(fields); i++) {
         at(near, fields[i]);
@@ -138,7 +139,7 @@ static void test_models_shows_what_may_be_asked_for(void **state)
 
 static void test_an_action_says_what_is_now(void **state)
 {
-    view_done(k.fleet, NEAR, 1234, &k.text);
+    view_done(fleet_world(k.fleet), NEAR, 1234, &k.text);
     yyjson_val *root = read_view();
     assert_string_equal(yyjson_get_str(at(root, "model")), "near");
     assert_string_equal(yyjson_get_str(at(root, "state")), "cold");

@@ -41,6 +41,11 @@ static struct {
     size_t settled;             /* leases so far: their order */
 } k;
 
+static struct world *world(void)
+{
+    return fleet_world(k.fleet);
+}
+
 static void enter(struct backend *b, enum backend_state to)
 {
     b->state = to;
@@ -56,6 +61,7 @@ struct backend *backend_new(struct loop *l, const struct config *c, size_t index
     b->config = c;
     b->model = &c->models[index];
     b->kind = b->model->host.n ? &elsewhere : &here;
+    b->name = b->model->name;
     b->host = b->model->host.n ? b->model->host : STR("local");
     b->loop = l;
     b->slots = b->model->host.n ? 0 : b->model->slots;
@@ -120,10 +126,10 @@ static enum err_code ask(struct guest *g, size_t model)
 {
     struct err e = { 0 };
     k.in_lease = true;
-    enum err_code rc = fleet_lease(k.fleet, model, &g->lease, &e);
+    enum err_code rc = fleet_lease(world(), model, CALLER_PROGRAM, &g->lease, &e);
     k.in_lease = false;
     assert_int_equal(rc, e.code);
-    assert_int_equal(rc != ERR_OK, g->lease.state == LEASE_NONE);
+    assert_int_equal(rc != ERR_OK, g->lease.own.state == LEASE_NONE);
     return rc;
 }
 
@@ -131,7 +137,7 @@ static void on_settled(void *ctx, const struct err *e)
 {
     struct guest *g = ctx;
     assert_false(k.in_lease || (k.in_drop && !e)); /* served in a loop: a line of any length must not end the stack */
-    assert_int_equal(g->lease.state, e ? LEASE_NONE : LEASE_HELD);
+    assert_int_equal(g->lease.own.state, e ? LEASE_NONE : LEASE_HELD);
     g->calls++;
     g->order = ++k.settled;
     g->code = e ? e->code : ERR_OK;
@@ -158,7 +164,7 @@ static void expect_waiting(struct guest *g, size_t n, size_t model)
     for (size_t i = 0; i < n; i++) {
         come(&g[i]);
         assert_int_equal(ask(&g[i], model), ERR_OK);
-        assert_int_equal(g[i].lease.state, LEASE_WAITING);
+        assert_int_equal(g[i].lease.own.state, LEASE_WAITING);
     }
 }
 
@@ -169,7 +175,7 @@ static int open_kitchen(void **state)
     if (conf_parse(STR("/kitchen/hob.yaml"), STR(kitchen), &k.config, &e))
         fail_msg("%s", e.text);
     k.loop = loop_new();
-    k.fleet = fleet_new(k.loop, k.config, NULL, STR("/run"));
+    k.fleet = fleet_new(k.loop, conf_hold(k.config), NULL, STR("/run"), NULL);
     return 0;
 }
 
@@ -188,19 +194,19 @@ static void test_the_first_lease_loads_and_slots_are_given_in_order(void **state
     struct guest g[3];
     expect_waiting(g, 3, ROOMY);
     assert_int_equal(k.loads[ROOMY], 1);
-    assert_int_equal(fleet_waiting(k.fleet, ROOMY), 3);
+    assert_int_equal(fleet_waiting(world(), ROOMY), 3);
     enter(k.b[ROOMY], BACKEND_HOT);
-    assert_int_equal(fleet_held(k.fleet, ROOMY), 2);
-    assert_int_equal(fleet_waiting(k.fleet, ROOMY), 1);
+    assert_int_equal(fleet_held(world(), ROOMY), 2);
+    assert_int_equal(fleet_waiting(world(), ROOMY), 1);
     assert_true(g[0].order == 1 && g[1].order == 2 && g[2].calls == 0);
     lease_drop(&g[1].lease);
     assert_int_equal(g[2].order, 3);
-    assert_int_equal(fleet_held(k.fleet, ROOMY), 2);
+    assert_int_equal(fleet_held(world(), ROOMY), 2);
     lease_drop(&g[0].lease);
     lease_drop(&g[2].lease);
-    assert_int_equal(fleet_held(k.fleet, ROOMY), 0);
+    assert_int_equal(fleet_held(world(), ROOMY), 0);
     assert_int_equal(ask(&g[0], ROOMY), ERR_OK);
-    assert_int_equal(g[0].lease.state, LEASE_HELD);
+    assert_int_equal(g[0].lease.own.state, LEASE_HELD);
     assert_int_equal(g[0].calls, 1); /* held at once: nobody is called */
     lease_drop(&g[0].lease);
     assert_int_equal(k.loads[ROOMY], 1);
@@ -213,10 +219,10 @@ static void test_the_queue_is_bounded(void **state)
     expect_waiting(g, 3, ROOMY);
     come(&late);
     assert_int_equal(ask(&late, ROOMY), ERR_QUEUE_FULL);
-    assert_int_equal(fleet_lease(k.fleet, ROOMY, &late.lease, &e), ERR_QUEUE_FULL);
+    assert_int_equal(fleet_lease(world(), ROOMY, CALLER_PROGRAM, &late.lease, &e), ERR_QUEUE_FULL);
     assert_true(e.retry_after_s > 0 && e.hint[0]);
     lease_drop(&late.lease); /* fine: it has nothing */
-    assert_int_equal(fleet_waiting(k.fleet, ROOMY), 3);
+    assert_int_equal(fleet_waiting(world(), ROOMY), 3);
     lease_drop(&g[1].lease);
     assert_int_equal(ask(&late, ROOMY), ERR_OK);
     enter(k.b[ROOMY], BACKEND_HOT);
@@ -234,13 +240,13 @@ static void test_a_failed_load_tells_all_who_wait_why(void **state)
     load_fails(ROOMY, ERR_OUT_OF_MEMORY);
     for (size_t i = 0; i < 3; i++)
         assert_true(g[i].calls == 1 && g[i].code == ERR_OUT_OF_MEMORY && g[i].order == i + 1);
-    assert_int_equal(fleet_waiting(k.fleet, ROOMY), 0);
+    assert_int_equal(fleet_waiting(world(), ROOMY), 0);
     come(&next);
     assert_int_equal(ask(&next, ROOMY), ERR_OUT_OF_MEMORY); /* for a while at once */
     assert_int_equal(k.loads[ROOMY], 1);
     k.b[ROOMY]->since_ms -= 2000;
     assert_int_equal(ask(&next, ROOMY), ERR_OK);
-    assert_int_equal(next.lease.state, LEASE_WAITING);
+    assert_int_equal(next.lease.own.state, LEASE_WAITING);
     assert_int_equal(k.loads[ROOMY], 2);
     enter(k.b[ROOMY], BACKEND_HOT);
     assert_int_equal(next.code, ERR_OK);
@@ -254,7 +260,7 @@ static void test_a_load_that_fails_at_once_refuses_at_once(void **state)
     come(&g);
     assert_int_equal(ask(&g, ROOMY), ERR_ENGINE_MISSING);
     assert_int_equal(g.calls, 0);
-    assert_int_equal(fleet_waiting(k.fleet, ROOMY), 0);
+    assert_int_equal(fleet_waiting(world(), ROOMY), 0);
 }
 
 static void test_who_asks_again_when_refused_waits_for_the_next_load(void **state)
@@ -265,11 +271,11 @@ static void test_who_asks_again_when_refused_waits_for_the_next_load(void **stat
     load_fails(ROOMY, ERR_LOAD_FAILED);
     assert_int_equal(k.loads[ROOMY], 2);
     assert_int_equal(g[0].calls, 1);
-    assert_int_equal(g[0].lease.state, LEASE_WAITING);
+    assert_int_equal(g[0].lease.own.state, LEASE_WAITING);
     assert_true(g[1].code == ERR_LOAD_FAILED && g[2].code == ERR_LOAD_FAILED);
-    assert_int_equal(fleet_waiting(k.fleet, ROOMY), 1);
+    assert_int_equal(fleet_waiting(world(), ROOMY), 1);
     enter(k.b[ROOMY], BACKEND_HOT);
-    assert_int_equal(g[0].lease.state, LEASE_HELD);
+    assert_int_equal(g[0].lease.own.state, LEASE_HELD);
     lease_drop(&g[0].lease);
 }
 
@@ -280,8 +286,8 @@ static void test_a_lease_may_be_dropped_when_it_is_given(void **state)
     g[0].leave = g[1].leave = g[2].leave = true;
     enter(k.b[ROOMY], BACKEND_HOT);
     for (size_t i = 0; i < 3; i++)
-        assert_true(g[i].calls == 1 && g[i].order == i + 1 && g[i].lease.state == LEASE_NONE);
-    assert_int_equal(fleet_held(k.fleet, ROOMY), 0);
+        assert_true(g[i].calls == 1 && g[i].order == i + 1 && g[i].lease.own.state == LEASE_NONE);
+    assert_int_equal(fleet_held(world(), ROOMY), 0);
 }
 
 static void test_who_waits_survives_a_death_and_an_unload(void **state)
@@ -295,7 +301,7 @@ static void test_who_waits_survives_a_death_and_an_unload(void **state)
     lease_drop(&g[0].lease);
     assert_int_equal(g[2].calls, 0); /* a free slot of what is not there */
     enter(k.b[ROOMY], BACKEND_HOT);
-    assert_int_equal(g[2].lease.state, LEASE_HELD);
+    assert_int_equal(g[2].lease.own.state, LEASE_HELD);
     lease_drop(&g[1].lease);
     lease_drop(&g[2].lease);
     backend_unload(k.b[ROOMY]);
@@ -304,7 +310,7 @@ static void test_who_waits_survives_a_death_and_an_unload(void **state)
     enter(k.b[ROOMY], BACKEND_COLD);
     assert_int_equal(k.loads[ROOMY], 3);
     enter(k.b[ROOMY], BACKEND_HOT);
-    assert_int_equal(g[0].lease.state, LEASE_HELD);
+    assert_int_equal(g[0].lease.own.state, LEASE_HELD);
     lease_drop(&g[0].lease);
 }
 
@@ -329,7 +335,7 @@ static void test_the_engine_has_the_last_word_on_its_slots(void **state)
     k.b[ROOMY]->slots = 1;
     enter(k.b[ROOMY], BACKEND_HOT);
     for (size_t i = 0; i < 3; i++) {
-        assert_int_equal(fleet_held(k.fleet, ROOMY), 1);
+        assert_int_equal(fleet_held(world(), ROOMY), 1);
         assert_int_equal(k.settled, i + 1);
         lease_drop(&g[i].lease);
     }
@@ -341,7 +347,7 @@ static void test_a_place_elsewhere_has_no_queue(void **state)
     for (size_t i = 0; i < COUNTOF(g); i++) {
         come(&g[i]);
         assert_int_equal(ask(&g[i], FAR), ERR_OK);
-        assert_int_equal(g[i].lease.state, LEASE_HELD);
+        assert_int_equal(g[i].lease.own.state, LEASE_HELD);
     }
     assert_int_equal(k.loads[FAR], 0);
     for (size_t i = 0; i < COUNTOF(g); i++)
@@ -371,7 +377,7 @@ static void test_an_idle_place_is_unloaded_but_never_under_a_lease(void **state)
     fleet_watch(k.fleet, stop_when_draining, NULL);
     expect_waiting(&g, 1, SHORT);
     enter(k.b[SHORT], BACKEND_HOT);
-    assert_int_equal(g.lease.state, LEASE_HELD);
+    assert_int_equal(g.lease.own.state, LEASE_HELD);
     struct timer t;
     timer_init(&t, k.loop, stop_loop, k.loop);
     timer_set(&t, 20); /* twenty times its limit */
@@ -417,7 +423,7 @@ static void test_a_child_of_an_earlier_gateway_goes_to_its_model(void **state)
     expect_waiting(&g, 1, ROOMY);
     assert_int_equal(k.loads[ROOMY], 0);
     enter(k.b[ROOMY], BACKEND_HOT);
-    assert_int_equal(g.lease.state, LEASE_HELD);
+    assert_int_equal(g.lease.own.state, LEASE_HELD);
     lease_drop(&g.lease);
 }
 
@@ -492,7 +498,10 @@ static void wants(struct person *p, size_t model, bool load)
 {
     *p = (struct person){ .calls = 0 };
     wish_init(&p->wish, on_wish, p);
-    (load ? fleet_load : fleet_unload)(k.fleet, model, &p->wish);
+    if (load)
+        fleet_load(world(), model, false, &p->wish);
+    else
+        fleet_unload(world(), model, &p->wish);
     assert_int_equal(p->calls, 0); /* never from inside */
     turn();
 }
@@ -560,7 +569,7 @@ static void test_an_unload_by_hand_lets_what_runs_finish(void **state)
     expect_told(&p, ERR_OK);
     assert_int_equal(k.loads[ROOMY], 2); /* for who has come meanwhile */
     enter(k.b[ROOMY], BACKEND_HOT);
-    assert_int_equal(g[2].lease.state, LEASE_HELD);
+    assert_int_equal(g[2].lease.own.state, LEASE_HELD);
     lease_drop(&g[2].lease);
 }
 
@@ -651,20 +660,20 @@ static void test_figures(void **state)
 {
     struct fleet_figures f;
     struct guest g[3];
-    fleet_figures(k.fleet, ROOMY, &f);
+    fleet_figures(world(), ROOMY, &f);
     assert_true(!f.waiting && !f.held && f.oldest_ms == -1 && f.idle_ms == -1);
     expect_waiting(g, 3, ROOMY);
-    fleet_figures(k.fleet, ROOMY, &f);
+    fleet_figures(world(), ROOMY, &f);
     assert_true(f.waiting == 3 && f.oldest_ms >= 0 && f.idle_ms == -1);
     enter(k.b[ROOMY], BACKEND_HOT);
-    fleet_figures(k.fleet, ROOMY, &f);
+    fleet_figures(world(), ROOMY, &f);
     assert_true(f.waiting == 1 && f.held == 2 && f.idle_ms == 0);
     for (size_t i = 0; i < 3; i++)
         lease_drop(&g[i].lease);
-    fleet_figures(k.fleet, ROOMY, &f);
+    fleet_figures(world(), ROOMY, &f);
     assert_true(f.waiting == 0 && f.oldest_ms == -1 && f.idle_ms >= 0);
     enter(k.b[ROOMY], BACKEND_COLD);
-    fleet_figures(k.fleet, ROOMY, &f);
+    fleet_figures(world(), ROOMY, &f);
     assert_int_equal(f.idle_ms, -1);
 }
 
@@ -714,12 +723,12 @@ static void check_counts(struct party *p)
 {
     size_t held = 0, waiting = 0;
     for (size_t i = 0; i < GUESTS; i++) {
-        held += p->g[i].lease.state == LEASE_HELD;
-        waiting += p->g[i].lease.state == LEASE_WAITING;
+        held += p->g[i].lease.own.state == LEASE_HELD;
+        waiting += p->g[i].lease.own.state == LEASE_WAITING;
         assert_int_equal(p->g[i].calls, 0);
     }
-    assert_int_equal(held, fleet_held(k.fleet, ROOMY));
-    assert_int_equal(waiting, fleet_waiting(k.fleet, ROOMY));
+    assert_int_equal(held, fleet_held(world(), ROOMY));
+    assert_int_equal(waiting, fleet_waiting(world(), ROOMY));
     assert_int_equal(waiting, p->n);
     assert_in_range(held, 0, 2);
     assert_in_range(waiting, 0, 3);
@@ -762,8 +771,8 @@ static void step(struct party *p)
     struct guest *g = &p->g[who];
     if (roll(6) == 0) {
         some_state();
-    } else if (g->lease.state == LEASE_NONE) {
-        if (!ask(g, ROOMY) && g->lease.state == LEASE_WAITING)
+    } else if (g->lease.own.state == LEASE_NONE) {
+        if (!ask(g, ROOMY) && g->lease.own.state == LEASE_WAITING)
             p->line[p->n++] = who;
     } else {
         forget(p, who);
