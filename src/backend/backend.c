@@ -77,7 +77,7 @@ struct backend *backend_new(struct loop *l, const struct config *c, size_t index
     backend_use_config(b, c, index);
     b->loop = l;
     b->services = services;
-    b->name = own_copy(b->name);
+    b->name = own_copy(b->model->name);
     b->host = own_copy(b->place ? b->place->name : STR("local"));
     b->upstream = own_copy(b->model->upstream.n ? b->model->upstream : b->name);
     if (b->place)
