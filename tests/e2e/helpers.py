@@ -7,11 +7,11 @@ import pathlib
 import re
 import shutil
 import signal
-import struct
 import subprocess
 import tempfile
 import time
 
+import gguf_files
 import raw
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -88,25 +88,10 @@ def tree(pid):
 
 def gguf(path, arch="llama", context=8192, keys=True):
     """A small but well-formed GGUF file: a few keys and one tensor."""
-    def text(s):
-        return struct.pack("<Q", len(s)) + s.encode()
-
-    def string(key, value):
-        return text(key) + struct.pack("<I", 8) + text(value)
-
-    def u32(key, value):
-        return text(key) + struct.pack("<II", 4, value)
-
-    kvs = [string("general.architecture", arch)]
-    if keys:
-        kvs += [string("general.name", "test"), u32(f"{arch}.context_length", context), u32(f"{arch}.block_count", 2),
-                u32(f"{arch}.embedding_length", 32), u32(f"{arch}.attention.head_count", 4),
-                u32(f"{arch}.attention.head_count_kv", 2), string("tokenizer.ggml.model", "gpt2")]
-    head = b"GGUF" + struct.pack("<IQQ", 3, 1, len(kvs)) + b"".join(kvs)
-    head += text("token_embd.weight") + struct.pack("<IQQIQ", 2, 32, 8, 0, 0)
-    head += b"\0" * (-len(head) % 32)
-    pathlib.Path(path).write_bytes(head + b"\0" * (32 * 8 * 4))
-    return str(path)
+    more = {} if not keys else {
+        "general.name": "test", f"{arch}.context_length": context, f"{arch}.block_count": 2, f"{arch}.embedding_length": 32,
+        f"{arch}.attention.head_count": 4, f"{arch}.attention.head_count_kv": 2, "tokenizer.ggml.model": "gpt2"}
+    return gguf_files.write_gguf(path, {"general.architecture": arch, **more}, {"token_embd.weight": ("f32", [32, 8])})
 
 
 # -- the fake, as seen from a test
