@@ -5,6 +5,7 @@
  * (doc/internals/engine.md: on a port a stranger may answer). */
 #include "backend/child.h"
 #include "backend/llama_args.h"
+#include "conf/conf.h"
 #include "json/json.h"
 #include "model/weights.h"
 
@@ -29,7 +30,7 @@ static enum err_code make_launch(struct child *c, struct launch *out, struct err
 {
     struct backend *b = c->b;
     struct llama_args args = { 0 };
-    enum err_code rc = llama_find_engine(b->config->engine_llama, args.engine, sizeof args.engine, e);
+    enum err_code rc = llama_find_engine(conf_engine(b->config, b->model->engine)->path, args.engine, sizeof args.engine, e);
     if (rc)
         return rc;
     llama_args_make(&args, b->model, &llama_of(c)->weights, c->sock, c->key_file, out);

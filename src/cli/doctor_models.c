@@ -67,7 +67,7 @@ static void engine(struct doctor *d)
 {
     char path[sizeof d->engine];
     struct err e;
-    enum err_code rc = llama_find_engine(d->config->engine_llama, path, sizeof path, &e);
+    enum err_code rc = llama_find_engine(conf_engine(d->config, STR("llama"))->path, path, sizeof path, &e);
     if (!rc) {
         try_version(d, path);
     } else if (!local_models(d->config)) {

@@ -2,6 +2,7 @@
 #include "conf/conf.h"
 #include "conf/conf_int.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 
 /* A caller puts a model, an alias, a role or a tier into the same field, so they share one space of names. */
@@ -153,7 +154,10 @@ static const struct engine_flag {
     { "--host", NULL },                { "--port", NULL },               { "--api-key", NULL },        { "--api-key-file", NULL },
     { "-a", NULL },                    { "--alias", NULL },              { "--tools", NULL },          { "--agent", NULL },
     { "--media-path", NULL },          { "--props", NULL },              { "--path", NULL },           { "--api-prefix", NULL },
-    { "--ssl-key-file", NULL },        { "--ssl-cert-file", NULL },      { "--cors-origins", NULL },
+    { "--ssl-key-file", NULL },        { "--ssl-cert-file", NULL },      { "--cors-origins", NULL },       { "-mm", "mmproj" },
+    { "--mmproj", "mmproj" },          { "-md", "draft" },               { "--model-draft", "draft" },     { "--lora", "lora" },
+    { "--lora-scaled", "lora" },       { "-cram", "cache" },             { "--cache-ram", "cache" },       { "-kvu", "kv_shared" },
+    { "--kv-unified", "kv_shared" },   { "--slot-save-path", "keep_prompts" },
 };
 
 static enum err_code check_args(struct reading *r, const struct conf_model *m)
@@ -181,20 +185,42 @@ static const struct {
     [SCOPE_HOST] = { "on a host ('host')", "on a host" },
 };
 
+/* A key that stands directly in a model: a setting, or a group with a list. */
+static enum err_code check_scope(struct reading *r, const struct conf_model *m, const struct child *child)
+{
+    enum scope scope = child->setting ? child->setting->scope : child->group->scope;
+    if (scope_applies(scope, m))
+        return ERR_OK;
+    size_t cursor = 0;
+    struct child item;
+    const void *field = (const char *)m + (child->setting ? child->setting->at : child_next(child->path, &cursor, &item) ? item.group->list_at : 0);
+    struct conf_place at = said_where(r->c, field);
+    if (!at.line)
+        return ERR_OK;
+    return fail_at(r->name, at, r->e, "'%.*s' is only for models %s; %s is %s", STR_ARG(child->name), scope_words[scope].only,
+                   show_text(m->name).text, scope_words[model_scope(m)].is);
+}
+
 static enum err_code check_scopes(struct reading *r, const struct conf_model *m)
 {
     size_t cursor = 0;
     struct child child;
-    while (child_next(STR("models.*"), &cursor, &child)) {
-        const struct setting *s = child.setting;
-        if (!s || setting_applies(s, m))
-            continue;
-        struct conf_place at = said_where(r->c, (const char *)m + s->at);
-        if (at.line)
-            return fail_at(r->name, at, r->e, "'%.*s' is only for models %s; %s is %s", STR_ARG(child.name), scope_words[s->scope].only,
-                           show_text(m->name).text, scope_words[model_scope(m)].is);
-    }
-    return ERR_OK;
+    enum err_code rc = ERR_OK;
+    while (!rc && child_next(STR("models.*"), &cursor, &child))
+        rc = check_scope(r, m, &child);
+    return rc;
+}
+
+/* A reference to an entry of another group: `what` it is, `where` those are. */
+static enum err_code fail_unknown(struct reading *r, const struct str *field, const char *what, const char *where, const struct str *candidates, size_t n)
+{
+    struct str near = str_nearest(*field, candidates, n);
+    struct conf_place at = said_where(r->c, field);
+    if (near.n)
+        fail_at(r->name, at, r->e, "unknown %s %s, did you mean '%.*s'?", what, show_text(*field).text, STR_ARG(near));
+    else
+        fail_at(r->name, at, r->e, "unknown %s %s", what, show_text(*field).text);
+    return err_hint(r->e, "%ss are named under '%s:'", what, where);
 }
 
 static enum err_code check_host(struct reading *r, const struct conf_model *m)
@@ -202,25 +228,133 @@ static enum err_code check_host(struct reading *r, const struct conf_model *m)
     const struct config *c = r->c;
     if (!m->host.n || conf_host(c, m->host))
         return ERR_OK;
-    struct str *candidates = arena_array(r->tree, struct str, c->nhosts);
+    struct str *names = arena_array(r->tree, struct str, c->nhosts);
     for (size_t i = 0; i < c->nhosts; i++)
-        candidates[i] = c->hosts[i].name;
-    struct str near = str_nearest(m->host, candidates, c->nhosts);
-    struct conf_place at = said_where(c, &m->host);
-    if (near.n)
-        fail_at(r->name, at, r->e, "unknown host %s, did you mean '%.*s'?", show_text(m->host).text, STR_ARG(near));
-    else
-        fail_at(r->name, at, r->e, "unknown host %s", show_text(m->host).text);
-    return err_hint(r->e, "hosts are named under 'hosts:'");
+        names[i] = c->hosts[i].name;
+    return fail_unknown(r, &m->host, "host", "hosts", names, c->nhosts);
+}
+
+static enum err_code check_engine(struct reading *r, const struct conf_model *m)
+{
+    const struct config *c = r->c;
+    if (!m->file.n || conf_engine(c, m->engine))
+        return ERR_OK;
+    struct str *names = arena_array(r->tree, struct str, c->nengines);
+    for (size_t i = 0; i < c->nengines; i++)
+        names[i] = c->engines[i].name;
+    return fail_unknown(r, &m->engine, "engine", "engines", names, c->nengines);
 }
 
 /* An engine of ours is started for one thing: embedding and reranking switch generation off in it. */
 static enum err_code check_serves(struct reading *r, const struct conf_model *m)
 {
-    if (m->host.n || (m->serves & (m->serves - 1)) == 0)
+    struct conf_place at = said_where(r->c, &m->serves);
+    if (!m->file.n)
         return ERR_OK;
-    fail_at(r->name, said_where(r->c, &m->serves), r->e, "the model %s runs here, so it can serve one thing only", show_text(m->name).text);
+    if (m->serves & ~(unsigned)(SERVES_CHAT | SERVES_EMBED | SERVES_RERANK)) {
+        fail_at(r->name, at, r->e, "the model %s runs in llama-server, which serves chat, embed or rerank only", show_text(m->name).text);
+        return err_hint(r->e, "a program that does more is named with 'command' instead of 'file'");
+    }
+    if ((m->serves & (m->serves - 1)) == 0)
+        return ERR_OK;
+    fail_at(r->name, at, r->e, "the model %s runs here, so it can serve one thing only", show_text(m->name).text);
     return err_hint(r->e, "name the file under a second model that serves the other");
+}
+
+static enum err_code check_input(struct reading *r, const struct conf_model *m)
+{
+    if (!m->file.n || m->mmproj.n || (m->input & ~(unsigned)INPUT_TEXT) == 0)
+        return ERR_OK;
+    fail_at(r->name, said_where(r->c, &m->input), r->e, "the model %s has no 'mmproj', so it takes in text only", show_text(m->name).text);
+    return err_hint(r->e, "name its projector, a GGUF file that comes with the model, with 'mmproj'");
+}
+
+/* Names by which requests ask for an adapter. */
+static enum err_code check_adapters(struct reading *r, const struct conf_model *m)
+{
+    for (size_t i = 0; i < m->nloras; i++) {
+        const struct conf_lora *lora = &m->loras[i];
+        if (!name_is_valid(lora->name)) {
+            fail_at(r->name, lora->place, r->e, "%s is no name for an adapter", show_text(lora->name).text);
+            return err_hint(r->e, "give it one with 'name': 1 to %d of: letters, digits and . _ : / -", CONF_MAX_NAME_BYTES);
+        }
+        for (size_t k = 0; k < i; k++)
+            if (str_eq(m->loras[k].name, lora->name)) {
+                fail_at(r->name, lora->place, r->e, "the model %s has two adapters %s", show_text(m->name).text, show_text(lora->name).text);
+                return err_hint(r->e, "give one of them another 'name'");
+            }
+    }
+    return ERR_OK;
+}
+
+/* ---- one model that is a program ---- */
+
+static enum err_code check_command(struct reading *r, const struct conf_model *m)
+{
+    if (!m->command.n)
+        return ERR_OK;
+    bool port = str_find(m->command, STR("${port}")) >= 0, socket = str_find(m->command, STR("${socket}")) >= 0;
+    if (port != socket)
+        return ERR_OK;
+    fail_at(r->name, said_where(r->c, &m->command), r->e,
+            port ? "command: it holds both ${port} and ${socket}" : "command: it holds neither ${port} nor ${socket}, so nobody knows where it listens");
+    return err_hint(r->e, "write ${port} where it takes a TCP port of 127.0.0.1, or ${socket} where it takes a unix socket's path");
+}
+
+static enum err_code check_health(struct reading *r, const struct conf_model *m)
+{
+    bool fits = m->health.n && m->health.p[0] == '/';
+    for (size_t i = 0; i < m->health.n; i++)
+        fits = fits && m->health.p[i] > ' ' && m->health.p[i] != '#';
+    if (!m->command.n || fits)
+        return ERR_OK;
+    return fail_at(r->name, said_where(r->c, &m->health), r->e, "health: %s is no path, like /health", show_text(m->health).text);
+}
+
+static bool is_variable(struct str name)
+{
+    for (size_t i = 0; i < name.n; i++)
+        if (!isalnum((unsigned char)name.p[i]) && name.p[i] != '_')
+            return false;
+    return name.n && !isdigit((unsigned char)name.p[0]);
+}
+
+static enum err_code check_env(struct reading *r, const struct conf_model *m)
+{
+    for (size_t i = 0; i < m->env.n; i++) {
+        struct str value, name = str_cut(m->env.at[i], '=', &value);
+        if (name.n < m->env.at[i].n && is_variable(name))
+            continue;
+        return fail_at(r->name, said_where(r->c, &m->env.at[i]), r->e, "env: item %zu is not NAME=VALUE", i + 1); /* not quoted: it may hold a key */
+    }
+    return ERR_OK;
+}
+
+/* 0.31.2, or gemma4=0.31.2 */
+static bool is_version_wish(struct str s)
+{
+    struct str version, architecture = str_cut(s, '=', &version);
+    if (architecture.n == s.n)
+        version = s;
+    else if (!name_is_valid(architecture))
+        return false;
+    for (size_t i = 0; i < version.n; i++)
+        if (!isalnum((unsigned char)version.p[i]) && !memchr(".-+_", version.p[i], 4))
+            return false;
+    return version.n && isdigit((unsigned char)version.p[0]);
+}
+
+static enum err_code check_versions(struct reading *r, const struct conf_model *m)
+{
+    for (size_t i = 0; i < m->min_version.n; i++)
+        if (!is_version_wish(m->min_version.at[i])) {
+            fail_at(r->name, said_where(r->c, &m->min_version.at[i]), r->e, "min_version: %s is no version", show_text(m->min_version.at[i]).text);
+            return err_hint(r->e, "write VERSION, like 0.31.2, or ARCHITECTURE=VERSION, like gemma4=0.31.2");
+        }
+    if (!m->min_version.n || m->version_command.n)
+        return ERR_OK;
+    fail_at(r->name, said_where(r->c, &m->min_version), r->e, "min_version: the model %s has no 'version'", show_text(m->name).text);
+    return err_hint(r->e, "name the command that says the program's version with 'version'");
 }
 
 static enum err_code check_model(struct reading *r, const struct conf_model *m)
@@ -232,12 +366,14 @@ static enum err_code check_model(struct reading *r, const struct conf_model *m)
                 name.text);
         return err_hint(r->e, "'file' and 'command' run it on this machine, 'host' asks another place: choose one");
     }
-    enum err_code rc = check_scopes(r, m);
-    if (!rc)
-        rc = check_host(r, m);
-    if (!rc)
-        rc = check_serves(r, m);
-    return rc ? rc : check_args(r, m);
+    static enum err_code (*const checks[])(struct reading *r, const struct conf_model *m) = {
+        check_scopes, check_host, check_engine, check_serves, check_input, check_adapters, check_args, check_command, check_health, check_env,
+        check_versions,
+    };
+    enum err_code rc = ERR_OK;
+    for (size_t i = 0; !rc && i < COUNTOF(checks); i++)
+        rc = checks[i](r, m);
+    return rc;
 }
 
 static enum err_code check_aliases(struct reading *r, const struct conf_model *m)
@@ -248,11 +384,35 @@ static enum err_code check_aliases(struct reading *r, const struct conf_model *m
     return ERR_OK;
 }
 
+/* "llama" is a default, any other build must say where it is. */
+static enum err_code check_engines(struct reading *r)
+{
+    for (size_t i = 1; i < r->c->nengines; i++) {
+        const struct conf_engine *g = &r->c->engines[i];
+        if (!said_where(r->c, &g->path).line)
+            return fail_at(r->name, g->place, r->e, "the engine %s has no 'path'", show_text(g->name).text);
+    }
+    return ERR_OK;
+}
+
+static enum err_code check_quant(struct reading *r)
+{
+    struct str quant = r->c->quant;
+    for (size_t i = 0; i < quant.n; i++)
+        if (!isalnum((unsigned char)quant.p[i]) && quant.p[i] != '_' && quant.p[i] != '-') {
+            fail_at(r->name, said_where(r->c, &r->c->quant), r->e, "quant: %s is no quantisation", show_text(quant).text);
+            return err_hint(r->e, "write one like Q4_K_M, Q8_0 or F16");
+        }
+    return ERR_OK;
+}
+
 enum err_code check_all(struct reading *r)
 {
     const struct config *c = r->c;
     struct names names = { 0 };
-    enum err_code rc = ERR_OK;
+    enum err_code rc = check_engines(r);
+    if (!rc)
+        rc = check_quant(r);
     for (size_t i = 0; !rc && i < c->nmodels; i++) {
         rc = check_aliases(r, &c->models[i]);
         if (!rc)

@@ -154,14 +154,22 @@ const struct config *conf_hold(const struct config *c)
     return c;
 }
 
+static enum err_code wipe_secret(void *ctx, const struct setting *s, void *base)
+{
+    struct str hidden = ((const struct secret *)(const void *)((const char *)base + s->at))->hidden;
+    if (hidden.n)
+        wipe((void *)(uintptr_t)hidden.p, hidden.n);
+    return ERR_OK;
+}
+
 void conf_free(const struct config *held)
 {
     struct config *c = (struct config *)(uintptr_t)held;
     if (!c || --c->holders)
         return;
-    for (size_t i = 0; i < c->nhosts; i++)
-        if (c->hosts[i].key.hidden.n)
-            wipe((void *)(uintptr_t)c->hosts[i].key.hidden.p, c->hosts[i].key.hidden.n);
+    for (size_t i = 0; i < nsettings; i++)
+        if (settings[i].type == SET_SECRET)
+            fields_each(c, &settings[i], wipe_secret, NULL);
     arena_fini(&c->arena);
     free(c);
 }
@@ -184,5 +192,13 @@ const struct conf_host *conf_host(const struct config *c, struct str name)
     for (size_t i = 0; i < c->nhosts; i++)
         if (str_eq(c->hosts[i].name, name))
             return &c->hosts[i];
+    return NULL;
+}
+
+const struct conf_engine *conf_engine(const struct config *c, struct str name)
+{
+    for (size_t i = 0; i < c->nengines; i++)
+        if (str_eq(c->engines[i].name, name))
+            return &c->engines[i];
     return NULL;
 }

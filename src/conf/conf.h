@@ -22,6 +22,10 @@ void conf_free(const struct config *c); /* NULL is fine */
 /* Text that a configuration can hold as a value: UTF-8 without control characters. */
 bool conf_is_text(struct str s);
 
+/* A command's words: cut at spaces; '…' and "…" hold one together, as does a backslash before a character (within '…' it is one). No variables, no
+ * globs, no shell. ERR_CONFIG when a quote is open or nothing is in it. */
+enum err_code conf_words(struct str command, struct arena *a, struct conf_strs *out, struct err *e) __attribute__((warn_unused_result));
+
 /* ---- no file: what is assumed instead (assume.c) ---- */
 
 /* A model on this machine that no configuration names. */
@@ -42,6 +46,7 @@ void conf_show_json(const struct config *c, struct buf *out); /* the same as one
 void conf_schema(struct buf *out);
 
 const struct conf_model *conf_model(const struct config *c, struct str name_or_alias);
+const struct conf_engine *conf_engine(const struct config *c, struct str name);
 const struct conf_host *conf_host(const struct config *c, struct str name);
 
 #endif

@@ -29,6 +29,7 @@ enum setting_type {
     SET_TOKENS,   /* int64_t, 32k = 32768 */
     SET_BYTES,    /* int64_t, 8MiB */
     SET_MS,       /* int64_t, 10s */
+    SET_NUMBER,   /* double, 0.5 */
     SET_WORD,     /* an enum, by its words */
     SET_CHOICE,   /* struct str, one of the words */
     SET_TEXT,     /* struct str, any text */
@@ -38,9 +39,13 @@ enum setting_type {
     SET_PROGRAM,  /* struct str, absolute when it has a slash, else a name for PATH */
     SET_LISTEN,   /* struct str, a loopback address with port */
     SET_URL,      /* struct str, http://… */
+    SET_WEB,      /* struct str, https://…, or http:// on this machine; without a slash at its end */
+    SET_SHA256,   /* struct str, 64 hex digits, made lower case */
+    SET_COMMAND,  /* struct str, words for conf_words(); ${port} and ${socket} stay in it */
     SET_SECRET,   /* struct secret */
     SET_NAMES,    /* struct conf_strs */
     SET_ARGS,     /* struct conf_strs, must be written as a list */
+    SET_WEBS,     /* struct conf_strs of SET_WEB */
     SET_FLAGS,    /* unsigned, words or-ed */
     SET_TYPES
 };
@@ -52,29 +57,43 @@ struct word {
 
 enum scope { SCOPE_ANY, SCOPE_FILE, SCOPE_COMMAND, SCOPE_HERE, SCOPE_HOST }; /* of a model's settings: with `file`, `command`, either, `host` */
 
+/* What a change of it means for a program that runs (conf/diff.h). */
+enum takes {
+    TAKES_UNSAID,   /* no row may leave it open */
+    TAKES_NOW,      /* it holds for what comes next */
+    TAKES_MODEL,    /* the models it is about start anew */
+    TAKES_ENGINE,   /* models with `file` start anew; for others as TAKES_NOW */
+    TAKES_RESTART,  /* hob must be started anew */
+};
+
 struct setting {
-    const char *path;         /* "models.*.context"; "*" stands for a name of the user's */
+    const char *path;         /* "models.*.context"; "*" stands for a name of the user's, "[]" for an item of a list of maps */
     enum setting_type type;
-    size_t at;                /* offset in struct config, or in the entry's struct behind a "*" */
+    size_t at;                /* offset in struct config, or in the entry's struct behind the last "*" or "[]" */
+    enum takes takes;
     const char *def;          /* default as text (a list: words with spaces between); NULL = not set */
     const char *from;         /* path of the global setting that holds when this one is not set */
+    const char *env;          /* global settings: the environment variable that holds before the default */
     int64_t min, max;
     const char *zero;         /* word for 0, outside of min..max */
     const struct word *words;
-    enum scope scope;
+    enum scope scope;         /* of what stands directly in a model */
     bool required;
     const char *doc;
 };
 
-/* What lies between the root and the settings. An entry group ("hosts.*") also says what the list in struct config looks like. */
+/* What lies between the root and the settings. An entry group ("hosts.*", a map by names; "models.*.lora.[]", a list of maps) also says what the
+ * entries look like in struct config, or in the entry's struct around them. */
 struct group {
     const char *path;
     const char *doc;
     size_t size;                       /* entry: bytes of its struct, 0 = no entry group */
-    size_t list_at, count_at;          /* entry: offsets in struct config */
+    size_t list_at, count_at;          /* entry: offsets in the struct around it */
     size_t name_at, place_at;          /* entry: offsets in its struct */
     const char *what;                  /* entry: "host", for sentences */
     const char *one_of[3];             /* entry: exactly one of these settings must be there */
+    const char *always;                /* entry, in struct config: one of this name is always there, and is the first */
+    enum scope scope;                  /* as a setting's */
 };
 
 extern const struct setting settings[];
@@ -84,7 +103,7 @@ extern const size_t ngroups;
 
 /* A key that may stand under a group: a setting, a group, or both (`roles.*` may be a plain name or a map). */
 struct child {
-    struct str name;                   /* last part of path; "*" = any name */
+    struct str name;                   /* last part of path; "*" = any name, "[]" = an item */
     struct str path;
     const struct setting *setting;     /* or NULL */
     const struct group *group;         /* or NULL */
@@ -92,6 +111,14 @@ struct child {
 /* The children of path ("" = root) in the table's order; *cursor starts at 0. */
 bool child_next(struct str path, size_t *cursor, struct child *out);
 const struct setting *setting_find(struct str path);
+const struct group *group_find(struct str path);
+
+/* Each place where a setting is: once for a global one, else once for each entry, and entry within entry. `base` is the struct that holds the field
+ * (at base + s->at). Ends early when fn returns an error. */
+typedef enum err_code field_fn(void *ctx, const struct setting *s, void *base);
+enum err_code fields_each(struct config *c, const struct setting *s, field_fn *fn, void *ctx); /* what fn said */
+/* The entries of an entry group; base is the struct around them. */
+char *group_entries(const struct group *g, const void *base, size_t *n);
 
 /* ---- values (values.c): one text <-> one field ---- */
 
@@ -102,11 +129,12 @@ enum err_code value_read(const struct setting *s, struct str text, struct str sh
 /* The field as the file would have it, without quotes; scalar types only. A secret is "(hidden)", nothing set is "". */
 void value_write(const struct setting *s, const void *field, struct buf *out);
 bool setting_is_list(const struct setting *s);
+bool setting_is_strs(const struct setting *s); /* a struct conf_strs */
 bool setting_is_number(const struct setting *s, const void *field); /* is written as a JSON number */
 /* Nothing was set and there is no default: not shown. */
 bool value_is_empty(const struct setting *s, const void *field);
 enum scope model_scope(const struct conf_model *m); /* SCOPE_FILE, SCOPE_COMMAND or SCOPE_HOST */
-bool setting_applies(const struct setting *s, const void *base);
+bool scope_applies(enum scope scope, const void *base); /* base: a model, unless scope is SCOPE_ANY */
 
 /* ---- the file as a tree (tree.c) ---- */
 
@@ -130,6 +158,7 @@ enum err_code tree_parse(struct str name, struct str text, struct arena *a, stru
 /* ---- ${…} (expand.c) ---- */
 
 struct expansion {
+    const char *const *keep;           /* names whose ${name} stays as it is; NULL-ended, or NULL */
     struct str folder;                 /* relative ${file:…} are looked up here; absolute, or "" for the working directory */
     struct buf out;                    /* the text; never reallocated, so that wiping it leaves no copy */
     bool any;                          /* something was put in */
@@ -165,6 +194,8 @@ struct conf_place said_where(const struct config *c, const void *field);
 
 /* As a YAML scalar, quoted where it must be, `${` escaped (show.c). */
 void put_yaml_value(struct buf *out, struct str s);
+/* The names that stay in a command: "port", "socket", NULL. */
+extern const char *const command_names[];
 
 /* For messages: 'text', shortened, control characters as '?'. The buffer is the caller's. */
 struct shown {

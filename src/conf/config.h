@@ -68,7 +68,7 @@ struct conf_model {
     struct str mmproj, draft;                         /* absolute paths, or empty; only with file */
     const struct conf_lora *loras;                    /* only with file */
     size_t nloras;
-    struct str command;                               /* words, quoted as a shell would have it; ${port} or ${socket} where it shall listen */
+    struct str command;                               /* conf_words() takes it apart; holds ${port} or ${socket} where it shall listen */
     struct str health;                                /* path that answers 200 when it is ready; only with command */
     struct conf_strs env;                             /* "NAME=VALUE"; only with command */
     struct str version_command;                       /* says its version; only with command */
@@ -81,7 +81,7 @@ struct conf_model {
     int64_t cache_bytes;                              /* prompts the engine keeps in memory */
     struct conf_queue queue;
     struct str hub;                                   /* where `hob pull NAME` gets it: a URL, or ORG/REPO[:QUANT] */
-    struct str sha256;                                /* of the file, 64 hex digits, or empty */
+    struct str sha256;                                /* of the file, 64 hex digits in lower case, or empty */
     int64_t context;                                  /* tokens one request may use; 0 = what the model was trained for */
     int64_t slots;                                    /* requests at a time */
     struct str kv;                                    /* "f16" "q8_0" … for keys and values */
@@ -119,14 +119,13 @@ struct config {                                       /* read-only but for the c
     struct str listen;                                /* "127.0.0.1:8080", checked: loopback */
     struct str state;                                 /* absolute, ~ resolved */
     struct str models_dir;
-    struct str engine_llama;                          /* path or name to look up on PATH */
-    const struct conf_engine *engines;                /* the first is "llama" */
+    const struct conf_engine *engines;                /* at least one: the first is "llama" */
     size_t nengines;
     int64_t budget_bytes;                             /* for models on this machine; 0 = found out */
     int64_t reserve_bytes;                            /* of the machine's memory, not for models; with budget_bytes 0 */
     int64_t residency_ms;                             /* after a load not evicted for so long */
     bool background_loads;                            /* requests of the class background may cause a load */
-    struct str hub;                                   /* base address of the hub: https://… */
+    struct str hub;                                   /* base address of the hub: https://…, or http:// on this machine */
     struct secret hub_token;                          /* sent to the hub alone; empty = $HF_TOKEN */
     struct conf_strs mirrors;                         /* base addresses that `hob pull` tries before the hub */
     struct str quant;                                 /* which quantisation `hob pull` takes when none is named */

@@ -1,5 +1,5 @@
 /* ${env:X}, ${env:X:-default}, ${file:x} inside a value; `$${` is a plain `${`. What comes in may be a secret, so it passes through one
- * buffer that is never reallocated and is wiped afterwards, and no error quotes it. */
+ * buffer that is never reallocated and is wiped afterwards, and no error quotes it. Names to keep (`${port}` in a command) stay for who knows them. */
 #include "conf/conf_int.h"
 
 #include <errno.h>
@@ -120,6 +120,14 @@ static enum err_code put_file(struct expansion *x, struct str name, struct err *
     return rc;
 }
 
+static bool is_kept(const struct expansion *x, struct str name)
+{
+    for (const char *const *k = x->keep; k && *k; k++)
+        if (str_eq(name, str_of(*k)))
+            return true;
+    return false;
+}
+
 static enum err_code put_reference(struct expansion *x, struct str inside, struct err *e)
 {
     x->any = true;
@@ -127,6 +135,11 @@ static enum err_code put_reference(struct expansion *x, struct str inside, struc
         return put_env(x, str_from(inside, 4), e);
     if (str_starts(inside, STR("file:")))
         return put_file(x, str_from(inside, 5), e);
+    if (is_kept(x, inside)) {
+        enum err_code rc = put(x, STR("${"), e);
+        rc = rc ? rc : put(x, inside, e);
+        return rc ? rc : put(x, STR("}"), e);
+    }
     err_set(e, ERR_CONFIG, "${%.*s} is not known: there are ${env:NAME}, ${env:NAME:-default} and ${file:NAME}",
             (int)(inside.n < 40 ? inside.n : 40), inside.n ? inside.p : "");
     return err_hint(e, "a plain ${ is written $${");

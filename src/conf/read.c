@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 static enum err_code read_group(struct reading *r, const struct node *map, struct str path, void *base);
+static enum err_code read_items(struct reading *r, const struct node *list, const struct group *g, void *base);
 
 static void remember(struct reading *r, const void *field, struct conf_place at)
 {
@@ -37,7 +38,8 @@ static enum err_code set_defaults(struct reading *r, struct str path, void *base
 {
     for (size_t i = 0; i < nsettings; i++) {
         struct str full = str_of(settings[i].path);
-        if (!settings[i].def || !str_starts(full, path) || str_find(str_from(full, path.n), STR("*")) >= 0)
+        struct str below = str_from(full, path.n);
+        if (!settings[i].def || !str_starts(full, path) || str_find(below, STR("*")) >= 0 || str_find(below, STR("[]")) >= 0)
             continue;
         if (path.n && (full.n == path.n || full.p[path.n] != '.'))
             continue;
@@ -61,6 +63,7 @@ static void warn_open_file(struct reading *r, const struct setting *s, const str
 
 static enum err_code read_scalar(struct reading *r, const struct setting *s, const struct node *n, struct str key, void *field)
 {
+    r->x.keep = s->type == SET_COMMAND ? command_names : NULL;
     enum err_code rc = expand(&r->x, n->text, r->e);
     if (!rc)
         rc = value_read(s, buf_str(&r->x.out), n->text, &r->c->arena, field, r->e);
@@ -165,12 +168,15 @@ static enum err_code read_key(struct reading *r, const struct node *n, struct st
         return read_setting(r, child.setting, n, n->key, base);
     if (is_nothing(n))
         return ERR_OK;
+    struct child item;
+    if (find_child(child.path, STR("[]"), &item))
+        return read_items(r, n, item.group, base);
     if (n->kind != NODE_MAP)
         return refuse_shape(r, n, n->key, "a map of keys");
     return read_group(r, n, child.path, base);
 }
 
-/* ---- entries: hosts, models, tiers, roles ---- */
+/* ---- entries: by name, as hosts and models, or in a list, as adapters ---- */
 
 bool name_is_valid(struct str name)
 {
@@ -193,13 +199,15 @@ static enum err_code check_name(struct reading *r, struct str name, struct conf_
     return err_hint(r->e, "1 to %d of: letters, digits and . _ : / -", CONF_MAX_NAME_BYTES);
 }
 
+/* name: as the entry is called, "" for an item of a list. */
 static enum err_code check_required(struct reading *r, struct str path, const void *entry, struct str name, struct conf_place at, const char *what)
 {
     size_t cursor = 0;
     struct child child;
+    struct shown shown = show_text(name);
     while (child_next(path, &cursor, &child))
         if (child.setting && child.setting->required && value_is_empty(child.setting, (const char *)entry + child.setting->at))
-            return fail_at(r->name, at, r->e, "the %s %s has no '%.*s'", what, show_text(name).text, STR_ARG(child.name));
+            return fail_at(r->name, at, r->e, "the %s%s%s has no '%.*s'", what, name.n ? " " : "", name.n ? shown.text : "", STR_ARG(child.name));
     return ERR_OK;
 }
 
@@ -224,15 +232,70 @@ static enum err_code read_entry(struct reading *r, const struct node *n, const s
     return rc ? rc : check_required(r, child->path, entry, *name, n->key_place, g->what);
 }
 
-static enum err_code read_entries(struct reading *r, const struct node *map, const struct child *child)
+static char *make_entries(struct reading *r, const struct group *g, size_t n, void *base)
+{
+    char *entries = arena_alloc(&r->c->arena, n * g->size);
+    memcpy((char *)base + g->list_at, &entries, sizeof entries); /* the list's pointer type differs from entry to entry */
+    *(size_t *)(void *)((char *)base + g->count_at) = n;
+    return entries;
+}
+
+static bool is_always(const struct group *g, struct str name)
+{
+    return g->always && str_eq(name, str_of(g->always));
+}
+
+static enum err_code read_entries(struct reading *r, const struct node *map, const struct child *child, void *base)
 {
     const struct group *g = child->group;
-    char *entries = arena_alloc(&r->c->arena, map->n * g->size);
-    memcpy((char *)r->c + g->list_at, &entries, sizeof entries); /* the list's pointer type differs from entry to entry */
-    *(size_t *)((char *)r->c + g->count_at) = map->n;
+    bool first_is_named = false;
+    for (const struct node *n = map->first; n; n = n->next)
+        first_is_named |= is_always(g, n->key);
+    char *entries = make_entries(r, g, map->n + (g->always && !first_is_named), base), *next = entries + (g->always ? g->size : 0);
+    enum err_code rc = g->always ? set_defaults(r, child->path, entries) : ERR_OK;
+    if (g->always)
+        *(struct str *)(void *)(entries + g->name_at) = str_of(g->always);
+    for (const struct node *n = map->first; !rc && n; n = n->next) {
+        bool first = is_always(g, n->key);
+        rc = read_entry(r, n, child, first ? entries : next);
+        next += first ? 0 : g->size;
+    }
+    return rc;
+}
+
+/* A list of maps. */
+static enum err_code read_items(struct reading *r, const struct node *list, const struct group *g, void *base)
+{
+    if (list->kind != NODE_LIST)
+        return refuse_shape(r, list, list->key, "a list of maps");
+    char *entry = make_entries(r, g, list->n, base);
+    remember(r, (char *)base + g->list_at, list->place);
     enum err_code rc = ERR_OK;
-    for (const struct node *n = map->first; !rc && n; n = n->next, entries += g->size)
-        rc = read_entry(r, n, child, entries);
+    for (const struct node *n = list->first; !rc && n; n = n->next, entry += g->size) {
+        struct str path = str_of(g->path);
+        *(struct conf_place *)(void *)(entry + g->place_at) = n->place;
+        if (n->kind != NODE_MAP)
+            return refuse_shape(r, n, list->key, "maps of keys in its list");
+        rc = set_defaults(r, path, entry);
+        if (!rc)
+            rc = read_group(r, n, path, entry);
+        if (!rc)
+            rc = check_required(r, path, entry, (struct str){ NULL, 0 }, n->place, g->what);
+    }
+    return rc;
+}
+
+/* Entries that are always there, of groups that the file does not name. */
+static enum err_code add_always(struct reading *r)
+{
+    static const struct node nothing = { .kind = NODE_MAP };
+    enum err_code rc = ERR_OK;
+    for (size_t i = 0; !rc && i < ngroups; i++) {
+        struct child child = { .name = STR("*"), .path = str_of(groups[i].path), .group = &groups[i] };
+        size_t n;
+        if (groups[i].always && (group_entries(&groups[i], r->c, &n), n == 0))
+            rc = read_entries(r, &nothing, &child, r->c);
+    }
     return rc;
 }
 
@@ -240,7 +303,7 @@ static enum err_code read_group(struct reading *r, const struct node *map, struc
 {
     struct child any;
     if (find_child(path, STR("*"), &any))
-        return read_entries(r, map, &any);
+        return read_entries(r, map, &any, base);
     enum err_code rc = ERR_OK;
     for (const struct node *n = map->first; !rc && n; n = n->next)
         rc = read_key(r, n, path, base);
@@ -274,11 +337,12 @@ struct conf_place said_where(const struct config *c, const void *field)
 enum err_code read_tree(struct reading *r, const struct node *root)
 {
     enum err_code rc = set_defaults(r, (struct str){ "", 0 }, r->c);
-    if (rc || !root || is_nothing(root))
-        return rc;
-    if (root->kind != NODE_MAP)
+    if (!rc && root && !is_nothing(root) && root->kind != NODE_MAP)
         return fail_at(r->name, root->place, r->e, "a config is a map of settings, like `listen: 127.0.0.1:8080`");
-    rc = read_group(r, root, (struct str){ "", 0 }, r->c);
+    if (!rc && root && root->kind == NODE_MAP)
+        rc = read_group(r, root, (struct str){ "", 0 }, r->c);
+    if (!rc)
+        rc = add_always(r);
     keep_said(r);
     return rc;
 }

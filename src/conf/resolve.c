@@ -30,63 +30,100 @@ static enum err_code make_absolute(struct reading *r, struct str key, struct str
     return ERR_OK;
 }
 
-/* In the folder of the config file, else in models_dir, else (not there yet) as if in the former: its absence is told when it is loaded. */
-static enum err_code find_weights(struct reading *r, struct conf_model *m)
+static bool is_there(struct str path) /* NUL behind its end */
 {
-    if (m->file.n == 0)
-        return ERR_OK;
-    struct str asked = m->file;
-    enum err_code rc = make_absolute(r, STR("file"), &m->file);
-    if (rc || str_starts(asked, STR("/")) || str_starts(asked, STR("~")) || access(m->file.p, F_OK) == 0)
+    return access(path.p, F_OK) == 0;
+}
+
+/* In the folder of the config file, else in models_dir, else (not there yet) as if in the former: its absence is told when it is loaded. */
+static enum err_code find_weights(struct reading *r, struct str key, struct str *file)
+{
+    struct str asked = *file;
+    enum err_code rc = make_absolute(r, key, file);
+    if (rc || str_starts(asked, STR("/")) || str_starts(asked, STR("~")) || is_there(*file))
         return rc;
     struct str other = path_join(&r->c->arena, r->c->models_dir, asked);
-    if (access(other.p, F_OK) == 0)
-        m->file = other;
+    if (is_there(other))
+        *file = other;
     return ERR_OK;
 }
 
-static void fall_back(const struct config *c, struct str path, void *entry)
+static enum err_code resolve_path(void *ctx, const struct setting *s, void *base)
 {
-    for (size_t i = 0; i < nsettings; i++) {
-        const struct setting *s = &settings[i];
-        if (!s->from || !str_starts(str_of(s->path), path))
-            continue;
-        int64_t *field = (int64_t *)(void *)((char *)entry + s->at);
-        if (*field == 0) /* no such setting allows a 0 */
-            *field = *(const int64_t *)(const void *)((const char *)c + setting_find(str_of(s->from))->at);
-    }
+    struct reading *r = ctx;
+    struct str key = last_part(str_of(s->path)), *path = (struct str *)(void *)((char *)base + s->at);
+    if (!path->n || (s->type == SET_PROGRAM && !memchr(path->p, '/', path->n))) /* a name for PATH */
+        return ERR_OK;
+    return s->type == SET_WEIGHTS ? find_weights(r, key, path) : make_absolute(r, key, path);
 }
 
 static enum err_code resolve_paths(struct reading *r)
 {
-    struct config *c = r->c;
-    for (size_t i = 0; i < nsettings; i++) {
-        const struct setting *s = &settings[i];
-        struct str *path = (struct str *)(void *)((char *)c + s->at);
-        bool global = !strchr(s->path, '*');
-        if (!global || (s->type != SET_FOLDER && s->type != SET_PROGRAM))
-            continue;
-        if (s->type == SET_PROGRAM && !memchr(path->p, '/', path->n)) /* a name for PATH */
-            continue;
-        enum err_code rc = make_absolute(r, last_part(str_of(s->path)), path);
-        if (rc)
-            return rc;
-    }
+    enum err_code rc = ERR_OK;
+    for (size_t i = 0; !rc && i < nsettings; i++)
+        if (settings[i].type == SET_FOLDER || settings[i].type == SET_PROGRAM || settings[i].type == SET_WEIGHTS)
+            rc = fields_each(r->c, &settings[i], resolve_path, r); /* models_dir has its row above those that look there */
+    return rc;
+}
+
+static enum err_code fall_back(void *ctx, const struct setting *s, void *base)
+{
+    const struct config *c = ctx;
+    int64_t *field = (int64_t *)(void *)((char *)base + s->at);
+    if (*field == 0) /* no such setting allows a 0 */
+        *field = *(const int64_t *)(const void *)((const char *)c + setting_find(str_of(s->from))->at);
     return ERR_OK;
+}
+
+/* What the environment says is not in the file, so it cannot make the file wrong: it is left aside, with a word. */
+static void take_environment(struct reading *r, const struct setting *s)
+{
+    void *field = (char *)r->c + s->at;
+    struct str text = str_of(getenv(s->env));
+    struct err e = { 0 };
+    if (!text.n || said_where(r->c, field).line)
+        return;
+    if (text_valid(text) != text.n || value_read(s, text, text, &r->c->arena, field, &e))
+        log_warn("%s is not used: %s", s->env, e.code ? e.text : "it holds no UTF-8 text");
+}
+
+/* models/llama.gguf -> llama */
+static struct str stem(struct str path)
+{
+    struct str name = path;
+    for (size_t i = path.n; i > 0 && name.n == path.n; i--)
+        if (path.p[i - 1] == '/')
+            name = str_from(path, i);
+    for (size_t i = name.n; i > 1; i--)
+        if (name.p[i - 1] == '.')
+            return (struct str){ name.p, i - 1 };
+    return name;
+}
+
+static void name_adapters(struct conf_model *m)
+{
+    for (size_t i = 0; i < m->nloras; i++) {
+        struct conf_lora *lora = (struct conf_lora *)(uintptr_t)&m->loras[i];
+        if (!lora->name.n)
+            lora->name = stem(lora->file);
+    }
 }
 
 enum err_code resolve_all(struct reading *r)
 {
     struct config *c = r->c;
     enum err_code rc = resolve_paths(r);
-    for (size_t i = 0; !rc && i < c->nhosts; i++)
-        fall_back(c, STR("hosts.*"), (void *)(uintptr_t)&c->hosts[i]); /* ours until conf_load returns */
+    for (size_t i = 0; !rc && i < nsettings; i++) {
+        if (settings[i].from)
+            rc = fields_each(c, &settings[i], fall_back, c);
+        if (settings[i].env)
+            take_environment(r, &settings[i]);
+    }
     for (size_t i = 0; !rc && i < c->nmodels; i++) {
-        struct conf_model *m = (struct conf_model *)(uintptr_t)&c->models[i];
-        fall_back(c, STR("models.*"), m);
+        struct conf_model *m = (struct conf_model *)(uintptr_t)&c->models[i]; /* ours until conf_load returns */
         if (m->host.n && !m->upstream.n)
             m->upstream = m->name;
-        rc = find_weights(r, m);
+        name_adapters(m);
     }
     return rc;
 }

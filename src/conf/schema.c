@@ -4,6 +4,7 @@
 #include "conf/conf_int.h"
 #include "json/json.h"
 
+#define WEB_PATTERN "^https?://|\\$\\{"
 #define NAME_PATTERN "^[A-Za-z0-9._:/-]{1,128}$"
 
 static void member(struct json_out *o, const char *key, const char *value)
@@ -41,6 +42,17 @@ static void integer(struct json_out *o, const struct setting *s)
 {
     json_begin_object(o);
     member(o, "type", "integer");
+    json_key(o, STR("minimum"));
+    json_int(o, s->min);
+    json_key(o, STR("maximum"));
+    json_int(o, s->max);
+    json_end_object(o);
+}
+
+static void real(struct json_out *o, const struct setting *s)
+{
+    json_begin_object(o);
+    member(o, "type", "number");
     json_key(o, STR("minimum"));
     json_int(o, s->min);
     json_key(o, STR("maximum"));
@@ -97,6 +109,8 @@ static void list_values(struct json_out *o, const struct setting *s)
         json_end_array(o);
     } else {
         member(o, "type", "string");
+        if (s->type == SET_WEBS)
+            member(o, "pattern", WEB_PATTERN);
     }
     json_end_object(o);
     json_end_object(o);
@@ -124,6 +138,10 @@ static void ways(struct json_out *o, const struct setting *s)
     case SET_MS:
         pattern(o, "^[0-9]+ ?(ms|s|m|h|d)$");
         break;
+    case SET_NUMBER:
+        real(o, s);
+        pattern(o, "^-?[0-9]+(\\.[0-9]+)?$");
+        break;
     case SET_WORD:
     case SET_CHOICE:
         word_values(o, s);
@@ -133,6 +151,7 @@ static void ways(struct json_out *o, const struct setting *s)
     case SET_FOLDER:
     case SET_WEIGHTS:
     case SET_PROGRAM:
+    case SET_COMMAND:
     case SET_SECRET:
         any_text(o);
         break;
@@ -142,12 +161,22 @@ static void ways(struct json_out *o, const struct setting *s)
     case SET_URL:
         pattern(o, "^http://");
         break;
+    case SET_WEB:
+        pattern(o, "^https?://");
+        break;
+    case SET_SHA256:
+        pattern(o, "^[0-9a-fA-F]{64}$");
+        break;
     case SET_FLAGS:
         word_values(o, s);
         list_values(o, s);
         break;
     case SET_NAMES:
         any_text(o);
+        list_values(o, s);
+        break;
+    case SET_WEBS:
+        pattern(o, "^https?://");
         list_values(o, s);
         break;
     case SET_ARGS:
@@ -171,6 +200,8 @@ static void put_default(struct json_out *o, const struct setting *s)
     json_key(o, STR("default"));
     if (s->type == SET_BOOL)
         json_bool(o, strcmp(s->def, "on") == 0);
+    else if (s->type == SET_NUMBER)
+        json_raw(o, str_of(s->def)); /* a default is written as JSON would have it */
     else if ((s->type == SET_COUNT || s->type == SET_TOKENS) && str_to_int(str_of(s->def), 0, INT64_MAX, &number))
         json_int(o, number);
     else if (setting_is_list(s)) {
@@ -254,10 +285,29 @@ static void one_of(struct json_out *o, const struct group *g)
     json_end_array(o);
 }
 
+static void list_members(struct json_out *o, const struct child *item, const struct group *g)
+{
+    member(o, "description", g->doc);
+    json_key(o, STR("type"));
+    json_begin_array(o);
+    json_string(o, STR("array"));
+    json_string(o, STR("null"));
+    json_end_array(o);
+    json_key(o, STR("items"));
+    json_begin_object(o);
+    group_members(o, item->path, item->group);
+    json_end_object(o);
+}
+
 static void group_members(struct json_out *o, struct str path, const struct group *g)
 {
     size_t cursor = 0;
     struct child c;
+    if (child_next(path, &cursor, &c) && str_eq(c.name, STR("[]"))) {
+        list_members(o, &c, g);
+        return;
+    }
+    cursor = 0;
     if (g)
         member(o, "description", g->doc);
     json_key(o, STR("type"));

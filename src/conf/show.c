@@ -4,15 +4,21 @@
 #include "json/json.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { MAX_PATH = 2 * CONF_MAX_DEPTH };
 
 struct walk;
 
-/* A group or an entry opens and closes; a setting is a leaf. at: the field, the entry, or NULL for a fixed group. */
+/* A group or an entry opens and closes, as does a list and each of its items; a setting is a leaf. at: where it was said, or NULL for a fixed
+ * group. */
 struct writer {
-    void (*open)(struct walk *w, struct str key, const void *at, bool empty);
+    void (*open)(struct walk *w, struct str key, const struct conf_place *at, bool empty);
     void (*close)(struct walk *w);
+    void (*open_list)(struct walk *w, struct str key, const struct conf_place *at);
+    void (*close_list)(struct walk *w);
+    void (*open_item)(struct walk *w, size_t index, const struct conf_place *at);
+    void (*close_item)(struct walk *w);
     void (*leaf)(struct walk *w, struct str key, const struct setting *s, const void *field);
 };
 
@@ -21,9 +27,11 @@ struct walk {
     const struct writer *writer;
     struct buf *out;
     bool with_origin;
+    bool item;                  /* YAML: the next line begins an item */
     int depth;
     struct json_out json;
     struct str path[MAX_PATH];  /* names from the root to here */
+    char index[24];             /* of the item; no list is in a list */
     struct buf origin;          /* JSON members of "origin", gathered on the way */
     struct json_out origin_json;
 };
@@ -36,11 +44,20 @@ static struct str file_name(const struct config *c)
 
 /* ---- a value as text ---- */
 
-/* `${` in a value was `$${` in the file. */
-static void put_escaped(struct buf *out, struct str s)
+static bool is_kept(struct str s, const char *const *keep) /* s starts with ${ */
+{
+    struct str rest, name = str_cut(str_from(s, 2), '}', &rest);
+    for (; keep && *keep; keep++)
+        if (str_eq(name, str_of(*keep)) && s.n > 2 + name.n)
+            return true;
+    return false;
+}
+
+/* `${` in a value was `$${` in the file, but for the names that are kept. */
+static void put_escaped(struct buf *out, struct str s, const char *const *keep)
 {
     for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '$' && i + 1 < s.n && s.p[i + 1] == '{')
+        if (s.p[i] == '$' && i + 1 < s.n && s.p[i + 1] == '{' && !is_kept(str_from(s, i), keep))
             buf_add_char(out, '$');
         buf_add_char(out, s.p[i]);
     }
@@ -49,7 +66,7 @@ static void put_escaped(struct buf *out, struct str s)
 static void list_element(const struct setting *s, const void *field, size_t i, struct str *out)
 {
     *out = (struct str){ NULL, 0 };
-    if (s->type != SET_FLAGS) {
+    if (setting_is_strs(s)) {
         const struct conf_strs *list = field;
         if (i < list->n)
             *out = list->at[i];
@@ -64,7 +81,7 @@ static void list_element(const struct setting *s, const void *field, size_t i, s
 
 static size_t list_count(const struct setting *s, const void *field)
 {
-    if (s->type != SET_FLAGS)
+    if (setting_is_strs(s))
         return ((const struct conf_strs *)field)->n;
     return (size_t)__builtin_popcount(*(const unsigned *)field);
 }
@@ -126,13 +143,18 @@ static void put_yaml_text(struct buf *out, struct str s)
         put_quoted(out, s);
 }
 
-void put_yaml_value(struct buf *out, struct str s)
+static void put_yaml_kept(struct buf *out, struct str s, const char *const *keep)
 {
     struct buf escaped;
     buf_init(&escaped, 0);
-    put_escaped(&escaped, s);
+    put_escaped(&escaped, s, keep);
     put_yaml_text(out, buf_str(&escaped));
     buf_free(&escaped);
+}
+
+void put_yaml_value(struct buf *out, struct str s)
+{
+    put_yaml_kept(out, s, NULL);
 }
 
 /* A value in the notation of its type: numbers, words and units stand as they are, text is quoted where it must be. */
@@ -145,7 +167,7 @@ static void put_yaml_scalar(struct walk *w, const struct setting *s, const void 
     if (as_is)
         buf_add(w->out, buf_str(&text));
     else
-        put_yaml_value(w->out, buf_str(&text));
+        put_yaml_kept(w->out, buf_str(&text), s->type == SET_COMMAND ? command_names : NULL);
     buf_free(&text);
 }
 
@@ -165,8 +187,11 @@ static void put_yaml_list(struct walk *w, const struct setting *s, const void *f
 
 static void indent(struct walk *w)
 {
-    for (int i = 0; i < w->depth; i++)
+    for (int i = 0; i < w->depth - w->item; i++)
         buf_lit(w->out, "  ");
+    if (w->item)
+        buf_lit(w->out, "- ");
+    w->item = false;
 }
 
 static void put_yaml_key(struct walk *w, struct str key)
@@ -194,13 +219,13 @@ static void put_origin(struct walk *w, struct conf_place at, const char *otherwi
     buf_printf(w->out, "  # %.*s:%d", STR_ARG(clean ? name : STR("file")), at.line);
 }
 
-static void yaml_open(struct walk *w, struct str key, const void *at, bool empty)
+static void yaml_open(struct walk *w, struct str key, const struct conf_place *at, bool empty)
 {
     put_yaml_key(w, key);
     if (empty)
         buf_lit(w->out, " {}");
     if (at)
-        put_origin(w, *(const struct conf_place *)at, "default");
+        put_origin(w, *at, "default");
     buf_lit(w->out, "\n");
     w->depth++;
 }
@@ -208,6 +233,20 @@ static void yaml_open(struct walk *w, struct str key, const void *at, bool empty
 static void yaml_close(struct walk *w)
 {
     w->depth--;
+}
+
+static void yaml_open_list(struct walk *w, struct str key, const struct conf_place *at)
+{
+    yaml_open(w, key, at, false);
+}
+
+/* An item's first line carries the dash: each has one, since a setting of it is required. */
+static void yaml_open_item(struct walk *w, size_t index, const struct conf_place *at)
+{
+    (void)index;
+    (void)at;
+    w->depth++;
+    w->item = true;
 }
 
 static void yaml_leaf(struct walk *w, struct str key, const struct setting *s, const void *field)
@@ -219,12 +258,16 @@ static void yaml_leaf(struct walk *w, struct str key, const struct setting *s, c
         put_yaml_list(w, s, field);
     else
         put_yaml_scalar(w, s, field);
-    snprintf(from, sizeof from, s->from ? "as %s" : "default", s->from);
+    const char *env = s->env ? getenv(s->env) : NULL;
+    if (s->from || (env && *env))
+        snprintf(from, sizeof from, "as %s", s->from ? s->from : s->env);
+    else
+        snprintf(from, sizeof from, "default");
     put_origin(w, said_where(w->c, field), from);
     buf_lit(w->out, "\n");
 }
 
-static const struct writer yaml_writer = { yaml_open, yaml_close, yaml_leaf };
+static const struct writer yaml_writer = { yaml_open, yaml_close, yaml_open_list, yaml_close, yaml_open_item, yaml_close, yaml_leaf };
 
 /* ---- JSON ---- */
 
@@ -253,11 +296,12 @@ static void json_origin(struct walk *w, struct conf_place at)
     buf_free(&text);
 }
 
-static void json_open(struct walk *w, struct str key, const void *at, bool empty)
+static void json_open(struct walk *w, struct str key, const struct conf_place *at, bool empty)
 {
+    (void)empty;
     w->path[w->depth] = key;
     if (at)
-        json_origin(w, *(const struct conf_place *)at);
+        json_origin(w, *at);
     json_key(&w->json, key);
     json_begin_object(&w->json);
     w->depth++;
@@ -267,6 +311,30 @@ static void json_close(struct walk *w)
 {
     w->depth--;
     json_end_object(&w->json);
+}
+
+static void json_open_list(struct walk *w, struct str key, const struct conf_place *at)
+{
+    w->path[w->depth] = key;
+    json_origin(w, *at);
+    json_key(&w->json, key);
+    json_begin_array(&w->json);
+    w->depth++;
+}
+
+static void json_close_list(struct walk *w)
+{
+    w->depth--;
+    json_end_array(&w->json);
+}
+
+static void json_open_item(struct walk *w, size_t index, const struct conf_place *at)
+{
+    snprintf(w->index, sizeof w->index, "%zu", index);
+    w->path[w->depth] = str_of(w->index);
+    json_origin(w, *at);
+    json_begin_object(&w->json);
+    w->depth++;
 }
 
 static void json_list(struct walk *w, const struct setting *s, const void *field)
@@ -288,6 +356,8 @@ static void json_scalar(struct walk *w, const struct setting *s, const void *fie
     value_write(s, field, &text);
     if (s->type == SET_BOOL)
         json_bool(&w->json, *(const bool *)field);
+    else if (s->type == SET_NUMBER)
+        json_raw(&w->json, buf_str(&text));
     else if (setting_is_number(s, field))
         json_int(&w->json, *(const int64_t *)field);
     else
@@ -306,19 +376,23 @@ static void json_leaf(struct walk *w, struct str key, const struct setting *s, c
         json_scalar(w, s, field);
 }
 
-static const struct writer json_writer = { json_open, json_close, json_leaf };
+static const struct writer json_writer = { json_open, json_close, json_open_list, json_close_list, json_open_item, json_close, json_leaf };
 
 /* ---- the walk ---- */
 
 static void walk_group(struct walk *w, struct str path, const void *base);
 
+static const struct conf_place *place_of(const struct group *g, const char *entry)
+{
+    return (const struct conf_place *)(const void *)(entry + g->place_at);
+}
+
 /* Entries whose group has keys are shown as a map; `tiers` has none, its entries are one value each. */
-static void walk_entries(struct walk *w, const struct child *any)
+static void walk_entries(struct walk *w, const struct child *any, const void *base)
 {
     const struct group *g = any->group;
-    const char *entries;
-    memcpy(&entries, (const char *)w->c + g->list_at, sizeof entries);
-    size_t n = *(const size_t *)(const void *)((const char *)w->c + g->count_at), cursor = 0;
+    size_t n, cursor = 0;
+    const char *entries = group_entries(g, base, &n);
     struct child inside;
     bool has_keys = child_next(any->path, &cursor, &inside);
     for (size_t i = 0; i < n; i++, entries += g->size) {
@@ -327,18 +401,44 @@ static void walk_entries(struct walk *w, const struct child *any)
             w->writer->leaf(w, name, any->setting, entries + any->setting->at);
             continue;
         }
-        w->writer->open(w, name, entries + g->place_at, false);
+        w->writer->open(w, name, place_of(g, entries), false);
         walk_group(w, any->path, entries);
         w->writer->close(w);
     }
 }
 
-static bool group_is_empty(const struct walk *w, struct str path)
+/* A list of maps; nothing when it is empty. */
+static void walk_items(struct walk *w, struct str key, const struct child *item, const void *base)
 {
-    size_t cursor = 0;
-    struct child child;
-    bool any = child_next(path, &cursor, &child) && str_eq(child.name, STR("*"));
-    return any && *(const size_t *)(const void *)((const char *)w->c + child.group->count_at) == 0;
+    const struct group *g = item->group;
+    size_t n;
+    const char *entries = group_entries(g, base, &n);
+    struct conf_place at = said_where(w->c, (const char *)base + g->list_at);
+    if (!n)
+        return;
+    w->writer->open_list(w, key, &at);
+    for (size_t i = 0; i < n; i++, entries += g->size) {
+        w->writer->open_item(w, i, place_of(g, entries));
+        walk_group(w, item->path, entries);
+        w->writer->close_item(w);
+    }
+    w->writer->close_list(w);
+}
+
+static void walk_below(struct walk *w, const struct child *child, const void *base)
+{
+    size_t cursor = 0, n = 1;
+    struct child inside;
+    bool any = child_next(child->path, &cursor, &inside);
+    if (any && str_eq(inside.name, STR("[]"))) {
+        walk_items(w, child->name, &inside, base);
+        return;
+    }
+    if (any && str_eq(inside.name, STR("*")))
+        group_entries(inside.group, base, &n);
+    w->writer->open(w, child->name, NULL, n == 0);
+    walk_group(w, child->path, base);
+    w->writer->close(w);
 }
 
 static void walk_group(struct walk *w, struct str path, const void *base)
@@ -347,15 +447,13 @@ static void walk_group(struct walk *w, struct str path, const void *base)
     struct child child;
     while (child_next(path, &cursor, &child)) {
         if (str_eq(child.name, STR("*"))) {
-            walk_entries(w, &child);
+            walk_entries(w, &child, base);
         } else if (child.setting) {
             const void *field = (const char *)base + child.setting->at;
-            if (setting_applies(child.setting, base) && !value_is_empty(child.setting, field))
+            if (scope_applies(child.setting->scope, base) && !value_is_empty(child.setting, field))
                 w->writer->leaf(w, child.name, child.setting, field);
         } else {
-            w->writer->open(w, child.name, NULL, group_is_empty(w, child.path));
-            walk_group(w, child.path, base);
-            w->writer->close(w);
+            walk_below(w, &child, base);
         }
     }
 }

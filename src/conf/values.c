@@ -1,7 +1,10 @@
 /* One value: from text to a field and back, by the type of its row. Types are rows too: how to read, how to write. */
+#include "conf/conf.h"
 #include "conf/conf_int.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct value {
@@ -119,6 +122,36 @@ static enum err_code read_units(const struct value *v, const struct unit *units,
         return err_set(v->e, ERR_CONFIG, "%s is not %s", v->shown, all);
     fits = fits && !__builtin_mul_overflow(number, u->factor, &number);
     return store_number(v, number, fits, field);
+}
+
+enum { NUMBER_MAX_BYTES = 32 };
+
+/* -?D[.D]: what an exponent, a hex float or an infinity would be good for here, nobody knows. */
+static bool is_decimal(struct str s)
+{
+    struct str after, before = str_cut(str_starts(s, STR("-")) ? str_from(s, 1) : s, '.', &after);
+    bool point = after.p || str_ends(s, STR("."));
+    for (size_t i = 0; i < before.n; i++)
+        if (!isdigit((unsigned char)before.p[i]))
+            return false;
+    for (size_t i = 0; i < after.n; i++)
+        if (!isdigit((unsigned char)after.p[i]))
+            return false;
+    return before.n && (!point || after.n);
+}
+
+static enum err_code read_number(const struct value *v, void *field)
+{
+    char text[NUMBER_MAX_BYTES + 1];
+    if (v->text.n > NUMBER_MAX_BYTES || !is_decimal(v->text))
+        return err_set(v->e, ERR_CONFIG, "%s is not a number, like 1 or 0.5", v->shown);
+    memcpy(text, v->text.p, v->text.n);
+    text[v->text.n] = 0;
+    double number = strtod(text, NULL);
+    if (number < (double)v->s->min || number > (double)v->s->max)
+        return err_set(v->e, ERR_CONFIG, "%s is out of range, %lld to %lld", v->shown, (long long)v->s->min, (long long)v->s->max);
+    *(double *)field = number + 0.0; /* no -0 */
+    return ERR_OK;
 }
 
 static enum err_code read_tokens(const struct value *v, void *field)
@@ -255,28 +288,76 @@ static enum err_code read_listen(const struct value *v, void *field)
     return read_text(v, field);
 }
 
-/* What the client needs of an address; net/addr.h takes it apart later by the same rules. */
-static enum err_code read_url(const struct value *v, void *field)
+/* What follows the scheme. What the client needs of an address; net/addr.h takes it apart later by the same rules. */
+static enum err_code check_authority(const struct value *v, struct str rest, struct str *host)
 {
-    struct str rest = v->text;
-    if (str_starts(rest, STR("https://")))
-        return err_set(v->e, ERR_CONFIG, "%s: https comes with a later version, only http:// is there yet", v->shown);
-    if (!str_starts(rest, STR("http://")))
-        return err_set(v->e, ERR_CONFIG, "%s is no address like http://127.0.0.1:9001", v->shown);
-    if (rest.n > 480)
-        return err_set(v->e, ERR_CONFIG, "an address of %zu bytes is too long: at most 480", rest.n);
+    if (v->text.n > 480)
+        return err_set(v->e, ERR_CONFIG, "an address of %zu bytes is too long: at most 480", v->text.n);
     for (size_t i = 0; i < rest.n; i++)
         if (rest.p[i] <= ' ' || rest.p[i] == 0x7F || strchr("?#\\\"<>", rest.p[i]))
             return err_set(v->e, ERR_CONFIG, "%s holds a character that may not stand in a host's address", v->shown);
-    struct str path, authority = str_cut(str_from(rest, 7), '/', &path);
+    struct str path, authority = str_cut(rest, '/', &path);
     if (authority.n && memchr(authority.p, '@', authority.n)) /* may be a password: not quoted */
         return err_set(v->e, ERR_CONFIG, "no user or password may stand in an address: put the key in 'key'");
-    struct str host = authority, port = STR("80");
-    bool has_port = authority.n && authority.p[authority.n - 1] != ']' && memchr(authority.p, ':', authority.n);
+    struct str port = STR("80");
+    bool bracket = authority.n && authority.p[authority.n - 1] == ']', has_port = authority.n && !bracket && memchr(authority.p, ':', authority.n);
     int64_t number;
-    if ((has_port && !split_listen(authority, &host, &port)) || host.n == 0 || host.n > 255 || !str_to_int(port, 1, 65535, &number))
+    *host = authority;
+    if (bracket && authority.p[0] == '[')
+        *host = (struct str){ authority.p + 1, authority.n - 2 };
+    if ((has_port && !split_listen(authority, host, &port)) || host->n == 0 || host->n > 255 || !str_to_int(port, 1, 65535, &number))
         return err_set(v->e, ERR_CONFIG, "%s has no valid host and port", v->shown);
-    return read_text(v, field);
+    return ERR_OK;
+}
+
+static enum err_code read_url(const struct value *v, void *field)
+{
+    struct str host;
+    if (str_starts(v->text, STR("https://")))
+        return err_set(v->e, ERR_CONFIG, "%s: https comes with a later version, only http:// is there yet", v->shown);
+    if (!str_starts(v->text, STR("http://")))
+        return err_set(v->e, ERR_CONFIG, "%s is no address like http://127.0.0.1:9001", v->shown);
+    enum err_code rc = check_authority(v, str_from(v->text, 7), &host);
+    return rc ? rc : read_text(v, field);
+}
+
+/* What is fetched becomes a model, so it comes encrypted, or from this machine. */
+static enum err_code read_web(const struct value *v, void *field)
+{
+    struct str host;
+    bool plain = str_starts(v->text, STR("http://"));
+    if (!plain && !str_starts(v->text, STR("https://")))
+        return err_set(v->e, ERR_CONFIG, "%s is no address like https://example.com", v->shown);
+    enum err_code rc = check_authority(v, str_from(v->text, plain ? 7 : 8), &host);
+    if (rc)
+        return rc;
+    if (plain && !is_loopback(host))
+        return err_set(v->e, ERR_CONFIG, "%s is not encrypted: write https://; http:// is for this machine alone", v->shown);
+    struct value trimmed = *v;
+    while (str_ends(trimmed.text, STR("/")))
+        trimmed.text.n--;
+    return read_text(&trimmed, field);
+}
+
+static enum err_code read_sha256(const struct value *v, void *field)
+{
+    bool fits = v->text.n == 64;
+    for (size_t i = 0; fits && i < v->text.n; i++)
+        fits = isxdigit((unsigned char)v->text.p[i]);
+    if (!fits)
+        return err_set(v->e, ERR_CONFIG, "%s is no SHA-256: 64 hex digits", v->shown);
+    char *lower = arena_alloc(v->a, 65);
+    for (size_t i = 0; i < 64; i++)
+        lower[i] = (char)tolower((unsigned char)v->text.p[i]);
+    *(struct str *)field = (struct str){ lower, 64 };
+    return ERR_OK;
+}
+
+static enum err_code read_command(const struct value *v, void *field)
+{
+    struct conf_strs words;
+    enum err_code rc = conf_words(v->text, v->a, &words, v->e);
+    return rc ? rc : read_text(v, field);
 }
 
 static enum err_code read_secret(const struct value *v, void *field)
@@ -308,6 +389,19 @@ static void write_number(const struct setting *s, const void *field, struct buf 
         put_number(s, v, out);
 }
 
+/* As short as it reads back to the same. Without an exponent, which is not read: what is smaller than that was given with few digits. */
+static void write_real(const struct setting *s, const void *field, struct buf *out)
+{
+    double v = *(const double *)field;
+    char text[2 * NUMBER_MAX_BYTES];
+    for (int digits = 0; digits <= NUMBER_MAX_BYTES - 2; digits++) {
+        snprintf(text, sizeof text, "%.*f", digits, v);
+        if (strtod(text, NULL) == v)
+            break;
+    }
+    buf_add(out, str_of(text));
+}
+
 static void write_word(const struct setting *s, const void *field, struct buf *out)
 {
     for (const struct word *w = s->words; w->name; w++)
@@ -336,6 +430,7 @@ static const struct type_row {
     [SET_TOKENS]  = { read_tokens, write_number, false },
     [SET_BYTES]   = { read_bytes,  write_number, false },
     [SET_MS]      = { read_ms,     write_number, false },
+    [SET_NUMBER]  = { read_number, write_real,   false },
     [SET_WORD]    = { read_word,   write_word,   false },
     [SET_CHOICE]  = { read_choice, write_text,   false },
     [SET_TEXT]    = { read_text,   write_text,   false },
@@ -345,9 +440,13 @@ static const struct type_row {
     [SET_PROGRAM] = { read_text,   write_text,   false },
     [SET_LISTEN]  = { read_listen, write_text,   false },
     [SET_URL]     = { read_url,    write_text,   false },
+    [SET_WEB]     = { read_web,    write_text,   false },
+    [SET_SHA256]  = { read_sha256, write_text,   false },
+    [SET_COMMAND] = { read_command, write_text,  false },
     [SET_SECRET]  = { read_secret, write_secret, false },
     [SET_NAMES]   = { read_text,   NULL,         true },
     [SET_ARGS]    = { read_text,   NULL,         true },
+    [SET_WEBS]    = { read_web,    NULL,         true },
     [SET_FLAGS]   = { read_flag,   NULL,         true },
 };
 
@@ -375,14 +474,19 @@ bool setting_is_list(const struct setting *s)
     return types[s->type].list;
 }
 
+bool setting_is_strs(const struct setting *s)
+{
+    return types[s->type].list && s->type != SET_FLAGS;
+}
+
 bool setting_is_number(const struct setting *s, const void *field)
 {
-    return (s->type == SET_COUNT || s->type == SET_TOKENS) && !(s->zero && *(const int64_t *)field == 0);
+    return s->type == SET_NUMBER || ((s->type == SET_COUNT || s->type == SET_TOKENS) && !(s->zero && *(const int64_t *)field == 0));
 }
 
 bool value_is_empty(const struct setting *s, const void *field)
 {
-    if (s->type == SET_NAMES || s->type == SET_ARGS)
+    if (setting_is_strs(s))
         return ((const struct conf_strs *)field)->n == 0;
     if (s->type == SET_SECRET)
         return ((const struct secret *)field)->hidden.n == 0;
@@ -396,10 +500,10 @@ enum scope model_scope(const struct conf_model *m)
     return m->host.n ? SCOPE_HOST : m->command.n ? SCOPE_COMMAND : SCOPE_FILE;
 }
 
-bool setting_applies(const struct setting *s, const void *base)
+bool scope_applies(enum scope scope, const void *base)
 {
-    if (s->scope == SCOPE_ANY)
+    if (scope == SCOPE_ANY)
         return true;
     enum scope is = model_scope(base);
-    return s->scope == is || (s->scope == SCOPE_HERE && is != SCOPE_HOST);
+    return scope == is || (scope == SCOPE_HERE && is != SCOPE_HOST);
 }

@@ -133,3 +133,49 @@ struct str path_join(struct arena *a, struct str folder, struct str path)
     const char *slash = str_ends(folder, STR("/")) ? "" : "/";
     return arena_printf(a, "%.*s%s%.*s", STR_ARG(folder), slash, STR_ARG(path));
 }
+
+const char *const command_names[] = { "port", "socket", NULL };
+
+/* One word from *at on, which is no space: copied to out without its quotes. False when a quote or a backslash has no end. */
+static bool cut_word(struct str s, size_t *at, char *out, size_t *n)
+{
+    char quote = 0;
+    for (; *at < s.n; ++*at) {
+        char c = s.p[*at];
+        if (!quote && (c == ' ' || c == '\t'))
+            return true;
+        if (c == quote || (!quote && (c == '\'' || c == '"'))) {
+            quote = quote ? 0 : c;
+            continue;
+        }
+        if (c == '\\' && quote != '\'') {
+            if (++*at == s.n)
+                return false;
+            c = s.p[*at];
+        }
+        out[(*n)++] = c;
+    }
+    return !quote;
+}
+
+enum err_code conf_words(struct str command, struct arena *a, struct conf_strs *out, struct err *e)
+{
+    struct str *words = arena_array(a, struct str, command.n / 2 + 1);
+    char *text = arena_alloc(a, command.n + 1);
+    size_t n = 0, at = 0;
+    for (;;) {
+        while (at < command.n && (command.p[at] == ' ' || command.p[at] == '\t'))
+            at++;
+        if (at == command.n)
+            break;
+        struct str *word = &words[n++];
+        *word = (struct str){ text, 0 };
+        if (!cut_word(command, &at, text, &word->n))
+            return err_set(e, ERR_CONFIG, "a quote or a backslash in it has no end");
+        text += word->n + 1; /* behind each word stands a NUL: the arena's bytes are zero */
+    }
+    if (!n || !words[0].n)
+        return err_set(e, ERR_CONFIG, "names no program");
+    *out = (struct conf_strs){ words, n };
+    return ERR_OK;
+}

@@ -18,7 +18,7 @@ static bool has_keys(const struct config *c) /* shown as "(hidden)", which is re
     for (size_t i = 0; i < c->nhosts; i++)
         if (c->hosts[i].key.hidden.n)
             return true;
-    return false;
+    return c->hub_token.hidden.n > 0;
 }
 
 static void check_round_trip(const struct config *c)
@@ -51,6 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err e = { 0 };
     log_set_level(LOG_ERROR);
     setenv("HOME", "/nowhere", 1);
+    unsetenv("HF_ENDPOINT");
     if (conf_parse(STR("/nowhere/fuzz.yaml"), str_make((const char *)data, size), &c, &e)) {
         must(e.code == ERR_CONFIG && str_starts(str_of(e.text), STR("/nowhere/fuzz.yaml:")) && e.hint[0]);
         return 0;

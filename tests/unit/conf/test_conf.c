@@ -38,7 +38,11 @@ static void test_an_empty_file_is_the_defaults(void **state)
         assert_str(c->listen, "127.0.0.1:8080");
         assert_str(c->state, "/home/cook/.local/state/hob");
         assert_str(c->models_dir, "/home/cook/.local/share/hob/models");
-        assert_str(c->engine_llama, "llama-server");
+        assert_int_equal(c->nengines, 1);
+        assert_str(c->engines[0].name, "llama");
+        assert_str(c->engines[0].path, "llama-server");
+        assert_str(c->hub, "https://huggingface.co");
+        assert_str(c->quant, "Q4_K_M");
         assert_true(c->routing_metadata);
         assert_int_equal(c->log, LOG_INFO);
         assert_int_equal(c->timeouts.connect_ms, 5000);
@@ -82,7 +86,7 @@ static void test_a_whole_file(void **state)
     assert_str(c->listen, "[::1]:0");
     assert_str(c->state, "/kitchen/var/state");
     assert_str(c->models_dir, "/home/cook/weights");
-    assert_str(c->engine_llama, "/kitchen/bin/llama-server");
+    assert_str(c->engines[0].path, "/kitchen/bin/llama-server");
     assert_false(c->routing_metadata);
     assert_int_equal(c->log, LOG_DEBUG);
     assert_int_equal(c->timeouts.connect_ms, 250);
@@ -175,7 +179,6 @@ static const struct {
     { "lisen: x\n", "hob.yaml:1:1: unknown key 'lisen', did you mean 'listen'?" },
     { "models:\n  m:\n    file: m.gguf\n    contxt: 4096\n", "hob.yaml:4:5: unknown key 'contxt', did you mean 'context'?" },
     { "models: {m: {file: m.gguf, context: 4096, zzzzzz: 1}}\n", "hob.yaml:1:43: unknown key 'zzzzzz'" },
-    { "budget: {memory: auto}\n", "hob.yaml:1:1: unknown key 'budget'" },
     { "'li\\nsten': x\n", "hob.yaml:1:1: unknown key 'li\\nsten', did you mean 'listen'?" },
     { "\"a\\eb\": x\n", "hob.yaml:1:1: unknown key 'a?b'" },
     { "hosts: {h: {url: 'http://a', timeouts: {conect: 1s}}}\n", "hob.yaml:1:41: unknown key 'conect', did you mean 'connect'?" },
@@ -277,13 +280,63 @@ static const struct {
     { MODEL "roles: {a: m, b: a}\n", "hob.yaml:2:18: 'a' is a role, here must be a model, an alias or a tier" },
     { MODEL "roles: {chat: {fallback: [m]}}\n", "hob.yaml:2:9: the role 'chat' has no 'model'" },
     /* models */
-    { "models: {m: {context: 4096}}\n", "hob.yaml:1:10: the model 'm' has neither 'file' nor 'host'" },
-    { "models: {m: }\n", "hob.yaml:1:10: the model 'm' has neither 'file' nor 'host'" },
-    { HOST "models: {m: {file: a, host: h}}\n", "hob.yaml:2:10: the model 'm' has both 'file' and 'host'" },
+    { "models: {m: {context: 4096}}\n", "hob.yaml:1:10: the model 'm' has none of 'file', 'command' and 'host'" },
+    { "models: {m: }\n", "hob.yaml:1:10: the model 'm' has none of 'file', 'command' and 'host'" },
+    { HOST "models: {m: {file: a, host: h}}\n", "hob.yaml:2:10: the model 'm' has more than one of 'file', 'command' and 'host'" },
     { HOST "models: {m: {host: g}}\n", "hob.yaml:2:20: unknown host 'g', did you mean 'h'?" },
     { "models: {m: {host: anvil}}\n", "hob.yaml:1:20: unknown host 'anvil'" },
-    { HOST "models: {m: {host: h, kv: f16}}\n", "hob.yaml:2:27: 'kv' is only for models on this machine ('file'); 'm' is on a host" },
+    { HOST "models: {m: {host: h, kv: f16}}\n", "hob.yaml:2:27: 'kv' is only for models with weights of their own ('file'); 'm' is on a host" },
     { "models: {m: {file: a, name: b}}\n", "hob.yaml:1:29: 'name' is only for models on a host ('host'); 'm' is on this machine" },
+    { "models: {m: {file: a, serves: [transcribe]}}\n",
+      "hob.yaml:1:31: the model 'm' runs in llama-server, which serves chat, embed or rerank only" },
+    { "models: {m: {file: a, input: [text, image]}}\n", "hob.yaml:1:30: the model 'm' has no 'mmproj', so it takes in text only" },
+    { "models: {m: {file: a, sha256: abc}}\n", "hob.yaml:1:31: sha256: 'abc' is no SHA-256: 64 hex digits" },
+    { "models: {m: {file: a, args: [--mmproj, x]}}\n", "hob.yaml:1:30: args: write 'mmproj' for --mmproj: hob must know it" },
+    /* engines */
+    { "engines: {next: {}}\n", "hob.yaml:1:11: the engine 'next' has no 'path'" },
+    { "engines: {next: {path: x}}\nmodels: {m: {file: a, engine: nxt}}\n", "hob.yaml:2:31: unknown engine 'nxt', did you mean 'next'?" },
+    { "models: {m: {file: a, engine: zzzz}}\n", "hob.yaml:1:31: unknown engine 'zzzz'" },
+    { HOST "models: {m: {host: h, engine: llama}}\n",
+      "hob.yaml:2:31: 'engine' is only for models with weights of their own ('file'); 'm' is on a host" },
+    /* adapters */
+    { "models: {m: {file: a, lora: b.gguf}}\n", "hob.yaml:1:29: 'lora' needs a list of maps, here is a single value" },
+    { "models: {m: {file: a, lora: {file: b}}}\n", "hob.yaml:1:29: 'lora' needs a list of maps, here is a map of keys" },
+    { "models: {m: {file: a, lora: [b]}}\n", "hob.yaml:1:30: 'lora' needs maps of keys in its list, here is a single value" },
+    { "models: {m: {file: a, lora: [{scale: 1}]}}\n", "hob.yaml:1:30: the adapter has no 'file'" },
+    { "models: {m: {file: a, lora: [{file: b, scal: 1}]}}\n", "hob.yaml:1:40: unknown key 'scal', did you mean 'scale'?" },
+    { "models: {m: {file: a, lora: [{file: b, scale: much}]}}\n", "hob.yaml:1:47: scale: 'much' is not a number, like 1 or 0.5" },
+    { "models: {m: {file: a, lora: [{file: b, scale: 1e3}]}}\n", "hob.yaml:1:47: scale: '1e3' is not a number, like 1 or 0.5" },
+    { "models: {m: {file: a, lora: [{file: b, scale: 1.}]}}\n", "hob.yaml:1:47: scale: '1.' is not a number, like 1 or 0.5" },
+    { "models: {m: {file: a, lora: [{file: b, scale: 100.1}]}}\n", "hob.yaml:1:47: scale: '100.1' is out of range, -100 to 100" },
+    { "models: {m: {file: a, lora: [{file: b c.gguf}]}}\n", "hob.yaml:1:30: 'b c' is no name for an adapter" },
+    { "models: {m: {file: a, lora: [{file: x/b.gguf}, {file: y/b.gguf}]}}\n", "hob.yaml:1:48: the model 'm' has two adapters 'b'" },
+    { HOST "models: {m: {host: h, lora: [{file: b}]}}\n",
+      "hob.yaml:2:29: 'lora' is only for models with weights of their own ('file'); 'm' is on a host" },
+    /* programs */
+    { "models: {m: {command: 'serve -p 1'}}\n",
+      "hob.yaml:1:23: command: it holds neither ${port} nor ${socket}, so nobody knows where it listens" },
+    { "models: {m: {command: 'serve ${port} ${socket}'}}\n", "hob.yaml:1:23: command: it holds both ${port} and ${socket}" },
+    { "models: {m: {command: 'serve ${host}'}}\n",
+      "hob.yaml:1:23: command: ${host} is not known: there are ${env:NAME}, ${env:NAME:-default} and ${file:NAME}" },
+    { "models: {m: {command: \"serve '${port}\"}}\n", "hob.yaml:1:23: command: a quote or a backslash in it has no end" },
+    { "models: {m: {command: \"'' ${port}\"}}\n", "hob.yaml:1:23: command: names no program" },
+    { "models: {m: {command: 's ${port}', file: a}}\n", "hob.yaml:1:10: the model 'm' has more than one of 'file', 'command' and 'host'" },
+    { "models: {m: {command: 's ${port}', kv: f16}}\n",
+      "hob.yaml:1:40: 'kv' is only for models with weights of their own ('file'); 'm' is a program on this machine" },
+    { "models: {m: {file: a, health: /up}}\n",
+      "hob.yaml:1:31: 'health' is only for models with a program of their own ('command'); 'm' is on this machine" },
+    { "models: {m: {command: 's ${port}', health: up}}\n", "hob.yaml:1:44: health: 'up' is no path, like /health" },
+    { "models: {m: {command: 's ${port}', env: [A=1, B]}}\n", "hob.yaml:1:47: env: item 2 is not NAME=VALUE" },
+    { "models: {m: {command: 's ${port}', env: [1A=1]}}\n", "hob.yaml:1:42: env: item 1 is not NAME=VALUE" },
+    { "models: {m: {command: 's ${port}', min_version: 1.0}}\n", "hob.yaml:1:49: min_version: the model 'm' has no 'version'" },
+    { "models: {m: {command: 's ${port}', version: s -v, min_version: [new]}}\n", "hob.yaml:1:65: min_version: 'new' is no version" },
+    /* pull */
+    { "pull: {hub: huggingface.co}\n", "hob.yaml:1:13: hub: 'huggingface.co' is no address like https://example.com" },
+    { "pull: {hub: 'http://example.com'}\n",
+      "hob.yaml:1:13: hub: 'http://example.com' is not encrypted: write https://; http:// is for this machine alone" },
+    { "pull: {mirrors: ['https://a', 'https://u:p@b']}\n",
+      "hob.yaml:1:31: mirrors: no user or password may stand in an address: put the key in 'key'" },
+    { "pull: {quant: 'Q4 K'}\n", "hob.yaml:1:15: quant: 'Q4 K' is no quantisation" },
     { "models: {m: {file: a, args: [-c, 4096]}}\n", "hob.yaml:1:30: args: write 'context' for -c: hob must know it" },
     { "models: {m: {file: a, args: [--host, 0.0.0.0]}}\n", "hob.yaml:1:30: args: --host is not for args: hob alone decides how the engine "
                                                            "is reached" },
@@ -310,6 +363,159 @@ static void test_each_mistake_has_its_place_and_sentence(void **state)
         assert_null(strstr(e.hint, "sk-do-not"));
     }
     assert_int_equal(wrong, 0);
+}
+
+static void test_engines_have_llama_first(void **state)
+{
+    struct config *c = parse("engines:\n  next: {path: /opt/next/llama-server}\n  llama: {path: bin/ls}\nmodels: {m: {file: m, engine: next}, n: {file: n}}\n");
+    assert_int_equal(c->nengines, 2);
+    assert_str(c->engines[0].name, "llama");
+    assert_str(c->engines[0].path, "/kitchen/bin/ls");
+    assert_int_equal(c->engines[0].place.line, 3);
+    assert_ptr_equal(conf_engine(c, c->models[0].engine), &c->engines[1]);
+    assert_ptr_equal(conf_engine(c, c->models[1].engine), &c->engines[0]);
+    assert_null(conf_engine(c, STR("none")));
+    conf_free(c);
+    c = parse("engines: {next: {path: next-server}}\n");
+    assert_str(c->engines[0].path, "llama-server");
+    assert_str(c->engines[1].path, "next-server");
+    conf_free(c);
+}
+
+static void test_adapters_projectors_and_drafts(void **state)
+{
+    struct config *c = parse("models:\n"
+                             "  m:\n"
+                             "    file: m.gguf\n"
+                             "    mmproj: eyes.gguf\n"
+                             "    draft: ~/small.gguf\n"
+                             "    input: [text, image]\n"
+                             "    lora:\n"
+                             "      - {file: a/pirate.v2.gguf}\n"
+                             "      - file: /b.gguf\n"
+                             "        scale: -0.25\n"
+                             "        name: formal\n"
+                             "  n: {file: n, lora: []}\n"
+                             "  o: {file: o, lora: }\n");
+    const struct conf_model *m = &c->models[0];
+    assert_str(m->mmproj, "/kitchen/eyes.gguf");
+    assert_str(m->draft, "/home/cook/small.gguf");
+    assert_int_equal(m->nloras, 2);
+    assert_str(m->loras[0].file, "/kitchen/a/pirate.v2.gguf");
+    assert_str(m->loras[0].name, "pirate.v2");
+    assert_true(m->loras[0].scale == 1.0);
+    assert_int_equal(m->loras[0].place.line, 8);
+    assert_str(m->loras[1].file, "/b.gguf");
+    assert_str(m->loras[1].name, "formal");
+    assert_true(m->loras[1].scale == -0.25);
+    assert_int_equal(c->models[1].nloras + c->models[2].nloras, 0);
+    conf_free(c);
+}
+
+static void test_a_program_with_all_its_settings(void **state)
+{
+    setenv("HOB_T_PORT", "9", 1);
+    struct config *c = parse("models:\n"
+                             "  w:\n"
+                             "    command: \"whisper --port ${port} -m 'big one.bin' --n ${env:HOB_T_PORT} $${port} $${x}\"\n"
+                             "    health: /up?x=1\n"
+                             "    env: [A=b=c, _N2=]\n"
+                             "    version: whisper --version\n"
+                             "    min_version: [1.2.3, gemma4=0.31.2]\n"
+                             "    serves: [transcribe, chat, image]\n"
+                             "    input: [audio]\n"
+                             "    memory: 2GiB\n"
+                             "    slots: 3\n");
+    const struct conf_model *m = &c->models[0];
+    assert_str(m->command, "whisper --port ${port} -m 'big one.bin' --n 9 ${port} ${x}"); /* $${port} is what ${port} is */
+    assert_str(m->health, "/up?x=1");
+    assert_str(m->env.at[1], "_N2=");
+    assert_str(m->min_version.at[1], "gemma4=0.31.2");
+    assert_int_equal(m->serves, SERVES_TRANSCRIBE | SERVES_CHAT | SERVES_IMAGE);
+    assert_int_equal(m->memory_bytes, INT64_C(2) << 30);
+    assert_int_equal(m->slots, 3);
+    assert_int_equal(m->queue.limit, 256);
+    conf_free(c);
+}
+
+static void test_a_command_is_cut_into_words(void **state)
+{
+    static const struct {
+        const char *command, *words; /* with | between; NULL: refused */
+    } rows[] = {
+        { "a", "a" },
+        { "  a \t b  ", "a|b" },
+        { "a 'b c' \"d e\"", "a|b c|d e" },
+        { "a '' \"\"", "a||" },
+        { "a x'y z'w", "a|xy zw" },
+        { "a b\\ c \\' \"\\\"\" '\\'", "a|b c|'|\"|\\" },
+        { "a \"'\" '\"'", "a|'|\"" },
+        { "a $HOME * ~ ; |", "a|$HOME|*|~|;||" },
+        { "", NULL },
+        { "   ", NULL },
+        { "'' a", NULL },
+        { "a 'b", NULL },
+        { "a \"b", NULL },
+        { "a \\", NULL },
+    };
+    for (size_t i = 0; i < COUNTOF(rows); i++) {
+        struct arena a;
+        struct conf_strs words = { 0 };
+        struct err e = { 0 };
+        struct buf joined;
+        arena_init(&a);
+        buf_init(&joined, 0);
+        enum err_code rc = conf_words(str_of(rows[i].command), &a, &words, &e);
+        assert_int_equal(rc, rows[i].words ? ERR_OK : ERR_CONFIG);
+        for (size_t k = 0; k < words.n; k++) {
+            assert_int_equal(words.at[k].p[words.at[k].n], 0);
+            buf_printf(&joined, "%s%.*s", k ? "|" : "", STR_ARG(words.at[k]));
+        }
+        if (rows[i].words)
+            assert_str(buf_str(&joined), rows[i].words);
+        buf_free(&joined);
+        arena_fini(&a);
+    }
+}
+
+static void test_where_models_are_pulled_from(void **state)
+{
+    struct config *c = parse("pull: {hub: 'http://[::1]:8081/x/', token: hf-1, mirrors: ['https://a.example/b//', 'http://127.0.0.1'], quant: Q8_0}\n"
+                             "models: {m: {file: m, hub: 'org/repo:Q8_0', sha256: ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef0123456789}}\n");
+    assert_str(c->hub, "http://[::1]:8081/x");
+    assert_str(c->hub_token.hidden, "hf-1");
+    assert_int_equal(c->mirrors.n, 2);
+    assert_str(c->mirrors.at[0], "https://a.example/b");
+    assert_str(c->quant, "Q8_0");
+    assert_str(c->models[0].sha256, "abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789");
+    conf_free(c);
+    static const struct {
+        const char *env, *file, *hub;
+    } rows[] = {
+        { "https://hub.example/", "", "https://hub.example" },
+        { "https://hub.example", "pull: {hub: 'https://other'}", "https://other" },
+        { "", "", "https://huggingface.co" },
+        { "hub.example", "", "https://huggingface.co" }, /* with a word of warning */
+        { "https://a\xff", "", "https://huggingface.co" },
+    };
+    log_set_level(LOG_ERROR);
+    for (size_t i = 0; i < COUNTOF(rows); i++) {
+        setenv("HF_ENDPOINT", rows[i].env, 1);
+        c = parse(rows[i].file);
+        assert_str(c->hub, rows[i].hub);
+        conf_free(c);
+    }
+    unsetenv("HF_ENDPOINT");
+    log_set_level(LOG_INFO);
+}
+
+static void test_a_configuration_goes_with_its_last_holder(void **state)
+{
+    struct config *c = parse("log: debug\n");
+    assert_ptr_equal(conf_hold(c), c);
+    conf_free(c);
+    assert_int_equal(c->log, LOG_DEBUG);
+    conf_free(c); /* the sanitizers see that it is gone */
 }
 
 static void test_lists_have_bounds(void **state)
@@ -463,7 +669,8 @@ static void test_weights_are_found_beside_the_config_then_in_models_dir(void **s
     assert_int_equal(mkdir("sub", 0700), 0);
     write_file("m.gguf", "", 0600);
     write_file("sub/n.gguf", "", 0600);
-    write_file("hob.yaml", "models_dir: sub\nmodels: {m: {file: m.gguf}, n: {file: n.gguf}, o: {file: o.gguf}, p: {file: /p.gguf}}\n", 0600);
+    write_file("hob.yaml", "models: {m: {file: m.gguf, mmproj: n.gguf, lora: [{file: n.gguf}]}, n: {file: n.gguf}, o: {file: o.gguf}, p: {file: /p.gguf}}\n"
+                           "models_dir: sub\n", 0600);
     assert_int_equal(conf_load(STR("hob.yaml"), &c, &e), ERR_OK);
     assert_non_null(getcwd(here, sizeof here));
     static const char *const at[] = { "m.gguf", "sub/n.gguf", "o.gguf" };
@@ -472,6 +679,8 @@ static void test_weights_are_found_beside_the_config_then_in_models_dir(void **s
         assert_str(c->models[i].file, want);
     }
     assert_str(c->models[3].file, "/p.gguf");
+    assert_true(str_eq(c->models[0].mmproj, c->models[1].file));
+    assert_true(str_eq(c->models[0].loras[0].file, c->models[1].file));
     conf_free(c);
 }
 
@@ -526,12 +735,19 @@ static void test_a_file_that_cannot_be_read_is_an_error(void **state)
 int main(void)
 {
     setenv("HOME", "/home/cook", 1);
+    unsetenv("HF_ENDPOINT");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_empty_file_is_the_defaults),
         cmocka_unit_test(test_a_whole_file),
         cmocka_unit_test(test_yaml_never_decides_what_a_value_is),
         cmocka_unit_test(test_references_are_put_in),
         cmocka_unit_test(test_each_mistake_has_its_place_and_sentence),
+        cmocka_unit_test(test_engines_have_llama_first),
+        cmocka_unit_test(test_adapters_projectors_and_drafts),
+        cmocka_unit_test(test_a_program_with_all_its_settings),
+        cmocka_unit_test(test_a_command_is_cut_into_words),
+        cmocka_unit_test(test_where_models_are_pulled_from),
+        cmocka_unit_test(test_a_configuration_goes_with_its_last_holder),
         cmocka_unit_test(test_lists_have_bounds),
         cmocka_unit_test(test_a_child_serves_one_thing),
         cmocka_unit_test(test_too_much_is_refused),

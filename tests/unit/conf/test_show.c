@@ -28,6 +28,9 @@ static const char whole[] = "listen: 127.0.0.1:8081\n"
                             "models:\n"
                             "  small-1.7b: {file: 'we: \"ights # \\ \xC3\xA4 $${x}.gguf', context: 32k, args: ['', '- a', '#b', 'yes', '1e3', a]}\n"
                             "  e4b: {host: anvil, name: \"a\\x85\\u2028b\\uFEFFc $\", aliases: [x/y:z, '7'], input: [text, audio]}\n"
+                            "  eyes: {file: e.gguf, engine: next, mmproj: p.gguf, input: [text, image], lora: [{file: /a.gguf, scale: 0.5}, {file: b c.gguf, name: b}]}\n"
+                            "  w: {command: 'w \"${port}\" $${port} $${y} $', env: ['A=$${x}'], serves: [speech], memory: 3MiB}\n"
+                            "engines: {next: {path: next-server}}\n"
                             "tiers: {fast: small-1.7b, 'null': e4b}\n"
                             "roles:\n"
                             "  chat: fast\n"
@@ -58,6 +61,13 @@ static void test_what_is_shown_reads_in_as_the_same(void **state)
                 assert_int_equal(c->models[k].args.n, again->models[k].args.n);
                 for (size_t j = 0; j < c->models[k].args.n; j++)
                     assert_true(str_eq(c->models[k].args.at[j], again->models[k].args.at[j]));
+                assert_true(str_eq(c->models[k].command, again->models[k].command));
+                assert_int_equal(c->models[k].nloras, again->models[k].nloras);
+                for (size_t j = 0; j < c->models[k].nloras; j++) {
+                    assert_true(str_eq(c->models[k].loras[j].file, again->models[k].loras[j].file));
+                    assert_true(str_eq(c->models[k].loras[j].name, again->models[k].loras[j].name));
+                    assert_true(c->models[k].loras[j].scale == again->models[k].loras[j].scale);
+                }
             }
             conf_free(c);
             conf_free(again);
@@ -86,8 +96,11 @@ static void test_origins_are_shown(void **state)
     assert_has(&out, "\n  anvil:  # hob.yaml:5\n    kind: openai  # default\n");
     assert_has(&out, "      connect: 5s  # as timeouts.connect\n");
     assert_has(&out, "      idle: 90s  # hob.yaml:5\n");
-    assert_has(&out, "\n  fast: small-1.7b  # hob.yaml:10\n");
-    assert_has(&out, "\n  chat:  # hob.yaml:12\n    model: fast  # hob.yaml:12\n    background: off  # default\n");
+    assert_has(&out, "\n  fast: small-1.7b  # hob.yaml:13\n");
+    assert_has(&out, "\n  chat:  # hob.yaml:15\n    model: fast  # hob.yaml:15\n    background: off  # default\n");
+    assert_has(&out, "\n    lora:  # hob.yaml:10\n      - file: /a.gguf  # hob.yaml:10\n        scale: 0.5  # hob.yaml:10\n        name: a  # default\n      - file: ");
+    assert_has(&out, "\nengines:\n  llama:  # default\n    path: llama-server  # default\n  next:  # hob.yaml:12\n");
+    assert_has(&out, "\n    command: \"w \\\"${port}\\\" ${port} $${y} $\"  # hob.yaml:11\n");
     conf_free(c);
     buf_free(&out);
 }
@@ -124,7 +137,12 @@ static void test_json_has_the_same(void **state)
     assert_string_equal(yyjson_get_str(yyjson_ptr_get(root, "/models/e4b/aliases/0")), "x/y:z");
     assert_null(yyjson_ptr_get(root, "/models/e4b/kv"));
     assert_string_equal(yyjson_get_str(yyjson_ptr_get(root, "/tiers/fast")), "small-1.7b");
+    assert_string_equal(yyjson_get_str(yyjson_ptr_get(root, "/models/eyes/lora/1/name")), "b");
+    assert_true(yyjson_get_real(yyjson_ptr_get(root, "/models/eyes/lora/0/scale")) == 0.5);
+    assert_null(yyjson_ptr_get(root, "/models/w/lora"));
     yyjson_val *origin = yyjson_obj_get(root, "origin");
+    assert_string_equal(yyjson_get_str(yyjson_obj_get(origin, "/models/eyes/lora")), "hob.yaml:10");
+    assert_string_equal(yyjson_get_str(yyjson_obj_get(origin, "/models/eyes/lora/0/scale")), "hob.yaml:10");
     assert_string_equal(yyjson_get_str(yyjson_obj_get(origin, "/listen")), "hob.yaml:1");
     assert_string_equal(yyjson_get_str(yyjson_obj_get(origin, "/models/small-1.7b/context")), "hob.yaml:8");
     assert_string_equal(yyjson_get_str(yyjson_obj_get(origin, "/hosts/anvil/timeouts/idle")), "hob.yaml:5");
@@ -139,7 +157,7 @@ static void test_keys_are_hidden(void **state)
     struct buf out;
     buf_init(&out, 0);
     setenv("HOB_T_KEY", "sk-canary", 1);
-    struct config *c = parse(STR("hosts: {a: {url: 'http://a', key: '${env:HOB_T_KEY}'}, b: {url: 'http://b', key: sk-canary}, c: {url: 'http://c'}}\n"));
+    struct config *c = parse(STR("pull: {token: sk-canary}\nhosts: {a: {url: 'http://a', key: '${env:HOB_T_KEY}'}, b: {url: 'http://b', key: sk-canary}, c: {url: 'http://c'}}\n"));
     assert_true(str_eq(c->hosts[0].key.hidden, STR("sk-canary")));
     conf_show_yaml(c, true, &out);
     conf_show_json(c, &out);
@@ -158,6 +176,10 @@ static void check_schema_has(yyjson_val *schema, struct str path)
     struct child child;
     while (child_next(path, &cursor, &child)) {
         bool any = str_eq(child.name, STR("*"));
+        if (str_eq(child.name, STR("[]"))) {
+            check_schema_has(yyjson_obj_get(schema, "items"), child.path);
+            continue;
+        }
         yyjson_val *object = yyjson_obj_get(schema, "anyOf") && !yyjson_obj_get(schema, "type") ? yyjson_ptr_get(schema, "/anyOf/1") : schema;
         assert_true(yyjson_is_false(yyjson_obj_get(object, "additionalProperties")));
         yyjson_val *members = yyjson_obj_get(object, any ? "patternProperties" : "properties");
@@ -191,6 +213,7 @@ static void test_the_schema_names_every_key(void **state)
 int main(void)
 {
     setenv("HOME", "/home/cook", 1);
+    unsetenv("HF_ENDPOINT");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_shown_reads_in_as_the_same),
         cmocka_unit_test(test_origins_are_shown),
