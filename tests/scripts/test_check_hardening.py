@@ -61,6 +61,17 @@ def test_a_missing_flag_is_named(run, tmp_path, extra, said):
     assert done.returncode == 1 and said in done.stderr
 
 
+def test_a_library_is_held_to_the_same(run, tmp_path):
+    source, library = tmp_path / "a.c", tmp_path / "a.so"
+    source.write_text(SOURCE.replace("int main", "int run"))
+    flags = [f for f in FLAGS if f not in ("-fPIE", "-pie")] + ["-shared", "-fPIC", "-o", library, source]
+    subprocess.run(["gcc", *flags], check=True, capture_output=True)
+    done = run("check-hardening", library)
+    assert (done.returncode, done.stderr) == (0, "")
+    subprocess.run(["gcc", *flags, "-Wl,-z,lazy"], check=True, capture_output=True)
+    assert "lazy binding" in run("check-hardening", library).stderr
+
+
 def test_what_is_not_elf_is_said_and_passes(run, tmp_path):
     path = tmp_path / "a"
     path.write_bytes(b"\xcf\xfa\xed\xfe")
