@@ -67,6 +67,11 @@ bool cli_flag(const struct cli_args *a, const char *name);
 /* Finds and loads the configuration as -c and --state say; prints why not and returns EXIT_USAGE, else EXIT_OK. */
 int cli_load_config(const struct cli_args *a, struct config **out);
 
+/* The absolute path of this very program. */
+bool cli_own_path(const struct cli_args *a, char *out, size_t room);
+/* The folder, with those above it (0700); false with errno when it is not there in the end, or cannot be written to. */
+bool cli_make_dirs(const char *path);
+
 /* "hob: what. hint" on stderr. */
 void cli_error(const struct err *e);
 

@@ -14,6 +14,7 @@ enum value_kind value_kind_of(const struct cli_option *o, const char **words)
         { "FILE",  VALUE_FILE,   NULL },
         { "DIR",   VALUE_FOLDER, NULL },
         { "LEVEL", VALUE_WORDS,  "error warn info debug trace" },
+        { "MANAGER", VALUE_WORDS, "systemd launchd" },
         { "MODEL", VALUE_NAMES,  "models" },
         { "ROLE",  VALUE_NAMES,  "all" },
     };

@@ -192,20 +192,6 @@ static void follow(struct printer *p, const char *path, int fd)
 
 /* ---- the command ---- */
 
-/* The model's own name: an alias stands for it. */
-static const struct conf_model *find_model(const struct config *c, struct str name)
-{
-    for (size_t i = 0; i < c->nmodels; i++) {
-        const struct conf_model *m = &c->models[i];
-        if (str_eq(m->name, name))
-            return m;
-        for (size_t k = 0; k < m->aliases.n; k++)
-            if (str_eq(m->aliases.at[k], name))
-                return m;
-    }
-    return NULL;
-}
-
 static int nothing_there(struct config **c, struct str name, const char *path)
 {
     struct str names[256];
@@ -213,7 +199,7 @@ static int nothing_there(struct config **c, struct str name, const char *path)
     struct err e;
     if (assume_models(c, false, NULL, &e)) /* without a configuration: what lies in the models folder */
         log_debug("%s", e.text);
-    const struct conf_model *m = find_model(*c, name);
+    const struct conf_model *m = conf_model(*c, name);
     for (size_t i = 0; i < (*c)->nmodels && n < COUNTOF(names); i++)
         names[n++] = (*c)->models[i].name;
     struct str near = str_nearest(name, names, n);
@@ -232,7 +218,7 @@ static int show(const struct cli_args *a, struct config **c, int64_t lines)
 {
     char path[LOG_FILE_PATH_BYTES];
     struct str name = cli_option_value(a, "--model");
-    const struct conf_model *m = find_model(*c, name);
+    const struct conf_model *m = conf_model(*c, name);
     struct printer p = { .model = m ? m->name : name, .json = cli_flag(a, "--json") };
     p.terminal = !p.json && isatty(STDOUT_FILENO);
     bool follows = cli_flag(a, "--follow");

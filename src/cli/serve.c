@@ -4,23 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-/* Where this very program lies. */
-static bool own_path(const struct cli_args *a, char *out, size_t room)
-{
-    ssize_t n = readlink("/proc/self/exe", out, room - 1);
-    if (n > 0) {
-        out[n] = 0;
-        return true;
-    }
-    char *real = realpath(a->program, NULL); /* no /proc: macOS */
-    if (real)
-        snprintf(out, room, "%s", real);
-    free(real);
-    return real != NULL;
-}
 
 static bool keeper_path(const char *own, char *out, size_t room)
 {
@@ -34,19 +18,6 @@ static bool keeper_path(const char *own, char *out, size_t room)
     return false;
 }
 
-static bool make_dirs(const char *path)
-{
-    char part[4096];
-    for (size_t i = 1; path[i - 1]; i++) {
-        if (path[i] != '/' && path[i] != 0)
-            continue;
-        snprintf(part, sizeof part, "%.*s", (int)i, path);
-        if (mkdir(part, 0700) && errno != EEXIST)
-            return false;
-    }
-    return access(path, W_OK) == 0;
-}
-
 static int prepare(const struct cli_args *a)
 {
     struct config *c;
@@ -57,7 +28,7 @@ static int prepare(const struct cli_args *a)
     char state[4096];
     snprintf(state, sizeof state, "%.*s", STR_ARG(c->state));
     conf_free(c);
-    if (make_dirs(state))
+    if (cli_make_dirs(state))
         return EXIT_OK;
     fprintf(stderr, "hob: cannot write to the state folder %s: %s\nhob: name another one with `state:` or --state\n", state, strerror(errno));
     return EXIT_FAILED;
@@ -69,7 +40,7 @@ static int run(const struct cli_args *a)
     int rc = prepare(a);
     if (rc)
         return rc;
-    if (!own_path(a, own, sizeof own) || !keeper_path(own, keeper, sizeof keeper)) {
+    if (!cli_own_path(a, own, sizeof own) || !keeper_path(own, keeper, sizeof keeper)) {
         fprintf(stderr, "hob: cannot find hob-keeper beside %s; is the installation whole?\n", a->program);
         return EXIT_FAILED;
     }
