@@ -3,6 +3,7 @@
 #ifndef HOB_BACKEND_ENGINE_H
 #define HOB_BACKEND_ENGINE_H
 
+#include "base/buf.h"
 #include "conf/config.h"
 #include "model/probe.h"
 #include "store/store.h"

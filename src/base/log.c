@@ -41,7 +41,7 @@ void log_at(enum log_level level, const char *fmt, ...)
 {
     if (level > log_current)
         return;
-    static int on_terminal = -1;
+    static _Atomic int on_terminal = -1; /* the store's thread has words too */
     if (on_terminal < 0)
         on_terminal = isatty(STDERR_FILENO);
     char line[1024];

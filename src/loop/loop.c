@@ -264,6 +264,47 @@ void loop_work(struct loop *l, struct work *w)
         die("the pool takes no work");
 }
 
+/* Wakes */
+
+struct wake {
+    uv_async_t async;
+    void (*fn)(void *ctx);
+    void *ctx;
+};
+
+static void on_wake(uv_async_t *h)
+{
+    struct wake *w = h->data;
+    w->fn(w->ctx);
+}
+
+struct wake *wake_new(struct loop *l, void (*fn)(void *ctx), void *ctx)
+{
+    struct wake *w = calloc(1, sizeof *w);
+    if (!w || uv_async_init(&l->uv, &w->async, on_wake))
+        die("cannot make a wake");
+    w->async.data = w;
+    w->fn = fn;
+    w->ctx = ctx;
+    return w;
+}
+
+void wake_up(struct wake *w)
+{
+    uv_async_send(&w->async);
+}
+
+static void on_wake_closed(uv_handle_t *h)
+{
+    free(h->data);
+}
+
+void wake_free(struct wake *w)
+{
+    if (w)
+        uv_close((uv_handle_t *)&w->async, on_wake_closed);
+}
+
 /* The loop itself */
 
 struct loop *loop_new(void)

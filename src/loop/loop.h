@@ -61,6 +61,12 @@ struct work {
 void work_init(struct work *w, void (*work)(void *ctx), void (*done)(void *ctx), void *ctx);
 void loop_work(struct loop *l, struct work *w); /* not while it is running */
 
+/* A call on the loop thread that any thread may ask for; asked for twice before it ran, it may run once. */
+struct wake;
+struct wake *wake_new(struct loop *l, void (*fn)(void *ctx), void *ctx);
+void wake_up(struct wake *w);     /* any thread */
+void wake_free(struct wake *w);   /* on the loop thread, when nobody asks any more: fn will not run. NULL is fine */
+
 /* SIGNUM on the loop thread. */
 void loop_on_signal(struct loop *l, int signum, void (*fn)(void *ctx, int signum), void *ctx);
 

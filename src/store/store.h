@@ -27,7 +27,8 @@ struct store_job {
     enum err_code (*run)(struct store_db *db, struct store_job *job, struct err *e);
     void (*done)(struct store_job *job, const struct err *e);                           /* e NULL: it is done */
     bool reads;                                                                         /* it writes nothing: opens no transaction */
-    struct err *why;                                                                    /* the store's */
+    struct err *why;                                                                    /* the store's, and the next too */
+    void *wait;
 };
 enum { STORE_MAX_JOBS = 1 << 16 };      /* waiting at a time; one more fails with ERR_QUEUE_FULL */
 

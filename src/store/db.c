@@ -1,0 +1,294 @@
+/* The connection: how the file is opened, looked at, brought to this program's version, and set aside when it is broken. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/store_int.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    BUSY_MS = 5000,                     /* a command may be writing */
+    CHECK_MAX_BYTES = 16 * 1024 * 1024, /* a larger file is not read through at each start: what is broken in it shows when it is used */
+};
+
+/* cache_size: 256 KiB are plenty for short writes, and memory is promised to be little. mmap: a file cut short under it would be a SIGBUS. */
+static const char pragmas[] = "PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-256; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY;"
+                              "PRAGMA trusted_schema=OFF; PRAGMA journal_size_limit=4194304;";
+
+/* ---- errors ---- */
+
+static const struct {
+    int code;
+    const char *text, *hint;
+} known_errors[] = {
+    { SQLITE_FULL, "the disk is full", "Make room; what could not be kept is lost, and what comes then is kept again." },
+    { SQLITE_READONLY, "it may not be written to", "Check the owner and the rights of the state folder." },
+    { SQLITE_CANTOPEN, "it cannot be opened", "Check the owner and the rights of the state folder." },
+    { SQLITE_BUSY, "another process holds it", "Try again when that one is through." },
+    { SQLITE_NOTADB, "it is no database", "It is set aside at the next start of `hob serve`." },
+    { SQLITE_CORRUPT, "it is broken", "It is set aside at the next start of `hob serve`." },
+};
+
+enum err_code db_error(struct store_db *db, struct err *e)
+{
+    int code = (db->sql ? sqlite3_errcode(db->sql) : SQLITE_NOMEM) & 0xff;
+    const char *said = db->sql ? sqlite3_errmsg(db->sql) : "out of memory";
+    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
+        db->broken = true;
+    if (code == SQLITE_CONSTRAINT) /* one job's own fault: the store is well */
+        return err_set(e, ERR_INTERNAL, "%.200s: %s", db->path, said);
+    if (code == SQLITE_IOERR && sqlite3_system_errno(db->sql))
+        return err_sys(e, ERR_SYSTEM, sqlite3_system_errno(db->sql), "%.200s: %s", db->path, said);
+    for (size_t i = 0; i < COUNTOF(known_errors); i++)
+        if (known_errors[i].code == code) {
+            err_set(e, ERR_SYSTEM, "%.200s: %s", db->path, known_errors[i].text);
+            return err_hint(e, "%s", known_errors[i].hint);
+        }
+    return err_set(e, ERR_SYSTEM, "%.200s: %s", db->path, said);
+}
+
+/* ---- statements ---- */
+
+sqlite3_stmt *db_begin(struct store_db *db, const char *text, struct err *e)
+{
+    size_t i = 0;
+    while (i < COUNTOF(db->kept) && db->kept[i].text && db->kept[i].text != text)
+        i++;
+    if (i == COUNTOF(db->kept))
+        die("more than %d statements in the store", DB_MAX_STATEMENTS);
+    if (!db->sql) {
+        err_set(e, ERR_SYSTEM, "%.200s is not open", db->path);
+        return NULL;
+    }
+    if (!db->kept[i].stmt && sqlite3_prepare_v3(db->sql, text, -1, SQLITE_PREPARE_PERSISTENT, &db->kept[i].stmt, NULL) != SQLITE_OK) {
+        db_error(db, e);
+        return NULL;
+    }
+    db->kept[i].text = text;
+    return db->kept[i].stmt;
+}
+
+int db_step(struct store_db *db, sqlite3_stmt *s, struct err *e)
+{
+    int rc = sqlite3_step(s);
+    if (rc == SQLITE_ROW)
+        return 1;
+    if (rc == SQLITE_DONE)
+        return 0;
+    db_error(db, e);
+    return -1;
+}
+
+void db_end(sqlite3_stmt *s)
+{
+    if (!s)
+        return;
+    sqlite3_reset(s);
+    sqlite3_clear_bindings(s);
+}
+
+void db_text(sqlite3_stmt *s, int at, struct str text)
+{
+    sqlite3_bind_text64(s, at, text.n ? text.p : "", text.n, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+enum err_code db_exec(struct store_db *db, const char *text, struct err *e)
+{
+    sqlite3_stmt *s = db_begin(db, text, e);
+    int rc = s ? db_step(db, s, e) : -1;
+    db_end(s);
+    return rc < 0 ? e->code : ERR_OK;
+}
+
+/* Several at once, not kept. */
+static enum err_code exec_all(struct store_db *db, const char *text, struct err *e)
+{
+    return sqlite3_exec(db->sql, text, NULL, NULL, NULL) == SQLITE_OK ? ERR_OK : db_error(db, e);
+}
+
+/* ---- versions ---- */
+
+static int newest_version(void)
+{
+    int n = 0;
+    while (store_migrations[n])
+        n++;
+    return n;
+}
+
+static enum err_code read_version(struct store_db *db, int *version, struct err *e)
+{
+    sqlite3_stmt *s = NULL;
+    enum err_code rc = ERR_OK;
+    if (sqlite3_prepare_v2(db->sql, "PRAGMA user_version", -1, &s, NULL) != SQLITE_OK || sqlite3_step(s) != SQLITE_ROW)
+        rc = db_error(db, e);
+    else
+        *version = sqlite3_column_int(s, 0);
+    sqlite3_finalize(s);
+    return rc;
+}
+
+static enum err_code refuse_newer(struct store_db *db, int version, struct err *e)
+{
+    err_set(e, ERR_SYSTEM, "%.200s is of a newer hob: version %d, this one knows up to %d", db->path, version, newest_version());
+    return err_hint(e, "Use that hob, or another state folder (--state), or move the file away.");
+}
+
+/* One step, whole or not at all. The version is read again inside: two programs may have begun at the same time. */
+static enum err_code migrate_once(struct store_db *db, int *version, struct err *e)
+{
+    char last[64];
+    enum err_code rc = exec_all(db, "BEGIN IMMEDIATE", e);
+    if (rc)
+        return rc;
+    rc = read_version(db, version, e);
+    if (!rc && *version < newest_version()) {
+        snprintf(last, sizeof last, "PRAGMA user_version=%d", *version + 1);
+        rc = exec_all(db, store_migrations[*version], e);
+        if (!rc)
+            rc = exec_all(db, last, e);
+        ++*version;
+    }
+    if (!rc)
+        rc = exec_all(db, "COMMIT", e);
+    if (rc && !sqlite3_get_autocommit(db->sql))
+        sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
+    return rc;
+}
+
+static enum err_code migrate(struct store_db *db, struct err *e)
+{
+    int version = 0;
+    enum err_code rc = read_version(db, &version, e);
+    while (!rc && version < newest_version())
+        rc = migrate_once(db, &version, e);
+    return !rc && version > newest_version() ? refuse_newer(db, version, e) : rc;
+}
+
+/* ---- opening ---- */
+
+static enum err_code check(struct store_db *db, struct err *e)
+{
+    struct stat st;
+    sqlite3_stmt *s = NULL;
+    if (stat(db->path, &st) || st.st_size > CHECK_MAX_BYTES)
+        return ERR_OK;
+    enum err_code rc = ERR_OK;
+    if (sqlite3_prepare_v2(db->sql, "PRAGMA quick_check(1)", -1, &s, NULL) != SQLITE_OK || sqlite3_step(s) != SQLITE_ROW) {
+        rc = db_error(db, e);
+    } else if (strcmp((const char *)sqlite3_column_text(s, 0), "ok") != 0) {
+        db->broken = true;
+        rc = err_set(e, ERR_SYSTEM, "%.200s: %.60s", db->path, (const char *)sqlite3_column_text(s, 0));
+    }
+    sqlite3_finalize(s);
+    return rc;
+}
+
+/* Made by us before SQLite does, for the rights; those of its other files follow this one's. Never opened when it is there: closing it would drop the
+ * locks that a connection of this process may have on it. */
+static enum err_code make_file(struct store_db *db, struct err *e)
+{
+    struct stat st;
+    if (stat(db->path, &st)) {
+        int fd = open(db->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd < 0 && errno != EEXIST) {
+            err_sys(e, ERR_SYSTEM, errno, "cannot make %.200s", db->path);
+            return err_hint(e, "Check the state folder (`state:`, --state) and the room on its disk.");
+        }
+        if (fd >= 0)
+            close(fd);
+    } else if (st.st_mode & 077) {
+        (void)chmod(db->path, 0600);
+    }
+    return ERR_OK;
+}
+
+static enum err_code open_once(struct store_db *db, bool write, struct err *e)
+{
+    int flags = (write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    int version = 0;
+    db->broken = false;
+    enum err_code rc = write ? make_file(db, e) : ERR_OK;
+    if (!rc && sqlite3_open_v2(db->path, &db->sql, flags, NULL) != SQLITE_OK)
+        rc = db_error(db, e);
+    if (!rc) {
+        sqlite3_busy_timeout(db->sql, BUSY_MS);
+        sqlite3_db_config(db->sql, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+        rc = exec_all(db, pragmas, e);
+    }
+    if (!rc && write)
+        rc = exec_all(db, "PRAGMA journal_mode=WAL", e);
+    if (!rc && write)
+        rc = check(db, e);
+    if (!rc)
+        rc = write ? migrate(db, e) : read_version(db, &version, e);
+    if (!rc && version > newest_version())
+        rc = refuse_newer(db, version, e);
+    if (rc || (!write && version < newest_version()))
+        db_close(db);
+    return rc;
+}
+
+/* Beside its place, with the day and the second. SQLite's own files go with it: they belong to no other. */
+static enum err_code set_aside(struct store_db *db, const char *why, struct err *e)
+{
+    static const char *const parts[] = { "-wal", "-shm", "" };
+    char to[DB_MAX_PATH + 64], from[DB_MAX_PATH + 8], day[32];
+    time_t now = (time_t)(clock_wall_ms() / 1000);
+    struct tm tm;
+    struct stat st;
+    size_t n = strftime(day, sizeof day - 4, "%Y%m%dT%H%M%SZ", gmtime_r(&now, &tm));
+    for (int again = 1; again < 100; again++) {
+        snprintf(to, sizeof to, "%s.broken-%s", db->path, day);
+        if (lstat(to, &st))
+            break;
+        snprintf(day + n, sizeof day - n, "-%d", again); /* twice in a second */
+    }
+    log_warn("%s: it is set aside as %s, and a new one is begun", why, to);
+    for (size_t i = 0; i < COUNTOF(parts); i++) {
+        snprintf(from, sizeof from, "%s%s", db->path, parts[i]);
+        snprintf(to, sizeof to, "%s.broken-%s%s", db->path, day, parts[i]);
+        if (rename(from, to) && errno != ENOENT)
+            return err_sys(e, ERR_SYSTEM, errno, "cannot set %.200s aside", from);
+    }
+    return ERR_OK;
+}
+
+enum err_code db_open(struct store_db *db, enum db_mode mode, struct err *e)
+{
+    struct stat st;
+    enum err_code rc = ERR_OK;
+    db->read_only = mode == DB_READ;
+    if (mode == DB_READ && (stat(db->path, &st) || !st.st_size))
+        return ERR_OK;
+    if (db->broken && mode == DB_WRITE_OR_ANEW) { /* found out while it was in use, which opening it again may not find */
+        db_close(db);
+        rc = set_aside(db, "the store turned out to be broken", e);
+        if (rc)
+            return rc;
+    }
+    rc = open_once(db, mode != DB_READ, e);
+    if (rc && db->broken && mode == DB_WRITE_OR_ANEW) {
+        struct err why = *e;
+        rc = set_aside(db, why.text, e);
+        if (!rc)
+            rc = open_once(db, true, e);
+    }
+    return rc;
+}
+
+void db_close(struct store_db *db)
+{
+    for (size_t i = 0; i < COUNTOF(db->kept); i++) {
+        sqlite3_finalize(db->kept[i].stmt);
+        db->kept[i].stmt = NULL;
+        db->kept[i].text = NULL;
+    }
+    sqlite3_close(db->sql);
+    db->sql = NULL;
+}

@@ -1,0 +1,397 @@
+/* Jobs and who runs them. In the daemon they are handed to one thread through a list under a lock; it takes all that are there, runs them in one
+ * transaction, and gives them back to the loop, which is woken once for all of them. A command has no such thread: its jobs run where they are asked.
+ *
+ * A batch: each writing job has a savepoint, so that one that fails takes nothing with it. When SQLite itself gives the transaction up (a full disk
+ * does that) or the commit fails, all of the batch that has written fails with the same words. */
+#include "store/store.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "loop/loop.h"
+#include "store/store_int.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    MAX_BATCH = 1024,               /* jobs in a transaction: the first of them shall not wait for ever */
+    REOPEN_MS = 10 * 1000,          /* between two tries to have the file again */
+    STACK_BYTES = 512 * 1024,
+};
+
+struct queue {
+    struct store_job *first, **end;
+};
+
+struct store {
+    struct store_db db;             /* the writer's alone while there is one */
+    struct loop *loop;              /* NULL: a command's */
+    struct wake *wake;
+    pthread_t thread;
+    int64_t tried_ms;               /* to open it again */
+
+    pthread_mutex_t lock;           /* holds what follows */
+    pthread_cond_t come, over;      /* for the writer; for those who wait in store_do() */
+    struct queue waiting, ended;
+    size_t nwaiting;
+    bool running, closing;
+};
+
+/* Lies on the stack of who waits. */
+struct waiter {
+    struct err *e;
+    enum err_code rc;
+    bool over;
+};
+
+static void queue_init(struct queue *q)
+{
+    q->first = NULL;
+    q->end = &q->first;
+}
+
+static void queue_add(struct queue *q, struct store_job *job)
+{
+    job->next = NULL;
+    *q->end = job;
+    q->end = &job->next;
+}
+
+/* ---- a batch ---- */
+
+static void fail(struct store_job *job, const struct err *e)
+{
+    if (job->why)
+        return;
+    job->why = malloc(sizeof *job->why);
+    if (!job->why)
+        die("out of memory");
+    *job->why = *e;
+}
+
+/* Said once when it begins and once when it is over: a full disk would else fill the log. */
+static void tell(struct store_db *db, const struct err *e)
+{
+    if (!db->speaks)
+        return;
+    if (e && !db->failing)
+        log_error("%s%s %s", e->text, err_stop(e), e->hint);
+    else if (!e && db->failing)
+        log_info("%s is written to again", db->path);
+    db->failing = e != NULL;
+}
+
+/* From `from` on what has written is lost; `to` is where to stop. */
+static void fail_all(struct store_job *from, const struct store_job *to, const struct err *e)
+{
+    for (struct store_job *j = from; j != to; j = j->next)
+        if (!j->reads)
+            fail(j, e);
+}
+
+static enum err_code run_writing(struct store_db *db, struct store_job *job, struct err *e)
+{
+    struct err undo;
+    enum err_code rc = db_exec(db, "SAVEPOINT job", e);
+    if (rc)
+        return rc;
+    rc = job->run(db, job, e);
+    if (sqlite3_get_autocommit(db->sql)) /* SQLite has given it all up by itself */
+        return rc ? rc : err_set(e, ERR_SYSTEM, "%.200s: the transaction was given up", db->path);
+    if (rc && db_exec(db, "ROLLBACK TO job", &undo))
+        sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
+    else if (db_exec(db, "RELEASE job", &undo) && !rc)
+        rc = (*e = undo).code;
+    return rc;
+}
+
+struct batch {
+    struct store_db *db;
+    struct store_job *open_since;   /* the first job of the open transaction; NULL = none is open */
+    bool bad;                       /* something went wrong that is no fault of one job */
+};
+
+static void went_wrong(struct batch *b, const struct err *e)
+{
+    if (e->code != ERR_SYSTEM)
+        return;
+    b->bad = true;
+    tell(b->db, e);
+}
+
+static void run_reading(struct batch *b, struct store_job *job)
+{
+    struct err e = { .code = ERR_OK };
+    if (!job->run(b->db, job, &e))
+        return;
+    fail(job, &e);
+    went_wrong(b, &e);
+}
+
+static void run_job(struct batch *b, struct store_job *job)
+{
+    struct err e = { .code = ERR_OK };
+    enum err_code rc = b->open_since ? ERR_OK : db_exec(b->db, "BEGIN IMMEDIATE", &e);
+    if (!rc && !b->open_since)
+        b->open_since = job;
+    if (!rc)
+        rc = run_writing(b->db, job, &e);
+    if (!rc)
+        return;
+    fail(job, &e);
+    went_wrong(b, &e);
+    if (b->open_since && sqlite3_get_autocommit(b->db->sql)) {
+        fail_all(b->open_since, job->next, &e);
+        b->open_since = NULL;
+    }
+}
+
+static void run_batch(struct store_db *db, struct store_job *first)
+{
+    struct batch b = { .db = db };
+    struct err e;
+    for (struct store_job *j = first; j; j = j->next) {
+        if (j->reads)
+            run_reading(&b, j);
+        else
+            run_job(&b, j);
+    }
+    if (b.open_since && db_exec(db, "COMMIT", &e)) {
+        if (!sqlite3_get_autocommit(db->sql))
+            sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
+        fail_all(b.open_since, NULL, &e);
+        went_wrong(&b, &e);
+    } else if (b.open_since && !b.bad) {
+        tell(db, NULL);
+    }
+}
+
+/* ---- the writer ---- */
+
+/* A file that turned out to be broken is set aside and a new one begun; one that could not be had is tried again from time to time. */
+static void have_file(struct store *s)
+{
+    struct err e;
+    int64_t now = clock_mono_ms();
+    if (s->db.sql && !s->db.broken)
+        return;
+    if (s->tried_ms && now - s->tried_ms < REOPEN_MS)
+        return;
+    s->tried_ms = now;
+    if (db_open(&s->db, DB_WRITE_OR_ANEW, &e))
+        tell(&s->db, &e);
+}
+
+static void end_job(struct store *s, struct store_job *job) /* under the lock */
+{
+    struct waiter *w = job->wait;
+    if (!w) {
+        queue_add(&s->ended, job);
+        return;
+    }
+    w->rc = job->why ? job->why->code : ERR_OK;
+    if (job->why)
+        *w->e = *job->why;
+    free(job->why);
+    job->why = NULL;
+    w->over = true; /* from here on it may be gone */
+}
+
+static struct store_job *take_batch(struct store *s) /* under the lock */
+{
+    struct store_job *first = s->waiting.first, *last = first;
+    size_t n = 1;
+    for (; n < MAX_BATCH && last->next; n++)
+        last = last->next;
+    s->nwaiting -= n;
+    s->waiting.first = last->next;
+    if (!last->next)
+        s->waiting.end = &s->waiting.first;
+    last->next = NULL;
+    return first;
+}
+
+static void *write_all(void *arg)
+{
+    struct store *s = arg;
+    pthread_mutex_lock(&s->lock);
+    for (;;) {
+        while (!s->waiting.first && !s->closing)
+            pthread_cond_wait(&s->come, &s->lock);
+        if (!s->waiting.first)
+            break;
+        struct store_job *job = take_batch(s), *next;
+        pthread_mutex_unlock(&s->lock);
+        have_file(s);
+        run_batch(&s->db, job);
+        pthread_mutex_lock(&s->lock);
+        for (; job; job = next) {
+            next = job->next;
+            end_job(s, job);
+        }
+        pthread_cond_broadcast(&s->over);
+        if (s->ended.first)
+            wake_up(s->wake);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return NULL;
+}
+
+/* ---- the others ---- */
+
+static void tell_owner(struct store_job *job)
+{
+    struct err *why = job->why;
+    job->why = NULL;
+    if (job->done)
+        job->done(job, why); /* the job may be gone after it */
+    free(why);
+}
+
+static void tell_owners(void *ctx) /* on the loop */
+{
+    struct store *s = ctx;
+    pthread_mutex_lock(&s->lock);
+    struct store_job *job = s->ended.first, *next;
+    queue_init(&s->ended);
+    pthread_mutex_unlock(&s->lock);
+    for (; job; job = next) {
+        next = job->next;
+        tell_owner(job);
+    }
+}
+
+static void hand_in(struct store *s, struct store_job *job) /* under the lock */
+{
+    if (s->nwaiting >= STORE_MAX_JOBS) {
+        struct err e;
+        err_set(&e, ERR_QUEUE_FULL, "%d records wait to be written to %.200s; no more are taken", STORE_MAX_JOBS, s->db.path);
+        fail(job, &e);
+        end_job(s, job);
+        wake_up(s->wake);
+        return;
+    }
+    queue_add(&s->waiting, job);
+    if (++s->nwaiting == 1)
+        pthread_cond_signal(&s->come);
+}
+
+void store_submit(struct store *s, struct store_job *job)
+{
+    job->why = NULL;
+    job->wait = NULL;
+    job->next = NULL;
+    pthread_mutex_lock(&s->lock);
+    bool here = !s->running;
+    if (!here)
+        hand_in(s, job);
+    pthread_mutex_unlock(&s->lock);
+    if (here) {
+        run_batch(&s->db, job);
+        tell_owner(job);
+    }
+}
+
+enum err_code store_do(struct store *s, struct store_job *job, struct err *e)
+{
+    struct waiter w = { .e = e };
+    job->why = NULL;
+    job->wait = &w;
+    job->next = NULL;
+    pthread_mutex_lock(&s->lock);
+    bool here = !s->running;
+    if (!here)
+        hand_in(s, job);
+    while (!here && !w.over)
+        pthread_cond_wait(&s->over, &s->lock);
+    pthread_mutex_unlock(&s->lock);
+    if (here) {
+        run_batch(&s->db, job);
+        end_job(s, job);
+    }
+    return w.rc;
+}
+
+/* ---- opening, closing ---- */
+
+static struct store *make(struct loop *l, struct str folder)
+{
+    struct store *s = calloc(1, sizeof *s);
+    if (!s)
+        die("out of memory");
+    s->loop = l;
+    s->db.speaks = l != NULL;
+    queue_init(&s->waiting);
+    queue_init(&s->ended);
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->come, NULL);
+    pthread_cond_init(&s->over, NULL);
+    snprintf(s->db.path, sizeof s->db.path, "%.*s/hob.db", STR_ARG(folder));
+    return s;
+}
+
+static void start_writer(struct store *s)
+{
+    pthread_attr_t attr;
+    sigset_t all, before;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the loop's */
+    s->wake = wake_new(s->loop, tell_owners, s);
+    s->running = true;
+    if (pthread_create(&s->thread, &attr, write_all, s))
+        die("cannot start a thread");
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attr);
+}
+
+enum err_code store_open(struct loop *l, struct str state_folder, struct store **out, struct err *e)
+{
+    struct store *s = make(l, state_folder);
+    enum err_code rc = db_open(&s->db, l ? DB_WRITE_OR_ANEW : DB_WRITE, e);
+    if (rc) {
+        store_close(s);
+        return rc;
+    }
+    if (l)
+        start_writer(s);
+    *out = s;
+    return ERR_OK;
+}
+
+enum err_code store_open_to_read(struct str state_folder, struct store **out, struct err *e)
+{
+    struct store *s = make(NULL, state_folder);
+    enum err_code rc = db_open(&s->db, DB_READ, e);
+    if (rc || !s->db.sql) {
+        store_close(s);
+        s = NULL;
+    }
+    if (!rc)
+        *out = s;
+    return rc;
+}
+
+void store_close(struct store *s)
+{
+    if (!s)
+        return;
+    if (s->running) {
+        pthread_mutex_lock(&s->lock);
+        s->closing = true;
+        pthread_cond_signal(&s->come);
+        pthread_mutex_unlock(&s->lock);
+        pthread_join(s->thread, NULL);
+        s->running = false; /* what a `done` still hands in runs at once */
+        tell_owners(s);
+        wake_free(s->wake);
+    }
+    db_close(&s->db);
+    pthread_mutex_destroy(&s->lock);
+    pthread_cond_destroy(&s->come);
+    pthread_cond_destroy(&s->over);
+    free(s);
+}

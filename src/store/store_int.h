@@ -1,0 +1,39 @@
+/* Between the store's thread and its kinds of records: the connection. */
+#ifndef HOB_STORE_INT_H
+#define HOB_STORE_INT_H
+
+#include "store/store.h"
+
+#include <sqlite3.h>
+
+enum { DB_MAX_STATEMENTS = 64, DB_MAX_PATH = 4096 };
+
+/* Used by one thread at a time. */
+struct store_db {
+    sqlite3 *sql;                   /* NULL: it could not be opened (again) */
+    char path[DB_MAX_PATH];
+    bool read_only;
+    bool broken;                    /* something found the file to be no database: to be set aside */
+    bool speaks;                    /* the daemon's: says what goes wrong, a command's errors are its own to print */
+    bool failing;                   /* the last write went wrong, and that was said */
+    struct { const char *text; sqlite3_stmt *stmt; } kept[DB_MAX_STATEMENTS];
+};
+
+extern const char *const store_migrations[];    /* number n takes the file from version n to n + 1; ended by NULL */
+
+enum db_mode { DB_READ, DB_WRITE, DB_WRITE_OR_ANEW /* what is broken is set aside */ };
+/* db->path is set; on error db->sql is NULL. DB_READ: ERR_OK and db->sql NULL when there is no file, or none of this program's version yet. */
+enum err_code db_open(struct store_db *db, enum db_mode mode, struct err *e) __attribute__((warn_unused_result));
+void db_close(struct store_db *db);
+
+/* Text is a static string: the statement is made once and kept by its address. NULL with *e set. Ends (db_end) before it is asked for again. */
+sqlite3_stmt *db_begin(struct store_db *db, const char *text, struct err *e);
+/* 1 a row, 0 the end, -1 an error. */
+int db_step(struct store_db *db, sqlite3_stmt *s, struct err *e);
+void db_end(sqlite3_stmt *s);       /* NULL is fine */
+void db_text(sqlite3_stmt *s, int at, struct str text);     /* borrowed until db_end() */
+/* From db_begin() to db_end() of a statement without rows and without values. */
+enum err_code db_exec(struct store_db *db, const char *text, struct err *e) __attribute__((warn_unused_result));
+enum err_code db_error(struct store_db *db, struct err *e); /* what SQLite says of the last call */
+
+#endif

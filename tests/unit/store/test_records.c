@@ -1,0 +1,159 @@
+/* The kinds of records: what is put is found, and how a second look changes a first. */
+#include "store/calibrations.h"
+#include "store/probes.h"
+
+#include "base/clock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static char folder[64];
+static struct store *store;
+static int64_t now_ms = 1800000000000;
+
+static int64_t test_mono(void)
+{
+    return 1;
+}
+
+static int64_t test_wall(void)
+{
+    return now_ms;
+}
+
+static int open_store(void **state)
+{
+    static const struct clock_source source = { test_mono, test_wall };
+    struct err e;
+    clock_use(&source);
+    snprintf(folder, sizeof folder, "/tmp/hob-records-XXXXXX");
+    return !mkdtemp(folder) || store_open(NULL, str_of(folder), &store, &e);
+}
+
+static int close_store(void **state)
+{
+    char path[128];
+    store_close(store);
+    snprintf(path, sizeof path, "%s/hob.db", folder);
+    unlink(path);
+    clock_use(NULL);
+    return rmdir(folder);
+}
+
+static void put(const char *model, const char *engine, const char *settings, int64_t estimated, int64_t projected, int64_t idle, int64_t busy,
+    int64_t too_short)
+{
+    struct calibration r = { .estimated_bytes = estimated, .projected_bytes = projected, .idle_bytes = idle, .busy_bytes = busy,
+        .short_bytes = too_short };
+    struct err e;
+    snprintf(r.model, sizeof r.model, "%s", model);
+    snprintf(r.engine, sizeof r.engine, "%s", engine);
+    snprintf(r.settings, sizeof r.settings, "%s", settings);
+    now_ms += 1000;
+    if (calibrations_put(store, &r, &e))
+        fail_msg("%s", e.text);
+}
+
+static size_t find(struct arena *a, const char *model, const char *engine, const struct calibration **rows)
+{
+    struct err e;
+    size_t n = 0;
+    if (calibrations_of(store, str_of(model), str_of(engine), a, rows, &n, &e))
+        fail_msg("%s", e.text);
+    return n;
+}
+
+static void test_a_second_look_adds_to_the_first(void **state)
+{
+    static const struct {
+        int64_t put[5], want[5]; /* estimated, projected, idle, busy, short */
+    } steps[] = {
+        { { 100, 0, 0, 0, 0 }, { 100, 0, 0, 0, 0 } },
+        { { 100, 90, 0, 0, 0 }, { 100, 90, 0, 0, 0 } },
+        { { 0, 0, 0, 0, 120 }, { 100, 90, 0, 0, 120 } },
+        { { 0, 0, 0, 0, 110 }, { 100, 90, 0, 0, 120 } },      /* it died with less, too: the larger is the news */
+        { { 101, 0, 0, 0, 0 }, { 101, 90, 0, 0, 120 } },
+        { { 101, 0, 200, 0, 0 }, { 101, 90, 200, 0, 0 } },    /* loaded: it is enough now */
+        { { 101, 0, 0, 230, 0 }, { 101, 90, 200, 230, 0 } },
+        { { 101, 0, 190, 210, 0 }, { 101, 90, 190, 230, 0 } }, /* the most it had stays */
+    };
+    struct arena a;
+    arena_init(&a);
+    for (size_t i = 0; i < COUNTOF(steps); i++) {
+        const int64_t *p = steps[i].put, *w = steps[i].want;
+        const struct calibration *r = NULL;
+        put("m", "e", "s", p[0], p[1], p[2], p[3], p[4]);
+        assert_int_equal(find(&a, "m", "e", &r), 1);
+        if (r->estimated_bytes != w[0] || r->projected_bytes != w[1] || r->idle_bytes != w[2] || r->busy_bytes != w[3] || r->short_bytes != w[4])
+            fail_msg("step %zu: %lld %lld %lld %lld %lld", i, (long long)r->estimated_bytes, (long long)r->projected_bytes, (long long)r->idle_bytes,
+                (long long)r->busy_bytes, (long long)r->short_bytes);
+        assert_int_equal(r->at_s, now_ms / 1000);
+    }
+    arena_fini(&a);
+}
+
+static void test_rows_are_found_by_file_and_build_newest_first(void **state)
+{
+    struct arena a;
+    const struct calibration *r = NULL;
+    arena_init(&a);
+    put("m", "e", "old", 1, 0, 0, 0, 0);
+    put("m", "e", "new", 2, 0, 0, 0, 0);
+    put("m", "other", "old", 3, 0, 0, 0, 0);
+    put("other", "e", "old", 4, 0, 0, 0, 0);
+    assert_int_equal(find(&a, "m", "e", &r), 2);
+    assert_string_equal(r[0].settings, "new");
+    assert_string_equal(r[1].settings, "old");
+    assert_int_equal(find(&a, "m", "", &r), 3);
+    assert_int_equal(find(&a, "none", "e", &r), 0);
+    arena_fini(&a);
+}
+
+static void test_what_nobody_used_for_a_year_goes(void **state)
+{
+    struct arena a;
+    const struct calibration *r = NULL;
+    arena_init(&a);
+    put("m", "e", "old", 1, 0, 0, 0, 0);
+    now_ms += INT64_C(401) * 86400 * 1000;
+    put("m", "e", "new", 1, 0, 0, 0, 0);
+    assert_int_equal(find(&a, "m", "e", &r), 1);
+    assert_string_equal(r->settings, "new");
+    arena_fini(&a);
+}
+
+static void test_answers_of_probes_are_kept_by_build_and_name(void **state)
+{
+    struct err e;
+    int answer = 7;
+    assert_int_equal(probes_find(store, STR("build"), STR("llama"), &answer, &e), ERR_OK);
+    assert_int_equal(answer, -1);
+    assert_int_equal(probes_put(store, STR("build"), STR("llama"), true, &e), ERR_OK);
+    assert_int_equal(probes_put(store, STR("build"), STR("nonesuch"), false, &e), ERR_OK);
+    static const struct { const char *engine, *name; int want; } rows[] = {
+        { "build", "llama", 1 }, { "build", "nonesuch", 0 }, { "other", "llama", -1 }, { "build", "", -1 },
+    };
+    for (size_t i = 0; i < COUNTOF(rows); i++) {
+        assert_int_equal(probes_find(store, str_of(rows[i].engine), str_of(rows[i].name), &answer, &e), ERR_OK);
+        assert_int_equal(answer, rows[i].want);
+    }
+    assert_int_equal(probes_put(store, STR("build"), STR("nonesuch"), true, &e), ERR_OK);
+    assert_int_equal(probes_find(store, STR("build"), STR("nonesuch"), &answer, &e), ERR_OK);
+    assert_int_equal(answer, 1);
+}
+
+int main(void)
+{
+#define CASE(f) cmocka_unit_test_setup_teardown(f, open_store, close_store)
+    const struct CMUnitTest tests[] = {
+        CASE(test_a_second_look_adds_to_the_first),
+        CASE(test_rows_are_found_by_file_and_build_newest_first),
+        CASE(test_what_nobody_used_for_a_year_goes),
+        CASE(test_answers_of_probes_are_kept_by_build_and_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
