@@ -12,6 +12,7 @@
 #include "net/conn.h"
 #include "proc/notify.h"
 #include "proc/sweep.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,6 +32,7 @@ struct gateway {
     struct services *services;
     struct notify *notify;
     struct meter *meter;
+    struct store *store;            /* NULL: it cannot be had */
     struct fleet *fleet;
     struct api *api;
     struct admin *admin;
@@ -317,6 +319,14 @@ static int read_options(struct gateway *g, const struct cli_args *a)
     return EXIT_OK;
 }
 
+/* Serving comes first: without a store it serves, and remembers nothing. */
+static void open_store(struct gateway *g)
+{
+    struct err e;
+    if (store_open(g->loop, g->config->state, &g->store, &e))
+        log_warn("nothing is remembered: %s%s %s", e.text, err_stop(&e), e.hint);
+}
+
 static void build(struct gateway *g)
 {
     g->loop = loop_new();
@@ -324,7 +334,8 @@ static void build(struct gateway *g)
     g->notify = notify_new(g->loop);
     g->services = services_new(g->loop, g->keeper);
     g->meter = meter_new();
-    g->fleet = fleet_new(g->loop, conf_hold(g->config), g->services, str_of(g->run_dir), NULL);
+    open_store(g);
+    g->fleet = fleet_new(g->loop, conf_hold(g->config), g->services, str_of(g->run_dir), g->store);
     g->api = api_new(g->loop, g->fleet, g->meter);
     g->server = http_server_new(g->loop, &http_limits_default, &api_http, g->api);
     api_use_server(g->api, g->server);
@@ -343,6 +354,7 @@ static void take_apart(struct gateway *g)
     services_free(g->services);
     keeper_free(g->keeper);
     notify_free(g->notify);
+    store_close(g->store);
     loop_free(g->loop);
     api_free(g->api);
     meter_free(g->meter);

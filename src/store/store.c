@@ -36,7 +36,8 @@ struct store {
     pthread_cond_t come, over;      /* for the writer; for those who wait in store_do() */
     struct queue waiting, ended;
     size_t nwaiting;
-    bool running, closing;
+    bool running, closing;          /* closing: what is still handed in is refused */
+    _Atomic int holders;
 };
 
 /* Lies on the stack of who waits. */
@@ -263,12 +264,20 @@ static void tell_owners(void *ctx) /* on the loop */
     }
 }
 
+static void refuse(struct store *s, struct store_job *job)
+{
+    struct err e;
+    if (s->closing)
+        err_set(&e, ERR_SHUTTING_DOWN, "%.200s is closed", s->db.path);
+    else
+        err_set(&e, ERR_QUEUE_FULL, "%d records wait to be written to %.200s; no more are taken", STORE_MAX_JOBS, s->db.path);
+    fail(job, &e);
+}
+
 static void hand_in(struct store *s, struct store_job *job) /* under the lock */
 {
-    if (s->nwaiting >= STORE_MAX_JOBS) {
-        struct err e;
-        err_set(&e, ERR_QUEUE_FULL, "%d records wait to be written to %.200s; no more are taken", STORE_MAX_JOBS, s->db.path);
-        fail(job, &e);
+    if (s->closing || s->nwaiting >= STORE_MAX_JOBS) {
+        refuse(s, job);
         end_job(s, job);
         wake_up(s->wake);
         return;
@@ -276,6 +285,14 @@ static void hand_in(struct store *s, struct store_job *job) /* under the lock */
     queue_add(&s->waiting, job);
     if (++s->nwaiting == 1)
         pthread_cond_signal(&s->come);
+}
+
+static void run_here(struct store *s, struct store_job *job)
+{
+    if (s->closing)
+        refuse(s, job);
+    else
+        run_batch(&s->db, job);
 }
 
 void store_submit(struct store *s, struct store_job *job)
@@ -289,7 +306,7 @@ void store_submit(struct store *s, struct store_job *job)
         hand_in(s, job);
     pthread_mutex_unlock(&s->lock);
     if (here) {
-        run_batch(&s->db, job);
+        run_here(s, job);
         tell_owner(job);
     }
 }
@@ -308,7 +325,7 @@ enum err_code store_do(struct store *s, struct store_job *job, struct err *e)
         pthread_cond_wait(&s->over, &s->lock);
     pthread_mutex_unlock(&s->lock);
     if (here) {
-        run_batch(&s->db, job);
+        run_here(s, job);
         end_job(s, job);
     }
     return w.rc;
@@ -322,6 +339,7 @@ static struct store *make(struct loop *l, struct str folder)
     if (!s)
         die("out of memory");
     s->loop = l;
+    s->holders = 1;
     s->db.speaks = l != NULL;
     queue_init(&s->waiting);
     queue_init(&s->ended);
@@ -375,21 +393,43 @@ enum err_code store_open_to_read(struct str state_folder, struct store **out, st
     return rc;
 }
 
+static void stop_writer(struct store *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->closing = true;
+    pthread_cond_signal(&s->come);
+    pthread_mutex_unlock(&s->lock);
+    pthread_join(s->thread, NULL);
+    pthread_mutex_lock(&s->lock);
+    s->running = false;
+    pthread_mutex_unlock(&s->lock);
+    tell_owners(s);
+    wake_free(s->wake);
+}
+
 void store_close(struct store *s)
 {
     if (!s)
         return;
-    if (s->running) {
-        pthread_mutex_lock(&s->lock);
+    if (s->running)
+        stop_writer(s);
+    else
         s->closing = true;
-        pthread_cond_signal(&s->come);
-        pthread_mutex_unlock(&s->lock);
-        pthread_join(s->thread, NULL);
-        s->running = false; /* what a `done` still hands in runs at once */
-        tell_owners(s);
-        wake_free(s->wake);
-    }
     db_close(&s->db);
+    store_release(s);
+}
+
+struct store *store_hold(struct store *s)
+{
+    if (s)
+        s->holders++;
+    return s;
+}
+
+void store_release(struct store *s)
+{
+    if (!s || --s->holders)
+        return;
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->come);
     pthread_cond_destroy(&s->over);

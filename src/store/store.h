@@ -17,8 +17,12 @@ struct store_db;                /* the connection, for a room file's functions: 
 enum err_code store_open(struct loop *l, struct str state_folder, struct store **out, struct err *e) __attribute__((warn_unused_result));
 /* For reading only; *out NULL and ERR_OK when there is no file yet. */
 enum err_code store_open_to_read(struct str state_folder, struct store **out, struct err *e) __attribute__((warn_unused_result));
-/* Waits for the jobs that were handed in and runs their `done`. On the loop thread, while nobody else hands in any more. NULL is fine. */
+/* Waits for the jobs that were handed in and runs their `done`; on the loop thread. Who holds it may still hand in jobs: they fail with
+ * ERR_SHUTTING_DOWN. NULL is fine. */
 void store_close(struct store *s);
+/* For who works on the pool and may be at it when the store is closed. */
+struct store *store_hold(struct store *s);      /* NULL is fine */
+void store_release(struct store *s);            /* any thread; NULL is fine */
 
 /* A job. `run` on the writer's thread, all or nothing: what it wrote goes back when it fails. `done` on the loop thread, once, when it is on the disk
  * or has failed; NULL: nobody asks. Lies inside its owner, who lives until then; cannot be called back. */

@@ -2,6 +2,7 @@
 
 #include "base/str.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -246,6 +247,50 @@ static void test_work_comes_back_to_the_loop_once_each_time(void **state)
     loop_free(e.loop);
 }
 
+struct caller {
+    struct loop *loop;
+    struct wake *wake;
+    pthread_t loop_thread;
+    _Atomic int calls;
+    int ran, seen;
+};
+
+static void *call_often(void *ctx)
+{
+    struct caller *c = ctx;
+    for (int i = 0; i < 1000; i++) {
+        c->calls++;
+        wake_up(c->wake);
+    }
+    return NULL;
+}
+
+static void on_called(void *ctx)
+{
+    struct caller *c = ctx;
+    assert_true(pthread_equal(pthread_self(), c->loop_thread));
+    c->ran++;
+    c->seen = c->calls;
+    if (c->seen == 1000)
+        loop_stop(c->loop);
+}
+
+static void test_a_wake_runs_on_the_loop_after_the_last_call(void **state)
+{
+    struct caller c = { .loop = loop_new(), .loop_thread = pthread_self() };
+    pthread_t thread;
+    c.wake = wake_new(c.loop, on_called, &c);
+    assert_int_equal(pthread_create(&thread, NULL, call_often, &c), 0);
+    loop_run(c.loop);
+    pthread_join(thread, NULL);
+    assert_true(c.seen == 1000 && c.ran >= 1 && c.ran <= 1000);
+    int ran = c.ran;
+    wake_up(c.wake);
+    wake_free(c.wake);
+    loop_free(c.loop);
+    assert_int_equal(c.ran, ran);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +302,7 @@ int main(void)
         cmocka_unit_test(test_ten_thousand_timers_set_moved_and_cancelled_at_random),
         cmocka_unit_test(test_a_signal_arrives_on_the_loop),
         cmocka_unit_test(test_work_comes_back_to_the_loop_once_each_time),
+        cmocka_unit_test(test_a_wake_runs_on_the_loop_after_the_last_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

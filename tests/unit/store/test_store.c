@@ -268,6 +268,27 @@ static void test_closing_waits_for_what_was_handed_in(void **state)
     free(rows);
 }
 
+static void test_who_holds_a_closed_store_is_refused(void **state)
+{
+    struct bench b;
+    struct row r, late;
+    struct err e;
+    open_bench(&b);
+    row_init(&r, &b, 1);
+    submit_all(&b, &r, 1);
+    struct store *held = store_hold(b.store);
+    close_bench(&b);
+    row_init(&late, &b, 2);
+    b.left = 2;
+    store_submit(held, &late.job);
+    assert_true(late.done == 1 && late.rc == ERR_SHUTTING_DOWN);
+    assert_int_equal(store_do(held, &late.job, &e), ERR_SHUTTING_DOWN);
+    store_release(held);
+    open_bench(&b);
+    assert_int_equal(count_rows(b.store), 1);
+    close_bench(&b);
+}
+
 struct gate {
     struct store_job job;
     int tell, wait_on;
@@ -634,6 +655,7 @@ int main(void)
         CASE(test_a_failing_job_takes_nothing_with_it),
         CASE(test_many_threads_may_hand_in),
         CASE(test_closing_waits_for_what_was_handed_in),
+        CASE(test_who_holds_a_closed_store_is_refused),
         CASE(test_one_more_than_the_bound_is_refused),
         CASE(test_a_full_disk_fails_jobs_and_no_more),
         CASE(test_what_was_told_done_outlives_a_kill),
