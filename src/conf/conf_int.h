@@ -128,6 +128,7 @@ enum err_code value_read(const struct setting *s, struct str text, struct str sh
     __attribute__((warn_unused_result));
 /* The field as the file would have it, without quotes; scalar types only. A secret is "(hidden)", nothing set is "". */
 void value_write(const struct setting *s, const void *field, struct buf *out);
+bool value_same(const struct setting *s, const void *a, const void *b); /* two fields */
 bool setting_is_list(const struct setting *s);
 bool setting_is_strs(const struct setting *s); /* a struct conf_strs */
 bool setting_is_number(const struct setting *s, const void *field); /* is written as a JSON number */

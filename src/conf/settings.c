@@ -91,11 +91,11 @@ const struct setting settings[] = {
       .doc = "Key sent to the host as a bearer token. Better `${file:NAME}` or `${env:NAME}` than written here." },
     { "hosts.*.timeouts.connect", SET_MS, HOST(timeouts.connect_ms), TAKES_MODEL, .from = "timeouts.connect", .min = 1, .max = DAY,
       .doc = "As timeouts.connect, for this host." },
-    { "hosts.*.timeouts.first_byte", SET_MS, HOST(timeouts.first_byte_ms), TAKES_MODEL, .from = "timeouts.first_byte", .min = 1, .max = DAY,
+    { "hosts.*.timeouts.first_byte", SET_MS, HOST(timeouts.first_byte_ms), TAKES_NOW, .from = "timeouts.first_byte", .min = 1, .max = DAY,
       .doc = "As timeouts.first_byte, for this host." },
-    { "hosts.*.timeouts.idle", SET_MS, HOST(timeouts.idle_ms), TAKES_MODEL, .from = "timeouts.idle", .min = 1, .max = DAY,
+    { "hosts.*.timeouts.idle", SET_MS, HOST(timeouts.idle_ms), TAKES_NOW, .from = "timeouts.idle", .min = 1, .max = DAY,
       .doc = "As timeouts.idle, for this host." },
-    { "hosts.*.timeouts.total", SET_MS, HOST(timeouts.total_ms), TAKES_MODEL, .from = "timeouts.total", .min = 1, .max = 7 * DAY,
+    { "hosts.*.timeouts.total", SET_MS, HOST(timeouts.total_ms), TAKES_NOW, .from = "timeouts.total", .min = 1, .max = 7 * DAY,
       .doc = "As timeouts.total, for this host." },
 
     /* models: on this machine (`file`) or on a host (`host`) */

@@ -420,34 +420,76 @@ static void write_secret(const struct setting *s, const void *field, struct buf 
         buf_lit(out, "(hidden)");
 }
 
+/* ---- are two the same ---- */
+
+static bool same_bool(const void *a, const void *b)
+{
+    return *(const bool *)a == *(const bool *)b;
+}
+
+static bool same_number(const void *a, const void *b)
+{
+    return *(const int64_t *)a == *(const int64_t *)b;
+}
+
+static bool same_real(const void *a, const void *b)
+{
+    return *(const double *)a == *(const double *)b;
+}
+
+static bool same_word(const void *a, const void *b)
+{
+    return *(const unsigned *)a == *(const unsigned *)b;
+}
+
+static bool same_text(const void *a, const void *b)
+{
+    return str_eq(*(const struct str *)a, *(const struct str *)b);
+}
+
+static bool same_secret(const void *a, const void *b)
+{
+    return str_eq(((const struct secret *)a)->hidden, ((const struct secret *)b)->hidden);
+}
+
+static bool same_list(const void *a, const void *b)
+{
+    const struct conf_strs *x = a, *y = b;
+    bool same = x->n == y->n;
+    for (size_t i = 0; same && i < x->n; i++)
+        same = str_eq(x->at[i], y->at[i]);
+    return same;
+}
+
 static const struct type_row {
     enum err_code (*read)(const struct value *v, void *field);
     void (*write)(const struct setting *s, const void *field, struct buf *out);
+    bool (*same)(const void *a, const void *b);
     bool list;
 } types[SET_TYPES] = {
-    [SET_BOOL]    = { read_bool,   write_bool,   false },
-    [SET_COUNT]   = { read_count,  write_number, false },
-    [SET_TOKENS]  = { read_tokens, write_number, false },
-    [SET_BYTES]   = { read_bytes,  write_number, false },
-    [SET_MS]      = { read_ms,     write_number, false },
-    [SET_NUMBER]  = { read_number, write_real,   false },
-    [SET_WORD]    = { read_word,   write_word,   false },
-    [SET_CHOICE]  = { read_choice, write_text,   false },
-    [SET_TEXT]    = { read_text,   write_text,   false },
-    [SET_NAME]    = { read_text,   write_text,   false },
-    [SET_FOLDER]  = { read_text,   write_text,   false },
-    [SET_WEIGHTS] = { read_text,   write_text,   false },
-    [SET_PROGRAM] = { read_text,   write_text,   false },
-    [SET_LISTEN]  = { read_listen, write_text,   false },
-    [SET_URL]     = { read_url,    write_text,   false },
-    [SET_WEB]     = { read_web,    write_text,   false },
-    [SET_SHA256]  = { read_sha256, write_text,   false },
-    [SET_COMMAND] = { read_command, write_text,  false },
-    [SET_SECRET]  = { read_secret, write_secret, false },
-    [SET_NAMES]   = { read_text,   NULL,         true },
-    [SET_ARGS]    = { read_text,   NULL,         true },
-    [SET_WEBS]    = { read_web,    NULL,         true },
-    [SET_FLAGS]   = { read_flag,   NULL,         true },
+    [SET_BOOL]    = { read_bool,    write_bool,   same_bool,   false },
+    [SET_COUNT]   = { read_count,   write_number, same_number, false },
+    [SET_TOKENS]  = { read_tokens,  write_number, same_number, false },
+    [SET_BYTES]   = { read_bytes,   write_number, same_number, false },
+    [SET_MS]      = { read_ms,      write_number, same_number, false },
+    [SET_NUMBER]  = { read_number,  write_real,   same_real,   false },
+    [SET_WORD]    = { read_word,    write_word,   same_word,   false },
+    [SET_CHOICE]  = { read_choice,  write_text,   same_text,   false },
+    [SET_TEXT]    = { read_text,    write_text,   same_text,   false },
+    [SET_NAME]    = { read_text,    write_text,   same_text,   false },
+    [SET_FOLDER]  = { read_text,    write_text,   same_text,   false },
+    [SET_WEIGHTS] = { read_text,    write_text,   same_text,   false },
+    [SET_PROGRAM] = { read_text,    write_text,   same_text,   false },
+    [SET_LISTEN]  = { read_listen,  write_text,   same_text,   false },
+    [SET_URL]     = { read_url,     write_text,   same_text,   false },
+    [SET_WEB]     = { read_web,     write_text,   same_text,   false },
+    [SET_SHA256]  = { read_sha256,  write_text,   same_text,   false },
+    [SET_COMMAND] = { read_command, write_text,   same_text,   false },
+    [SET_SECRET]  = { read_secret,  write_secret, same_secret, false },
+    [SET_NAMES]   = { read_text,    NULL,         same_list,   true },
+    [SET_ARGS]    = { read_text,    NULL,         same_list,   true },
+    [SET_WEBS]    = { read_web,     NULL,         same_list,   true },
+    [SET_FLAGS]   = { read_flag,    NULL,         same_word,   true },
 };
 
 enum err_code value_read(const struct setting *s, struct str text, struct str shown, struct arena *a, void *field, struct err *e)
@@ -472,6 +514,11 @@ void value_write(const struct setting *s, const void *field, struct buf *out)
 bool setting_is_list(const struct setting *s)
 {
     return types[s->type].list;
+}
+
+bool value_same(const struct setting *s, const void *a, const void *b)
+{
+    return types[s->type].same(a, b);
 }
 
 bool setting_is_strs(const struct setting *s)
