@@ -11,7 +11,7 @@
 
 enum { SHAPE_MAX_LAYERS = 4096 };
 
-struct shape_layer {            /* what one layer of the trunk keeps */
+struct shape_layer {            /* what one layer keeps */
     uint32_t kv_heads;          /* 0: no attention here, or it uses another layer's keys and values */
     uint32_t k_len, v_len;      /* of a head; v_len 0: keys only (MLA) */
     bool window;                /* sliding window: keeps no more than shape.window tokens */
@@ -22,14 +22,19 @@ struct shape {
     char architecture[64];
     char name[128];
     const struct shape_layer *layer;
-    uint32_t layers;
+    uint32_t layers;            /* of the trunk: without those that only predict further tokens (nextn) */
     int64_t context_train;      /* 0 = not said */
     int64_t window;             /* tokens of a sliding window; 0 = none */
-    int64_t embed, ff, heads, vocab;
+    int64_t embed, ff, heads, vocab;    /* ff: width of the feed-forward part that every token goes through, 0 = experts only */
+    bool gated;                 /* that part has a gate beside it */
     int64_t experts, experts_used;      /* 0 = dense */
+    int64_t expert_ff;          /* width of one expert */
     int64_t weights_bytes;      /* tensors of all files */
-    int64_t params, params_active;      /* active: used for one token; the same when dense */
+    int64_t params, params_active;      /* active: used for one token; the same when dense. 0 = not known */
+    char quant[24];             /* the type that most of the weights have: "q4_K", "bf16", "4bit"; "" = not known */
+    int64_t quant_bits;         /* of such a weight, in hundredths of a bit: 450; 0 = not known */
     bool no_kv;                 /* takes its input whole and keeps nothing: embedders, diffusion */
+    const char *formula;        /* how its memory is counted: "attention", "sliding window" … */
     bool whole_known;           /* false: an architecture (or tensor types) newer than this program; the figures are the generic ones */
 };
 
@@ -40,6 +45,10 @@ enum err_code shape_of_gguf(const struct gguf *g, struct arena *a, struct shape 
 /* Text of a Transformers or MLX config.json; weights_bytes and params as the safetensors headers have them. ERR_WEIGHTS_BROKEN. */
 enum err_code shape_of_config(struct str json, int64_t weights_bytes, int64_t params, struct arena *a, struct shape *out, struct err *e)
     __attribute__((warn_unused_result));
+
+/* Bits of a weight, in hundredths and with what goes along (scales, the tensors that are kept finer), of a quantisation by its name: "q4_k_m", "q4",
+ * "f16", "4bit" … in any case of letters. 0: nobody knows that name. */
+int64_t shape_quant_bits(struct str name);
 
 /* Nothing but figures: a dense model with the same attention in each layer. */
 struct shape_figures {
