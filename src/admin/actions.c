@@ -42,35 +42,45 @@ static void gone(void *ctx)
 
 static const struct http_req_ops ops = { .on_gone = gone };
 
-/* {"model": NAME} to an index: a model or an alias; a role or tier means its first model. */
-static enum err_code read_model(const struct config *c, struct str body, size_t *model, struct err *e)
+enum { SERVES_ANYTHING = SERVES_CHAT | SERVES_EMBED | SERVES_RERANK | SERVES_TRANSCRIBE | SERVES_SPEECH | SERVES_IMAGE };
+
+struct wanted {
+    size_t model;
+    bool pin;
+};
+
+/* {"model": NAME, "pin": true}: a model or an alias; a role or tier means its first model. */
+static enum err_code read_wanted(const struct config *c, struct str body, struct wanted *out, struct err *e)
 {
     struct json_doc d = { 0 };
     struct decision decision;
     enum err_code rc = json_parse(&d, body, e);
     if (rc)
         return rc;
-    struct ask ask = { .name = json_str(yyjson_obj_get(d.root, "model")), .serves = (enum serves)(SERVES_CHAT | SERVES_EMBED | SERVES_RERANK) };
+    struct ask ask = { .name = json_str(yyjson_obj_get(d.root, "model")), .serves = (enum serves)SERVES_ANYTHING };
+    yyjson_val *pin = yyjson_obj_get(d.root, "pin");
     if (!ask.name.n) {
         err_set(e, ERR_INVALID_REQUEST, "The body must be {\"model\": NAME}.");
         rc = err_param(e, "model");
+    } else if (pin && !yyjson_is_bool(pin)) {
+        err_set(e, ERR_INVALID_REQUEST, "`pin` is true or false.");
+        rc = err_param(e, "pin");
     } else {
         rc = route_decide(c, &ask, &decision, e);
         if (rc == ERR_MODEL_NOT_FOUND && c->nmodels)
             err_hint(e, "`hob models` lists what there is.");
     }
     if (!rc)
-        *model = decision.chain[0].model;
+        *out = (struct wanted){ decision.chain[0].model, yyjson_get_bool(pin) };
     json_free(&d);
     return rc;
 }
 
-static struct action *action_for(struct admin *a, struct http_req *r)
+static struct action *action_for(struct admin *a, struct http_req *r, struct wanted *wanted)
 {
     struct world *w = fleet_world(a->fleet);
-    size_t model = 0;
     struct err e;
-    if (read_model(world_config(w), http_req_body(r), &model, &e)) {
+    if (read_wanted(world_config(w), http_req_body(r), wanted, &e)) {
         admin_refuse(r, &e);
         return NULL;
     }
@@ -80,7 +90,7 @@ static struct action *action_for(struct admin *a, struct http_req *r)
     act->admin = a;
     act->world = world_hold(w);
     act->r = r;
-    act->model = model;
+    act->model = wanted->model;
     act->since_ms = loop_now_ms(a->loop);
     wish_init(&act->wish, done, act);
     http_req_watch(r, &ops, act);
@@ -89,14 +99,16 @@ static struct action *action_for(struct admin *a, struct http_req *r)
 
 void admin_load(struct admin *a, struct http_req *r)
 {
-    struct action *act = action_for(a, r);
+    struct wanted wanted;
+    struct action *act = action_for(a, r, &wanted);
     if (act)
-        fleet_load(act->world, act->model, false, &act->wish);
+        fleet_load(act->world, act->model, wanted.pin, &act->wish);
 }
 
 void admin_unload(struct admin *a, struct http_req *r)
 {
-    struct action *act = action_for(a, r);
+    struct wanted wanted;
+    struct action *act = action_for(a, r, &wanted);
     if (act)
         fleet_unload(act->world, act->model, &act->wish);
 }

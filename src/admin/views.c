@@ -85,11 +85,14 @@ static void put_backend(struct json_out *o, const struct backend *b, const struc
     put_str(o, "host", b->host);
     put_str(o, "state", str_of(backend_state_name[b->state]));
     put_str(o, "keep", b->kind->managed ? str_of(b->model->keep == KEEP_HOT ? "hot" : "demand") : STR(""));
+    json_key(o, STR("pinned"));
+    json_bool(o, f->pinned);
     put_int(o, "pid", pid ? pid : -1);
     put_str(o, "engine", b->kind->managed ? str_of(b->kind->name) : STR("")); /* what runs elsewhere does not say */
     begin(o, "memory");
     put_int(o, "estimated_bytes", f->estimated_bytes);
-    put_int(o, "measured_bytes", measured);
+    put_int(o, "measured_bytes", measured >= 0 ? measured : f->measured_bytes);
+    put_int(o, "booked_bytes", b->kind->managed ? f->booked_bytes : -1);
     json_end_object(o);
     put_int(o, "context", context_of(b));
     begin(o, "slots");
@@ -99,6 +102,7 @@ static void put_backend(struct json_out *o, const struct backend *b, const struc
     begin(o, "queue");
     put_int(o, "depth", (int64_t)f->waiting);
     put_int(o, "oldest_ms", f->oldest_ms);
+    put_int(o, "eta_ms", f->eta_ms); /* of who is last in line */
     json_end_object(o);
     put_int(o, "leases", (int64_t)(f->held + f->waiting));
     put_int(o, "idle_ms", f->idle_ms);
@@ -127,6 +131,7 @@ void view_ps(const struct world *w, const struct fleet_budget *budget, const int
     begin(&o, "budget");
     put_int(&o, "total_bytes", budget->total_bytes);
     put_int(&o, "used_bytes", budget->used_bytes);
+    put_int(&o, "others_bytes", budget->others_bytes);
     json_end_object(&o);
     json_end_object(&o);
 }
@@ -182,12 +187,16 @@ void view_done(const struct world *w, size_t model, int64_t took_ms, struct buf 
 {
     const struct backend *b = world_backend(w, model);
     struct json_out o = json_out(out);
+    struct fleet_figures figures;
+    fleet_figures(w, model, &figures);
     json_begin_object(&o);
     put_int(&o, "schema", 1);
     put_str(&o, "model", b->name);
     put_str(&o, "host", b->host);
     put_str(&o, "state", str_of(backend_state_name[b->state]));
     put_int(&o, "context", context_of(b));
+    json_key(&o, STR("pinned"));
+    json_bool(&o, figures.pinned);
     put_int(&o, "took_ms", took_ms);
     json_end_object(&o);
 }

@@ -37,7 +37,9 @@ static void print_done(struct str json)
     struct str model = json_str(yyjson_obj_get(d.root, "model")), host = json_str(yyjson_obj_get(d.root, "host"));
     struct str state = json_str(yyjson_obj_get(d.root, "state"));
     double took_ms = yyjson_get_num(yyjson_obj_get(d.root, "took_ms"));
-    printf("%.*s on %.*s is %.*s, after %.1f s\n", STR_ARG(model), STR_ARG(host), STR_ARG(state), took_ms / 1000);
+    bool pinned = yyjson_get_bool(yyjson_obj_get(d.root, "pinned"));
+    printf("%.*s on %.*s is %.*s%s, after %.1f s\n", STR_ARG(model), STR_ARG(host), STR_ARG(state), pinned ? " and stays so" : "",
+        took_ms / 1000);
     json_free(&d);
 }
 
@@ -59,6 +61,10 @@ static int act(const struct cli_args *a, const char *path, const char *word)
     json_begin_object(&o);
     json_key(&o, STR("model"));
     json_string(&o, a->words[0]);
+    if (cli_flag(a, "--pin")) {
+        json_key(&o, STR("pin"));
+        json_bool(&o, true);
+    }
     json_end_object(&o);
     struct question q = { .method = "POST", .path = path, .body = buf_str(&body), .on_tick = show_waiting, .ctx = &d,
         .tick_ms = d.terminal ? TICK_TERMINAL_MS : TICK_PLAIN_MS };
@@ -82,8 +88,10 @@ static int unload(const struct cli_args *a)
     return act(a, "/hob/v1/models/unload", "unloading");
 }
 
-static const struct cli_option options[] = { CLI_COMMON, { "--json", NULL, NULL, "one JSON object" }, CLI_END };
-const struct command cli_load = { .name = "load", .usage = "MODEL", .what = "load a model, and wait until it is ready",
-    .example = "hob load smollm2", .run = load, .options = options, .max_words = 1, .words = CLI_WORDS_MODELS };
+static const struct cli_option load_options[] = { CLI_COMMON,
+    { "--pin", NULL, NULL, "keep it in memory, as `keep: hot` does, until `hob unload`" }, { "--json", NULL, NULL, "one JSON object" }, CLI_END };
+static const struct cli_option unload_options[] = { CLI_COMMON, { "--json", NULL, NULL, "one JSON object" }, CLI_END };
+const struct command cli_load = { .name = "load", .usage = "MODEL [--pin]", .what = "load a model, and wait until it is ready",
+    .example = "hob load smollm2", .run = load, .options = load_options, .max_words = 1, .words = CLI_WORDS_MODELS };
 const struct command cli_unload = { .name = "unload", .usage = "MODEL", .what = "let a model finish its requests, then unload it",
-    .example = "hob unload smollm2", .run = unload, .options = options, .max_words = 1, .words = CLI_WORDS_MODELS };
+    .example = "hob unload smollm2", .run = unload, .options = unload_options, .max_words = 1, .words = CLI_WORDS_MODELS };

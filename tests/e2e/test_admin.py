@@ -15,7 +15,7 @@ from helpers import FAKE, cli, environment, free_port, gguf, wait_for
 import raw
 
 BACKEND = {"model", "host", "state", "keep", "pid", "engine", "memory", "context", "slots", "queue", "leases", "idle_ms", "breaker",
-           "deprecated_until", "flags", "last_error"}
+           "deprecated_until", "flags", "last_error", "pinned"}
 MODEL = {"name", "aliases", "host", "file", "state", "context", "input", "capabilities", "deprecated_until"}
 
 
@@ -68,7 +68,7 @@ def test_the_socket_is_for_its_owner_only(shared):
 
 def test_ps_over_the_socket(shared):
     o = ask(shared, "GET", "/hob/v1/ps").json()
-    assert o["schema"] == 1 and o["budget"].keys() == {"total_bytes", "used_bytes"}
+    assert o["schema"] == 1 and o["budget"].keys() == {"total_bytes", "used_bytes", "others_bytes"}
     for b in o["backends"]:
         assert b.keys() >= BACKEND, BACKEND - b.keys()
         assert b["memory"].keys() == {"estimated_bytes", "measured_bytes"} and b["slots"].keys() == {"total", "used"}
@@ -268,7 +268,7 @@ def test_ps_is_a_table(shared, run):
     act(shared, "load", "broken")
     r = run("ps", "-c", shared.config_path)
     lines = r.stdout.splitlines()
-    assert r.returncode == 0 and lines[0].split() == ["MODEL", "HOST", "STATE", "PID", "MEMORY", "CONTEXT", "SLOTS", "QUEUE", "IDLE"]
+    assert r.returncode == 0 and lines[0].split() == ["MODEL", "HOST", "STATE", "MEMORY", "CONTEXT", "SLOTS", "QUEUE", "IDLE"]
     small = next(line for line in lines if line.startswith("small ")).split()
     assert small[1:3] == ["local", "hot"] and "0/2" in small
     at = next(i for i, line in enumerate(lines) if line.startswith("broken "))

@@ -79,7 +79,7 @@ static yyjson_val *at(yyjson_val *v, const char *path)
 static void test_ps_has_every_field_scripts_rely_on(void **state)
 {
     static const char *const fields[] = { "model", "host", "state", "keep", "pid", "engine", "memory.estimated_bytes", "memory.measured_bytes", "context",
-        "slots.total", "slots.used", "queue.depth", "queue.oldest_ms", "leases", "idle_ms", "breaker", "deprecated_until", "flags", "last_error" };
+        "slots.total", "slots.used", "queue.depth", "queue.oldest_ms", "queue.eta_ms", "pinned", "memory.booked_bytes", "leases", "idle_ms", "breaker", "deprecated_until", "flags", "last_error" };
     view_ps(fleet_world(k.fleet), &unknown_budget, (int64_t[]){ 123456, -1 }, &k.text);
     yyjson_val *root = read_view(), *all = at(root, "backends");
     assert_int_equal(yyjson_arr_size(all), 2);
