@@ -71,8 +71,8 @@ def test_ps_over_the_socket(shared):
     assert o["schema"] == 1 and o["budget"].keys() == {"total_bytes", "used_bytes", "others_bytes"}
     for b in o["backends"]:
         assert b.keys() >= BACKEND, BACKEND - b.keys()
-        assert b["memory"].keys() == {"estimated_bytes", "measured_bytes"} and b["slots"].keys() == {"total", "used"}
-        assert b["queue"].keys() == {"depth", "oldest_ms"} and b["breaker"] == "closed" and b["flags"] == []
+        assert b["memory"].keys() == {"estimated_bytes", "measured_bytes", "booked_bytes"} and b["slots"].keys() == {"total", "used"}
+        assert b["queue"].keys() == {"depth", "oldest_ms", "eta_ms"} and b["breaker"] == "closed" and b["flags"] == []
     small = ps(shared, "small")
     child = shared.child("small")
     assert small["pid"] == child.pid and small["state"] == "hot" and small["keep"] == "hot"
