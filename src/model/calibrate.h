@@ -19,7 +19,8 @@ extern const char *const fit_source_name[];     /* "estimate", "engine", "estima
 extern const char *const fit_source_basis[];    /* a few words for people */
 
 struct calibrate_ask {
-    int64_t total_bytes;        /* the arithmetic's; 0 = there is none (a command) */
+    int64_t total_bytes;        /* the arithmetic's, without kept prompts; 0 = there is none (a command) */
+    int64_t cache_bytes;        /* kept prompts: they come with time, so that no measurement has them. On top of everything */
     int64_t weights_bytes;      /* measured figures below half of it are not believed (0: all are) */
     int64_t machine_bytes;      /* nor are those above this (0: all are) */
     struct str settings;
@@ -28,9 +29,7 @@ struct calibrate_ask {
 /* rows: of this file and build, any settings, newest first. 0 with FIT_UNKNOWN: nothing says anything. */
 int64_t calibrate(const struct calibrate_ask *ask, const struct calibration *rows, size_t n, enum fit_source *source);
 
-/* Hex identities for the keys. false: the file cannot be looked at. */
-bool calibrate_file_id(const char *path, char out[65]);
+/* What a measurement of these settings is kept under. args: the operator's own, and the identities of the files beside the model's. */
 void calibrate_settings_id(const struct fit_ask *ask, const struct str *args, size_t n, char out[65]);
-void calibrate_text_id(struct str text, char out[65]);
 
 #endif
