@@ -10,6 +10,7 @@
  * the next candidate, or is an ordinary HTTP error. After it, a failure is an error event and the end.
  * Settled (counted, later: the row written) before the last bytes leave. */
 #include "api/ask.h"
+#include "api/caller.h"
 #include "api/exchange_int.h"
 #include "base/clock.h"
 
@@ -425,10 +426,10 @@ static void on_lease(void *ctx, const struct err *e)
     send_request(x);
 }
 
-/* A background role uses what is in memory. What is loading already will be. */
+/* Who asks in the background uses what is in memory, unless it is allowed more. What is loading already will be there. */
 static bool may_load(const struct exchange *x, struct err *e)
 {
-    if (!x->decision.background || x->b->state == BACKEND_HOT || x->b->state == BACKEND_LOADING)
+    if (x->class != CALLER_BACKGROUND || world_config(x->world)->background_loads || x->b->state == BACKEND_HOT || x->b->state == BACKEND_LOADING)
         return true;
     err_set(e, ERR_NOT_RESIDENT, "'%.*s' is not in memory, and a background request loads nothing.", STR_ARG(x->b->name));
     err_hint(e, "Ask again while it is loaded, or give it `keep: hot`.");
@@ -448,7 +449,7 @@ static void next_candidate(struct exchange *x)
     x->embeddings = NULL;
     x->embedded = 0;
     bool fits = !x->b->kind->managed || !body_check(&x->doc, x->ask.task, &e); /* before anything is loaded for it */
-    if (!fits || !may_load(x, &e) || fleet_lease(x->world, model, CALLER_PROGRAM, &x->lease, &e)) {
+    if (!fits || !may_load(x, &e) || fleet_lease(x->world, model, x->class, &x->lease, &e)) {
         candidate_failed(x, &e); /* recursion: at most the chain's length deep */
         return;
     }
@@ -552,6 +553,8 @@ void exchange_start(struct api *a, struct http_req *r, enum task task)
     facts_init(&x->relay.facts);
     enum err_code rc = a->draining ? err_set(&e, ERR_SHUTTING_DOWN, "The gateway is shutting down.") : ERR_OK;
     if (!rc)
+        rc = caller_class(http_req_headers(r), &x->class, &e);
+    if (!rc)
         rc = ask_read(http_req_body(r), task, &x->doc, &x->ask, &e);
     if (!rc)
         rc = route_decide(world_config(x->world), &x->ask, &x->decision, &e);
@@ -559,6 +562,8 @@ void exchange_start(struct api *a, struct http_req *r, enum task task)
         fail(x, &e);
         return;
     }
+    if (x->decision.background) /* of a role: the operator has the last word */
+        x->class = CALLER_BACKGROUND;
     exchange_enter(x, X_DECIDED);
     if (x->ask.stream)
         timer_set(&x->tick, world_config(x->world)->keepalive_ms);

@@ -31,6 +31,7 @@ struct exchange {
     struct tried tried[ROUTE_MAX_CHAIN];
     size_t ntried;
 
+    enum caller_class class;
     struct lease lease;
     bool leased;                        /* lease is held or waited for */
     struct backend *b;                  /* of the candidate */

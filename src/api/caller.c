@@ -1,0 +1,65 @@
+/* What gives a chat page away. None of it is proof, and none is needed: a program that dresses as a browser is served as early as a person, no more.
+ * Who wants to be sure says x-hob-class. */
+#include "api/caller.h"
+
+static const struct {
+    const char *name;
+    enum caller_class class;
+} classes[] = {
+    { "chat", CALLER_CHAT },
+    { "program", CALLER_PROGRAM },
+    { "background", CALLER_BACKGROUND },
+};
+
+/* A header that chat pages have and programs have not. */
+static const struct {
+    const char *header;
+    bool prefix;            /* any header that begins so */
+    const char *starts;     /* its value begins so; NULL: any but an empty one */
+} signs[] = {
+    { "origin",                false, NULL },        /* a page's script, in a browser */
+    { "sec-fetch-mode",        false, NULL },        /* likewise; same-origin GETs have no Origin */
+    { "user-agent",            false, "Mozilla/" },  /* every browser, and chat programs built on one */
+    { "x-openwebui-",          true,  NULL },        /* Open WebUI, told to forward who asks */
+    { "x-forwarded-user",      false, NULL },        /* a proxy with a login in front of a page */
+    { "x-forwarded-email",     false, NULL },
+    { "x-auth-request-user",   false, NULL },        /* oauth2-proxy */
+    { "x-auth-request-email",  false, NULL },
+    { "remote-user",           false, NULL },        /* Authelia, Authentik */
+};
+
+static bool has_name(struct str name, size_t sign)
+{
+    struct str want = str_of(signs[sign].header);
+    if (signs[sign].prefix && name.n > want.n)
+        name.n = want.n;
+    return str_eq_nocase(name, want);
+}
+
+static bool is_chat(const struct http_header *h)
+{
+    for (size_t i = 0; i < COUNTOF(signs); i++)
+        if (h->value.n && has_name(h->name, i) && (!signs[i].starts || str_starts(h->value, str_of(signs[i].starts))))
+            return true;
+    return false;
+}
+
+enum err_code caller_class(const struct http_headers *h, enum caller_class *out, struct err *e)
+{
+    struct str said = http_header(h, STR("x-hob-class"));
+    for (size_t i = 0; i < COUNTOF(classes); i++)
+        if (str_eq_nocase(said, str_of(classes[i].name))) {
+            *out = classes[i].class;
+            return ERR_OK;
+        }
+    if (said.p) {
+        err_set(e, ERR_INVALID_REQUEST, "The header x-hob-class is '%.*s', which is no class of callers.", said.n < 40 ? (int)said.n : 40, said.n ? said.p : "");
+        err_hint(e, "It is chat, program or background.");
+        return err_param(e, "x-hob-class");
+    }
+    *out = CALLER_PROGRAM;
+    for (size_t i = 0; i < h->n; i++)
+        if (is_chat(&h->at[i]))
+            *out = CALLER_CHAT;
+    return ERR_OK;
+}
