@@ -2,6 +2,7 @@
  * are given in the order of the paths, so that the same files always get the same ones. */
 #include "model/catalog.h"
 
+#include "model/files.h"
 #include "model/weights.h"
 
 #include <dirent.h>
@@ -67,25 +68,6 @@ static struct str without_extension(struct str file_name)
     return has ? str_make(file_name.p, file_name.n - end.n) : file_name;
 }
 
-/* "-00001-of-00003" at the end of a stem. */
-struct part {
-    struct str stem; /* without it */
-    int64_t number, of;
-};
-
-static bool read_part(struct str stem, struct part *out)
-{
-    enum { DIGITS = 5, LENGTH = 1 + DIGITS + 4 + DIGITS };
-    if (stem.n <= LENGTH)
-        return false;
-    struct str tail = str_from(stem, stem.n - LENGTH);
-    if (tail.p[0] != '-' || !str_starts(str_from(tail, 1 + DIGITS), STR("-of-")))
-        return false;
-    out->stem = str_make(stem.p, stem.n - LENGTH);
-    return str_to_int(str_make(tail.p + 1, DIGITS), 1, 99999, &out->number) &&
-           str_to_int(str_from(tail, LENGTH - DIGITS), out->number, 99999, &out->of);
-}
-
 static char name_char(char c)
 {
     if (c >= 'A' && c <= 'Z')
@@ -111,10 +93,8 @@ static struct str clean_name(struct arena *a, struct str s)
 
 struct str catalog_name(struct arena *a, struct str file_name, bool with_quantisation)
 {
-    struct part part;
-    struct str stem = without_extension(file_name);
-    if (read_part(stem, &part))
-        stem = part.stem;
+    struct model_part part;
+    struct str stem = model_part_read(file_name, &part) ? part.stem : without_extension(file_name);
     return clean_name(a, with_quantisation ? stem : without_quantisation(stem));
 }
 
@@ -245,35 +225,21 @@ static unsigned serves(const struct weights *w)
     return embeds ? SERVES_EMBED : SERVES_CHAT; /* a chat embedder's template, if any, is left from what it was made of */
 }
 
-/* The bytes of all parts; false (and told) when one is missing. */
-static bool add_parts(struct catalog *c, struct str path, const struct part *p, uint64_t *bytes)
+/* The first part speaks for all, and where it is missing the second tells so. */
+static bool speaks(struct catalog *c, struct str path)
 {
+    struct model_part part;
     struct stat st;
-    *bytes = 0;
-    for (int64_t i = 1; i <= p->of; i++) {
-        struct str other = arena_printf(&c->arena, "%.*s-%05d-of-%05d%s", STR_ARG(p->stem), (int)i, (int)p->of, path.p + path.n - 5);
-        if (stat(other.p, &st)) {
-            leave_out(c, path.p, i == 1 ? "is a later part of a model whose first is missing" : "is the first part of a model; another is missing:",
-                other.p);
-            return false;
-        }
-        *bytes += (uint64_t)st.st_size;
-    }
-    return true;
+    if (!model_part_read(path, &part) || part.number == 1)
+        return true;
+    return part.number == 2 && stat(model_part_path(&c->arena, &part, 1).p, &st) != 0;
 }
 
 static void look(struct catalog *c, struct str path)
 {
     struct weights w;
     struct err e = { 0 };
-    struct part part = { .number = 1, .of = 1 };
-    uint64_t bytes = 0;
-    bool split = read_part(without_extension(path), &part);
-    if (split && part.number > 2) /* the first speaks for all, and where it is missing the second does */
-        return;
-    if (split && !add_parts(c, path, &part, &bytes))
-        return;
-    if (split && part.number > 1)
+    if (!speaks(c, path))
         return;
     if (weights_check(path.p, &w, &e)) {
         leave_out(c, "", e.text, e.hint);
@@ -281,10 +247,9 @@ static void look(struct catalog *c, struct str path)
     }
     if (!is_model(&w))
         return;
-    bytes = split ? bytes : w.file_bytes;
     c->models[c->n++] = (struct conf_found){
         .file = path, .serves = serves(&w), .has_template = w.has_chat_template,
-        .note = arena_printf(&c->arena, "%s, %llu MiB", w.architecture, (unsigned long long)((bytes + MIB / 2) / MIB)),
+        .note = arena_printf(&c->arena, "%s, %llu MiB", w.architecture, (unsigned long long)((w.file_bytes + MIB / 2) / MIB)),
     };
 }
 

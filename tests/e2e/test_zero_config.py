@@ -1,35 +1,25 @@
 """No configuration file: the models folder is served, and what is assumed can be seen, saved and served again."""
 
 import json
+import os
 import pathlib
-import struct
 import subprocess
 import tempfile
 
+import gguf_files
 import pytest
 from helpers import FAKE, HOB, Hob, cli, environment, wait_for
 
 
-def gguf(path, arch="llama", kind=None, template=False, pooling=None, cut=0):
+def gguf(path, arch="llama", kind=None, template=False, pooling=None, cut=0, **more):
     """A small but well-formed GGUF file, of which the last `cut` bytes are missing."""
-    def text(s):
-        return struct.pack("<Q", len(s)) + s.encode()
-
-    def string(key, value):
-        return text(key) + struct.pack("<I", 8) + text(value)
-
-    def u32(key, value):
-        return text(key) + struct.pack("<II", 4, value)
-
-    kvs = [string("general.architecture", arch), u32(f"{arch}.context_length", 8192), u32(f"{arch}.block_count", 2)]
-    kvs += [string("general.type", kind)] if kind else []
-    kvs += [string("tokenizer.chat_template", "{{ messages }}")] if template else []
-    kvs += [u32(f"{arch}.pooling_type", pooling)] if pooling else []
-    head = b"GGUF" + struct.pack("<IQQ", 3, 1, len(kvs)) + b"".join(kvs)
-    head += text("token_embd.weight") + struct.pack("<IQQIQ", 2, 32, 8, 0, 0)
-    whole = head + b"\0" * (-len(head) % 32 + 32 * 8 * 4)
+    keys = {"general.architecture": arch, f"{arch}.context_length": 8192, f"{arch}.block_count": 2, **more}
+    keys |= {"general.type": kind} if kind else {}
+    keys |= {"tokenizer.chat_template": "{{ messages }}"} if template else {}
+    keys |= {f"{arch}.pooling_type": pooling} if pooling else {}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(whole[:len(whole) - cut])
+    gguf_files.write_gguf(path, keys, {"token_embd.weight": ("f32", [32, 8])})
+    os.truncate(path, path.stat().st_size - cut)
 
 
 class Home:
@@ -89,7 +79,7 @@ def full(home):
     gguf(home.models / "minilm/adapter.gguf", kind="adapter")
     gguf(home.models / "Broken-UD-Q4_K_XL.gguf", template=True, cut=1)
     for i in (1, 2):
-        gguf(home.models / f"Big-IQ2_XS-{i:05}-of-00002.gguf")
+        gguf(home.models / f"Big-IQ2_XS-{i:05}-of-00002.gguf", **{"split.no": i - 1, "split.count": 2})
     return home
 
 

@@ -90,7 +90,7 @@ struct kind {
     const char *architecture, *type; /* general.type; NULL: none */
     uint32_t pooling;
     bool template;
-    uint32_t parts;
+    uint32_t parts, no; /* split.count and split.no */
     bool bare; /* without tensors */
 };
 
@@ -101,7 +101,7 @@ static void add_gguf(struct buf *b, const struct kind *k)
     buf_lit(b, "GGUF");
     add_le(b, 3, 4);
     add_le(b, k->bare ? 0 : 1, 8);
-    add_le(b, 1 + (k->type ? 1u : 0u) + (k->pooling ? 2u : 0u) + (k->template ? 1u : 0u) + (k->parts ? 1u : 0u), 8);
+    add_le(b, 1 + (k->type ? 1u : 0u) + (k->pooling ? 2u : 0u) + (k->template ? 1u : 0u) + (k->parts ? 2u : 0u), 8);
     if (k->pooling) { /* before the architecture, and another's too */
         struct buf key = { 0 };
         buf_printf(&key, "%s.pooling_type", k->architecture);
@@ -122,6 +122,9 @@ static void add_gguf(struct buf *b, const struct kind *k)
         add_string(b, STR("split.count"));
         add_le(b, U32, 4);
         add_le(b, k->parts, 4);
+        add_string(b, STR("split.no"));
+        add_le(b, U32, 4);
+        add_le(b, k->no, 4);
     }
     if (k->bare)
         return;
@@ -254,15 +257,19 @@ static void test_broken_files_are_left_out(void **state)
 static void test_parts_count_once(void **state)
 {
     static const struct kind first = { .architecture = "llama", .template = true, .parts = 3, .bare = true };
+    static const struct kind second = { .architecture = "llama", .parts = 3, .no = 1 }, third = { .architecture = "llama", .parts = 3, .no = 2 };
     put("big-Q4_0-00001-of-00003.gguf", &first);
-    put_bytes("big-Q4_0-00002-of-00003.gguf", STR("more")); /* only the first is looked into */
-    put_bytes("big-Q4_0-00003-of-00003.gguf", STR("more"));
-    put("gap-00001-of-00002.gguf", &first);
-    put_bytes("headless-00002-of-00003.gguf", STR("more"));
-    put_bytes("headless-00003-of-00003.gguf", STR("more"));
+    put("big-Q4_0-00002-of-00003.gguf", &second);
+    put("big-Q4_0-00003-of-00003.gguf", &third);
+    put("gap-00001-of-00003.gguf", &first);
+    put("gap-00003-of-00003.gguf", &third);
+    put("headless-00002-of-00003.gguf", &second);
+    put("headless-00003-of-00003.gguf", &third);
+    put("half-00001-of-00003.gguf", &first);
+    put_bytes("half-00002-of-00003.gguf", STR("GGUF"));
     struct catalog *c = scan();
     assert_models(c, "big=big-Q4_0-00001-of-00003.gguf");
-    assert_int_equal(c->left_out, 2);
+    assert_int_equal(c->left_out, 3); /* each told once */
     catalog_free(c);
 }
 

@@ -12,7 +12,7 @@
 
 enum { U32 = GGUF_U32, BOOL = GGUF_BOOL, STRING = GGUF_STRING, ARRAY = GGUF_ARRAY, U64 = GGUF_U64 };
 
-enum { WHOLE_KEYS = 9 };
+enum { WHOLE_KEYS = 8 };
 
 /* A whole model: f32 2x3 (24 bytes, padded to 64), then q4_0 64x2 (72 bytes). context_length comes before the architecture. */
 static void add_whole(struct buf *b)
@@ -41,8 +41,6 @@ static void add_whole(struct buf *b)
     add_le(b, 0, 8);
     add_key(b, STR("tokenizer.chat_template"), STRING);
     add_string(b, STR("{{ messages }}"));
-    add_key(b, STR("split.count"), U32);
-    add_le(b, 2, 4);
     add_tensor(b, STR("a"), 0, 2, 3, 0);
     add_tensor(b, STR("b"), 2, 64, 2, 64);
     add_padding(b, 64);
@@ -76,7 +74,7 @@ static void test_a_whole_model(void **state)
     assert_int_equal(w.tensor_bytes, 24 + 72);
     assert_int_equal(w.file_bytes, b.n);
     assert_int_equal(w.version, 3);
-    assert_int_equal(w.split_count, 2);
+    assert_int_equal(w.files, 1);
     assert_true(w.has_chat_template);
     assert_false(w.unknown_types);
     buf_free(&b);
