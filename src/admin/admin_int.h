@@ -34,9 +34,6 @@ void admin_load(struct admin *a, struct http_req *r);
 void admin_unload(struct admin *a, struct http_req *r);
 
 /* ---- system_*.c ---- */
-/* Memory that is in use because of this process: its share of what it shares (PSS) where that can be had, else what is resident. -1 = unknown.
- * May block. */
-int64_t system_memory_of(int pid);
 /* The user at the other end of a unix socket; false when the system does not say. */
 bool system_peer_uid(int fd, unsigned *uid);
 

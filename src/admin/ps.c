@@ -3,6 +3,7 @@
 #include "admin/admin_int.h"
 
 #include "api/reply.h"
+#include "proc/machine.h"
 
 #include <stdlib.h>
 
@@ -22,7 +23,7 @@ static void measure(void *ctx) /* on the pool */
 {
     struct ps *p = ctx;
     for (size_t i = 0; i < p->n; i++)
-        p->at[i].bytes = p->at[i].pid ? system_memory_of(p->at[i].pid) : -1;
+        p->at[i].bytes = p->at[i].pid ? machine_process_ram(p->at[i].pid) : -1;
 }
 
 static void answer(struct ps *p)

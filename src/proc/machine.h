@@ -35,8 +35,8 @@ struct machine {
 /* root: "" for the real machine; tests have folders that look like /proc and /sys there (then nothing is run). */
 void machine_look(const char *root, struct machine *out);
 
-/* Memory in use because of this process: its share of what it shares (PSS) where that can be had, else what is resident; and on GPUs with memory of
- * their own. -1 = unknown. */
+/* Memory in use because of this process: its share of what it shares (PSS) where that can be had, else what is resident, and what a GPU has of RAM
+ * for it; and on GPUs. -1 = unknown. They block as well: a process that has mapped tens of GiB takes the kernel its time. */
 int64_t machine_process_ram(int pid);
 int64_t machine_process_vram(int pid);
 
