@@ -4,8 +4,8 @@
  * Ready is not what /health says alone: the socket lies in a folder only we may enter, and the child must be the one that lives
  * (doc/internals/engine.md: on a port a stranger may answer). */
 #include "backend/child.h"
+#include "backend/engine.h"
 #include "backend/llama_args.h"
-#include "conf/conf.h"
 #include "json/json.h"
 #include "model/weights.h"
 
@@ -30,7 +30,7 @@ static enum err_code make_launch(struct child *c, struct launch *out, struct err
 {
     struct backend *b = c->b;
     struct llama_args args = { 0 };
-    enum err_code rc = llama_find_engine(conf_engine(b->config, b->model->engine)->path, args.engine, sizeof args.engine, e);
+    enum err_code rc = engine_path(b->config, b->model->engine, args.engine, sizeof args.engine, e);
     if (rc)
         return rc;
     llama_args_make(&args, b->model, &llama_of(c)->weights, c->sock, c->key_file, out);

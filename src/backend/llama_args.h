@@ -4,6 +4,7 @@
 
 #include "backend/launch.h"
 #include "conf/config.h"
+#include "model/fit.h"
 #include "model/weights.h"
 
 enum { LLAMA_DEFAULT_CONTEXT = 8192 };
@@ -13,8 +14,11 @@ struct llama_args {
     int64_t context;       /* out: tokens one request may use, after clamping to what the model was trained for */
 };
 
-/* `named` as it stands when it has a slash, else the first executable of that name on PATH. ERR_ENGINE_MISSING. */
-enum err_code llama_find_engine(struct str named, char *out, size_t room, struct err *e) __attribute__((warn_unused_result));
+/* With these settings: the tokens that one request may use, what is computed at a time, and all else that memory depends on. The command line is made
+ * of the same. context_train: 0 = not known. */
+int64_t llama_context(const struct conf_model *m, int64_t context_train);
+int64_t llama_batch(const struct conf_model *m, int64_t context);
+void llama_fit_ask(const struct conf_model *m, int64_t context_train, struct fit_ask *out);
 /* c: fresh. */
 void llama_args_make(struct llama_args *a, const struct conf_model *m, const struct weights *w, const char *sock, const char *key_file,
     struct launch *c);

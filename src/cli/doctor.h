@@ -18,7 +18,6 @@ struct doctor {
     struct arena arena;
     struct config *config;           /* NULL when it cannot be read: checks that need it are left out */
     char run_dir[RUNDIR_MAX_BYTES];  /* "" when there is none */
-    char engine[1024];               /* "" when there is none that runs */
     bool daemon;                     /* one runs with our state folder */
     const char *check;               /* the row that is at work: the name of what it finds */
     struct finding *first, *last;

@@ -1,137 +1,68 @@
-/* hob doctor, the models: the engine, what it knows, and the files. */
-#include "backend/llama_args.h"
+/* hob doctor, the models: the engines, what they know, and the files. */
+#include "backend/engine.h"
 #include "cli/doctor.h"
 #include "cli/table.h"
-#include "model/probe.h"
 #include "model/weights.h"
-#include "proc/run.h"
 
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-enum { ENGINE_LIMIT_MS = 10000, SAID_MAX_BYTES = 64 * 1024 };
-
-static size_t local_models(const struct config *c)
+/* Models that this engine runs. */
+static size_t models_of(const struct config *c, struct str engine)
 {
     size_t n = 0;
     for (size_t i = 0; i < c->nmodels; i++)
-        n += c->models[i].file.n > 0;
+        n += c->models[i].file.n && str_eq(c->models[i].engine, engine);
     return n;
 }
 
-/* ---- the engine ---- */
+/* ---- the engines ---- */
 
-/* The line that names its version, else its first. */
-static struct str version_line(struct str said)
+static void try_engine(struct doctor *d, const struct conf_engine *named, const char *of)
 {
-    struct str first = { NULL, 0 };
-    while (said.p) {
-        struct str line = str_trim(str_cut(said, '\n', &said));
-        if (str_starts(line, STR("version:")))
-            return line;
-        if (!first.n)
-            first = line;
-    }
-    return first;
-}
-
-static void try_version(struct doctor *d, const char *path)
-{
-    const char *const argv[] = { path, "--version", NULL };
-    struct buf said;
-    struct run_end end;
+    struct engine g;
     struct err e;
-    buf_init(&said, SAID_MAX_BYTES);
-    enum err_code rc = run_program(argv, NULL, NULL, ENGINE_LIMIT_MS, &said, &end, &e);
-    struct str line = version_line(buf_str(&said));
-    if (rc)
-        doctor_say(d, NULL, HEALTH_FAIL, "%s", e.text);
-    else if (end.too_long)
-        doctor_say(d, NULL, HEALTH_FAIL, "%s says no version within %d s", path, ENGINE_LIMIT_MS / 1000);
-    else if (end.signal)
-        doctor_say(d, NULL, HEALTH_FAIL, "%s dies by signal %d (%s)", path, end.signal, strsignal(end.signal));
-    else if (end.code)
-        doctor_say(d, NULL, HEALTH_FAIL, "%s --version fails with %d: %.*s", path, end.code, STR_ARG(line));
-    else
-        doctor_say(d, NULL, HEALTH_OK, "%s (%.*s)", path, STR_ARG(line));
-    if (rc || end.too_long || end.signal || end.code)
-        doctor_fix(d, "install llama.cpp's llama-server for this machine, and name it in `engines: {llama: {path: …}}`");
-    else
-        snprintf(d->engine, sizeof d->engine, "%s", path);
-    buf_free(&said);
-}
-
-static void engine(struct doctor *d)
-{
-    char path[sizeof d->engine];
-    struct err e;
-    enum err_code rc = llama_find_engine(conf_engine(d->config, STR("llama"))->path, path, sizeof path, &e);
-    if (!rc) {
-        try_version(d, path);
-    } else if (!local_models(d->config)) {
-        doctor_say(d, NULL, HEALTH_OK, "none, and no model needs one");
-    } else {
-        doctor_say(d, NULL, HEALTH_FAIL, "%s", e.text);
+    if (engine_find(d->config, named->name, &g, &e)) {
+        bool needed = models_of(d->config, named->name) > 0;
+        if (!needed && !of) {
+            doctor_say(d, of, HEALTH_OK, "none, and no model needs one");
+            return;
+        }
+        doctor_say(d, of, needed ? HEALTH_FAIL : HEALTH_WARN, "%s", e.text);
         doctor_fix(d, "%s", e.hint);
+    } else if (engine_ask_version(&g, &e)) {
+        doctor_say(d, of, HEALTH_FAIL, "%s", e.text);
+        doctor_fix(d, "install a llama-server for this machine, and name it in `engines: {%.*s: {path: …}}`", STR_ARG(named->name));
+    } else {
+        doctor_say(d, of, HEALTH_OK, "%s (%s)", g.path, g.version);
     }
 }
 
-/* ---- what it knows ---- */
-
-static bool write_probe(struct doctor *d, struct str architecture, char *path, size_t room)
+static void engines(struct doctor *d)
 {
-    char bytes[PROBE_MAX_BYTES];
-    size_t n = probe_write(bytes, architecture);
-    snprintf(path, room, "%s/probe-XXXXXX", d->run_dir);
-    int fd = mkstemp(path);
-    if (fd < 0)
-        return false;
-    bool whole = write(fd, bytes, n) == (ssize_t)n;
-    if (close(fd) || !whole) {
-        unlink(path);
-        return false;
+    const struct config *c = d->config;
+    for (size_t i = 0; i < c->nengines; i++) {
+        char of[64];
+        snprintf(of, sizeof of, "%.*s", STR_ARG(c->engines[i].name));
+        try_engine(d, &c->engines[i], i ? of : NULL); /* the first, "llama", needs no name */
     }
-    return true;
 }
 
-static enum probe_answer ask_engine(struct doctor *d, struct str architecture)
+/* ---- what they know ---- */
+
+static void say_architecture(struct doctor *d, const struct engine *g, struct str name)
 {
-    char path[RUNDIR_MAX_BYTES + 16];
-    const char *argv[16] = { d->engine, "-m", path };
-    size_t n = 3;
-    struct buf said;
-    struct run_end end;
+    char of[128];
     struct err e;
-    for (size_t i = 0; probe_flags[i] && n + 1 < COUNTOF(argv); i++)
-        argv[n++] = probe_flags[i];
-    if (!write_probe(d, architecture, path, sizeof path))
-        return PROBE_UNCLEAR;
-    enum probe_answer answer = PROBE_UNCLEAR;
-    for (int tries = 0; tries < 2 && answer == PROBE_UNCLEAR; tries++) { /* its last words are sometimes lost: an empty log is asked again */
-        buf_init(&said, SAID_MAX_BYTES);
-        bool again = !run_program(argv, NULL, NULL, ENGINE_LIMIT_MS, &said, &end, &e) && !end.too_long;
-        answer = probe_read(buf_str(&said));
-        buf_free(&said);
-        if (!again)
-            break;
-    }
-    unlink(path);
-    return answer;
-}
-
-static void say_architecture(struct doctor *d, struct str name)
-{
-    char of[64];
-    snprintf(of, sizeof of, "%.*s", STR_ARG(name));
-    switch (ask_engine(d, name)) {
+    bool first = str_eq(g->name, d->config->engines[0].name);
+    snprintf(of, sizeof of, "%.*s%s%.*s", STR_ARG(name), first ? "" : "@", first ? 0 : (int)g->name.n, first ? "" : g->name.p);
+    switch (engine_knows(g, name, NULL)) {
     case PROBE_KNOWN:
         doctor_say(d, of, HEALTH_OK, "the engine knows it");
         break;
     case PROBE_UNKNOWN:
-        doctor_say(d, of, HEALTH_FAIL, "the engine does not know this architecture");
-        doctor_fix(d, "install a newer llama.cpp, or take another model");
+        (void)!engine_refuse(d->config, g, name, NULL, &e);
+        doctor_say(d, of, HEALTH_FAIL, "%s", e.text);
+        doctor_fix(d, "%s", e.hint);
         break;
     case PROBE_UNCLEAR:
         doctor_say(d, of, HEALTH_WARN, "the engine did not say whether it knows this architecture");
@@ -140,27 +71,29 @@ static void say_architecture(struct doctor *d, struct str name)
     }
 }
 
-/* Each architecture once. */
+/* Each architecture once for each engine. */
 static void architectures(struct doctor *d)
 {
     const struct config *c = d->config;
-    struct str *asked = arena_array(&d->arena, struct str, c->nmodels + 1);
+    struct asked {
+        struct str engine, name;
+    } *asked = arena_array(&d->arena, struct asked, c->nmodels + 1);
     size_t n = 0;
-    struct weights w;
-    struct err e;
-    if (!d->engine[0] || !d->run_dir[0])
-        return;
     for (size_t i = 0; i < c->nmodels; i++) {
-        if (!c->models[i].file.n || weights_check(c->models[i].file.p, &w, &e))
+        const struct conf_model *m = &c->models[i];
+        struct engine g;
+        struct weights w;
+        struct err e;
+        if (!m->file.n || weights_check(m->file.p, &w, &e))
             continue;
         struct str name = str_of(w.architecture);
         size_t k = 0;
-        while (k < n && !str_eq(asked[k], name))
+        while (k < n && !(str_eq(asked[k].name, name) && str_eq(asked[k].engine, m->engine)))
             k++;
-        if (k < n)
+        if (k < n || engine_find(c, m->engine, &g, &e) || engine_ask_version(&g, &e)) /* one that does not run was named above */
             continue;
-        asked[n++] = arena_copy(&d->arena, name);
-        say_architecture(d, name);
+        asked[n++] = (struct asked){ m->engine, arena_copy(&d->arena, name) };
+        say_architecture(d, &g, name);
     }
 }
 
@@ -193,7 +126,7 @@ static void weights(struct doctor *d)
 }
 
 const struct check doctor_model_checks[] = {
-    { "engine",       engine,        true },
+    { "engine",       engines,       true },
     { "architecture", architectures, true },
     { "weights",      weights,       true },
     { NULL, NULL, false },

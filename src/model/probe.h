@@ -15,4 +15,8 @@ size_t probe_write(char out[PROBE_MAX_BYTES], struct str architecture);
 extern const char *const probe_flags[];
 enum probe_answer probe_read(struct str said);
 
+/* What an engine says that it will need, before it loads: the sum over all devices of its table of memory (its words at -lv 4, in MiB), else the
+ * sentence "projected to use". false: it says neither. */
+bool probe_read_projection(struct str said, int64_t *bytes);
+
 #endif

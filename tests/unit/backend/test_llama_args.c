@@ -7,7 +7,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -54,6 +53,10 @@ static void test_settings_become_flags(void **state)
         { "context: auto", 2048, 2048, { "--ctx-size", "2048" } },
         { "context: auto", 0, LLAMA_DEFAULT_CONTEXT, { "--ctx-size", "8192" } },
         { "context: 16777216, slots: 256", 0, 16777216, { "--ctx-size", "4294967296" } },
+        { "context: 4096, slots: 3, kv_shared: true", 0, 4096, { "--ctx-size", "4096", "--parallel", "3" } },
+        { "context: 512, cache: 64MiB", 0, 512, { "--cache-ram", "64" } },
+        { "context: 512, cache: 0", 0, 512, { "--cache-ram", "0" } },
+        { "context: 512", 0, 512, { "--cache-ram", "256" } },
         { "context: 512, kv: q8_0, threads: 3", 0, 512, { "--cache-type-k", "q8_0", "--cache-type-v", "q8_0", "--threads", "3" } },
         { "context: 512, args: [--flash-attn, \"on\", \"\"]", 0, 512, { "--flash-attn", "on" } },
     };
@@ -72,7 +75,6 @@ static void test_settings_become_flags(void **state)
         assert_value(&c, "--api-key-file", "/run/0.key");
         assert_value(&c, "--batch-size", "512");
         assert_value(&c, "--ubatch-size", "512");
-        assert_value(&c, "--cache-ram", "256");
         assert_value(&c, "--cors-origins", "localhost");
         assert_non_null(value_of(&c, "--offline"));
         assert_non_null(value_of(&c, "--no-ui"));
@@ -154,105 +156,6 @@ static void test_an_overlong_environment_is_cut_at_its_bound(void **state)
     conf_free(conf);
 }
 
-/* ---- where the engine is ---- */
-
-static char folder[64];
-
-static void make_file(const char *name, mode_t mode)
-{
-    char path[128];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    fclose(f);
-    assert_int_equal(chmod(path, mode), 0);
-}
-
-static void make_folder(const char *name)
-{
-    char path[128];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    assert_int_equal(mkdir(path, 0700), 0);
-}
-
-static int make_kitchen(void **state)
-{
-    snprintf(folder, sizeof folder, "/tmp/hob-test-XXXXXX");
-    assert_non_null(mkdtemp(folder));
-    make_folder("a");
-    make_folder("b");
-    make_folder("c");
-    make_folder("a/engine"); /* a folder may be entered, which looks like "may be run" */
-    make_file("b/engine", 0600);
-    make_file("c/engine", 0700);
-    return 0;
-}
-
-static int clear_kitchen(void **state)
-{
-    static const char *const all[] = { "c/engine", "b/engine", "a/engine", "c", "b", "a" };
-    char path[128];
-    for (size_t i = 0; i < COUNTOF(all); i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, all[i]);
-        assert_int_equal(remove(path), 0);
-    }
-    return rmdir(folder);
-}
-
-static void test_the_engine_is_the_first_program_of_its_name(void **state)
-{
-    static const struct { const char *named, *path, *found; } cases[] = { /* @ is the folder */
-        { "engine", "@/c", "@/c/engine" },
-        { "engine", "/nowhere:@/b:@/c", "@/c/engine" },
-        { "engine", ":@/a::@/c:", "@/c/engine" },
-        { "engine", "@/a:@/b", NULL },
-        { "engine", "", NULL },
-        { "engine", NULL, NULL },
-        { "", "@/c", NULL },
-        { "@/c/engine", "", "@/c/engine" },
-        { "@/a/engine", "", NULL },
-        { "@/b/engine", "", NULL },
-        { "@/c/", "", NULL },
-        { "@/none", "", NULL },
-    };
-    char *before = getenv("PATH") ? strdup(getenv("PATH")) : NULL;
-    for (size_t i = 0; i < COUNTOF(cases); i++) {
-        char texts[3][256] = { "", "", "" }, found[1024];
-        const char *const in[] = { cases[i].named, cases[i].path, cases[i].found };
-        for (size_t k = 0; k < COUNTOF(in); k++)
-            for (const char *p = in[k]; p && *p; p++) {
-                size_t n = strlen(texts[k]);
-                snprintf(texts[k] + n, sizeof texts[k] - n, *p == '@' ? "%s" : "%.1s", *p == '@' ? folder : p);
-            }
-        if (cases[i].path)
-            setenv("PATH", texts[1], 1);
-        else
-            unsetenv("PATH");
-        struct err e = { 0 };
-        enum err_code rc = llama_find_engine(str_of(texts[0]), found, sizeof found, &e);
-        if (rc != (cases[i].found ? ERR_OK : ERR_ENGINE_MISSING))
-            fail_msg("case %zu: %s", i, rc ? e.text : found);
-        if (!rc)
-            assert_string_equal(found, texts[2]);
-        else
-            assert_true(e.hint[0]);
-    }
-    if (before)
-        setenv("PATH", before, 1);
-    free(before);
-}
-
-static void test_a_path_that_does_not_fit_is_not_cut_to_another(void **state)
-{
-    char named[2048], found[64];
-    struct err e;
-    snprintf(named, sizeof named, "%s/c/engine", folder);
-    size_t n = strlen(named);
-    assert_int_equal(llama_find_engine(str_of(named), found, n + 1, &e), ERR_OK);
-    memset(named + n, 'x', 100); /* the program's name is the part that would be left */
-    assert_int_equal(llama_find_engine(str_make(named, n + 100), found, n + 1, &e), ERR_ENGINE_MISSING);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -260,8 +163,6 @@ int main(void)
         cmocka_unit_test(test_threads_are_at_least_one_and_leave_a_core),
         cmocka_unit_test(test_the_engine_gets_only_what_it_needs_of_our_environment),
         cmocka_unit_test(test_an_overlong_environment_is_cut_at_its_bound),
-        cmocka_unit_test_setup_teardown(test_the_engine_is_the_first_program_of_its_name, make_kitchen, clear_kitchen),
-        cmocka_unit_test_setup_teardown(test_a_path_that_does_not_fit_is_not_cut_to_another, make_kitchen, clear_kitchen),
     };
     setenv("HOME", "/home/cook", 1);
     return cmocka_run_group_tests(tests, NULL, NULL);
