@@ -22,7 +22,7 @@ const struct admin_row *admin_row_at(size_t i);          /* NULL past the end */
 void admin_refuse(struct http_req *r, const struct err *e);
 
 /* ---- views.c: JSON out of what is known. A field whose value nobody knows yet is null, never a guess. ---- */
-/* measured: bytes of memory a model, -1 = unknown. */
+/* measured: bytes of RAM a model has now, -1 = unknown. Shown is that, or what the fleet has last measured where that is more (a GPU's). */
 void view_ps(const struct world *w, const struct fleet_budget *budget, const int64_t *measured, struct buf *out);
 void view_models(const struct world *w, struct buf *out);
 /* What an action answers. took_ms: how long it took. */

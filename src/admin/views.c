@@ -91,7 +91,7 @@ static void put_backend(struct json_out *o, const struct backend *b, const struc
     put_str(o, "engine", b->kind->managed ? str_of(b->kind->name) : STR("")); /* what runs elsewhere does not say */
     begin(o, "memory");
     put_int(o, "estimated_bytes", f->estimated_bytes);
-    put_int(o, "measured_bytes", measured >= 0 ? measured : f->measured_bytes);
+    put_int(o, "measured_bytes", measured > f->measured_bytes ? measured : f->measured_bytes);
     put_int(o, "booked_bytes", b->kind->managed ? f->booked_bytes : -1);
     json_end_object(o);
     put_int(o, "context", context_of(b));

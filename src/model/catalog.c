@@ -210,18 +210,15 @@ static bool is_one_of(const char *architecture, const char *const *names, size_t
     return false;
 }
 
-static bool is_model(const struct weights *w)
-{
-    bool other_type = w->type[0] && strcmp(w->type, "model") != 0; /* adapter, mmproj, imatrix … */
-    return !other_type && !is_one_of(w->architecture, helpers, COUNTOF(helpers));
-}
-
-static unsigned serves(const struct weights *w)
+unsigned catalog_serves(const char *architecture, const char *type, uint32_t pooling)
 {
     enum { POOLING_RANK = 4 };
-    if (w->pooling == POOLING_RANK)
+    bool other_type = type[0] && strcmp(type, "model") != 0; /* adapter, mmproj, imatrix … */
+    if (other_type || is_one_of(architecture, helpers, COUNTOF(helpers)))
+        return 0;
+    if (pooling == POOLING_RANK)
         return SERVES_RERANK;
-    bool embeds = w->pooling || strstr(w->architecture, "bert") || is_one_of(w->architecture, embedders, COUNTOF(embedders));
+    bool embeds = pooling || strstr(architecture, "bert") || is_one_of(architecture, embedders, COUNTOF(embedders));
     return embeds ? SERVES_EMBED : SERVES_CHAT; /* a chat embedder's template, if any, is left from what it was made of */
 }
 
@@ -245,10 +242,11 @@ static void look(struct catalog *c, struct str path)
         leave_out(c, "", e.text, e.hint);
         return;
     }
-    if (!is_model(&w))
+    unsigned serves = catalog_serves(w.architecture, w.type, w.pooling);
+    if (!serves)
         return;
     c->models[c->n++] = (struct conf_found){
-        .file = path, .serves = serves(&w), .has_template = w.has_chat_template,
+        .file = path, .serves = serves, .has_template = w.has_chat_template,
         .note = arena_printf(&c->arena, "%s, %llu MiB", w.architecture, (unsigned long long)((w.file_bytes + MIB / 2) / MIB)),
     };
 }

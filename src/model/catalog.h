@@ -24,4 +24,8 @@ void catalog_free(struct catalog *c); /* NULL is fine */
  * name may have become '-'. Never empty. */
 struct str catalog_name(struct arena *a, struct str file_name, bool with_quantisation);
 
+/* What a GGUF is good for (enum serves), by its general.architecture, general.type and pooling_type. 0: it answers nobody by itself: a projector, an
+ * adapter … */
+unsigned catalog_serves(const char *architecture, const char *type, uint32_t pooling);
+
 #endif

@@ -140,6 +140,9 @@ def terminal(request, daemon):
     ("hob serve -c unus", r"hob serve -c unusual\.yaml"),
     ("hob serve --log de", r"hob serve --log debug"),
     ("hob load -c hob.yaml lar", r"hob load -c hob\.yaml large"),
+    ("hob logs --model sm", r"hob logs --model small"),
+    ("hob preflight --as summ", r"hob preflight --as summary"),
+    ("hob service inst", r"hob service install"),
     ("hob help doc", r"hob help doctor"),
     ("hob completion ba", r"hob completion bash"),
 ])

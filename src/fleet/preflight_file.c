@@ -1,0 +1,121 @@
+/* weights, header, template: what lies on the disk. One opening finds all faults of files; which of the two checks a fault belongs to is told here. */
+#include "fleet/preflight_int.h"
+
+#include "model/sha256.h"
+
+#include <stdio.h>
+
+/* Words of model/files.h for a file that is not whole, or not there; the other faults are of what it holds. */
+static const char *const not_whole[] = { "cut short", "is empty", "ends inside its header", "longer than the file", " is zeros,", "in its 0 parts", "parts, and its header" };
+
+static bool is_of_weights(const struct preflight *p)
+{
+    if (p->opened != ERR_WEIGHTS_BROKEN)
+        return true;
+    for (size_t i = 0; i < COUNTOF(not_whole); i++)
+        if (strstr(p->why.text, not_whole[i]))
+            return true;
+    return false;
+}
+
+static void compare_hash(struct preflight *p, struct preflight_check *out)
+{
+    char hex[SHA256_HEX];
+    struct err e;
+    if (p->files.safetensors || p->files.n != 1) { /* one hash is for one file */
+        say(out, PREFLIGHT_NO, "a SHA-256 is asked for, and the model has %zu files: which is not said", p->files.n);
+        fix(out, "check the parts by themselves (sha256sum)");
+    } else if (sha256_file(p->files.paths[0].p, hex, NULL, NULL, &e)) {
+        say_err(out, &e);
+    } else if (!p->m->sha256.n) {
+        say(out, PREFLIGHT_YES, "whole, %llu bytes, SHA-256 %s (none is configured to compare)", (unsigned long long)p->files.file_bytes, hex);
+    } else if (str_eq_nocase(str_of(hex), p->m->sha256)) {
+        say(out, PREFLIGHT_YES, "whole, %llu bytes, SHA-256 as configured", (unsigned long long)p->files.file_bytes);
+    } else {
+        say(out, PREFLIGHT_NO, "the file's SHA-256 is %s, configured is %.*s", hex, STR_ARG(p->m->sha256));
+        fix(out, "download it again, or correct `sha256:`");
+    }
+}
+
+/* What goes along with it: projector, draft, adapters. false: it has said no. */
+static bool extras_are_whole(struct preflight *p, struct preflight_check *out)
+{
+    const struct conf_model *m = p->m;
+    for (size_t i = 0; i < 2 + m->nloras; i++) {
+        struct str file = i == 0 ? m->mmproj : i == 1 ? m->draft : m->loras[i - 2].file;
+        struct model_files extra;
+        struct err e;
+        if (!file.n)
+            continue;
+        if (model_files_open_gguf(file.p, &extra, &e)) {
+            say_err(out, &e);
+            return false;
+        }
+        model_files_close(&extra);
+    }
+    return true;
+}
+
+void check_weights(struct preflight *p, struct preflight_check *out)
+{
+    if (!p->opened && !extras_are_whole(p, out))
+        return;
+    if (!p->opened && (p->m->sha256.n || p->ask->hash))
+        compare_hash(p, out);
+    else if (!p->opened && p->files.n > 1)
+        say(out, PREFLIGHT_YES, "all %zu files are there and whole, %llu bytes", p->files.n, (unsigned long long)p->files.file_bytes);
+    else if (!p->opened)
+        say(out, PREFLIGHT_YES, "whole, %llu bytes", (unsigned long long)p->files.file_bytes);
+    else if (!p->m->file.n)
+        has_header(p, out);
+    else if (is_of_weights(p))
+        say_err(out, &p->why);
+    else
+        say(out, PREFLIGHT_NOT_APPLICABLE, "without a header nobody knows how much there should be");
+}
+
+void check_header(struct preflight *p, struct preflight_check *out)
+{
+    const struct model_files *f = &p->files;
+    if (p->opened && p->m->file.n && !is_of_weights(p)) {
+        say_err(out, &p->why);
+        return;
+    }
+    if (!has_header(p, out))
+        return;
+    struct err e = { 0 };
+    if (f->safetensors)
+        say(out, PREFLIGHT_YES, "safetensors, %zu tensors", f->ntensors);
+    else if (!p->shaped && p->of_file && shape_of_gguf(&p->files.first, &p->files.arena, &p->shape, &e))
+        say_err(out, &e);
+    else
+        say(out, PREFLIGHT_YES, "GGUF %u, %zu tensors%s", (unsigned)f->first.version, f->ntensors,
+            f->unknown_types ? ", some of a type newer than this program" : "");
+}
+
+/* ---- template ---- */
+
+static bool brings_its_own(const struct conf_model *m)
+{
+    for (size_t i = 0; i < m->args.n; i++)
+        if (str_starts(m->args.at[i], STR("--chat-template")))
+            return true;
+    return false;
+}
+
+void check_template(struct preflight *p, struct preflight_check *out)
+{
+    if (!is_model(p, out))
+        return;
+    unsigned wanted = p->role->serves ? p->role->serves : p->serves;
+    if (!(wanted & SERVES_CHAT) || (p->of_file && !(p->of_file & SERVES_CHAT))) {
+        say(out, PREFLIGHT_NOT_APPLICABLE, "only a model that talks needs one");
+    } else if (brings_its_own(p->m)) {
+        say(out, PREFLIGHT_YES, "given by `args:`");
+    } else if (!p->files.has_template) {
+        say(out, PREFLIGHT_NO, "the file says not how a conversation is written (tokenizer.chat_template)");
+        fix(out, "take the instruct or chat version of the model, or `args: [--chat-template-file, FILE]`");
+    } else {
+        say(out, PREFLIGHT_YES, "a chat template is there");
+    }
+}
