@@ -5,7 +5,6 @@
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "json/json.h"
-#include "proc/run.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -15,238 +14,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TOOL_LIMIT_MS = 120 * 1000, SAID_MAX_BYTES = 64 * 1024, MAX_HINTS = 8 }; /* the limit: a start waits for READY=1 */
-
-/* What the manager says of the service. */
-struct service_state {
-    char active[32];         /* "active", "inactive", "failed"…; "": it does not say */
-    char enabled[32];
-    char status[256];        /* our own words to it (proc/notify.h) */
-    int64_t pid;             /* -1: none */
-};
-
-struct job;
-
-struct manager {
-    const char *name;
-    bool (*file)(struct job *j);                   /* false: no home */
-    bool (*is_running)(struct job *j);
-    int (*start)(struct job *j, bool changed);     /* taken up, enabled and running when it returns EXIT_OK; else it has said why */
-    int (*stop)(struct job *j);                    /* not running, not enabled */
-    void (*forget)(struct job *j);                 /* the file is gone */
-    void (*ask)(struct job *j, struct service_state *s);
-};
+enum { MAX_HINTS = 8 };
 
 struct job {
     const struct cli_args *args;
     struct arena arena;
     struct config *config;
     struct service_facts facts;
-    const struct manager *manager;
-    char file[4096], program[4096];
+    const struct service_row *manager;
+    struct service_unit unit;
+    char program[4096];
     struct str hints[MAX_HINTS];
     size_t nhints;
 };
 
-/* ---- running the manager's program ---- */
-
-/* Found on PATH by env(1). -1: it could not be run. said may be NULL. */
-static int run_tool(const char *const *words, struct buf *said)
-{
-    const char *argv[16] = { "/usr/bin/env" };
-    struct buf own;
-    struct run_end end;
-    struct err e;
-    size_t n = 1;
-    buf_init(&own, SAID_MAX_BYTES);
-    for (size_t i = 0; words[i] && n + 1 < COUNTOF(argv); i++)
-        if (words[i][0])
-            argv[n++] = words[i];
-    bool failed = run_program(argv, NULL, NULL, TOOL_LIMIT_MS, &own, &end, &e) || end.too_long || end.signal || end.code == 127;
-    if (said)
-        buf_add(said, buf_str(&own));
-    buf_free(&own);
-    return failed ? -1 : end.code;
-}
-
-static int must(const char *const *words)
-{
-    struct buf said = { 0 };
-    int code = run_tool(words, &said);
-    struct str what = str_trim(buf_str(&said));
-    if (code) {
-        fprintf(stderr, "hob: ");
-        for (size_t i = 0; words[i]; i++)
-            if (words[i][0])
-                fprintf(stderr, "%s%s", i ? " " : "", words[i]);
-        fprintf(stderr, ": %.*s\n", STR_ARG(what.n ? what : STR("failed")));
-    }
-    buf_free(&said);
-    return code ? EXIT_FAILED : EXIT_OK;
-}
-
-/* ---- systemd ---- */
-
-static const char *scope_flag(const struct job *j)
-{
-    return j->facts.system ? "" : "--user";
-}
-
-static bool systemd_file(struct job *j)
-{
-    const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-    int n = -1;
-    if (j->facts.system)
-        n = snprintf(j->file, sizeof j->file, "/etc/systemd/system/" SERVICE_UNIT);
-    else if (xdg && xdg[0] == '/')
-        n = snprintf(j->file, sizeof j->file, "%s/systemd/user/" SERVICE_UNIT, xdg);
-    else if (home && home[0] == '/')
-        n = snprintf(j->file, sizeof j->file, "%s/.config/systemd/user/" SERVICE_UNIT, home);
-    return n > 0 && (size_t)n < sizeof j->file;
-}
-
-static bool systemd_is_running(struct job *j)
-{
-    static const char *const up[] = { "running", "degraded", "starting", "initializing", "maintenance", "stopping" };
-    struct buf said = { 0 };
-    int code = run_tool((const char *const[]){ "systemctl", scope_flag(j), "is-system-running", NULL }, &said); /* its code tells "degraded" too */
-    struct str word = str_trim(buf_str(&said));
-    bool found = false;
-    for (size_t i = 0; code >= 0 && i < COUNTOF(up); i++)
-        found = found || str_eq(word, str_of(up[i]));
-    buf_free(&said);
-    return found;
-}
-
-static void take(char *out, size_t room, struct str value)
-{
-    snprintf(out, room, "%.*s", STR_ARG(value));
-}
-
-static void systemd_ask(struct job *j, struct service_state *s)
-{
-    struct buf said = { 0 };
-    *s = (struct service_state){ .pid = -1 };
-    int code = run_tool((const char *const[]){ "systemctl", scope_flag(j), "show", SERVICE_UNIT, "--property",
-                            "ActiveState,UnitFileState,StatusText,MainPID", NULL }, &said);
-    for (struct str rest = code == 0 ? buf_str(&said) : STR(""); rest.n;) {
-        struct str value, key = str_cut(str_cut(rest, '\n', &rest), '=', &value);
-        if (str_eq(key, STR("ActiveState")))
-            take(s->active, sizeof s->active, value);
-        else if (str_eq(key, STR("UnitFileState")))
-            take(s->enabled, sizeof s->enabled, value);
-        else if (str_eq(key, STR("StatusText")))
-            take(s->status, sizeof s->status, value);
-        else if (str_eq(key, STR("MainPID")) && !str_to_int(value, 1, INT32_MAX, &s->pid))
-            s->pid = -1;
-    }
-    buf_free(&said);
-}
-
-static int systemd_start(struct job *j, bool changed)
-{
-    struct service_state now;
-    const char *user = scope_flag(j);
-    int rc = changed ? must((const char *const[]){ "systemctl", user, "daemon-reload", NULL }) : EXIT_OK;
-    systemd_ask(j, &now);
-    if (!rc)
-        rc = must((const char *const[]){ "systemctl", user, "enable", SERVICE_UNIT, NULL });
-    if (!rc && must((const char *const[]){ "systemctl", user, changed && !strcmp(now.active, "active") ? "restart" : "start", SERVICE_UNIT, NULL })) {
-        fprintf(stderr, "hob: what it said: journalctl %s%s-u hob -n 20\n", user, user[0] ? " " : "");
-        rc = EXIT_FAILED;
-    }
-    return rc;
-}
-
-static int systemd_stop(struct job *j)
-{
-    return must((const char *const[]){ "systemctl", scope_flag(j), "disable", "--now", SERVICE_UNIT, NULL });
-}
-
-/* With no systemd running nobody else removes the link that enables it. */
-static void systemd_forget(struct job *j)
-{
-    char link[4096 + 64], to[4096];
-    const char *slash = strrchr(j->file, '/');
-    snprintf(link, sizeof link, "%.*s/%s.wants/" SERVICE_UNIT, (int)(slash - j->file), j->file, j->facts.system ? "multi-user.target" : "default.target");
-    ssize_t n = readlink(link, to, sizeof to);
-    if (n > 0 && str_ends(str_make(to, (size_t)n), STR("/" SERVICE_UNIT)))
-        unlink(link);
-    if (systemd_is_running(j))
-        (void)must((const char *const[]){ "systemctl", scope_flag(j), "daemon-reload", NULL });
-}
-
-/* ---- launchd ---- */
-
-static bool launchd_file(struct job *j)
-{
-    const char *home = getenv("HOME");
-    int n = home && home[0] == '/' ? snprintf(j->file, sizeof j->file, "%s/Library/LaunchAgents/" SERVICE_LABEL ".plist", home) : -1;
-    return n > 0 && (size_t)n < sizeof j->file;
-}
-
-static bool launchd_is_running(struct job *j)
-{
-    (void)j;
-    return true;
-}
-
-static const char *launchd_domain(struct job *j, const char *label)
-{
-    return arena_printf(&j->arena, "gui/%u%s%s", (unsigned)getuid(), label ? "/" : "", label ? label : "").p;
-}
-
-static void launchd_ask(struct job *j, struct service_state *s)
-{
-    struct buf said = { 0 };
-    *s = (struct service_state){ .pid = -1 };
-    int code = run_tool((const char *const[]){ "launchctl", "print", launchd_domain(j, SERVICE_LABEL), NULL }, &said);
-    take(s->enabled, sizeof s->enabled, code ? STR("disabled") : STR("enabled"));
-    take(s->active, sizeof s->active, STR("inactive"));
-    for (struct str rest = code ? STR("") : buf_str(&said); rest.n;) {
-        struct str value, key = str_trim(str_cut(str_cut(rest, '\n', &rest), '=', &value));
-        value = str_trim(value);
-        if (str_eq(key, STR("state")) && str_eq(value, STR("running")))
-            take(s->active, sizeof s->active, STR("active"));
-        else if (str_eq(key, STR("pid")) && !str_to_int(value, 1, INT32_MAX, &s->pid))
-            s->pid = -1;
-    }
-    buf_free(&said);
-}
-
-static int launchd_stop(struct job *j)
-{
-    struct service_state now;
-    launchd_ask(j, &now);
-    return strcmp(now.enabled, "enabled") ? EXIT_OK : must((const char *const[]){ "launchctl", "bootout", launchd_domain(j, SERVICE_LABEL), NULL });
-}
-
-static int launchd_start(struct job *j, bool changed)
-{
-    struct service_state now;
-    int rc = changed ? launchd_stop(j) : EXIT_OK;
-    launchd_ask(j, &now);
-    if (!rc && strcmp(now.enabled, "enabled"))
-        rc = must((const char *const[]){ "launchctl", "bootstrap", launchd_domain(j, NULL), j->file, NULL });
-    else if (!rc && strcmp(now.active, "active"))
-        rc = must((const char *const[]){ "launchctl", "kickstart", launchd_domain(j, SERVICE_LABEL), NULL });
-    return rc;
-}
-
-static void launchd_forget(struct job *j)
-{
-    (void)j;
-}
-
-static const struct manager managers[] = {
-    [MANAGER_SYSTEMD] = { "systemd", systemd_file, systemd_is_running, systemd_start, systemd_stop, systemd_forget, systemd_ask },
-    [MANAGER_LAUNCHD] = { "launchd", launchd_file, launchd_is_running, launchd_start, launchd_stop, launchd_forget, launchd_ask },
-};
-
 #ifdef __APPLE__
-static const enum service_manager managers_here = MANAGER_LAUNCHD;
+static const enum service_manager manager_here = MANAGER_LAUNCHD;
 #else
-static const enum service_manager managers_here = MANAGER_SYSTEMD;
+static const enum service_manager manager_here = MANAGER_SYSTEMD;
 #endif
 
 /* ---- hints ---- */
@@ -326,7 +111,7 @@ static void begin_json(struct json_out *o, const struct job *j, const char *chan
     json_int(o, 1);
     put_str(o, "manager", str_of(j->manager->name));
     put_str(o, "scope", j->facts.system ? STR("system") : STR("user"));
-    put_str(o, "file", str_of(j->file));
+    put_str(o, "file", str_of(j->unit.file));
     put_str(o, "change", str_of(change));
 }
 
@@ -365,14 +150,14 @@ static int print_done(struct job *j, const char *change)
 {
     struct service_state s;
     struct buf out = { 0 };
-    j->manager->ask(j, &s);
+    j->manager->ask(&j->unit, &s);
     if (cli_flag(j->args, "--json")) {
         struct json_out o = json_out(&out);
         begin_json(&o, j, change);
         put_state(&o, &s);
         return end_json(&o, j);
     }
-    printf("%s: %s%s%s\n", j->file, change, s.active[0] ? ", the service is " : "", s.active);
+    printf("%s: %s%s%s\n", j->unit.file, change, s.active[0] ? ", the service is " : "", s.active);
     say_hints(j);
     return EXIT_OK;
 }
@@ -451,17 +236,17 @@ static int find_facts(struct job *j)
 static int choose_manager(struct job *j)
 {
     struct str wanted = cli_option_value(j->args, "--for");
-    j->facts.manager = managers_here;
-    j->facts.system = cli_flag(j->args, "--system");
-    for (size_t i = 0; wanted.p && i < COUNTOF(managers); i++)
-        if (str_eq(wanted, str_of(managers[i].name)))
+    j->facts.manager = manager_here;
+    j->facts.system = j->unit.system = cli_flag(j->args, "--system");
+    for (size_t i = 0; wanted.p && i < SERVICE_MANAGERS; i++)
+        if (str_eq(wanted, str_of(service_rows[i].name)))
             j->facts.manager = (enum service_manager)i;
-    j->manager = &managers[j->facts.manager];
+    j->manager = &service_rows[j->facts.manager];
     if (wanted.p && !str_eq(wanted, str_of(j->manager->name))) {
         fprintf(stderr, "hob: --for wants systemd or launchd, not '%.*s'\n", STR_ARG(wanted));
         return EXIT_USAGE;
     }
-    if (j->facts.manager != managers_here && !cli_flag(j->args, "--dry-run")) {
+    if (j->facts.manager != manager_here && !cli_flag(j->args, "--dry-run")) {
         fprintf(stderr, "hob: %s is not this system's; with --dry-run its text is printed\n", j->manager->name);
         return EXIT_USAGE;
     }
@@ -473,7 +258,7 @@ static int choose_manager(struct job *j)
         fprintf(stderr, "hob: a service of the system has its state in /var/lib/hob: leave --state out\n");
         return EXIT_USAGE;
     }
-    if (j->manager->file(j))
+    if (j->manager->file(&j->unit))
         return EXIT_OK;
     fprintf(stderr, "hob: there is no home folder ($HOME) for its file\n");
     return EXIT_FAILED;
@@ -500,7 +285,7 @@ static int not_running(const struct job *j)
 
 static int refuse_foreign(const struct job *j)
 {
-    fprintf(stderr, "hob: %s is not of hob's making: move it away first\n", j->file);
+    fprintf(stderr, "hob: %s is not of hob's making: move it away first\n", j->unit.file);
     return EXIT_FAILED;
 }
 
@@ -512,7 +297,7 @@ static int refuse_beside(struct job *j)
     struct door door;
     struct answer got;
     struct err e;
-    j->manager->ask(j, &now);
+    j->manager->ask(&j->unit, &now);
     if (j->facts.system || !strcmp(now.active, "active") || door_find(j->args, j->config, &door, &e) || door.remote || door_ask(&door, &q, &got, &e))
         return EXIT_OK;
     buf_free(&got.body);
@@ -535,18 +320,18 @@ static int install_text(struct job *j, struct str text, enum service_file what, 
     int rc = must_be_root(j);
     if (!rc && what == FILE_FOREIGN)
         rc = refuse_foreign(j);
-    if (!rc && !j->manager->is_running(j))
+    if (!rc && !j->manager->is_running(&j->unit))
         rc = not_running(j);
     if (!rc)
         rc = refuse_beside(j);
     if (!rc)
         rc = make_state_folder(j);
-    if (!rc && changed && service_file_write(j->file, text, &e)) {
+    if (!rc && changed && service_file_write(j->unit.file, text, &e)) {
         cli_error(&e);
         rc = EXIT_FAILED;
     }
     if (!rc)
-        rc = j->manager->start(j, changed);
+        rc = j->manager->start(&j->unit, changed);
     return rc ? rc : print_done(j, change);
 }
 
@@ -560,7 +345,7 @@ static int install(struct job *j)
         return rc;
     service_text(&j->facts, &text);
     collect_hints(j);
-    if (service_file_look(j->file, &what, &there, &e)) {
+    if (service_file_look(j->unit.file, &what, &there, &e)) {
         cli_error(&e);
         rc = EXIT_FAILED;
     }
@@ -579,7 +364,7 @@ static int uninstall(struct job *j)
     int rc = must_be_root(j);
     if (rc)
         return rc;
-    if (service_file_look(j->file, &what, NULL, &e)) {
+    if (service_file_look(j->unit.file, &what, NULL, &e)) {
         cli_error(&e);
         return EXIT_FAILED;
     }
@@ -589,14 +374,14 @@ static int uninstall(struct job *j)
         return print_done(j, what == FILE_NONE ? "not there" : "to be removed");
     if (what == FILE_NONE)
         return print_done(j, "not there");
-    if (j->manager->is_running(j))
-        rc = j->manager->stop(j);
-    if (!rc && unlink(j->file)) {
-        fprintf(stderr, "hob: cannot remove %s: %s\n", j->file, strerror(errno));
+    if (j->manager->is_running(&j->unit))
+        rc = j->manager->stop(&j->unit);
+    if (!rc && unlink(j->unit.file)) {
+        fprintf(stderr, "hob: cannot remove %s: %s\n", j->unit.file, strerror(errno));
         rc = EXIT_FAILED;
     }
     if (!rc)
-        j->manager->forget(j);
+        j->manager->forget(&j->unit);
     return rc ? rc : print_done(j, "removed");
 }
 
@@ -608,12 +393,12 @@ static int status(struct job *j)
     struct service_state s;
     enum service_file what;
     struct err e;
-    if (service_file_look(j->file, &what, NULL, &e)) {
+    if (service_file_look(j->unit.file, &what, NULL, &e)) {
         cli_error(&e);
         return EXIT_FAILED;
     }
-    bool running = j->manager->is_running(j);
-    j->manager->ask(j, &s);
+    bool running = j->manager->is_running(&j->unit);
+    j->manager->ask(&j->unit, &s);
     if (cli_flag(j->args, "--json")) {
         struct json_out o = json_out(&out);
         begin_json(&o, j, NULL);
@@ -625,7 +410,7 @@ static int status(struct job *j)
         if (end_json(&o, j))
             return EXIT_FAILED;
     } else {
-        printf("%s: %s\n", j->file, there_words[what]);
+        printf("%s: %s\n", j->unit.file, there_words[what]);
         if (!running)
             printf("%s does not run here\n", j->manager->name);
         else if (what == FILE_OURS)
