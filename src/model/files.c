@@ -178,7 +178,7 @@ static enum err_code open_gguf(struct model_files *m, const char *path, struct e
 
 static void begin(struct model_files *m)
 {
-    *m = (struct model_files){ .config_json = STR(""), .chat_template = STR(""), .folder = STR("") };
+    *m = (struct model_files){ .config_json = STR(""), .chat_template = STR(""), .folder = STR(""), .tokenizer = STR("") };
     arena_init(&m->arena);
 }
 

@@ -28,6 +28,7 @@ struct model_files {
     bool safetensors;
     struct str folder;          /* of safetensors: where they lie */
     struct str config_json;     /* of safetensors: the text of config.json, or "" */
+    struct str tokenizer;       /* of safetensors: what tokenizer_config.json calls it, or "" */
     bool has_template;          /* a chat template is there */
     struct str chat_template;   /* its text; "" too when it is longer than GGUF_MAX_TEXT */
 };

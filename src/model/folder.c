@@ -203,32 +203,42 @@ static struct str template_in(struct model_files *m, yyjson_val *root)
     return text.n ? arena_copy(&m->arena, text) : STR("");
 }
 
-static bool template_from(struct model_files *m, const char *name, bool json)
+static void take_jinja(struct model_files *m, struct str text)
+{
+    m->chat_template = arena_copy(&m->arena, text);
+}
+
+static void take_json(struct model_files *m, struct str text)
 {
     struct json_doc d;
-    struct arena scratch;
-    struct str text, path = inside(m, str_of(name));
     struct err e;
-    arena_init(&scratch);
-    bool there = is_there(path.p) && !model_file_text(path.p, json ? MAX_TOKENIZER : GGUF_MAX_TEXT, &scratch, &text, &e);
-    if (there && !json) {
-        m->chat_template = arena_copy(&m->arena, text);
-    } else if (there && !json_parse(&d, text, &e)) {
-        m->chat_template = template_in(m, d.root);
-        json_free(&d);
-    }
-    arena_fini(&scratch);
-    return m->chat_template.n > 0;
+    if (json_parse(&d, text, &e))
+        return;
+    struct str template = template_in(m, d.root), tokenizer = json_str(yyjson_obj_get(d.root, "tokenizer_class"));
+    if (template.n)
+        m->chat_template = template;
+    if (tokenizer.n)
+        m->tokenizer = arena_copy(&m->arena, tokenizer);
+    json_free(&d);
 }
 
 /* None of them is needed to be a model: what is not there or cannot be read is not told. */
 static void look_beside(struct model_files *m)
 {
-    static const struct { const char *name; bool json; } places[] = {
-        { "chat_template.jinja", false }, { "chat_template.json", true }, { "tokenizer_config.json", true },
+    static const struct { const char *name; size_t max; void (*take)(struct model_files *m, struct str text); } places[] = { /* the last one wins */
+        { "tokenizer_config.json", MAX_TOKENIZER, take_json }, { "chat_template.json", MAX_TOKENIZER, take_json },
+        { "chat_template.jinja", GGUF_MAX_TEXT, take_jinja },
     };
-    for (size_t i = 0; i < COUNTOF(places) && !m->has_template; i++)
-        m->has_template = template_from(m, places[i].name, places[i].json);
+    for (size_t i = 0; i < COUNTOF(places); i++) {
+        struct arena scratch;
+        struct str text, path = inside(m, str_of(places[i].name));
+        struct err e;
+        arena_init(&scratch);
+        if (is_there(path.p) && !model_file_text(path.p, places[i].max, &scratch, &text, &e))
+            places[i].take(m, text);
+        arena_fini(&scratch);
+    }
+    m->has_template = m->chat_template.n > 0;
 }
 
 static enum err_code read_config(struct model_files *m, struct err *e)
