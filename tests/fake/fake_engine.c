@@ -79,16 +79,35 @@ static _Noreturn void load_fails(const char *name)
     exit(1);
 }
 
-/* A file of one key and no tensors asks whether its architecture is known: one that is misses the next key. */
+static const char *program; /* as it was started */
+
+/* Whether PROGRAM.knows, a name a line, has the name; without such a file all are known but nonesuch. */
+static bool knows(const char *name, size_t n)
+{
+    char path[4096];
+    size_t size;
+    snprintf(path, sizeof path, "%s.knows", program);
+    if (access(path, R_OK))
+        return n != 8 || memcmp(name, "nonesuch", 8) != 0;
+    char *text = file_read(path, &size), *line = text;
+    bool found = false;
+    for (size_t len; line && *line && !found; line += len + (line[len] == '\n')) {
+        len = strcspn(line, "\n");
+        found = len == n && !memcmp(line, name, n);
+    }
+    free(text);
+    return found;
+}
+
+/* A file of one key and no tensors asks whether its architecture is known: one that is misses the next key. The name is the last of it: the key is
+ * "general.architecture", and a length stands before each text. */
 static const char *probe_fault(const char *head, size_t n)
 {
     static const char nothing[8];
+    enum { NAME_AT = 24 + 8 + 20 + 4 + 8 };
     if (n < 24 || memcmp(head + 8, nothing, 8))
         return NULL;
-    for (size_t i = 24; i + 8 <= n; i++)
-        if (!memcmp(head + i, "nonesuch", 8))
-            return "unknown_arch";
-    return "missing_key";
+    return n >= NAME_AT && !knows(head + NAME_AT, n - NAME_AT) ? "unknown_arch" : "missing_key";
 }
 
 /* What the file itself says: missing, empty or not a model. */
@@ -387,6 +406,7 @@ static void signals_take(void)
 int main(int argc, char **argv)
 {
     char beside[4096];
+    program = argv[0];
     script_path = getenv("FAKE_SCRIPT");
     args_read(argc, argv);
     if (fake.model && snprintf(beside, sizeof beside, "%s.script", fake.model) < (int)sizeof beside && !access(beside, R_OK))
