@@ -41,6 +41,7 @@ static const struct err_row rows[ERR_COUNT] = {
     [ERR_WEIGHTS_BROKEN]       = { "weights_broken",        503, FAULT_BACKEND, true,  false, "server_error" },
     [ERR_UNKNOWN_ARCHITECTURE] = { "unknown_architecture",  503, FAULT_BACKEND, true,  false, "server_error" },
     [ERR_OUT_OF_MEMORY]        = { "out_of_memory",         503, FAULT_BACKEND, true,  true,  "server_error" },
+    [ERR_DOES_NOT_FIT]         = { "does_not_fit",          503, FAULT_BACKEND, true,  false, "server_error" },
     [ERR_ENGINE_MISSING]       = { "engine_missing",        503, FAULT_BACKEND, true,  false, "server_error" },
     [ERR_LOAD_FAILED]          = { "load_failed",           503, FAULT_BACKEND, true,  true,  "server_error" },
     [ERR_CONFIG]               = { "config",                500, FAULT_GATEWAY, false, false, "server_error" },

@@ -47,6 +47,7 @@ enum err_code {
     ERR_WEIGHTS_BROKEN,
     ERR_UNKNOWN_ARCHITECTURE,
     ERR_OUT_OF_MEMORY,
+    ERR_DOES_NOT_FIT,  /* never, or not beside what stays */
     ERR_ENGINE_MISSING,
     ERR_LOAD_FAILED,
     /* set-up and the machine: seen by the operator, not by callers */

@@ -123,6 +123,7 @@ void lease_drop(struct lease *l)
     l->own.state = LEASE_NONE;
     l->place = NULL;
     switch (was) {
+    case LEASE_REFUSED:
     case LEASE_NONE:
         break;
     case LEASE_WAITING:

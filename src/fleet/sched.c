@@ -1,0 +1,853 @@
+/* The machine: a table of states and events, what follows from each, and the events from outside. Each event is noted in the model, goes through the
+ * table (sched_step), and then `sched_follow` draws what follows for this model and for the memory of all. */
+#include "fleet/sched_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+const char *const sched_state_name[] = { "cold", "looking", "wanting", "loading", "hot", "leaving", "stopping", "reclaim", "failed", "wedged" };
+const char *const sched_reason_name[] = { "", "room", "idle", "asked", "changed", "removed", "stop" };
+const char *const sched_event_name[] = { "want", "abandon", "looked", "cannot", "room", "adopted", "answers", "died", "hung", "leave", "stay", "empty",
+    "cut", "gone", "wedged", "reclaimed", "broken", "forgiven" };
+
+enum { SAY_LOADED = ORDER_LOAD + 1, SAY_NOT_LOADED, SAY_UNLOADED, SAY_NOT_UNLOADED }; /* ORDER_SETTLED, as bits of m->orders */
+
+static bool is_booked(enum sched_state s)
+{
+    return s == SCHED_LOADING || s == SCHED_HOT || s == SCHED_LEAVING || s == SCHED_STOPPING || s == SCHED_RECLAIM || s == SCHED_WEDGED;
+}
+
+static void enter(struct sched_model *m, enum sched_state to) /* the only writer of m->state */
+{
+    struct sched *s = m->sched;
+    s->nwanting -= m->state == SCHED_WANTING;
+    s->nwanting += to == SCHED_WANTING;
+    m->state = to;
+    m->since_ms = s->now_ms;
+    s->dirty = true;
+}
+
+void sched_book(struct sched_model *m, int64_t bytes)
+{
+    m->sched->booked_bytes += bytes - m->booked_bytes;
+    m->booked_bytes = bytes;
+    m->sched->dirty = true;
+}
+
+void sched_due(struct sched *s, int64_t at_ms)
+{
+    if (at_ms < s->due_ms)
+        s->due_ms = at_ms;
+}
+
+static void speak(struct sched_model *m, int what)
+{
+    if (!m->orders)
+        list_push(&m->sched->speaking, &m->speak);
+    m->orders |= 1u << what;
+}
+
+static void unsay(struct sched_model *m, int what)
+{
+    m->orders &= ~(1u << what);
+    if (!m->orders)
+        list_remove(&m->speak);
+}
+
+void sched_say(struct sched_model *m, enum sched_order_kind kind)
+{
+    speak(m, (int)kind);
+}
+
+/* ---- what entering a state does ---- */
+
+static void look(struct sched_model *m)
+{
+    m->failing = false;
+    m->collected = false;
+    m->wanted_ms = m->sched->now_ms;
+    sched_say(m, ORDER_LOOK);
+}
+
+static void tell_not_loaded(struct sched_model *m)
+{
+    if (m->asked)
+        speak(m, SAY_NOT_LOADED);
+    m->asked = false;
+}
+
+static void fail(struct sched_model *m)
+{
+    tell_not_loaded(m);
+    line_refuse(m, &m->why);
+}
+
+static void fail_unstarted(struct sched_model *m)
+{
+    sched_say(m, ORDER_FAILED);
+    fail(m);
+}
+
+static void book_and_load(struct sched_model *m)
+{
+    struct sched *s = m->sched;
+    if (m->collected) {
+        s->contended_ms = s->now_ms;
+        s->contended = true;
+    }
+    sched_book(m, m->bytes);
+    sched_say(m, ORDER_LOAD);
+}
+
+static void count_adopted(struct sched_model *m)
+{
+    sched_book(m, m->bytes > 0 ? m->bytes : 0);
+}
+
+static void become_hot(struct sched_model *m)
+{
+    m->hot_ms = m->used_ms = m->sched->now_ms;
+    m->short_once = false;
+    m->resting = false;
+    m->leave = LEAVE_NONE;
+    if (m->asked)
+        speak(m, SAY_LOADED);
+    m->asked = false;
+}
+
+static void stop(struct sched_model *m)
+{
+    unsay(m, ORDER_LOAD); /* not even begun */
+    m->drain_at_ms = 0;
+    sched_say(m, ORDER_STOP);
+}
+
+static void cut_and_stop(struct sched_model *m)
+{
+    line_cut(m);
+    stop(m);
+}
+
+static void be_stopped(struct sched_model *m) /* somebody else does it */
+{
+    m->drain_at_ms = 0;
+    line_cut(m);
+    if (m->failing)
+        fail(m);
+}
+
+static void reclaim(struct sched_model *m)
+{
+    line_cut(m);
+    m->drain_at_ms = 0;
+    unsay(m, ORDER_STOP);
+    unsay(m, ORDER_LOAD);
+    speak(m, SAY_UNLOADED); /* it runs no more: so was the wish, whoever had one */
+    sched_say(m, ORDER_RECLAIM);
+    if (m->failing)
+        fail(m);
+}
+
+static void be_wedged(struct sched_model *m)
+{
+    line_cut(m);
+    speak(m, SAY_NOT_UNLOADED);
+    fail(m);
+}
+
+static void unbook(struct sched_model *m)
+{
+    sched_book(m, 0);
+    m->failing = false;
+    m->leave = LEAVE_NONE;
+}
+
+static void stay(struct sched_model *m)
+{
+    m->leave = LEAVE_NONE;
+    m->drain_at_ms = 0;
+}
+
+static void forget_failure(struct sched_model *m)
+{
+    m->for_good = m->failing = m->short_once = false;
+    m->level = 0;
+    m->retry_ms = 0;
+    m->ndeaths = 0;
+}
+
+#define GOES(state, action) { CELL_GOES, state, action }
+#define STAYS { CELL_STAYS, 0, NULL }
+#define NEVER { CELL_NEVER, 0, NULL }
+
+/* Reports from outside that come late are of no interest (STAYS); what is decided in here fits the state or is a bug (NEVER). */
+const struct sched_cell sched_table[SCHED_STATES][SCHED_EVENTS] = {
+    [SCHED_COLD] = {
+        [EV_WANT] = GOES(SCHED_LOOKING, look), [EV_ABANDON] = STAYS, [EV_LOOKED] = STAYS, [EV_CANNOT] = STAYS, [EV_ROOM] = NEVER,
+        [EV_ADOPTED] = GOES(SCHED_LOADING, count_adopted), [EV_ANSWERS] = STAYS, [EV_DIED] = STAYS, [EV_HUNG] = STAYS, [EV_LEAVE] = STAYS,
+        [EV_STAY] = NEVER, [EV_EMPTY] = NEVER, [EV_CUT] = STAYS, [EV_GONE] = STAYS, [EV_WEDGED] = STAYS, [EV_RECLAIMED] = STAYS, [EV_BROKEN] = STAYS,
+        [EV_FORGIVEN] = STAYS,
+    },
+    [SCHED_LOOKING] = { /* ends by the look's end alone: so there is never more than one */
+        [EV_WANT] = STAYS, [EV_ABANDON] = STAYS, [EV_LOOKED] = GOES(SCHED_WANTING, NULL), [EV_CANNOT] = GOES(SCHED_FAILED, fail_unstarted), [EV_ROOM] = NEVER,
+        [EV_ADOPTED] = NEVER, [EV_ANSWERS] = STAYS, [EV_DIED] = STAYS, [EV_HUNG] = STAYS, [EV_LEAVE] = STAYS, [EV_STAY] = NEVER, [EV_EMPTY] = NEVER,
+        [EV_CUT] = STAYS, [EV_GONE] = STAYS, [EV_WEDGED] = STAYS, [EV_RECLAIMED] = STAYS, [EV_BROKEN] = STAYS, [EV_FORGIVEN] = STAYS,
+    },
+    [SCHED_WANTING] = {
+        [EV_WANT] = STAYS, [EV_ABANDON] = GOES(SCHED_COLD, NULL), [EV_LOOKED] = STAYS, [EV_CANNOT] = GOES(SCHED_FAILED, fail_unstarted),
+        [EV_ROOM] = GOES(SCHED_LOADING, book_and_load), [EV_ADOPTED] = NEVER, [EV_ANSWERS] = STAYS, [EV_DIED] = STAYS, [EV_HUNG] = STAYS,
+        [EV_LEAVE] = GOES(SCHED_COLD, NULL), [EV_STAY] = NEVER, [EV_EMPTY] = NEVER, [EV_CUT] = GOES(SCHED_COLD, NULL), [EV_GONE] = STAYS,
+        [EV_WEDGED] = STAYS, [EV_RECLAIMED] = STAYS, [EV_BROKEN] = STAYS, [EV_FORGIVEN] = STAYS,
+    },
+    [SCHED_LOADING] = {
+        [EV_WANT] = STAYS, [EV_ABANDON] = STAYS, [EV_LOOKED] = STAYS, [EV_CANNOT] = STAYS, [EV_ROOM] = NEVER, [EV_ADOPTED] = NEVER,
+        [EV_ANSWERS] = GOES(SCHED_HOT, become_hot), [EV_DIED] = GOES(SCHED_RECLAIM, reclaim), [EV_HUNG] = GOES(SCHED_STOPPING, be_stopped),
+        [EV_LEAVE] = GOES(SCHED_STOPPING, stop), [EV_STAY] = NEVER, [EV_EMPTY] = NEVER, [EV_CUT] = GOES(SCHED_STOPPING, cut_and_stop),
+        [EV_GONE] = GOES(SCHED_RECLAIM, reclaim), [EV_WEDGED] = GOES(SCHED_WEDGED, be_wedged), [EV_RECLAIMED] = STAYS, [EV_BROKEN] = STAYS,
+        [EV_FORGIVEN] = STAYS,
+    },
+    [SCHED_HOT] = {
+        [EV_WANT] = STAYS, [EV_ABANDON] = STAYS, [EV_LOOKED] = STAYS, [EV_CANNOT] = STAYS, [EV_ROOM] = NEVER, [EV_ADOPTED] = NEVER,
+        [EV_ANSWERS] = STAYS, [EV_DIED] = GOES(SCHED_RECLAIM, reclaim), [EV_HUNG] = GOES(SCHED_STOPPING, be_stopped),
+        [EV_LEAVE] = GOES(SCHED_LEAVING, NULL), [EV_STAY] = NEVER, [EV_EMPTY] = STAYS, [EV_CUT] = GOES(SCHED_STOPPING, cut_and_stop),
+        [EV_GONE] = GOES(SCHED_RECLAIM, reclaim), [EV_WEDGED] = GOES(SCHED_WEDGED, be_wedged), [EV_RECLAIMED] = STAYS, [EV_BROKEN] = STAYS,
+        [EV_FORGIVEN] = STAYS,
+    },
+    [SCHED_LEAVING] = {
+        [EV_WANT] = STAYS, [EV_ABANDON] = STAYS, [EV_LOOKED] = STAYS, [EV_CANNOT] = STAYS, [EV_ROOM] = NEVER, [EV_ADOPTED] = NEVER,
+        [EV_ANSWERS] = STAYS, [EV_DIED] = GOES(SCHED_RECLAIM, reclaim), [EV_HUNG] = GOES(SCHED_STOPPING, be_stopped), [EV_LEAVE] = STAYS,
+        [EV_STAY] = GOES(SCHED_HOT, stay), [EV_EMPTY] = GOES(SCHED_STOPPING, stop), [EV_CUT] = GOES(SCHED_STOPPING, cut_and_stop),
+        [EV_GONE] = GOES(SCHED_RECLAIM, reclaim), [EV_WEDGED] = GOES(SCHED_WEDGED, be_wedged), [EV_RECLAIMED] = STAYS, [EV_BROKEN] = STAYS,
+        [EV_FORGIVEN] = STAYS,
+    },
+    [SCHED_STOPPING] = {
+        [EV_WANT] = STAYS, [EV_ABANDON] = STAYS, [EV_LOOKED] = STAYS, [EV_CANNOT] = STAYS, [EV_ROOM] = NEVER, [EV_ADOPTED] = NEVER,
+        [EV_ANSWERS] = STAYS, [EV_DIED] = GOES(SCHED_RECLAIM, reclaim), [EV_HUNG] = STAYS, [EV_LEAVE] = STAYS, [EV_STAY] = NEVER, [EV_EMPTY] = NEVER,
+        [EV_CUT] = STAYS, [EV_GONE] = GOES(SCHED_RECLAIM, reclaim), [EV_WEDGED] = GOES(SCHED_WEDGED, be_wedged), [EV_RECLAIMED] = STAYS,
+        [EV_BROKEN] = STAYS, [EV_FORGIVEN] = STAYS,
+    },
+    [SCHED_RECLAIM] = {
+        [EV_WANT] = STAYS, [EV_ABANDON] = STAYS, [EV_LOOKED] = STAYS, [EV_CANNOT] = STAYS, [EV_ROOM] = NEVER, [EV_ADOPTED] = NEVER,
+        [EV_ANSWERS] = STAYS, [EV_DIED] = STAYS, [EV_HUNG] = STAYS, [EV_LEAVE] = STAYS, [EV_STAY] = NEVER, [EV_EMPTY] = NEVER, [EV_CUT] = STAYS,
+        [EV_GONE] = STAYS, [EV_WEDGED] = STAYS, [EV_RECLAIMED] = GOES(SCHED_COLD, unbook), [EV_BROKEN] = GOES(SCHED_FAILED, unbook),
+        [EV_FORGIVEN] = STAYS,
+    },
+    [SCHED_FAILED] = {
+        [EV_WANT] = GOES(SCHED_LOOKING, look), [EV_ABANDON] = STAYS, [EV_LOOKED] = STAYS, [EV_CANNOT] = STAYS, [EV_ROOM] = NEVER,
+        [EV_ADOPTED] = GOES(SCHED_LOADING, count_adopted), [EV_ANSWERS] = STAYS, [EV_DIED] = STAYS, [EV_HUNG] = STAYS, [EV_LEAVE] = STAYS,
+        [EV_STAY] = NEVER, [EV_EMPTY] = NEVER, [EV_CUT] = GOES(SCHED_COLD, NULL), [EV_GONE] = STAYS, [EV_WEDGED] = STAYS, [EV_RECLAIMED] = STAYS,
+        [EV_BROKEN] = STAYS, [EV_FORGIVEN] = GOES(SCHED_COLD, forget_failure),
+    },
+    [SCHED_WEDGED] = { /* nothing can be done but wait */
+        [EV_WANT] = STAYS, [EV_ABANDON] = STAYS, [EV_LOOKED] = STAYS, [EV_CANNOT] = STAYS, [EV_ROOM] = NEVER, [EV_ADOPTED] = NEVER,
+        [EV_ANSWERS] = STAYS, [EV_DIED] = GOES(SCHED_RECLAIM, reclaim), [EV_HUNG] = STAYS, [EV_LEAVE] = STAYS, [EV_STAY] = NEVER, [EV_EMPTY] = NEVER,
+        [EV_CUT] = STAYS, [EV_GONE] = GOES(SCHED_RECLAIM, reclaim), [EV_WEDGED] = STAYS, [EV_RECLAIMED] = STAYS, [EV_BROKEN] = STAYS,
+        [EV_FORGIVEN] = STAYS,
+    },
+};
+
+void sched_step(struct sched_model *m, enum sched_event ev)
+{
+    const struct sched_cell *c = &sched_table[m->state][ev];
+    if (c->kind == CELL_STAYS)
+        return;
+    if (c->kind != CELL_GOES)
+        die("the schedule: %s in state %s", sched_event_name[ev], sched_state_name[m->state]);
+    enter(m, c->to);
+    if (c->act)
+        c->act(m);
+}
+
+/* ---- what is wanted ---- */
+
+bool sched_is_pinned(const struct sched_model *m)
+{
+    return m->set.keep_hot || m->pinned;
+}
+
+bool sched_demanded(const struct sched_model *m)
+{
+    return m->asked || m->nwaiting > m->nriding;
+}
+
+bool sched_preloads(const struct sched_model *m)
+{
+    return sched_is_pinned(m) && !m->resting && !m->removed && m->sched->started && !m->sched->stopping;
+}
+
+/* The failed may be tried again: the time is up, or what was in the way may not be any more. */
+static bool may_retry(const struct sched_model *m)
+{
+    return !m->for_good && m->sched->now_ms >= m->retry_ms;
+}
+
+static void leave(struct sched_model *m, enum sched_reason why, int64_t drain_ms)
+{
+    m->leave = why;
+    m->leave_text[0] = 0;
+    m->drain_at_ms = drain_ms >= 0 ? m->sched->now_ms + drain_ms : 0;
+    if (m->drain_at_ms)
+        sched_due(m->sched, m->drain_at_ms);
+    sched_step(m, EV_LEAVE);
+}
+
+static void review_cold(struct sched_model *m)
+{
+    struct sched *s = m->sched;
+    if (m->changed) {
+        m->changed = false;
+        m->bytes = -1;
+        m->at_least_bytes = 0;
+        forget_failure(m);
+        sched_say(m, ORDER_RENEW);
+    }
+    if (sched_demanded(m) && !s->stopping) {
+        if (may_retry(m))
+            sched_step(m, EV_WANT);
+        else
+            sched_due(s, m->retry_ms);
+    } else {
+        line_refuse_riders(m);
+        if (m->removed && !m->told_removed) {
+            m->told_removed = true;
+            sched_say(m, ORDER_REMOVED);
+        }
+    }
+}
+
+static void review_hot(struct sched_model *m)
+{
+    struct sched *s = m->sched;
+    line_grant(m);
+    if (m->changed) {
+        leave(m, LEAVE_CHANGED, m->set.drain_ms);
+    } else if (m->removed && !m->nwaiting) {
+        leave(m, LEAVE_REMOVED, m->remove_at_ms > s->now_ms ? m->remove_at_ms - s->now_ms : 0);
+    } else if (!m->nheld && m->set.idle_ms && !sched_is_pinned(m) && m->set.managed) {
+        if (s->now_ms - m->used_ms >= m->set.idle_ms) {
+            leave(m, LEAVE_IDLE, -1);
+            snprintf(m->leave_text, sizeof m->leave_text, "nobody asked for %lld s", (long long)((s->now_ms - m->used_ms) / 1000));
+        } else {
+            sched_due(s, m->used_ms + m->set.idle_ms);
+        }
+    }
+}
+
+/* What follows from how things are with this model by itself, until nothing does. */
+static void review(struct sched_model *m)
+{
+    enum sched_state was;
+    do {
+        was = m->state;
+        switch (m->state) {
+        case SCHED_COLD:
+            review_cold(m);
+            break;
+        case SCHED_WANTING:
+            if (m->changed || (!sched_demanded(m) && !sched_preloads(m)))
+                sched_step(m, EV_ABANDON);
+            break;
+        case SCHED_LOADING:
+            if (m->changed || (m->removed && !m->nwaiting))
+                leave(m, m->changed ? LEAVE_CHANGED : LEAVE_REMOVED, -1);
+            break;
+        case SCHED_HOT:
+            review_hot(m);
+            break;
+        case SCHED_LEAVING:
+            if (!m->nheld)
+                sched_step(m, EV_EMPTY);
+            break;
+        case SCHED_FAILED:
+            if (m->changed || m->removed)
+                sched_step(m, EV_FORGIVEN);
+            break;
+        case SCHED_LOOKING:
+        case SCHED_STOPPING:
+        case SCHED_RECLAIM:
+        case SCHED_WEDGED:
+        case SCHED_STATES:
+            break;
+        }
+    } while (m->state != was);
+}
+
+/* After each event: m is whom it was about. */
+void sched_follow(struct sched_model *m)
+{
+    struct sched *s = m->sched;
+    review(m);
+    while (s->dirty) {
+        s->dirty = false;
+        room_preload(s);
+        room_place(s);
+        for (struct list *i = s->models.next; i != &s->models; i = i->next)
+            review(list_entry(i, struct sched_model, node));
+    }
+}
+
+static void follow_all(struct sched *s)
+{
+    s->dirty = true;
+    if (!list_empty(&s->models))
+        sched_follow(list_entry(s->models.next, struct sched_model, node));
+}
+
+/* ---- failures ---- */
+
+static int64_t backoff_ms(int level)
+{
+    int64_t ms = SCHED_BACKOFF_MS;
+    while (level-- > 0 && ms < SCHED_BACKOFF_LAST_MS)
+        ms *= 2;
+    return ms < SCHED_BACKOFF_LAST_MS ? ms : SCHED_BACKOFF_LAST_MS;
+}
+
+static void back_off(struct sched_model *m)
+{
+    m->retry_ms = m->sched->now_ms + backoff_ms(m->level++);
+    sched_due(m->sched, m->retry_ms);
+}
+
+/* Notes a death; true when it was one too many. */
+static bool too_many_deaths(struct sched_model *m)
+{
+    int64_t now = m->sched->now_ms;
+    if (m->ndeaths == SCHED_DEATHS) {
+        memmove(m->deaths_ms, m->deaths_ms + 1, (SCHED_DEATHS - 1) * sizeof *m->deaths_ms);
+        m->ndeaths--;
+    }
+    m->deaths_ms[m->ndeaths++] = now;
+    return m->ndeaths == SCHED_DEATHS && now - m->deaths_ms[0] <= SCHED_DEATHS_MS;
+}
+
+/* It died for want of memory: half as much again is booked the next time. True: worth a try at once. */
+static bool learn_shortage(struct sched_model *m)
+{
+    if (m->sched->budget_bytes == SCHED_NO_BUDGET)
+        return false;
+    int64_t more = m->booked_bytes + m->booked_bytes / 2, room = room_at_most(m);
+    if (more > room)
+        more = room;
+    if (more <= m->booked_bytes)
+        return false;
+    m->at_least_bytes = more;
+    return true;
+}
+
+/* How a child has ended that nobody told to: is it tried again, when, and do those who wait hear of it. */
+static void note_death(struct sched_model *m, const struct err *e)
+{
+    bool was_hot = m->state == SCHED_HOT || m->state == SCHED_LEAVING, more = e->code == ERR_OUT_OF_MEMORY && learn_shortage(m);
+    m->why = *e;
+    m->failing = !was_hot;
+    if (was_hot && m->sched->now_ms - m->hot_ms > SCHED_DEATHS_MS)
+        m->level = 0;
+    if (too_many_deaths(m)) {
+        m->for_good = m->failing = true;
+    } else if (more && !m->short_once && !was_hot) {
+        m->short_once = true;
+        m->failing = false;
+        m->retry_ms = m->sched->now_ms;
+    } else if (was_hot && !m->level) {
+        m->level = 1; /* the first is forgiven */
+        m->retry_ms = m->sched->now_ms;
+    } else {
+        back_off(m);
+    }
+}
+
+/* ---- events from outside ---- */
+
+void sched_looked(struct sched_model *m, int64_t bytes, int64_t now_ms)
+{
+    m->sched->now_ms = now_ms;
+    if (m->state == SCHED_LOOKING)
+        m->bytes = bytes > m->at_least_bytes ? bytes : m->at_least_bytes;
+    sched_step(m, EV_LOOKED);
+    sched_follow(m);
+}
+
+void sched_cannot(struct sched_model *m, const struct err *e, int64_t now_ms)
+{
+    m->sched->now_ms = now_ms;
+    if (m->state == SCHED_LOOKING) {
+        m->why = *e;
+        back_off(m);
+    }
+    sched_step(m, EV_CANNOT);
+    sched_follow(m);
+}
+
+void sched_answers(struct sched_model *m, int64_t slots, int64_t load_ms, int64_t now_ms)
+{
+    m->sched->now_ms = now_ms;
+    if (m->state == SCHED_LOADING) {
+        m->slots = slots;
+        m->load_ms = load_ms;
+    }
+    sched_step(m, EV_ANSWERS);
+    sched_follow(m);
+}
+
+void sched_died(struct sched_model *m, const struct err *e, int64_t now_ms)
+{
+    m->sched->now_ms = now_ms;
+    if (m->state == SCHED_LOADING || m->state == SCHED_HOT || m->state == SCHED_LEAVING)
+        note_death(m, e);
+    sched_step(m, EV_DIED);
+    sched_follow(m);
+}
+
+void sched_hung(struct sched_model *m, const struct err *e, int64_t now_ms)
+{
+    m->sched->now_ms = now_ms;
+    if (e && (m->state == SCHED_LOADING || m->state == SCHED_HOT || m->state == SCHED_LEAVING))
+        note_death(m, e);
+    sched_step(m, EV_HUNG);
+    sched_follow(m);
+}
+
+void sched_gone(struct sched_model *m, int64_t now_ms)
+{
+    m->sched->now_ms = now_ms;
+    sched_step(m, EV_GONE);
+    sched_follow(m);
+}
+
+void sched_wedged(struct sched_model *m, const struct err *e, int64_t now_ms)
+{
+    m->sched->now_ms = now_ms;
+    if (sched_table[m->state][EV_WEDGED].kind == CELL_GOES)
+        m->why = *e;
+    sched_step(m, EV_WEDGED);
+    sched_follow(m);
+}
+
+void sched_reclaimed(struct sched_model *m, int64_t now_ms)
+{
+    m->sched->now_ms = now_ms;
+    sched_step(m, m->failing ? EV_BROKEN : EV_RECLAIMED);
+    sched_follow(m);
+}
+
+void sched_adopted(struct sched_model *m, int64_t bytes, int64_t now_ms)
+{
+    m->sched->now_ms = now_ms;
+    m->bytes = bytes;
+    sched_step(m, EV_ADOPTED);
+    sched_follow(m);
+}
+
+void sched_measured(struct sched_model *m, int64_t bytes, int64_t now_ms)
+{
+    m->sched->now_ms = now_ms;
+    if (!is_booked(m->state))
+        return;
+    m->at_least_bytes = 0;
+    sched_book(m, bytes);
+    sched_follow(m);
+}
+
+void sched_file_changed(struct sched_model *m, int64_t now_ms)
+{
+    m->sched->now_ms = now_ms;
+    m->at_least_bytes = 0;
+    sched_step(m, EV_FORGIVEN);
+    sched_follow(m);
+}
+
+void sched_want(struct sched_model *m, bool pin, int64_t now_ms)
+{
+    m->sched->now_ms = now_ms;
+    m->asked = true;
+    m->asked_ms = now_ms;
+    m->resting = false;
+    m->pinned = m->pinned || pin;
+    forget_failure(m);
+    if (m->state == SCHED_HOT) {
+        m->asked = false;
+        speak(m, SAY_LOADED);
+    } else if (m->state == SCHED_WEDGED) {
+        tell_not_loaded(m);
+    } /* what is leaving goes all the same, and comes back */
+    sched_step(m, EV_FORGIVEN);
+    sched_follow(m);
+}
+
+/* It is leaving already, maybe for room and without a limit: now there is one, and it does not stay any more. */
+static void leave_within(struct sched_model *m, enum sched_reason why, int64_t drain_ms)
+{
+    int64_t at = m->sched->now_ms + drain_ms;
+    m->leave = why;
+    if (!m->drain_at_ms || at < m->drain_at_ms)
+        m->drain_at_ms = at;
+    sched_due(m->sched, m->drain_at_ms);
+}
+
+static void unload_running(struct sched_model *m)
+{
+    if (m->state == SCHED_LEAVING)
+        leave_within(m, LEAVE_ASKED, m->set.drain_ms);
+    else if (m->state == SCHED_HOT || m->state == SCHED_LOADING)
+        leave(m, LEAVE_ASKED, m->state == SCHED_HOT ? m->set.drain_ms : -1);
+}
+
+void sched_unload(struct sched_model *m, int64_t now_ms)
+{
+    m->sched->now_ms = now_ms;
+    m->resting = true;
+    m->pinned = false;
+    err_set(&m->why, ERR_NO_BACKEND, "'%.*s' was unloaded before it was ready.", STR_ARG(m->set.name));
+    tell_not_loaded(m);
+    m->failing = false;
+    if (is_booked(m->state))
+        unload_running(m);
+    else
+        speak(m, SAY_UNLOADED);
+    if (m->state == SCHED_RECLAIM)
+        speak(m, SAY_UNLOADED);
+    if (m->state == SCHED_WEDGED)
+        speak(m, SAY_NOT_UNLOADED);
+    sched_step(m, EV_FORGIVEN);
+    sched_follow(m);
+}
+
+/* Its time is up: once. Else it is looked at again when it is. */
+static bool is_due(struct sched *s, int64_t *at_ms)
+{
+    if (!*at_ms)
+        return false;
+    if (s->now_ms < *at_ms) {
+        sched_due(s, *at_ms);
+        return false;
+    }
+    *at_ms = 0;
+    return true;
+}
+
+static void cut(struct sched_model *m)
+{
+    if (m->state != SCHED_LEAVING && m->state != SCHED_HOT)
+        return;
+    snprintf(m->leave_text, sizeof m->leave_text, "%zu requests did not finish within the drain limit and are cut", m->nheld);
+    sched_step(m, EV_CUT);
+}
+
+void sched_tick(struct sched *s, int64_t now_ms)
+{
+    s->now_ms = now_ms;
+    s->due_ms = INT64_MAX;
+    for (struct list *i = s->models.next; i != &s->models; i = i->next) {
+        struct sched_model *m = list_entry(i, struct sched_model, node);
+        if (is_due(s, &m->remove_at_ms)) {
+            m->leave = LEAVE_REMOVED;
+            err_set(&m->why, ERR_NO_BACKEND, "'%.*s' is in the configuration no more.", STR_ARG(m->set.name));
+            line_refuse(m, &m->why);
+            cut(m);
+        }
+        if (is_due(s, &m->drain_at_ms))
+            cut(m);
+    }
+    follow_all(s);
+}
+
+/* ---- the whole ---- */
+
+struct sched *sched_new(void)
+{
+    struct sched *s = calloc(1, sizeof *s);
+    if (!s)
+        die("out of memory for the schedule");
+    list_init(&s->models);
+    list_init(&s->speaking);
+    list_init(&s->answered);
+    s->due_ms = INT64_MAX;
+    s->budget_bytes = SCHED_NO_BUDGET;
+    return s;
+}
+
+void sched_free(struct sched *s)
+{
+    free(s);
+}
+
+void sched_limit(struct sched *s, const struct sched_limits *l, int64_t now_ms)
+{
+    s->now_ms = now_ms;
+    s->limits = *l;
+    follow_all(s);
+}
+
+void sched_budget(struct sched *s, int64_t bytes, int64_t now_ms)
+{
+    s->now_ms = now_ms;
+    s->budget_bytes = bytes;
+    follow_all(s);
+}
+
+void sched_start(struct sched *s, int64_t now_ms)
+{
+    s->now_ms = now_ms;
+    s->started = true;
+    follow_all(s);
+}
+
+void sched_stop(struct sched *s, int64_t now_ms)
+{
+    s->now_ms = now_ms;
+    s->stopping = true;
+    for (struct list *i = s->models.next; i != &s->models; i = i->next) {
+        struct sched_model *m = list_entry(i, struct sched_model, node);
+        err_set(&m->why, ERR_SHUTTING_DOWN, "The gateway is shutting down.");
+        fail(m);
+        m->leave = LEAVE_STOP;
+        snprintf(m->leave_text, sizeof m->leave_text, "the gateway ends");
+        if (m->set.managed)
+            sched_step(m, EV_CUT);
+    }
+    follow_all(s);
+}
+
+bool sched_is_down(const struct sched *s)
+{
+    for (const struct list *i = s->models.next; i != &s->models; i = i->next) {
+        const struct sched_model *m = list_entry(i, struct sched_model, node);
+        if (m->set.managed && m->state != SCHED_COLD && m->state != SCHED_FAILED && m->state != SCHED_WEDGED)
+            return false;
+    }
+    return true;
+}
+
+int64_t sched_booked(const struct sched *s)
+{
+    return s->booked_bytes;
+}
+
+int64_t sched_total(const struct sched *s)
+{
+    return s->budget_bytes;
+}
+
+bool sched_lacks_room(const struct sched *s)
+{
+    return s->nwanting > 0;
+}
+
+int64_t sched_due_ms(const struct sched *s)
+{
+    return s->due_ms;
+}
+
+void sched_add(struct sched *s, struct sched_model *m, const struct sched_settings *set, int64_t now_ms)
+{
+    s->now_ms = now_ms;
+    m->sched = s;
+    m->set = *set;
+    m->slots = set->slots;
+    m->bytes = -1;
+    list_init(&m->line);
+    list_init(&m->speak);
+    list_push(&s->models, &m->node);
+    m->state = set->managed ? SCHED_COLD : SCHED_HOT;
+    m->since_ms = now_ms;
+    follow_all(s);
+}
+
+void sched_configure(struct sched_model *m, const struct sched_settings *set, int64_t now_ms)
+{
+    m->sched->now_ms = now_ms;
+    m->set = *set;
+    m->removed = m->told_removed = false;
+    m->remove_at_ms = 0;
+    if (m->state == SCHED_LEAVING && m->leave == LEAVE_REMOVED) /* it was to go, and is back in time */
+        sched_step(m, EV_STAY);
+    follow_all(m->sched);
+}
+
+void sched_change(struct sched_model *m, const struct sched_settings *set, int64_t now_ms)
+{
+    m->sched->now_ms = now_ms;
+    m->set = *set;
+    m->removed = m->told_removed = false;
+    m->remove_at_ms = 0;
+    m->changed = true;
+    if (m->state == SCHED_LEAVING)
+        leave_within(m, LEAVE_CHANGED, set->drain_ms);
+    follow_all(m->sched);
+}
+
+void sched_remove(struct sched_model *m, int64_t now_ms)
+{
+    struct sched *s = m->sched;
+    if (m->removed)
+        return;
+    s->now_ms = now_ms;
+    m->removed = true;
+    m->changed = m->pinned = false;
+    m->remove_at_ms = now_ms + m->set.drain_ms;
+    sched_due(s, m->remove_at_ms);
+    err_set(&m->why, ERR_NO_BACKEND, "'%.*s' is in the configuration no more.", STR_ARG(m->set.name));
+    tell_not_loaded(m);
+    follow_all(s);
+}
+
+void sched_forget(struct sched_model *m)
+{
+    sched_book(m, 0);
+    m->sched->nwanting -= m->state == SCHED_WANTING;
+    list_remove(&m->speak);
+    list_remove(&m->node);
+}
+
+/* ---- orders ---- */
+
+static void fill_order(struct sched_model *m, int what, struct sched_order *out)
+{
+    out->model = m;
+    if (what == SAY_NOT_LOADED || what == SAY_NOT_UNLOADED || what == ORDER_FAILED)
+        out->why = m->why;
+    if (what > ORDER_LOAD) {
+        out->kind = ORDER_SETTLED;
+        out->load = what == SAY_LOADED || what == SAY_NOT_LOADED;
+        return;
+    }
+    out->kind = (enum sched_order_kind)what;
+    if (out->kind == ORDER_STOP) {
+        out->reason = m->leave;
+        memcpy(out->why.text, m->leave_text, sizeof m->leave_text);
+    }
+}
+
+bool sched_has_orders(const struct sched *s)
+{
+    return !list_empty(&s->answered) || !list_empty(&s->speaking);
+}
+
+bool sched_next(struct sched *s, struct sched_order *out)
+{
+    if (!sched_has_orders(s))
+        return false;
+    *out = (struct sched_order){ .lease = NULL };
+    if (!list_empty(&s->answered)) {
+        struct sched_lease *l = list_entry(s->answered.next, struct sched_lease, node);
+        list_remove(&l->node);
+        out->kind = l->state == LEASE_HELD ? ORDER_GRANT : ORDER_REFUSE;
+        out->lease = l;
+        out->model = l->model;
+        if (l->state == LEASE_REFUSED) {
+            out->why = l->model->why;
+            l->state = LEASE_NONE;
+        }
+        return true;
+    }
+    static const int in_turn[] = { SAY_LOADED, SAY_NOT_LOADED, SAY_UNLOADED, SAY_NOT_UNLOADED, /* they are about what was */
+        ORDER_STOP, ORDER_FAILED, ORDER_RECLAIM, ORDER_RENEW, ORDER_REMOVED, ORDER_LOOK, ORDER_LOAD };
+    struct sched_model *m = list_entry(s->speaking.next, struct sched_model, speak);
+    size_t i = 0;
+    while (!(m->orders & 1u << in_turn[i]))
+        i++;
+    unsay(m, in_turn[i]);
+    fill_order(m, in_turn[i], out);
+    return true;
+}
