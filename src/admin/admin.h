@@ -5,11 +5,13 @@
  *   GET  /hob/v1/models         what there is to ask for
  *   GET  /hob/v1/version        this program and its libraries
  *   POST /hob/v1/models/load    {"model": NAME, "pin": false}: answers when it is hot (200) or could not be made so (the error's status)
- *   POST /hob/v1/models/unload  {"model": NAME}: answers when what ran has finished and the child is gone */
+ *   POST /hob/v1/models/unload  {"model": NAME}: answers when what ran has finished and the child is gone
+ *   POST /hob/v1/config/reload  answers what the configuration has changed, once it is in force, or why nothing has changed */
 #ifndef HOB_ADMIN_ADMIN_H
 #define HOB_ADMIN_ADMIN_H
 
 #include "base/buf.h"
+#include "conf/diff.h"
 #include "fleet/fleet.h"
 #include "proc/keeper.h"
 
@@ -18,6 +20,20 @@ struct admin;
 /* Everything is borrowed and must outlive it. Asks the keeper to listen; a door that cannot be opened is a warning, no more. */
 struct admin *admin_new(struct loop *l, struct fleet *f, struct keeper *k);
 void admin_free(struct admin *a); /* cuts who still waits; before fleet_free(). NULL is fine */
+
+/* ---- a new configuration: the gateway's to take over ---- */
+
+/* Lies inside its owner, who takes it out of the list when it no longer cares. */
+struct reload_wish {
+    struct list node;                       /* init by the owner; in a list of the gateway's while it is open */
+    void (*on_done)(void *ctx, struct str json, const struct err *e); /* once: what has changed (view_reload), or why nothing has */
+    void *ctx;
+};
+typedef void reload_fn(void *ctx, struct reload_wish *w);
+void admin_use_reload(struct admin *a, reload_fn *reload, void *ctx); /* at once after admin_new() */
+/* What came of it: {"schema":1,"file",kept,restarted:[{model,because}],added,removed,changed,needs_restart,summary}, and the summary alone. */
+void view_reload(const struct config *now, const struct conf_diff *d, struct buf *out);
+void reload_sentence(const struct config *now, const struct conf_diff *d, struct buf *out);
 
 /* Where a daemon with that state folder listens for us; false when the path is too long for a socket: then it has no such door. */
 enum { ADMIN_PATH_BYTES = 108 };

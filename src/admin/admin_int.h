@@ -10,6 +10,8 @@ struct admin {
     struct fleet *fleet;
     struct http_server *server;
     struct listener *listener;
+    reload_fn *reload;
+    void *reload_ctx;
 };
 
 struct admin_row {
@@ -28,10 +30,11 @@ void view_models(const struct world *w, struct buf *out);
 /* What an action answers. took_ms: how long it took. */
 void view_done(const struct world *w, size_t model, int64_t took_ms, struct buf *out);
 
-/* ---- ps.c, actions.c ---- */
+/* ---- ps.c, actions.c, reload.c ---- */
 void admin_ps(struct admin *a, struct http_req *r);
 void admin_load(struct admin *a, struct http_req *r);
 void admin_unload(struct admin *a, struct http_req *r);
+void admin_reload(struct admin *a, struct http_req *r);
 
 /* ---- system_*.c ---- */
 /* The user at the other end of a unix socket; false when the system does not say. */

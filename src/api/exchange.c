@@ -421,6 +421,7 @@ static void on_lease(void *ctx, const struct err *e)
         candidate_failed(x, e);
         return;
     }
+    x->b = world_backend(x->world, x->decision.chain[x->at].model); /* a reload may have put another in its place */
     int64_t hot_for_ms = loop_now_ms(x->api->loop) - x->b->since_ms, waited_ms = (clock_mono_ns() - x->waited_ns) / 1000000;
     x->load_ms = waited_ms > hot_for_ms ? waited_ms - hot_for_ms : 0;
     send_request(x);

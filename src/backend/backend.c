@@ -68,6 +68,27 @@ void backend_use_config(struct backend *b, const struct config *c, size_t index)
     conf_free(old);
 }
 
+void backend_renew(struct backend *b, const struct config *c, size_t index)
+{
+    backend_use_config(b, c, index);
+    b->slots = b->model->slots;
+    b->context = 0;
+    b->load_ms = 0;
+    b->last_error = (struct err){ .code = ERR_OK };
+    if (b->state != BACKEND_COLD)
+        backend_enter(b, BACKEND_COLD);
+}
+
+void backend_retire(struct backend *b)
+{
+    if (b->retired)
+        return;
+    b->on_state = NULL;
+    b->kind->free(b);
+    b->child = NULL;
+    b->retired = true;
+}
+
 struct backend *backend_new(struct loop *l, const struct config *c, size_t index, struct services *services, struct str run_dir,
     void (*on_state)(void *ctx, struct backend *b), void *ctx)
 {
@@ -93,8 +114,7 @@ void backend_free(struct backend *b)
 {
     if (!b)
         return;
-    b->on_state = NULL;
-    b->kind->free(b);
+    backend_retire(b);
     if (b->pool)
         http_pool_free(b->pool);
     buf_free(&b->path);
@@ -125,7 +145,7 @@ void backend_adopt(struct backend *b, const struct keeper_child *c)
 
 int backend_pid(const struct backend *b)
 {
-    return b->kind->pid ? b->kind->pid(b) : 0;
+    return b->kind->pid && !b->retired ? b->kind->pid(b) : 0;
 }
 
 void backend_error_message(struct str body, char *out, size_t room)

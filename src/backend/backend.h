@@ -55,6 +55,7 @@ struct backend {
     void (*on_state)(void *ctx, struct backend *b); /* to the fleet, after each change */
     void *ctx;
     struct child *child;                            /* managed only */
+    bool retired;                                   /* backend_retire() */
 };
 
 /* The backend of config->models[index]; cold (managed) or hot at once (elsewhere). */
@@ -63,6 +64,11 @@ struct backend *backend_new(struct loop *l, const struct config *c, size_t index
 void backend_free(struct backend *b); /* no call may be running; a managed one must be cold or failed */
 /* A newer configuration says the same of this model as the last one did: it is the one to look at from now on. */
 void backend_use_config(struct backend *b, const struct config *c, size_t index);
+/* A newer configuration says something else of it, of which the kind is the same: what is loaded next is loaded so. Managed, cold or failed. */
+void backend_renew(struct backend *b, const struct config *c, size_t index);
+/* Nothing more comes of it: its child's name is free for another. Names, settings and pool stay for who still looks at it, until backend_free(). Not while
+ * a managed one has a process. */
+void backend_retire(struct backend *b);
 
 void backend_load(struct backend *b);   /* only when cold or failed */
 void backend_unload(struct backend *b); /* any state */

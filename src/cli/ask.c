@@ -150,8 +150,9 @@ static int refused(const struct cli_args *a, const struct door *d, const struct 
         fprintf(stderr, "hob: %.*s\n", STR_ARG(message));
     else
         fprintf(stderr, "hob: %s answered %d, not as hob does\n", d->name, got->status);
+    int rc = str_eq(code, STR("config")) ? EXIT_USAGE : EXIT_FAILED; /* the file is wrong: as a command says that reads it itself */
     json_free(&doc);
-    return EXIT_FAILED;
+    return rc;
 }
 
 int ask_daemon(const struct cli_args *a, const struct question *q, struct buf *body)

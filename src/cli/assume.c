@@ -37,22 +37,34 @@ static void say_what(const struct config *c)
             "put a .gguf file there or write a hob.yaml, then start again", STR_ARG(c->models_dir));
 }
 
+enum err_code cli_read_models(const struct cli_args *a, struct config **out, struct err *e)
+{
+    struct config *c = NULL;
+    struct str listen = cli_option_value(a, "--listen");
+    enum err_code rc = cli_read_config(a, &c, e);
+    if (!rc)
+        rc = assume_models(&c, true, NULL, e);
+    if (rc) {
+        conf_free(c);
+        return rc;
+    }
+    if (listen.p)
+        c->listen = arena_copy(&c->arena, listen);
+    log_level_parse(cli_option_value(a, "--log"), &c->log); /* what is no level was refused at the start */
+    *out = c;
+    return ERR_OK;
+}
+
 int cli_load_models(const struct cli_args *a, struct config **out)
 {
     struct err e = { 0 };
-    struct config *c = NULL;
     enum log_level level;
-    int rc = cli_load_config(a, &c);
-    if (rc)
-        return rc;
     if (log_level_parse(cli_option_value(a, "--log"), &level))
         log_set_level(level);
-    if (assume_models(&c, true, NULL, &e)) {
+    if (cli_read_models(a, out, &e)) {
         cli_error(&e);
-        conf_free(c);
         return EXIT_USAGE;
     }
-    say_what(c);
-    *out = c;
+    say_what(*out);
     return EXIT_OK;
 }

@@ -9,7 +9,10 @@
  * stays empty when there is a file. On error *c is untouched. */
 enum err_code assume_models(struct config **c, bool notes, struct buf *yaml, struct err *e) __attribute__((warn_unused_result));
 
-/* cli_load_config() and that, for who serves: says which it was. Takes --log, since broken files are told here. */
+/* The configuration as `hob serve` was told to find it, with its options --listen and --log over what the file says. May be called on the pool. */
+enum err_code cli_read_models(const struct cli_args *a, struct config **out, struct err *e) __attribute__((warn_unused_result));
+/* The same at the start: says where models come from, or prints why not. The log is as loud as --log says from here on, since broken files are told
+ * while it reads. */
 int cli_load_models(const struct cli_args *a, struct config **out);
 
 #endif

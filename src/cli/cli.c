@@ -127,26 +127,32 @@ static struct str make_absolute(struct arena *arena, struct str path)
     return arena_printf(arena, "%s/%.*s", here, STR_ARG(path));
 }
 
-int cli_load_config(const struct cli_args *a, struct config **out)
+enum err_code cli_read_config(const struct cli_args *a, struct config **out, struct err *e)
 {
     struct arena arena;
     struct str path;
-    struct err e;
     arena_init(&arena);
-    enum err_code rc = conf_find(cli_option_value(a, "--config"), &arena, &path, &e);
+    enum err_code rc = conf_find(cli_option_value(a, "--config"), &arena, &path, e);
     if (!rc)
-        rc = conf_load(path, out, &e);
+        rc = conf_load(path, out, e);
     arena_fini(&arena);
-    if (rc) {
-        cli_error(&e);
-        return EXIT_USAGE;
-    }
+    if (rc)
+        return rc;
     struct str state = cli_option_value(a, "--state");
     if (!state.p)
         state = str_of(getenv("HOB_STATE"));
     if (state.n)
         (*out)->state = make_absolute(&(*out)->arena, state);
-    return EXIT_OK;
+    return ERR_OK;
+}
+
+int cli_load_config(const struct cli_args *a, struct config **out)
+{
+    struct err e;
+    if (!cli_read_config(a, out, &e))
+        return EXIT_OK;
+    cli_error(&e);
+    return EXIT_USAGE;
 }
 
 static int run_help(const struct cli_args *a);

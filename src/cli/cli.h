@@ -64,7 +64,9 @@ bool cli_flag(const struct cli_args *a, const char *name);
     { "--state", NULL, "DIR", "state folder (default: the configuration's)" }
 #define CLI_END { NULL, NULL, NULL, NULL }
 
-/* Finds and loads the configuration as -c and --state say; prints why not and returns EXIT_USAGE, else EXIT_OK. */
+/* Finds and loads the configuration as -c and --state say. */
+enum err_code cli_read_config(const struct cli_args *a, struct config **out, struct err *e) __attribute__((warn_unused_result));
+/* The same; prints why not and returns EXIT_USAGE, else EXIT_OK. */
 int cli_load_config(const struct cli_args *a, struct config **out);
 
 /* The absolute path of this very program. */

@@ -1,4 +1,5 @@
-/* hob config: is the file right, what is in force, what may be in it. All of it comes from the table of settings (conf/settings.c). */
+/* hob config: is the file right, what is in force, what may be in it; and the daemon takes it over. All of it comes from the table of settings (conf/settings.c). */
+#include "cli/ask.h"
 #include "cli/assume.h"
 #include "cli/commands.h"
 #include "json/json.h"
@@ -157,11 +158,30 @@ static int schema(const struct cli_args *a)
     return print_all(&out);
 }
 
+/* hob config reload: the daemon's own file is read by the daemon; what it finds wrong comes back. */
+static int reload(const struct cli_args *a)
+{
+    struct buf answer;
+    struct question q = { .method = "POST", .path = "/hob/v1/config/reload" };
+    struct json_doc d = { 0 };
+    struct err e;
+    int rc = ask_daemon(a, &q, &answer);
+    if (rc)
+        return rc;
+    if (cli_flag(a, "--json"))
+        rc = print_answer(buf_str(&answer));
+    else if (!json_parse(&d, buf_str(&answer), &e))
+        printf("%.*s\n", STR_ARG(json_str(yyjson_obj_get(d.root, "summary"))));
+    json_free(&d);
+    buf_free(&answer);
+    return rc;
+}
+
 static const struct action {
     const char *name;
     size_t most_words;
     int (*run)(const struct cli_args *a);
-} actions[] = { { "check", 2, check }, { "show", 2, show }, { "schema", 1, schema } };
+} actions[] = { { "check", 2, check }, { "show", 2, show }, { "schema", 1, schema }, { "reload", 1, reload } };
 
 static int run(const struct cli_args *a)
 {
@@ -179,7 +199,7 @@ static int run(const struct cli_args *a)
     if (near.n)
         fprintf(stderr, "hob: there is no `hob config %.*s`, did you mean '%.*s'?\n", STR_ARG(word), STR_ARG(near));
     else
-        fprintf(stderr, "hob: `hob config` wants one of: check, show, schema\n");
+        fprintf(stderr, "hob: `hob config` wants one of: check, show, schema, reload\n");
     return EXIT_USAGE;
 }
 
@@ -193,7 +213,8 @@ static const struct cli_sub subs[] = {
     { "check", "is the file right", CLI_WORDS_FILES },
     { "show", "all that is in force, and where each value comes from", CLI_WORDS_FILES },
     { "schema", "what may be in the file, as JSON Schema", CLI_WORDS_NONE },
+    { "reload", "have the daemon take over its configuration as it is now", CLI_WORDS_NONE },
     { .name = NULL },
 };
-const struct command cli_config = { "config", "check|show [FILE] | schema", "check the configuration, show what is in force or what may be in it",
+const struct command cli_config = { "config", "check|show [FILE] | schema | reload", "check the configuration, show it, or have the daemon take it over",
     "hob config check hob.yaml", run, options, false, 63, .subs = subs };

@@ -8,6 +8,7 @@
 #include "cli/assume.h"
 #include "cli/commands.h"
 #include "cli/daemon.h"
+#include "cli/reload.h"
 #include "cli/rundir.h"
 #include "net/conn.h"
 #include "proc/notify.h"
@@ -26,7 +27,7 @@
 enum { PORTS_TO_TRY = 100, FLUSH_LOOK_MS = 20 };
 
 struct gateway {
-    struct config *config;
+    const struct config *config;    /* in force; held */
     struct loop *loop;
     struct keeper *keeper;
     struct services *services;
@@ -36,8 +37,10 @@ struct gateway {
     struct fleet *fleet;
     struct api *api;
     struct admin *admin;
+    struct reload *reload;
     struct http_server *server;
     struct listener *listener;
+    struct reload_wish signalled;   /* by HUP */
     struct timer drain_limit, flush;
     char run_dir[RUNDIR_MAX_BYTES];
     struct addr wanted;         /* where to listen */
@@ -101,6 +104,7 @@ static void drain(struct gateway *g)
     g->draining = true;
     notify_stopping(g->notify);
     notify_status(g->notify, "stopping: running answers finish");
+    reload_stop(g->reload);
     if (api_running(g->api))
         log_info("finishing %zu requests; again to stop at once", api_running(g->api));
     listener_free(g->listener);
@@ -130,8 +134,34 @@ static void on_stop(void *ctx, bool hard)
 
 static void on_reload(void *ctx)
 {
-    (void)ctx;
-    log_warn("the configuration is read at start only: stop and start again to change it");
+    struct gateway *g = ctx;
+    notify_reloading(g->notify);
+    reload_ask(g->reload, &g->signalled);
+}
+
+static void tell_status(struct gateway *g);
+
+/* What HUP has asked for is done, or was refused: the log says which. */
+static void signal_served(void *ctx, struct str json, const struct err *e)
+{
+    struct gateway *g = ctx;
+    (void)json;
+    (void)e;
+    notify_ready(g->notify);
+}
+
+static void on_change(void *ctx, const struct config *now)
+{
+    struct gateway *g = ctx;
+    conf_free(g->config);
+    g->config = conf_hold(now);
+    tell_status(g);
+}
+
+static void reload(void *ctx, struct reload_wish *w)
+{
+    struct gateway *g = ctx;
+    reload_ask(g->reload, w);
 }
 
 static void on_lost(void *ctx)
@@ -159,8 +189,9 @@ static void tell_status(struct gateway *g)
 {
     const struct backend *loading = NULL;
     size_t hot = 0, ours = 0;
-    for (size_t i = 0; i < g->config->nmodels; i++) {
-        const struct backend *b = world_backend(fleet_world(g->fleet), i);
+    struct world *w = fleet_world(g->fleet);
+    for (size_t i = 0; i < world_config(w)->nmodels; i++) {
+        const struct backend *b = world_backend(w, i);
         ours += b->kind->managed;
         hot += b->kind->managed && b->state == BACKEND_HOT;
         loading = b->state == BACKEND_LOADING ? b : loading;
@@ -293,15 +324,13 @@ static int lock_state(const struct config *c)
 static int read_options(struct gateway *g, const struct cli_args *a)
 {
     struct err e;
-    struct str level = cli_option_value(a, "--log"), listen = cli_option_value(a, "--listen");
+    struct str level = cli_option_value(a, "--log");
     enum log_level at = g->config->log;
     if (level.p && !log_level_parse(level, &at)) {
         fprintf(stderr, "hob: --log wants error, warn, info, debug or trace, not '%.*s'\n", STR_ARG(level));
         return EXIT_USAGE;
     }
     log_set_level(at);
-    if (listen.p)
-        g->config->listen = arena_copy(&g->config->arena, listen);
     if (addr_parse(g->config->listen, &g->wanted, &e)) {
         cli_error(&e);
         return EXIT_USAGE;
@@ -327,7 +356,7 @@ static void open_store(struct gateway *g)
         log_warn("nothing is remembered: %s%s %s", e.text, err_stop(&e), e.hint);
 }
 
-static void build(struct gateway *g)
+static void build(struct gateway *g, const struct cli_args *a)
 {
     g->loop = loop_new();
     g->keeper = keeper_attach(g->loop, KEEPER_FD, &keeper_ops, g);
@@ -340,6 +369,10 @@ static void build(struct gateway *g)
     g->server = http_server_new(g->loop, &http_limits_default, &api_http, g->api);
     api_use_server(g->api, g->server);
     g->admin = admin_new(g->loop, g->fleet, g->keeper);
+    g->reload = reload_new(g->loop, a, g->fleet, on_change, g);
+    g->signalled = (struct reload_wish){ .on_done = signal_served, .ctx = g };
+    list_init(&g->signalled.node);
+    admin_use_reload(g->admin, reload, g);
     fleet_watch(g->fleet, on_backend_state, g);
     timer_init(&g->drain_limit, g->loop, drain_over, g);
     timer_init(&g->flush, g->loop, answers_out, g);
@@ -356,6 +389,7 @@ static void take_apart(struct gateway *g)
     notify_free(g->notify);
     store_close(g->store);
     loop_free(g->loop);
+    reload_free(g->reload);
     api_free(g->api);
     meter_free(g->meter);
     conf_free(g->config);
@@ -364,7 +398,9 @@ static void take_apart(struct gateway *g)
 int gateway_run(const struct cli_args *a)
 {
     static struct gateway g; /* static: what an end at once leaves behind is still somebody's */
-    int rc = cli_load_models(a, &g.config);
+    struct config *config = NULL;
+    int rc = cli_load_models(a, &config);
+    g.config = config;
     if (!rc)
         rc = read_options(&g, a);
     if (!rc)
@@ -373,7 +409,7 @@ int gateway_run(const struct cli_args *a)
         return rc;
     signal(SIGPIPE, SIG_IGN);
     raise_file_limit();
-    build(&g);
+    build(&g, a);
     keeper_list(g.keeper, on_list, &g);
     loop_run(g.loop);
     daemon_forget_address(g.config);

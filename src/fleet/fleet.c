@@ -1,5 +1,5 @@
 /* Backends, their queues, and when they load and go. One place per model; place_step() is the only one that decides. */
-#include "fleet/fleet.h"
+#include "fleet/fleet_int.h"
 
 #include "conf/conf.h"
 
@@ -10,41 +10,6 @@ enum {
     RETRY_FIRST_MS = 1000,  /* a `keep: hot` model whose load failed for a reason that may pass is tried again */
     RETRY_LAST_MS = 60000,
     COOL_MS = 2000,         /* after a failed load callers get its reason at once for so long; then one of them tries anew */
-};
-
-struct fleet_place {
-    struct fleet *fleet;
-    struct backend *b;
-    struct list waiting;    /* leases, oldest first */
-    size_t nwaiting, nheld;
-    struct timer idle, retry;
-    int64_t retry_ms;
-    int64_t used_ms;        /* when the last lease went, or when it became hot; 0 = never */
-    struct list wishes;     /* of people, open */
-    bool leaving;           /* hot, and to be unloaded when the last lease is gone: none is given any more */
-    bool granting;          /* grant_waiting() is on the stack */
-    bool resting;           /* unloaded by hand: `keep: hot` waits until somebody wants it again */
-    struct timer drain;     /* how long leaving may take */
-};
-
-struct world {
-    struct fleet *fleet;
-    size_t holders;
-    const struct config *config;            /* held */
-    struct fleet_place *place[];            /* one a model */
-};
-
-struct fleet {
-    struct loop *loop;
-    struct world *world;
-    struct fleet_place *places;
-    size_t n;
-    bool stopping;
-    void (*on_stopped)(void *ctx);
-    void *stopped_ctx;
-    struct later stopped;
-    void (*on_state)(void *ctx, struct backend *b);
-    void *watch_ctx;
 };
 
 /* ---- leases ---- */
@@ -80,6 +45,8 @@ static struct lease *take_first(struct fleet_place *p)
     return l;
 }
 
+static void leave_if_removed(struct fleet_place *p);
+
 static void grant_waiting(struct fleet_place *p)
 {
     if (p->granting)
@@ -93,6 +60,7 @@ static void grant_waiting(struct fleet_place *p)
     p->granting = false;
     if (p->b->state == BACKEND_HOT && !p->nheld && idles_away(p))
         timer_set(&p->idle, p->b->model->idle_ms);
+    leave_if_removed(p);
 }
 
 static void refuse_waiting(struct fleet_place *p, const struct err *why)
@@ -129,6 +97,7 @@ void lease_drop(struct lease *l)
     case LEASE_WAITING:
         list_remove(&l->own.node);
         p->nwaiting--;
+        leave_if_removed(p);
         break;
     case LEASE_HELD:
         p->nheld--;
@@ -158,12 +127,18 @@ static enum err_code wait_in_line(struct fleet_place *p, struct lease *l, struct
 static void start_load(struct fleet_place *p)
 {
     p->resting = false;
-    backend_load(p->b);
+    if (!p->changed) /* else settle_place() does */
+        backend_load(p->b);
 }
 
 static bool cooled(const struct fleet_place *p)
 {
     return loop_now_ms(p->fleet->loop) - p->b->since_ms >= COOL_MS;
+}
+
+static enum err_code say_removed(const struct fleet_place *p, struct err *e)
+{
+    return err_set(e, ERR_NO_BACKEND, "'%.*s' is in the configuration no more.", STR_ARG(p->b->name));
 }
 
 enum err_code fleet_lease(struct world *w, size_t model, enum caller_class class, struct lease *l, struct err *e)
@@ -172,9 +147,11 @@ enum err_code fleet_lease(struct world *w, size_t model, enum caller_class class
     l->own.class = class;
     if (w->fleet->stopping)
         return err_set(e, ERR_SHUTTING_DOWN, "The gateway is shutting down.");
+    if (p->removed)
+        return say_removed(p, e);
     if (p->b->kind->managed && (p->b->state == BACKEND_COLD || (p->b->state == BACKEND_FAILED && cooled(p))))
         start_load(p);
-    if (p->b->state == BACKEND_FAILED) {
+    if (p->b->state == BACKEND_FAILED && !p->changed) {
         *e = p->b->last_error;
         return e->code;
     }
@@ -204,8 +181,8 @@ static bool down(const struct backend *b)
 
 static void check_stopped(struct fleet *f)
 {
-    for (size_t i = 0; i < f->n; i++)
-        if (!down(f->places[i].b))
+    for (struct list *i = f->places.next; i != &f->places; i = i->next)
+        if (!down(list_entry(i, struct fleet_place, node)->b))
             return;
     loop_later(f->loop, &f->stopped);
 }
@@ -297,6 +274,15 @@ static void leave_now(struct fleet_place *p)
 static void drain_over(void *ctx)
 {
     struct fleet_place *p = ctx;
+    struct err e;
+    if (p->removed) {
+        say_removed(p, &e);
+        refuse_waiting(p, &e);
+    }
+    if (down(p->b)) {
+        leave_if_removed(p);
+        return;
+    }
     log_warn("%.*s: unloaded; %zu requests did not finish within the drain limit and are cut", STR_ARG(p->b->name), p->nheld);
     leave_now(p);
 }
@@ -348,6 +334,12 @@ void fleet_unload(struct world *world, size_t model, struct wish *w)
     }
 }
 
+static bool wanted(struct fleet_place *p)
+{
+    bool kept = p->b->model->keep == KEEP_HOT && !p->resting && !p->removed;
+    return !p->fleet->stopping && p->b->kind->managed && (p->nwaiting || find_wish(p, true) || kept);
+}
+
 /* What a new state of the backend means for those who wait. */
 static void place_step(struct fleet_place *p)
 {
@@ -364,16 +356,26 @@ static void place_step(struct fleet_place *p)
         break;
     case BACKEND_FAILED:
         stop_leaving(p);
-        schedule_retry(p);
         settle_all(p, false, NULL); /* it runs no more: so was the wish */
+        if (p->changed) {           /* with other settings it may do better: who waits goes on waiting */
+            loop_later(p->fleet->loop, &p->settle);
+            break;
+        }
+        schedule_retry(p);
         settle_all(p, true, &p->b->last_error);
         refuse_waiting(p, &p->b->last_error);
+        leave_if_removed(p);
         break;
     case BACKEND_COLD:
-        stop_leaving(p);
+        p->leaving = false;
+        if (!p->removed)
+            stop_leaving(p);
         settle_all(p, false, NULL);
-        if (!p->fleet->stopping && (p->nwaiting || find_wish(p, true) || (p->b->model->keep == KEEP_HOT && !p->resting)))
+        if (p->changed)
+            loop_later(p->fleet->loop, &p->settle);
+        else if (wanted(p))
             start_load(p);
+        leave_if_removed(p);
         break;
     }
 }
@@ -391,8 +393,8 @@ static void on_backend(void *ctx, struct backend *b)
 
 bool fleet_adopt(struct fleet *f, const struct keeper_child *c)
 {
-    for (size_t i = 0; i < f->n; i++) {
-        struct backend *b = f->places[i].b;
+    for (struct list *i = f->places.next; i != &f->places; i = i->next) {
+        struct backend *b = list_entry(i, struct fleet_place, node)->b;
         if (!b->kind->managed || b->state != BACKEND_COLD || !str_eq(b->name, c->label))
             continue;
         backend_adopt(b, c);
@@ -403,11 +405,8 @@ bool fleet_adopt(struct fleet *f, const struct keeper_child *c)
 
 void fleet_start(struct fleet *f)
 {
-    for (size_t i = 0; i < f->n; i++) {
-        struct backend *b = f->places[i].b;
-        if (b->kind->managed && b->model->keep == KEEP_HOT && b->state == BACKEND_COLD)
-            start_load(&f->places[i]);
-    }
+    f->started = true;
+    fleet_review(f);
 }
 
 void fleet_stop(struct fleet *f, void (*done)(void *ctx), void *ctx)
@@ -417,8 +416,9 @@ void fleet_stop(struct fleet *f, void (*done)(void *ctx), void *ctx)
     f->stopping = true;
     f->on_stopped = done;
     f->stopped_ctx = ctx;
-    for (size_t i = 0; i < f->n; i++) {
-        struct fleet_place *p = &f->places[i];
+    for (struct list *i = f->places.next, *next; i != &f->places; i = next) {
+        struct fleet_place *p = list_entry(i, struct fleet_place, node);
+        next = i->next;
         timer_cancel(&p->idle);
         timer_cancel(&p->retry);
         stop_leaving(p);
@@ -430,42 +430,138 @@ void fleet_stop(struct fleet *f, void (*done)(void *ctx), void *ctx)
     check_stopped(f);
 }
 
+/* ---- a new configuration ---- */
+
+/* It is down, and its backend's callback is over. */
+static void settle_place(void *ctx)
+{
+    struct fleet_place *p = ctx;
+    if (!down(p->b))
+        return;
+    if (p->changed && !p->fleet->stopping) {
+        place_renew(p);
+        if (p->b->state == BACKEND_COLD && wanted(p))
+            start_load(p);
+    } else if (p->removed && !p->nwaiting && (p->b->kind->managed || !p->nheld)) {
+        place_gone(p);
+    }
+}
+
+/* What is held on it ends first, for so long as `drain:` says. */
+static void leave(struct fleet_place *p)
+{
+    if (p->b->state == BACKEND_LOADING || (p->b->state == BACKEND_HOT && !p->nheld)) {
+        backend_unload(p->b);
+    } else if (p->b->state == BACKEND_HOT) {
+        p->leaving = true;
+        if (!timer_is_set(&p->drain))
+            timer_set(&p->drain, p->fleet->world->config->drain_ms);
+    }
+}
+
+static void leave_if_removed(struct fleet_place *p)
+{
+    if (!p->removed || p->nwaiting || p->gone)
+        return;
+    if (down(p->b))
+        loop_later(p->fleet->loop, &p->settle);
+    else
+        leave(p);
+}
+
+void place_configure(struct fleet_place *p, const struct config *c, size_t model)
+{
+    backend_use_config(p->b, c, model);
+    timer_cancel(&p->idle);
+    if (p->b->state == BACKEND_HOT && !p->nheld && idles_away(p))
+        timer_set(&p->idle, p->b->model->idle_ms);
+}
+
+void place_change(struct fleet_place *p)
+{
+    p->changed = true;
+    timer_cancel(&p->retry);
+    timer_cancel(&p->idle);
+    if (!p->leaving)
+        timer_cancel(&p->drain);
+    if (down(p->b))
+        loop_later(p->fleet->loop, &p->settle);
+    else
+        leave(p);
+}
+
+void place_remove(struct fleet_place *p)
+{
+    struct err e;
+    say_removed(p, &e);
+    p->removed = true;
+    p->changed = false;
+    timer_cancel(&p->retry);
+    settle_all(p, true, &e);
+    if (p->b->kind->managed && !timer_is_set(&p->drain))
+        timer_set(&p->drain, p->fleet->world->config->drain_ms);
+    leave_if_removed(p);
+}
+
+void fleet_review(struct fleet *f)
+{
+    if (!f->started)
+        return;
+    for (size_t i = 0; i < f->world->config->nmodels; i++) {
+        struct fleet_place *p = f->world->place[i];
+        if (p->b->state == BACKEND_COLD && wanted(p))
+            start_load(p);
+    }
+}
+
 /* ---- the whole ---- */
 
-static struct world *world_new(struct fleet *f, const struct config *c)
+struct fleet_place *place_new(struct fleet *f, const struct config *c, size_t model)
 {
-    struct world *w = calloc(1, sizeof *w + c->nmodels * sizeof w->place[0]);
-    if (!w)
-        die("out of memory for the fleet");
-    w->fleet = f;
-    w->holders = 1;
-    w->config = c;
-    for (size_t i = 0; i < c->nmodels; i++)
-        w->place[i] = &f->places[i];
-    return w;
+    struct fleet_place *p = calloc(1, sizeof *p);
+    if (!p)
+        die("out of memory for a place");
+    p->fleet = f;
+    p->holders = 1;
+    p->retry_ms = RETRY_FIRST_MS;
+    list_init(&p->waiting);
+    list_init(&p->wishes);
+    list_push(&f->places, &p->node);
+    timer_init(&p->idle, f->loop, idle_over, p);
+    timer_init(&p->retry, f->loop, retry_load, p);
+    timer_init(&p->drain, f->loop, drain_over, p);
+    later_init(&p->settle, settle_place, p);
+    p->b = backend_new(f->loop, c, model, f->services, f->run_dir, on_backend, p);
+    return p;
+}
+
+void place_free(struct fleet_place *p)
+{
+    timer_cancel(&p->idle);
+    timer_cancel(&p->retry);
+    timer_cancel(&p->drain);
+    later_cancel(&p->settle);
+    backend_free(p->b);
+    for (size_t i = 0; i < p->nretired; i++)
+        backend_free(p->retired[i]);
+    free(p->retired);
+    free(p);
 }
 
 struct fleet *fleet_new(struct loop *l, const struct config *c, struct services *services, struct str run_dir, struct store *store)
 {
     (void)store;
     struct fleet *f = calloc(1, sizeof *f);
-    if (!f || !(f->places = calloc(c->nmodels + 1, sizeof *f->places)))
+    if (!f)
         die("out of memory for the fleet");
     f->loop = l;
-    f->n = c->nmodels;
+    f->services = services;
+    f->run_dir = run_dir;
+    list_init(&f->places);
     later_init(&f->stopped, all_stopped, f);
-    for (size_t i = 0; i < f->n; i++) {
-        struct fleet_place *p = &f->places[i];
-        p->fleet = f;
-        p->retry_ms = RETRY_FIRST_MS;
-        list_init(&p->waiting);
-        list_init(&p->wishes);
-        timer_init(&p->idle, l, idle_over, p);
-        timer_init(&p->retry, l, retry_load, p);
-        timer_init(&p->drain, l, drain_over, p);
-        p->b = backend_new(l, c, i, services, run_dir, on_backend, p);
-    }
     f->world = world_new(f, c);
+    for (size_t i = 0; i < c->nmodels; i++)
+        f->world->place[i] = place_hold(place_new(f, c, i));
     return f;
 }
 
@@ -475,53 +571,14 @@ void fleet_free(struct fleet *f)
         return;
     if (f->world->holders != 1)
         die("the fleet is freed while somebody holds its world");
-    for (size_t i = 0; i < f->n; i++) {
-        timer_cancel(&f->places[i].idle);
-        timer_cancel(&f->places[i].retry);
-        timer_cancel(&f->places[i].drain);
-        backend_free(f->places[i].b);
+    while (!list_empty(&f->places)) {
+        struct fleet_place *p = list_entry(f->places.next, struct fleet_place, node);
+        list_remove(&p->node);
+        place_release(p);
     }
     later_cancel(&f->stopped);
     world_release(f->world);
-    free(f->places);
     free(f);
-}
-
-struct world *fleet_world(struct fleet *f)
-{
-    return f->world;
-}
-
-struct world *world_hold(struct world *w)
-{
-    w->holders++;
-    return w;
-}
-
-void world_release(struct world *w)
-{
-    if (!w || --w->holders)
-        return;
-    conf_free(w->config);
-    free(w);
-}
-
-const struct config *world_config(const struct world *w)
-{
-    return w->config;
-}
-
-struct backend *world_backend(const struct world *w, size_t model)
-{
-    return w->place[model]->b;
-}
-
-size_t world_find(const struct world *w, const struct backend *b)
-{
-    for (size_t i = 0; i < w->config->nmodels; i++)
-        if (w->place[i]->b == b)
-            return i;
-    return SIZE_MAX;
 }
 
 size_t fleet_waiting(const struct world *w, size_t model)
@@ -562,8 +619,8 @@ void fleet_watch(struct fleet *f, void (*on_state)(void *ctx, struct backend *b)
 
 bool fleet_ready(struct fleet *f, struct buf *why)
 {
-    for (size_t i = 0; i < f->n; i++) {
-        const struct backend *b = f->places[i].b;
+    for (size_t i = 0; i < f->world->config->nmodels; i++) {
+        const struct backend *b = f->world->place[i]->b;
         if (!b->kind->managed || b->model->keep != KEEP_HOT || b->state == BACKEND_HOT)
             continue;
         buf_printf(why, "%.*s is %s", STR_ARG(b->name), backend_state_name[b->state]);

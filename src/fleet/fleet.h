@@ -15,8 +15,9 @@
 struct fleet;
 struct world;
 struct store;
+struct conf_diff;
 
-/* c: taken over. run_dir: short, 0700, ours. store: what was learned of models' memory; NULL = nothing is remembered. */
+/* c: taken over. run_dir: short, 0700, ours; must outlive it. store: what was learned of models' memory; NULL = nothing is remembered. */
 struct fleet *fleet_new(struct loop *l, const struct config *c, struct services *services, struct str run_dir, struct store *store);
 void fleet_start(struct fleet *f);                                 /* loads what is `keep: hot` */
 /* A child of an earlier gateway: true when a model of that name takes it over (backend_adopt). Before fleet_start(). */
@@ -33,6 +34,10 @@ void world_release(struct world *w);
 const struct config *world_config(const struct world *w);
 struct backend *world_backend(const struct world *w, size_t model); /* index in its config->models */
 size_t world_find(const struct world *w, const struct backend *b); /* or SIZE_MAX */
+
+/* A new configuration (taken over) and what it changes against the one in force. What is the same goes on in the same process, what changed gets no new
+ * requests, ends those it has (`drain:` at most) and starts anew; who waits for it goes on waiting. What is gone serves who waits, then goes. */
+void fleet_apply(struct fleet *f, const struct config *c, const struct conf_diff *d);
 
 /* ---- leases ---- */
 

@@ -184,3 +184,18 @@ def test_no_engine_is_said_when_it_is_needed(full):
     h = full.serve()
     assert h.names() == NAMES
     assert h.chat("chat", "hello").error()["code"] == "engine_missing"
+
+
+def test_a_reload_looks_through_the_folder_again(home):
+    gguf(home.models / "one.gguf", template=True)
+    gguf(home.models / "two.gguf", template=True)
+    h = home.serve()
+    assert h.chat("one", "hello").status == 200 and h.names() == ["one", "two"]
+    gguf(home.models / "three.gguf", template=True)
+    (home.models / "two.gguf").unlink()
+    done = home.cli("config", "reload", "--json")
+    assert done.returncode == 0, done.stderr
+    got = json.loads(done.stdout)
+    assert got["file"] is None and (got["kept"], got["added"], got["removed"]) == (["one"], ["three"], ["two"])
+    assert h.names() == ["one", "three"]
+    assert h.chat("three", "hello").status == 200 and h.chat("two", "hello").status == 404

@@ -194,6 +194,47 @@ static void test_a_places_words_are_cited(void **state)
     backend_free(b);
 }
 
+static void test_a_changed_child_is_told_of_in_its_new_settings(void **state)
+{
+    struct backend *b = make(NEAR);
+    struct config *other = NULL;
+    struct err e = { 0 };
+    assert_int_equal(conf_parse(STR("/kitchen/hob.yaml"), STR("models: {x: {file: x}, near: {file: /w/n.gguf, slots: 5, context: 1k}}\ntimeouts: {idle: 3s}\n"),
+                         &other, &e), ERR_OK);
+    b->context = 77;
+    err_set(&b->last_error, ERR_LOAD_FAILED, "it was broken");
+    b->state = BACKEND_FAILED;
+    backend_renew(b, other, 1);
+    conf_free(other); /* the backend holds it */
+    assert_int_equal(b->state, BACKEND_COLD);
+    assert_int_equal(b->slots, 5);
+    assert_int_equal(b->context, 0);
+    assert_int_equal(b->last_error.code, ERR_OK);
+    assert_int_equal(b->timeouts.idle_ms, 3000);
+    assert_true(str_eq(b->model->file, STR("/w/n.gguf")));
+    assert_true(str_eq(b->name, STR("near")));
+    backend_free(b);
+}
+
+/* Exits are told by the child's name: only one of a name may listen. */
+static void test_a_retired_one_keeps_its_names_and_nothing_else(void **state)
+{
+    struct backend *old = make(NEAR);
+    assert_int_equal(services_alive(services), 0);
+    backend_retire(old);
+    backend_retire(old);
+    struct backend *now = make(NEAR);
+    assert_true(str_eq(old->name, STR("near")) && str_eq(old->host, STR("local")));
+    assert_int_equal(backend_pid(old), 0);
+    assert_int_equal(old->model->slots, 3);
+    backend_free(now);
+    backend_free(old);
+    struct backend *far = make(FAR);
+    backend_retire(far);
+    assert_non_null(far->pool);
+    backend_free(far);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +244,8 @@ int main(void)
         cmocka_unit_test(test_messages_are_found_in_whatever_shape_they_come),
         cmocka_unit_test(test_an_engines_words_count_more_than_its_status),
         cmocka_unit_test(test_a_places_words_are_cited),
+        cmocka_unit_test(test_a_changed_child_is_told_of_in_its_new_settings),
+        cmocka_unit_test(test_a_retired_one_keeps_its_names_and_nothing_else),
     };
     setenv("HOME", "/home/cook", 1);
     return cmocka_run_group_tests(tests, open_kitchen, close_kitchen);

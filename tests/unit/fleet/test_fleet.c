@@ -71,6 +71,26 @@ struct backend *backend_new(struct loop *l, const struct config *c, size_t index
     return k.b[index] = b;
 }
 
+void backend_use_config(struct backend *b, const struct config *c, size_t index)
+{
+    b->model = &c->models[index];
+}
+
+void backend_renew(struct backend *b, const struct config *c, size_t index)
+{
+    assert_true(b->state == BACKEND_COLD || b->state == BACKEND_FAILED);
+    backend_use_config(b, c, index);
+    b->slots = b->model->slots;
+    if (b->state != BACKEND_COLD)
+        enter(b, BACKEND_COLD);
+}
+
+void backend_retire(struct backend *b)
+{
+    assert_true(!b->kind->managed || b->state == BACKEND_COLD || b->state == BACKEND_FAILED);
+    b->on_state = NULL;
+}
+
 void backend_free(struct backend *b)
 {
     free(b);

@@ -1,0 +1,161 @@
+#include "cli/reload.h"
+
+#include "cli/assume.h"
+#include "conf/diff.h"
+
+#include <stdlib.h>
+
+struct reload {
+    struct loop *loop;
+    const struct cli_args *args;
+    struct fleet *fleet;
+    void (*on_change)(void *ctx, const struct config *now);
+    void *ctx;
+    struct list next, now;      /* who waits: for the run to come, for the one under way */
+    bool again, stopped;
+    struct work work;
+    enum err_code rc;           /* of the work, with: */
+    struct config *config;
+    struct err e;
+};
+
+static void take_all(struct list *to, struct list *from)
+{
+    while (!list_empty(from)) {
+        struct list *node = from->next;
+        list_remove(node);
+        list_push(to, node);
+    }
+}
+
+static void answer(struct reload *r, struct str json, const struct err *e)
+{
+    while (!list_empty(&r->now)) {
+        struct reload_wish *w = list_entry(r->now.next, struct reload_wish, node);
+        list_remove(&w->node);
+        w->on_done(w->ctx, json, e);
+    }
+}
+
+static void start(struct reload *r)
+{
+    r->again = false;
+    take_all(&r->now, &r->next);
+    loop_work(r->loop, &r->work);
+}
+
+/* On the pool: model files' headers are read where there is no configuration file. */
+static void read_config(void *ctx)
+{
+    struct reload *r = ctx;
+    r->config = NULL;
+    r->rc = cli_read_models(r->args, &r->config, &r->e);
+}
+
+static void refuse(struct reload *r, const struct err *e)
+{
+    log_error("the configuration stays as it was: %s%s %s", e->text, err_stop(e), e->hint);
+    answer(r, STR(""), e);
+}
+
+/* What only a new start can change stays what it is, so that the next reload says it again. */
+static void keep_what_needs_a_restart(struct config *c, const struct config *was)
+{
+    c->listen = arena_copy(&c->arena, was->listen);
+    c->state = arena_copy(&c->arena, was->state);
+}
+
+static void take(struct reload *r, struct config *c)
+{
+    const struct config *was = conf_hold(world_config(fleet_world(r->fleet)));
+    struct conf_diff d;
+    struct arena a;
+    struct buf text = { 0 };
+    arena_init(&a);
+    conf_diff(was, c, &a, &d);
+    keep_what_needs_a_restart(c, was);
+    reload_sentence(c, &d, &text);
+    log_set_level(c->log);
+    log_info("%.*s", STR_ARG(buf_str(&text)));
+    buf_reset(&text, 0);
+    view_reload(c, &d, &text);
+    fleet_apply(r->fleet, conf_hold(c), &d);
+    r->on_change(r->ctx, c);
+    answer(r, buf_str(&text), NULL);
+    buf_free(&text);
+    arena_fini(&a);
+    conf_free(was);
+    conf_free(c);
+}
+
+static void was_read(void *ctx)
+{
+    struct reload *r = ctx;
+    struct err e;
+    if (r->stopped) {
+        conf_free(r->config);
+        r->config = NULL;
+        err_set(&e, ERR_SHUTTING_DOWN, "The gateway is shutting down.");
+        answer(r, STR(""), &e);
+        return;
+    }
+    if (r->rc)
+        refuse(r, &r->e);
+    else
+        take(r, r->config);
+    r->config = NULL;
+    if (r->again)
+        start(r);
+}
+
+void reload_ask(struct reload *r, struct reload_wish *w)
+{
+    if (w && r->stopped) {
+        struct err e;
+        err_set(&e, ERR_SHUTTING_DOWN, "The gateway is shutting down.");
+        w->on_done(w->ctx, STR(""), &e);
+        return;
+    }
+    if (w) {
+        list_remove(&w->node); /* asked again before it was served: it is for the later one */
+        list_push(&r->next, &w->node);
+    }
+    r->again = true;
+    if (!r->work.running && !r->stopped)
+        start(r);
+}
+
+void reload_stop(struct reload *r)
+{
+    r->stopped = true;
+    r->again = false;
+    take_all(&r->now, &r->next);
+    if (!r->work.running)
+        was_read(r);
+}
+
+bool reload_running(const struct reload *r)
+{
+    return r->work.running;
+}
+
+struct reload *reload_new(struct loop *l, const struct cli_args *a, struct fleet *f, void (*on_change)(void *ctx, const struct config *now), void *ctx)
+{
+    struct reload *r = calloc(1, sizeof *r);
+    if (!r)
+        die("out of memory for the reload");
+    r->loop = l;
+    r->args = a;
+    r->fleet = f;
+    r->on_change = on_change;
+    r->ctx = ctx;
+    list_init(&r->next);
+    list_init(&r->now);
+    work_init(&r->work, read_config, was_read, r);
+    return r;
+}
+
+void reload_free(struct reload *r)
+{
+    free(r);
+}
