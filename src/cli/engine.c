@@ -347,7 +347,7 @@ static int run(const struct cli_args *a)
     int rc = cli_load_config(a, &x.config);
     if (rc)
         return rc;
-    if (!cli_flag(a, "--fresh") && store_open(NULL, x.config->state, &x.store, &e))
+    if (!cli_flag(a, "--fresh") && store_open(x.config->state, &x.store, &e))
         x.store = NULL; /* no state folder yet, or it cannot be written to: then nothing is kept */
     rc = run_sub[i](&x);
     store_close(x.store);

@@ -33,7 +33,7 @@ struct gateway {
     struct services *services;
     struct notify *notify;
     struct meter *meter;
-    struct store *store;            /* NULL: it cannot be had */
+    struct store *store;
     struct fleet *fleet;
     struct api *api;
     struct admin *admin;
@@ -348,14 +348,6 @@ static int read_options(struct gateway *g, const struct cli_args *a)
     return EXIT_OK;
 }
 
-/* Serving comes first: without a store it serves, and remembers nothing. */
-static void open_store(struct gateway *g)
-{
-    struct err e;
-    if (store_open(g->loop, g->config->state, &g->store, &e))
-        log_warn("nothing is remembered: %s%s %s", e.text, err_stop(&e), e.hint);
-}
-
 static void build(struct gateway *g, const struct cli_args *a)
 {
     g->loop = loop_new();
@@ -363,7 +355,7 @@ static void build(struct gateway *g, const struct cli_args *a)
     g->notify = notify_new(g->loop);
     g->services = services_new(g->loop, g->keeper);
     g->meter = meter_new();
-    open_store(g);
+    g->store = store_start(g->loop, g->config->state);
     g->fleet = fleet_new(g->loop, conf_hold(g->config), g->services, str_of(g->run_dir), g->store);
     g->api = api_new(g->loop, g->fleet, g->meter);
     g->server = http_server_new(g->loop, &http_limits_default, &api_http, g->api);

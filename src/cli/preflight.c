@@ -265,7 +265,7 @@ static void fly(struct flight *f, struct preflight_report *r)
 {
     struct err e;
     struct store *store = NULL;
-    if (!access(f->config->state.p, W_OK) && store_open(NULL, f->config->state, &store, &e))
+    if (!access(f->config->state.p, W_OK) && store_open(f->config->state, &store, &e))
         store = NULL; /* what was learned is a help, no need */
     f->ask.store = store;
     preflight(&f->ask, r);

@@ -62,7 +62,7 @@ sqlite3_stmt *db_begin(struct store_db *db, const char *text, struct err *e)
     if (i == COUNTOF(db->kept))
         die("more than %d statements in the store", DB_MAX_STATEMENTS);
     if (!db->sql) {
-        err_set(e, ERR_SYSTEM, "%.200s is not open", db->path);
+        *e = db->why;
         return NULL;
     }
     if (!db->kept[i].stmt && sqlite3_prepare_v3(db->sql, text, -1, SQLITE_PREPARE_PERSISTENT, &db->kept[i].stmt, NULL) != SQLITE_OK) {
@@ -259,26 +259,40 @@ static enum err_code set_aside(struct store_db *db, const char *why, struct err 
     return ERR_OK;
 }
 
+static enum err_code open_or_begin_anew(struct store_db *db, struct err *e)
+{
+    if (db->broken) { /* found out while it was in use, which opening it again may not find */
+        db_close(db);
+        enum err_code rc = set_aside(db, "the store turned out to be broken", e);
+        if (rc)
+            return rc;
+    }
+    enum err_code rc = open_once(db, true, e);
+    if (!rc || !db->broken)
+        return rc;
+    struct err why = *e;
+    rc = set_aside(db, why.text, e);
+    return rc ? rc : open_once(db, true, e);
+}
+
 enum err_code db_open(struct store_db *db, enum db_mode mode, struct err *e)
 {
     struct stat st;
     enum err_code rc = ERR_OK;
     db->read_only = mode == DB_READ;
-    if (mode == DB_READ && (stat(db->path, &st) || !st.st_size))
-        return ERR_OK;
-    if (db->broken && mode == DB_WRITE_OR_ANEW) { /* found out while it was in use, which opening it again may not find */
-        db_close(db);
-        rc = set_aside(db, "the store turned out to be broken", e);
-        if (rc)
-            return rc;
+    switch (mode) {
+    case DB_READ:
+        rc = stat(db->path, &st) || !st.st_size ? ERR_OK : open_once(db, false, e);
+        break;
+    case DB_WRITE:
+        rc = open_once(db, true, e);
+        break;
+    case DB_WRITE_OR_ANEW:
+        rc = open_or_begin_anew(db, e);
+        break;
     }
-    rc = open_once(db, mode != DB_READ, e);
-    if (rc && db->broken && mode == DB_WRITE_OR_ANEW) {
-        struct err why = *e;
-        rc = set_aside(db, why.text, e);
-        if (!rc)
-            rc = open_once(db, true, e);
-    }
+    if (rc)
+        db->why = *e;
     return rc;
 }
 

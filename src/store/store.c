@@ -217,6 +217,9 @@ static struct store_job *take_batch(struct store *s) /* under the lock */
 static void *write_all(void *arg)
 {
     struct store *s = arg;
+    have_file(s); /* here: making it takes a disk its time, and the loop is not to wait */
+    if (s->db.sql)
+        s->tried_ms = 0; /* should it break at once, it is looked after at once */
     pthread_mutex_lock(&s->lock);
     for (;;) {
         while (!s->waiting.first && !s->closing)
@@ -366,18 +369,22 @@ static void start_writer(struct store *s)
     pthread_attr_destroy(&attr);
 }
 
-enum err_code store_open(struct loop *l, struct str state_folder, struct store **out, struct err *e)
+struct store *store_start(struct loop *l, struct str state_folder)
 {
     struct store *s = make(l, state_folder);
-    enum err_code rc = db_open(&s->db, l ? DB_WRITE_OR_ANEW : DB_WRITE, e);
-    if (rc) {
+    start_writer(s);
+    return s;
+}
+
+enum err_code store_open(struct str state_folder, struct store **out, struct err *e)
+{
+    struct store *s = make(NULL, state_folder);
+    enum err_code rc = db_open(&s->db, DB_WRITE, e);
+    if (rc)
         store_close(s);
-        return rc;
-    }
-    if (l)
-        start_writer(s);
-    *out = s;
-    return ERR_OK;
+    else
+        *out = s;
+    return rc;
 }
 
 enum err_code store_open_to_read(struct str state_folder, struct store **out, struct err *e)

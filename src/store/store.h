@@ -12,9 +12,11 @@ struct loop;
 struct store;
 struct store_db;                /* the connection, for a room file's functions: store/store_int.h */
 
-/* Opens, creates and migrates. A file that is broken, or is no database, is set aside (hob.db.broken-DATE) with a warning. ERR_SYSTEM, with what to
- * do: it cannot be had, or is a newer hob's; the daemon then goes on without. loop NULL: for a command, jobs run at once in the caller's thread. */
-enum err_code store_open(struct loop *l, struct str state_folder, struct store **out, struct err *e) __attribute__((warn_unused_result));
+/* For the daemon: opens, creates and migrates on the writer's thread, so that nobody waits. A file that is broken, or is no database, is set aside
+ * (hob.db.broken-DATE) with a warning; one that cannot be had, or is a newer hob's, is said once, fails the jobs, and is tried again from time to time. */
+struct store *store_start(struct loop *l, struct str state_folder);
+/* For a command: jobs run at once in the caller's thread. ERR_SYSTEM says what is wrong with the file, and what to do. */
+enum err_code store_open(struct str state_folder, struct store **out, struct err *e) __attribute__((warn_unused_result));
 /* For reading only; *out NULL and ERR_OK when there is no file yet. */
 enum err_code store_open_to_read(struct str state_folder, struct store **out, struct err *e) __attribute__((warn_unused_result));
 /* Waits for the jobs that were handed in and runs their `done`; on the loop thread. Who holds it may still hand in jobs: they fail with

@@ -12,6 +12,7 @@ enum { DB_MAX_STATEMENTS = 64, DB_MAX_PATH = 4096 };
 struct store_db {
     sqlite3 *sql;                   /* NULL: it could not be opened (again) */
     char path[DB_MAX_PATH];
+    struct err why;                 /* why sql is NULL */
     bool read_only;
     bool broken;                    /* something found the file to be no database: to be set aside */
     bool speaks;                    /* the daemon's: says what goes wrong, a command's errors are its own to print */

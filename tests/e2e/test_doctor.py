@@ -25,7 +25,7 @@ def doctor(place):
         if config is not None or more:
             config = {"listen": f"127.0.0.1:{free_port()}", "state": str(place / "st"), "engines": {"llama": {"path": str(FAKE)}}, **(config or {}), **more}
             (place / "hob.yaml").write_text(json.dumps(config))
-        r = cli("doctor", "--json", *args, env=environment(place, env), dir=place)
+        r = cli("doctor", "--json", *args, env=environment(place, {"TMPDIR": str(place), **(env or {})}), dir=place)
         o = json.loads(r.stdout)
         assert o["schema"] == 1 and r.stderr == "", r
         assert o["ok"] == (r.returncode == 0) == all(c["status"] != "fail" for c in o["checks"])
@@ -47,7 +47,7 @@ def test_all_is_well(doctor, place):
     assert code == 0 and found.keys() == ALWAYS | {"architecture:llama", "weights:m"}
     assert {n for n, c in found.items() if c["status"] != "ok"} <= {"limits"}
     assert "fake-engine" in found["engine"]["detail"] and "version" in found["engine"]["detail"]
-    assert list((place / "r").rglob("probe-*")) == []
+    assert list(place.glob("hob-probe-*")) == []
 
 
 def test_no_configuration_is_a_warning(doctor):

@@ -20,6 +20,7 @@ def place():
 
 def test_it_is_private_and_sound(hob):
     h = hob({})
+    wait_for("the store is there", lambda: (h.state / "hob.db-wal").exists())
     for name in ["hob.db", "hob.db-wal"]:
         assert stat.S_IMODE((h.state / name).stat().st_mode) == 0o600
     h.stop()
@@ -31,11 +32,13 @@ def test_it_is_private_and_sound(hob):
 def test_what_is_no_database_is_set_aside(place, hob):
     (place / "state" / "hob.db").write_bytes(b"<!DOCTYPE html>" * 1000)
     h = hob({}, dir=place)
-    assert "set aside" in h.stderr() and h.get("/livez").status == 200
+    wait_for("it says so", lambda: "set aside" in h.stderr())
+    wait_for("a new one is begun", lambda: (place / "state" / "hob.db").exists())
+    assert h.get("/livez").status == 200
     aside, = [p for p in (place / "state").glob("hob.db.broken-*")]
     assert aside.read_bytes().startswith(b"<!DOCTYPE")
-    assert (place / "state" / "hob.db").read_bytes().startswith(b"SQLite format 3")
     h.stop()
+    assert (place / "state" / "hob.db").read_bytes().startswith(b"SQLite format 3")
 
 
 def test_a_newer_one_is_left_alone(place, hob):

@@ -275,7 +275,7 @@ static void test_answers_are_asked_for_once_and_kept(void **state)
     struct err e;
     make_engine("a", knowing, "llama\ngemma3\n");
     struct config *c = parse("engines: {llama: {path: '@/a/engine'}}\n");
-    assert_int_equal(store_open(NULL, str_of(folder), &s, &e), ERR_OK);
+    assert_int_equal(store_open(str_of(folder), &s, &e), ERR_OK);
     find(c, "llama", &g);
     assert_int_equal(engine_remembers(&g, STR("llama"), s), PROBE_UNCLEAR);
     for (int i = 0; i < 3; i++) {
@@ -302,7 +302,7 @@ static void test_silence_is_asked_again_once_and_never_kept(void **state)
     make_engine("a", silent_at_first, "");
     make_engine("b", silent, "");
     struct config *c = parse("engines: {llama: {path: '@/a/engine'}, b: {path: '@/b/engine'}}\n");
-    assert_int_equal(store_open(NULL, str_of(folder), &s, &e), ERR_OK);
+    assert_int_equal(store_open(str_of(folder), &s, &e), ERR_OK);
     find(c, "llama", &g);
     assert_int_equal(engine_knows(&g, STR("llama"), s), PROBE_KNOWN);
     assert_int_equal(times_asked("a"), 2);

@@ -81,7 +81,7 @@ static int set_up(void **state)
     struct err e;
     store = NULL;
     snprintf(folder, sizeof folder, "/tmp/hob-test-XXXXXX");
-    if (!mkdtemp(folder) || store_open(NULL, str_of(folder), &store, &e))
+    if (!mkdtemp(folder) || store_open(str_of(folder), &store, &e))
         return -1;
     write_bytes("engine", str_of(script), 0700);
     write_bytes("other", str_of(knows_all), 0700);

@@ -31,7 +31,7 @@ static int open_store(void **state)
     struct err e;
     clock_use(&source);
     snprintf(folder, sizeof folder, "/tmp/hob-records-XXXXXX");
-    return !mkdtemp(folder) || store_open(NULL, str_of(folder), &store, &e);
+    return !mkdtemp(folder) || store_open(str_of(folder), &store, &e);
 }
 
 static int close_store(void **state)
