@@ -2,8 +2,25 @@
 #include "cli/commands.h"
 
 const struct command *const cli_commands[] = {
-    &cli_serve, &cli_run, &cli_ps, &cli_models, &cli_load, &cli_unload, &cli_logs, &cli_preflight, &cli_service, &cli_doctor, &cli_engine, &cli_config, &cli_api, &cli_completion,
-    &cli_man, &cli_version, &cli_help, &cli_gateway, &cli_names, NULL, /* hidden ones last */
+    &cli_serve,
+    &cli_run,
+    &cli_ps,
+    &cli_models,
+    &cli_load,
+    &cli_unload,
+    &cli_logs,
+    &cli_preflight,
+    &cli_service,
+    &cli_doctor,
+    &cli_engine,
+    &cli_config,
+    &cli_api,
+    &cli_completion,
+    &cli_man,
+    &cli_version,
+    &cli_help,
+    &cli_gateway, &cli_names, /* hidden ones last */
+    NULL,
 };
 
 int main(int argc, char **argv)

@@ -6,7 +6,25 @@
 
 int gateway_run(const struct cli_args *a); /* gateway.c */
 
-extern const struct command cli_serve, cli_gateway, cli_run, cli_ps, cli_models, cli_load, cli_unload, cli_logs, cli_preflight, cli_service, cli_doctor, cli_engine, cli_config, cli_api, cli_completion,
-    cli_man, cli_names, cli_version, cli_help;
+extern const struct command
+    cli_serve,
+    cli_gateway,
+    cli_run,
+    cli_ps,
+    cli_models,
+    cli_load,
+    cli_unload,
+    cli_logs,
+    cli_preflight,
+    cli_service,
+    cli_doctor,
+    cli_engine,
+    cli_config,
+    cli_api,
+    cli_completion,
+    cli_man,
+    cli_names,
+    cli_version,
+    cli_help;
 
 #endif
