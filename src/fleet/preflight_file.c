@@ -2,6 +2,7 @@
 #include "fleet/preflight_int.h"
 
 #include "model/sha256.h"
+#include "model/template.h"
 
 #include <stdio.h>
 
@@ -103,6 +104,19 @@ static bool brings_its_own(const struct conf_model *m)
     return false;
 }
 
+static void look_at_template(struct preflight *p, struct preflight_check *out)
+{
+    struct template_look look = template_look(p->files.chat_template);
+    if (!look.parses) {
+        say(out, PREFLIGHT_NO, "the chat template does not parse, line %d: %s", look.line, look.why);
+        fix(out, "get the file anew, or give a template of your own: `args: [--chat-template-file, FILE]`");
+    } else if (look.system_refused) {
+        say(out, PREFLIGHT_YES, "a chat template that parses; it refuses system messages");
+    } else {
+        say(out, PREFLIGHT_YES, "a chat template that parses");
+    }
+}
+
 void check_template(struct preflight *p, struct preflight_check *out)
 {
     if (!is_model(p, out))
@@ -115,7 +129,9 @@ void check_template(struct preflight *p, struct preflight_check *out)
     } else if (!p->files.has_template) {
         say(out, PREFLIGHT_NO, "the file says not how a conversation is written (tokenizer.chat_template)");
         fix(out, "take the instruct or chat version of the model, or `args: [--chat-template-file, FILE]`");
+    } else if (!p->files.chat_template.n) {
+        say(out, PREFLIGHT_YES, "a chat template is there, too long to be looked at");
     } else {
-        say(out, PREFLIGHT_YES, "a chat template is there");
+        look_at_template(p, out);
     }
 }

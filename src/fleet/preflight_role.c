@@ -1,7 +1,7 @@
 /* capabilities, rollback: is it the right kind of model for what it is to do, and is there a way back. */
 #include "fleet/preflight_int.h"
 
-#include "conf/conf.h"
+#include "model/template.h"
 
 /* ---- what it is good for ---- */
 
@@ -96,7 +96,7 @@ static bool sees(struct preflight *p, struct preflight_check *out)
 
 static bool takes_tools(const struct preflight *p)
 {
-    return p->opened || str_find(p->files.chat_template, STR("tools")) >= 0;
+    return p->opened || !p->files.chat_template.n || template_look(p->files.chat_template).tools;
 }
 
 void check_capabilities(struct preflight *p, struct preflight_check *out)

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import time
 
 import pytest
 from helpers import SLOW, processes, wait_for
@@ -60,6 +61,22 @@ def test_ready_does_not_wait_for_models(managed, nursery):
     m.until("READY=1")
     assert hob.get("/readyz").status == 503
     m.until("STATUS=loading m")
+    m.socket.close()
+
+
+def test_a_reload_is_told_with_its_time(managed, nursery):
+    m = Manager(f"{nursery.dir}/notify")
+    hob = managed(hob={"env": m.env()})
+    m.until("STATUS=ready: 1 of 1 models in memory")
+    for text in (hob.config_path.read_text(), "modles: [\n"):  # one that is taken, one that is refused
+        hob.config_path.write_text(text)
+        before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        hob.signal(signal.SIGHUP)
+        words = m.next()
+        assert words.startswith("RELOADING=1\nMONOTONIC_USEC=")
+        assert before <= int(words.rpartition("=")[2]) <= time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        m.until("READY=1")
+    assert hob.chat("m", "hello").status == 200
     m.socket.close()
 
 

@@ -281,6 +281,10 @@ def test_templates(fly, place):
     assert fly("m", models={"m": {"file": str(place / "m.gguf"), "args": ["--chat-template", "chatml"]}}).ok
     r = fly("m", models={"m": {"file": small(place / "m.gguf", template="{% for m in messages %}{{ m.content }}{% endfor %}")}})
     assert r.ok and r.says("capabilities", "no tools")
+    r = fly("m", models={"m": {"file": small(place / "m.gguf", template="{% for m in messages %}\n{{ m.content }}")}})
+    assert r.no == ["template"] and not r.says("template", "does not parse", "line 1", "never closed")
+    r = fly("m", models={"m": {"file": small(place / "m.gguf", template="{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}")}})
+    assert r.says("template", "refuses system messages")
     embedder(place / "e.gguf")
     assert fly(place / "e.gguf")["template"]["ok"] is None
 
