@@ -8,6 +8,7 @@ const struct command *const cli_commands[] = {
     &cli_models,
     &cli_load,
     &cli_unload,
+    &cli_pull,
     &cli_logs,
     &cli_preflight,
     &cli_service,

@@ -14,6 +14,7 @@ extern const struct command
     cli_models,
     cli_load,
     cli_unload,
+    cli_pull,
     cli_logs,
     cli_preflight,
     cli_service,

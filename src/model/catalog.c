@@ -61,6 +61,13 @@ static struct str without_quantisation(struct str stem)
     return str_make(bare.p, without_one(bare, before_it, COUNTOF(before_it)));
 }
 
+struct str catalog_quantisation(struct str stem)
+{
+    struct str end = str_from(stem, without_quantisation(stem).n);
+    struct str behind = str_make(end.p, end.n ? without_one(end, behind_it, COUNTOF(behind_it)) : 0);
+    return str_from(behind, 1);
+}
+
 static struct str without_extension(struct str file_name)
 {
     struct str end = STR(".gguf");

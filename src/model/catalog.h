@@ -23,6 +23,8 @@ void catalog_free(struct catalog *c); /* NULL is fine */
 /* "SmolLM2-135M-Instruct.Q4_1.gguf" -> "smollm2-135m-instruct"; with its quantisation: "smollm2-135m-instruct.q4_1". Characters that no
  * name may have become '-'. Never empty. */
 struct str catalog_name(struct arena *a, struct str file_name, bool with_quantisation);
+/* What a file's name (without its extension and part) says its weights were packed to, as it is written: "Q4_K_M", "UD-Q4_K_XL"; empty when it does not. */
+struct str catalog_quantisation(struct str stem);
 
 /* What a GGUF is good for (enum serves), by its general.architecture, general.type and pooling_type. 0: it answers nobody by itself: a projector, an
  * adapter … */
