@@ -2,16 +2,41 @@
 #include "fleet/preflight_int.h"
 
 #include "backend/llama_args.h"
+#include "backend/version.h"
 #include "proc/machine.h"
 
 #include <stdio.h>
 
 /* ---- architecture ---- */
 
+/* A program of its own tells by its version. */
+static void check_program(struct preflight *p, struct preflight_check *out)
+{
+    struct str wanted = version_wanted(p->m, STR(""));
+    char has[VERSION_BYTES];
+    struct err e;
+    if (!p->m->version_command.n) {
+        say(out, PREFLIGHT_NOT_APPLICABLE, "what the program knows is not said");
+        fix(out, "name a command that says its version, `version:`, and the lowest that will do, `min_version:`");
+    } else if (version_ask(p->m, has, &e)) {
+        say_err(out, &e);
+        fix(out, "correct `version:`, or install the program");
+    } else if (wanted.n && version_compare(str_of(has), wanted) < 0) {
+        say(out, PREFLIGHT_NO, "the program's version is %s, and it takes %.*s for this model", has, STR_ARG(wanted));
+        fix(out, "install version %.*s or later", STR_ARG(wanted));
+    } else {
+        say(out, PREFLIGHT_YES, "the program's version is %s%s%.*s", has, wanted.n ? ", enough for " : "", STR_ARG(wanted));
+    }
+}
+
 void check_architecture(struct preflight *p, struct preflight_check *out)
 {
     struct engine g;
     struct err e = { 0 };
+    if (p->m->command.n) {
+        check_program(p, out);
+        return;
+    }
     if (!is_model(p, out))
         return;
     if (p->files.safetensors) {

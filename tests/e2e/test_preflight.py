@@ -316,6 +316,18 @@ def test_what_runs_elsewhere_and_programs_of_their_own(fly, place):
     assert fly("w", "--as", "chat", models={"w": {"command": "whisper --port ${port}", "serves": ["transcribe"]}}).no == ["capabilities"]
 
 
+@pytest.mark.parametrize("says, ok", [("mlx-lm 0.31.2", True), ("0.31.10", True), ("0.31.1", False), ("0.31.2rc1", False), ("nothing", False)])
+def test_the_version_of_a_program(fly, place, says, ok):
+    model = {"command": "serve --model mlx-community/gemma-4-e4b --port ${port}", "version": f"echo '{says}'", "memory": "1GiB",
+             "min_version": ["0.20", "gemma4=0.31.2", "other=99"]}
+    r = fly("m", models={"m": model})
+    assert r.no == ([] if ok else ["architecture"]) and r["architecture"]["ok"] is ok, r.all
+    assert ok or "0.31.2" in r["architecture"]["detail"] or "says no version" in r["architecture"]["detail"]
+    del model["version"]
+    del model["min_version"]
+    assert fly("m", models={"m": model})["architecture"]["ok"] is None
+
+
 # -- with a daemon
 
 
