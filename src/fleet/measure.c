@@ -39,7 +39,7 @@ static void keep(struct measure *m)
 static void look(void *ctx) /* on the pool */
 {
     struct measure *m = ctx;
-    int64_t ram = machine_process_ram(m->pid), vram = ram > 0 ? machine_process_vram(m->pid) : -1;
+    int64_t ram = machine_process_alone(m->pid), vram = ram > 0 ? machine_process_vram(m->pid) : -1;
     m->bytes = ram > 0 ? ram + (vram > 0 ? vram : 0) : -1;
     if (m->bytes < 0)
         return;

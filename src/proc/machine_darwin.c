@@ -57,3 +57,12 @@ int64_t machine_process_ram(int pid)
     struct rusage_info_v2 usage;
     return proc_pid_rusage(pid, RUSAGE_INFO_V2, (rusage_info_t *)&usage) ? -1 : (int64_t)usage.ri_phys_footprint;
 }
+
+int64_t machine_process_alone(int pid)
+{
+    struct rusage_info_v2 usage;
+    if (proc_pid_rusage(pid, RUSAGE_INFO_V2, (rusage_info_t *)&usage))
+        return -1;
+    /* The footprint leaves mapped files out; what is resident leaves out what was compressed. */
+    return (int64_t)(usage.ri_phys_footprint > usage.ri_resident_size ? usage.ri_phys_footprint : usage.ri_resident_size);
+}

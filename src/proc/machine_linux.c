@@ -236,6 +236,14 @@ struct machine_drm machine_process_drm(const char *root, int pid)
     return sum;
 }
 
+int64_t machine_process_alone(int pid)
+{
+    char path[64], text[TEXT_ROOM];
+    snprintf(path, sizeof path, "/proc/%d/status", pid);
+    int64_t bytes = find_number(read_text(path, text), STR("VmRSS:"), 1024);
+    return bytes < 0 ? -1 : bytes + at_least_0(machine_process_drm("", pid).ram);
+}
+
 int64_t machine_process_ram(int pid)
 {
     char path[64], text[TEXT_ROOM];

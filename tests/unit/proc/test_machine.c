@@ -269,6 +269,8 @@ static void test_this_machine_and_this_process(void **state)
     int64_t ours = machine_process_ram((int)getpid());
     assert_true(ours > 100 * 1024 && ours < INT64_C(1) << 40);
     assert_int_equal(machine_process_ram(0x7ffffff0), -1);
+    assert_true(machine_process_alone((int)getpid()) >= ours / 4 * 3); /* it grew a little in between, or gave something back */
+    assert_int_equal(machine_process_alone(0x7ffffff0), -1);
 }
 
 int main(void)
