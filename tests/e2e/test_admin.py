@@ -7,10 +7,11 @@ import pathlib
 import signal
 import socket
 import stat
+import subprocess
 import tempfile
 
 import pytest
-from helpers import FAKE, cli, environment, free_port, gguf, wait_for
+from helpers import FAKE, HOB, cli, environment, free_port, gguf, wait_for
 
 import raw
 
@@ -273,6 +274,33 @@ def test_ps_is_a_table(shared, run):
     assert small[1:3] == ["local", "hot"] and "0/2" in small
     at = next(i for i, line in enumerate(lines) if line.startswith("broken "))
     assert "failed" in lines[at] and lines[at + 1].startswith("    ") and "GGUF" in lines[at + 1]
+
+
+def test_ps_is_readable_at_100_columns(shared, run):
+    lines = run("ps", "-c", shared.config_path).stdout.splitlines()
+    assert max(len(line) for line in lines if not line.startswith("    ")) <= 100
+
+
+def test_ps_watches(shared, place):
+    with open(place / "out", "wb") as out:
+        p = subprocess.Popen([HOB, "ps", "--watch", "-c", shared.config_path], env=environment(place), stdin=subprocess.DEVNULL, stdout=out)
+    try:
+        wait_for("it asks again", lambda: (place / "out").read_text().count("MODEL ") >= 2)
+    finally:
+        p.kill()
+        p.wait()
+
+
+def test_a_line_says_when_its_last_is_served(managed, run):
+    hob = managed(slots=1)
+    for _ in range(3):
+        assert hob.chat("m", "quick").status == 200
+    with hob.open_chat("m", "[[words 100000]] [[gap_ms 5]]", stream=True) as a:
+        a.until(b"\r\n\r\n", "the head")
+        with hob.open_chat("m", "next", stream=True):
+            wait_for("one waits", lambda: ps(hob)["queue"]["depth"] == 1)
+            r = run("ps", "-c", hob.config_path)
+            assert "the first in line waits for" in r.stdout
 
 
 def test_models_is_tables(shared, run):
