@@ -10,6 +10,7 @@ const struct command *const cli_commands[] = {
     &cli_unload,
     &cli_pull,
     &cli_logs,
+    &cli_fit,
     &cli_preflight,
     &cli_service,
     &cli_doctor,

@@ -16,6 +16,7 @@ extern const struct command
     cli_unload,
     cli_pull,
     cli_logs,
+    cli_fit,
     cli_preflight,
     cli_service,
     cli_doctor,

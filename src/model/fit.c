@@ -117,12 +117,14 @@ static int64_t kv_bytes(const struct shape *s, const struct fit_ask *ask, const 
 
 /* ---- compute buffers ---- */
 
-static int64_t widest_kv(const struct shape *s)
+/* The layer with the most. */
+static struct shape_layer widest_layer(const struct shape *s)
 {
-    int64_t most = 0;
+    struct shape_layer widest = { 0 };
     for (uint32_t i = 0; i < s->layers; i++)
-        most = larger(most, times(s->layer[i].kv_heads, s->layer[i].k_len));
-    return most;
+        if ((uint64_t)s->layer[i].kv_heads * s->layer[i].k_len > (uint64_t)widest.kv_heads * widest.k_len)
+            widest = s->layer[i];
+    return widest;
 }
 
 /* f32 values a token has at once in the feed-forward part: what goes in and out, the residual; gate, up and their product. */
@@ -134,24 +136,45 @@ static int64_t ff_values(const struct shape *s)
     return larger(shared, used ? chosen : 0);
 }
 
+/* Compressed keys are widened for every head: the question, what it finds, and what is made of that. */
 static int64_t attention_values(const struct shape *s)
 {
-    return plus(times(5, s->embed), times(2, widest_kv(s)));
+    struct shape_layer l = widest_layer(s);
+    bool compressed = l.kv_heads && !l.v_len;
+    if (compressed)
+        return plus(times(3, times(s->heads, l.k_len)), times(2, s->embed));
+    return plus(times(5, s->embed), times(2, times(l.kv_heads, l.k_len)));
+}
+
+/* What is looked at, one mask for each kind of layer; where layers only have states there is none. */
+static int64_t mask_bytes(const struct shape *s, const struct fit_ask *ask, const struct cells *c, int64_t tokens)
+{
+    int64_t value = ask->flash ? F16 : F32;
+    if (s->no_kv)
+        return times(times(tokens, tokens), value);
+    if (!widest_layer(s).kv_heads)
+        return 0;
+    return times(times(tokens, plus(c->full, c->window)), value);
 }
 
 static int64_t compute_bytes(const struct shape *s, const struct fit_ask *ask)
 {
     struct cells c = count_cells(s, ask);
-    int64_t tokens = ubatch_of(ask), seen = s->no_kv ? tokens : c.full;
-    int64_t mask = times(times(tokens, plus(seen, s->no_kv ? 0 : c.window)), ask->flash ? F16 : F32);
-    int64_t scores = ask->flash ? 0 : times(times(s->heads, seen), times(tokens, F32));
-    int64_t attention = plus(scores, times(times(attention_values(s), tokens), F32));
-    int64_t ff = times(times(ff_values(s), tokens), F32);
+    int64_t tokens = ubatch_of(ask), seen = s->no_kv ? tokens : c.full, token = times(tokens, F32);
+    int64_t scores = plus(ask->flash ? 0 : times(s->heads, seen), s->indexer ? times(2, seen) : 0);
     int64_t logits = s->no_kv ? 0 : times(times(s->vocab, ask->all_logits ? tokens : smaller(ask->slots, tokens)), F32);
-    int64_t end = plus(logits, times(times(4, s->embed), times(tokens, F32)));
-    int64_t moment = larger(larger(ff, attention), end);
+    int64_t moments[] = {
+        times(ff_values(s), token),
+        times(plus(scores, attention_values(s)), token),
+        times(s->state_width, token),
+        times(plus(s->lasting_width, times(3, s->embed)), token),
+        plus(logits, times(times(4, s->embed), token)),
+    };
+    int64_t most = 0;
+    for (size_t i = 0; i < COUNTOF(moments); i++)
+        most = larger(most, moments[i]);
     int64_t answers = times(times(s->no_kv ? s->embed : s->vocab, ask->slots), F32); /* where the caller finds them */
-    return plus(plus(moment, mask), plus(answers, times(tokens, INPUTS_PER_TOKEN)));
+    return plus(plus(most, mask_bytes(s, ask, &c, tokens)), plus(answers, times(tokens, INPUTS_PER_TOKEN)));
 }
 
 /* ---- all of it ---- */

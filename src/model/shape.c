@@ -170,7 +170,7 @@ static void make_layers(struct making *m, struct arena *a)
     m->all_layers = (uint32_t)layers;
     m->layer = arena_array(a, struct shape_layer, m->all_layers);
     m->shape->layer = m->layer;
-    m->shape->layers = m->all_layers - (uint32_t)ahead;
+    m->shape->layers = m->family && m->family->ahead_kv ? m->all_layers : m->all_layers - (uint32_t)ahead;
     uint32_t own_kv = layers_with_own_kv(m);
     for (uint32_t i = 0; i < m->shape->layers && !m->rc; i++)
         make_layer(m, i, own_kv);
@@ -193,11 +193,27 @@ static int64_t pick_window(struct making *m)
     case WINDOW_NEVER:
         return 0;
     case WINDOW_IF_SAID:
-        return said;
+        return said && m->family->window_fixed ? m->family->window : said;
     case WINDOW_ALWAYS:
-        return said ? said : m->family->window;
+        return said && !m->family->window_fixed ? said : m->family->window;
     }
     return 0;
+}
+
+/* What a token has at once where states are moved on, and what is made of it at the beginning for every layer: fitted to what engines laid out. */
+static void set_more_widths(struct making *m)
+{
+    enum { OF_INNER = 6, OF_EMBED = 20, COPIES = 4, PER_LAYER_3N = 256 };
+    struct shape *s = m->shape;
+    bool state = m->family && m->family->keeps != KEEPS_KV && m->family->keeps != KEEPS_NOTHING;
+    int64_t inner = value_of_layer(m, "ssm.inner_size", 0, 0, MOST_WIDE), layers = value_of_layer(m, "block_count", 0, 0, SHAPE_MAX_LAYERS);
+    int64_t per_layer = value_of_layer(m, "embedding_length_per_layer_input", 0, 0, MOST_WIDE);
+    if (state)
+        s->state_width = m->family->state == STATE_WKV ? OF_EMBED * s->embed : OF_INNER * inner + s->embed;
+    if (m->family && m->family->own_kv) /* Gemma 3n: whatever it says */
+        per_layer = PER_LAYER_3N;
+    s->lasting_width = COPIES * per_layer * layers;
+    s->indexer = m->mla && gguf_int(m->g, "attention.indexer.key_length", 0) > 0;
 }
 
 static int64_t count_vocabulary(struct making *m)
@@ -222,6 +238,7 @@ static void set_widths(struct making *m)
         s->expert_ff = s->ff;
     s->gated = !m->family || !m->family->plain_ff;
     s->window = pick_window(m);
+    set_more_widths(m);
 }
 
 /* ---- weights ---- */

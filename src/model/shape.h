@@ -22,13 +22,16 @@ struct shape {
     char architecture[64];
     char name[128];
     const struct shape_layer *layer;
-    uint32_t layers;            /* of the trunk: without those that only predict further tokens (nextn) */
+    uint32_t layers;            /* without those that only predict further tokens (nextn), where the engine keeps nothing for them */
     int64_t context_train;      /* 0 = not said */
     int64_t window;             /* tokens of a sliding window; 0 = none */
     int64_t embed, ff, heads, vocab;    /* ff: width of the feed-forward part that every token goes through, 0 = experts only */
     bool gated;                 /* that part has a gate beside it */
     int64_t experts, experts_used;      /* 0 = dense */
     int64_t expert_ff;          /* width of one expert */
+    int64_t state_width;        /* values a token has at once where a state is moved on; 0 = no such layers */
+    int64_t lasting_width;      /* values of a token that stay from the first layer to the last, beside what goes through all of them */
+    bool indexer;               /* scores every token seen, to choose from them */
     int64_t weights_bytes;      /* tensors of all files */
     int64_t params, params_active;      /* active: used for one token; the same when dense. 0 = not known */
     char quant[24];             /* the type that most of the weights have: "q4_K", "bf16", "4bit"; "" = not known */
@@ -45,6 +48,10 @@ enum err_code shape_of_gguf(const struct gguf *g, struct arena *a, struct shape 
 /* Text of a Transformers or MLX config.json; weights_bytes and params as the safetensors headers have them. ERR_WEIGHTS_BROKEN. */
 enum err_code shape_of_config(struct str json, int64_t weights_bytes, int64_t params, struct arena *a, struct shape *out, struct err *e)
     __attribute__((warn_unused_result));
+
+struct model_files;
+/* Whichever of the two it is, with the bytes and the weights of all its files. The same errors, which name the file. */
+enum err_code shape_of_files(const struct model_files *files, struct arena *a, struct shape *out, struct err *e) __attribute__((warn_unused_result));
 
 /* Bits of a weight, in hundredths and with what goes along (scales, the tensors that are kept finer), of a quantisation by its name: "q4_k_m", "q4",
  * "f16", "4bit" … in any case of letters. 0: nobody knows that name. */

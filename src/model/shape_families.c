@@ -10,12 +10,12 @@ static const struct family families[] = {
     { "gemma4",        .when = WINDOW_IF_SAID, .period = 1 },   /* it says which, and how many share keys */
     { "cohere2",       .when = WINDOW_ALWAYS,  .period = 4 },
     { "cohere2moe",    .when = WINDOW_ALWAYS,  .period = 4 },
-    { "llama4",        .when = WINDOW_ALWAYS,  .period = 4, .window = 8192 },   /* chunks */
+    { "llama4",        .when = WINDOW_ALWAYS,  .period = 4, .window = 8192, .window_fixed = true },   /* chunks */
     { "gpt-oss",       .when = WINDOW_ALWAYS,  .period = 2 },
     { "exaone4",       .when = WINDOW_IF_SAID, .period = 4 },
-    { "exaone-moe",    .when = WINDOW_IF_SAID, .period = 4 },
+    { "exaone-moe",    .when = WINDOW_IF_SAID, .period = 4, .ahead_kv = true },
     { "olmo2",         .when = WINDOW_IF_SAID, .period = 4 },
-    { "smallthinker",  .when = WINDOW_IF_SAID, .period = 4, .dense_first = true },
+    { "smallthinker",  .when = WINDOW_IF_SAID, .period = 4, .dense_first = true, .window = 4096, .window_fixed = true },
     { "afmoe",         .when = WINDOW_IF_SAID, .period = 4 },
     { "plamo3",        .when = WINDOW_IF_SAID, .period = 8 },
     { "mimo2",         .when = WINDOW_IF_SAID, .period = 1 },
@@ -54,13 +54,13 @@ static const struct family families[] = {
     { "llada-moe",      KEEPS_NOTHING },
     { "rnd1",           KEEPS_NOTHING },
     /* keys without values where the header says so, else the ordinary way */
-    { "deepseek2" }, { "deepseek32" }, { "glm-dsa" }, { "minicpm3" }, { "plm" },
+    { "deepseek2", .ahead_kv = true }, { "deepseek32" }, { "glm-dsa" }, { "minicpm3" }, { "plm" },
     /* the ordinary way */
     { "llama" }, { "llama-embed" }, { "mistral3" }, { "deci" }, { "smollm3" }, { "arcee" }, { "apertus" }, { "seed_oss" },
     { "qwen" }, { "qwen2" }, { "qwen2moe" }, { "qwen2vl" }, { "qwen3" }, { "qwen3moe" }, { "qwen3vl" }, { "qwen3vlmoe" },
     { "gemma" }, { "phi2", .plain_ff = true }, { "phi3" }, { "phimoe" },        /* phi3's window is said and not heeded */
-    { "deepseek" }, { "glm4" }, { "glm4moe" }, { "chatglm" }, { "dots1" }, { "ernie4_5" }, { "ernie4_5-moe" },
-    { "hunyuan-dense" }, { "hunyuan-moe" }, { "bailingmoe" }, { "bailingmoe2" }, { "minimax-m2" }, { "pangu-embedded" }, { "grovemoe" },
+    { "deepseek" }, { "glm4" }, { "glm4moe", .ahead_kv = true }, { "chatglm" }, { "dots1" }, { "ernie4_5" }, { "ernie4_5-moe" },
+    { "hunyuan-dense" }, { "hunyuan-moe" }, { "bailingmoe" }, { "bailingmoe2", .ahead_kv = true }, { "minimax-m2" }, { "pangu-embedded" }, { "grovemoe" },
     { "granite" }, { "granitemoe" }, { "nemotron", .plain_ff = true }, { "exaone" }, { "command-r" }, { "dbrx" }, { "grok" }, { "arctic" },
     { "olmo" }, { "olmoe" }, { "openelm" }, { "internlm2" }, { "minicpm" }, { "stablelm" }, { "starcoder2", .plain_ff = true },
     { "starcoder", .plain_ff = true }, { "falcon", .plain_ff = true }, { "mpt", .plain_ff = true }, { "gpt2", .plain_ff = true },

@@ -26,7 +26,9 @@ struct family {
     enum when when;
     uint32_t period;        /* of windowed layers: all but one of so many, unless the file says which */
     bool dense_first;       /* the one without a window is the first of them, not the last */
-    uint32_t window;        /* when the file names none */
+    uint32_t window;        /* when the file names none, or */
+    bool window_fixed;      /* … whatever the file names */
+    bool ahead_kv;          /* layers that predict further tokens keep keys too (they are seen to, whether they are used or not) */
     uint32_t own_kv;        /* only the first so many layers have keys of their own; 0 = all */
     bool plain_ff;          /* no gate beside the feed-forward part */
 };

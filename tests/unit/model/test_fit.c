@@ -17,7 +17,7 @@ static struct shape smol(struct shape_layer layer[SMOL_LAYERS])
     for (int i = 0; i < SMOL_LAYERS; i++)
         layer[i] = (struct shape_layer){ .kv_heads = 3, .k_len = 64, .v_len = 64 };
     return (struct shape){ .architecture = "llama", .layer = layer, .layers = SMOL_LAYERS, .context_train = 8192, .embed = 576, .ff = 1536, .heads = 9,
-        .vocab = 49152, .gated = true, .weights_bytes = 96574464, .params = 134515008, .quant = "q4_1", .quant_bits = 500, .whole_known = true };
+        .vocab = 49152, .gated = true, .weights_bytes = 96576768, .params = 134515008, .quant = "q4_1", .quant_bits = 500, .whole_known = true };
 }
 
 static struct fit_ask ask_for(int64_t context, const char *kv)

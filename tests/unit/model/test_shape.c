@@ -115,11 +115,16 @@ static void test_a_count_for_each_layer(void **state)
     assert_int_equal(kv_of("deci", keys, 1024, 1), 1024 * (8 + 0 + 4 + 2) * (128 + 128) * 2);
 }
 
-static void test_layers_that_only_predict_ahead_keep_nothing(void **state)
+/* The engine keeps nothing for them in some architectures (here Qwen 3.5 in small: 8 layers of which 2 attend, and one behind them), and keeps it
+ * in others. */
+static void test_layers_that_only_predict_ahead(void **state)
 {
-    static const struct key keys[] = { { "block_count", 47 }, { "nextn_predict_layers", 1 }, { "embedding_length", 4096 },
+    static const struct key qwen[] = { { "block_count", 9 }, { "nextn_predict_layers", 1 }, { "embedding_length", 256 }, { "attention.head_count", 4 },
+        { "attention.head_count_kv", 2 }, { NULL } };
+    static const struct key glm[] = { { "block_count", 47 }, { "nextn_predict_layers", 1 }, { "embedding_length", 4096 },
         { "attention.head_count", 96 }, { "attention.head_count_kv", 8 }, { "attention.key_length", 128 }, { "attention.value_length", 128 }, { NULL } };
-    assert_int_equal(kv_of("glm4moe", keys, 4096, 1), INT64_C(4096) * 46 * 8 * 256 * 2);
+    assert_int_equal(kv_of("qwen35", qwen, 4096, 1), 4096 * 2 * 2 * 128 * 2);
+    assert_int_equal(kv_of("glm4moe", glm, 4096, 1), INT64_C(4096) * 47 * 8 * 256 * 2);
 }
 
 /* ---- windows ---- */
@@ -198,12 +203,12 @@ static void test_a_window_that_is_not_heeded(void **state)
     assert_int_equal(kv_of("phi3", keys, 4096, 1), INT64_C(4096) * 32 * 32 * 192 * 2);
 }
 
-/* The first of four looks at everything: layers 0, 4; the rest at the last 256: pad256(256 + 512) = 768. */
+/* The first of four looks at everything: layers 0, 4; the rest at the last 4096, whatever the file says: pad256(4096 + 512) = 4608. */
 static void test_the_full_layer_first(void **state)
 {
     static const struct key keys[] = { { "block_count", 8 }, { "embedding_length", 1024 }, { "attention.head_count", 8 },
         { "attention.head_count_kv", 2 }, { "attention.sliding_window", 256 }, { NULL } };
-    assert_int_equal(kv_of("smallthinker", keys, 4096, 1), (INT64_C(2) * 4096 + 6 * 768) * 2 * 256 * 2);
+    assert_int_equal(kv_of("smallthinker", keys, 16384, 1), (INT64_C(2) * 16384 + 6 * 4608) * 2 * 256 * 2);
 }
 
 /* ---- keys only ---- */
@@ -302,6 +307,66 @@ static void test_other_states(void **state)
     assert_int_equal(kv_of("rwkv7", rwkv, 4096, 1), 12 * 768 * (2 + 64) * 4);
     assert_int_equal(kv_of("lfm2", lfm, 512, 1), 512 * 8 * 128 * 2 + 2 * 1024 * 2 * 4);
     assert_int_equal(kv_of("kimi-linear", kimi, 512, 1), 512 * 576 * 2 + 2 * (3 * 3 * 32 * 128 + 128 * 128 * 32) * 4);
+}
+
+/* ---- the engine's own figures ---- */
+
+/* Small models of 256 wide (ff 512, 4 heads, 2 with keys, 64 wide) that llama-server was given, at 4096 tokens and 512 at a time: "KV buffer size" and
+ * "RS buffer size" added, and "compute buffer size". */
+static void test_what_the_engine_lays_out(void **state)
+{
+    static const int64_t jamba_kv[] = { 0, 0, 0, 2, 0, 0, 0, 2 }, gemma_kv[] = { 2, 2, 2, 2, 1, 2, 2, 2, 2, 1 };
+    static const int64_t pattern[] = { 1, 1, 1, 1, 0, 1, 1, 1, 1, 0 };
+#define SMALL(layers) { "block_count", layers }, { "embedding_length", 256 }, { "feed_forward_length", 512 }, { "attention.head_count", 4 }, { "vocab_size", 320 }
+#define SSM { "ssm.conv_kernel", 4 }, { "ssm.inner_size", 512 }, { "ssm.state_size", 16 }
+#define MLA { "attention.kv_lora_rank", 256 }, { "rope.dimension_count", 32 }, { "attention.key_length_mla", 96 }
+    static const struct {
+        const char *architecture;
+        struct key keys[14];
+        double kv_mib, compute_mib;
+    } rows[] = {
+        { "llama", { SMALL(16), { "attention.head_count_kv", 2 }, { NULL } }, 32.00, 8.51 },
+        { "gemma2", { SMALL(8), { "attention.head_count_kv", 2 }, { "attention.sliding_window", 512 }, { NULL } }, 8.00 + 2.00, 9.52 },
+        { "gemma3", { SMALL(13), { "attention.head_count_kv", 2 }, { "attention.sliding_window", 512 }, { NULL } }, 4.00 + 5.50, 9.52 },
+        { "gemma3n", { SMALL(30), { "attention.head_count_kv", 2 }, { "attention.sliding_window", 512 }, { NULL } }, 8.00 + 8.00, 66.02 },
+        { "gemma3n", { SMALL(22), { "attention.head_count_kv", 2 }, { "attention.sliding_window", 512 }, { NULL } }, 8.00 + 8.00, 50.02 },
+        { "gemma4", { SMALL(10), { "attention.head_count_kv", 0, gemma_kv, 10 }, { "attention.key_length", 128 }, { "attention.value_length", 128 },
+            { "attention.key_length_swa", 64 }, { "attention.value_length_swa", 64 }, { "attention.sliding_window", 512 },
+            { "attention.sliding_window_pattern", 0, pattern, 10 }, { "attention.shared_kv_layers", 5 }, { NULL } }, 2.00 + 2.00, 9.52 },
+        { "gpt-oss", { SMALL(8), { "attention.head_count_kv", 2 }, { "attention.sliding_window", 128 }, { NULL } }, 8.00 + 1.50, 7.77 },
+        { "cohere2", { SMALL(8), { "attention.head_count_kv", 2 }, { "attention.sliding_window", 512 }, { NULL } }, 4.00 + 3.00, 10.52 },
+        { "llama4", { SMALL(8), { "attention.head_count_kv", 2 }, { NULL } }, 4.00 + 12.00, 12.52 },
+        { "plamo3", { SMALL(8), { "attention.head_count_kv", 2 }, { "attention.sliding_window", 512 }, { NULL } }, 2.00 + 3.50, 9.52 },
+        { "deepseek2", { SMALL(8), { "attention.head_count_kv", 1 }, MLA, { NULL } }, 18.00, 11.29 },
+        { "deepseek2", { SMALL(9), { "nextn_predict_layers", 1 }, { "attention.head_count_kv", 1 }, MLA, { NULL } }, 20.25, 0 },
+        { "deepseek32", { SMALL(8), { "attention.head_count_kv", 1 }, MLA, { "attention.indexer.key_length", 64 }, { NULL } }, 18.00 + 4.00, 24.28 },
+        { "glm-dsa", { SMALL(9), { "nextn_predict_layers", 1 }, { "attention.head_count_kv", 1 }, MLA, { "attention.indexer.key_length", 64 }, { NULL } },
+            18.00 + 4.00, 0 },
+        { "mamba2", { SMALL(8), SSM, { "ssm.group_count", 2 }, { NULL } }, 0.30, 6.96 },
+        { "jamba", { SMALL(8), { "attention.head_count_kv", 0, jamba_kv, 8 }, SSM, { "ssm.group_count", 1 }, { NULL } }, 4.00 + 0.22, 10.55 },
+        { "falcon-h1", { SMALL(8), { "attention.head_count_kv", 2 }, SSM, { "ssm.group_count", 1 }, { NULL } }, 16.30, 0 },
+        { "qwen3next", { SMALL(8), { "attention.head_count_kv", 2 }, { "ssm.conv_kernel", 4 }, { "ssm.inner_size", 512 }, { "ssm.state_size", 64 },
+            { "ssm.group_count", 4 }, { NULL } }, 4.00 + 0.82, 0 },
+        { "lfm2", { SMALL(8), { "attention.head_count_kv", 0, jamba_kv, 8 }, { "shortconv.l_cache", 3 }, { NULL } }, 4.01, 8.51 },
+        { "rwkv7", { SMALL(8), { "wkv.head_size", 64 }, { NULL } }, 0.52, 9.69 },
+        { "gemma-embedding", { SMALL(6), { NULL } }, 0.00, 5.50 },
+        { "dream", { SMALL(6), { NULL } }, 0.00, 5.00 },
+    };
+    for (size_t i = 0; i < COUNTOF(rows); i++) {
+        struct fit_ask ask = { .context = 4096, .slots = 1, .kv_k = STR("f16"), .kv_v = STR("f16"), .ubatch = 512, .flash = true };
+        struct fit_terms t;
+        struct header h;
+        struct made m;
+        make_header(&h, rows[i].architecture, rows[i].keys);
+        make_shape(&m, &h);
+        assert_true(fit_compute(&m.shape, NULL, &ask, &t));
+        double kv = (double)t.kv / MIB, compute = (double)t.compute / MIB;
+        if (kv - rows[i].kv_mib > 0.02 || rows[i].kv_mib - kv > 0.02)
+            fail_msg("%s: %.2f MiB of keys, values and states, the engine has %.2f", rows[i].architecture, kv, rows[i].kv_mib);
+        if (rows[i].compute_mib > 0 && (compute < 0.92 * rows[i].compute_mib || compute > 1.4 * rows[i].compute_mib))
+            fail_msg("%s: %.2f MiB of compute buffers, the engine has %.2f", rows[i].architecture, compute, rows[i].compute_mib);
+        arena_fini(&m.arena);
+    }
 }
 
 /* ---- nothing kept ---- */
@@ -432,7 +497,7 @@ int main(void)
         cmocka_unit_test(test_grouped_heads),
         cmocka_unit_test(test_heads_by_default),
         cmocka_unit_test(test_a_count_for_each_layer),
-        cmocka_unit_test(test_layers_that_only_predict_ahead_keep_nothing),
+        cmocka_unit_test(test_layers_that_only_predict_ahead),
         cmocka_unit_test(test_gemma3),
         cmocka_unit_test(test_gemma3_shared),
         cmocka_unit_test(test_gemma2),
@@ -450,6 +515,7 @@ int main(void)
         cmocka_unit_test(test_nemotron_h),
         cmocka_unit_test(test_falcon_h1),
         cmocka_unit_test(test_other_states),
+        cmocka_unit_test(test_what_the_engine_lays_out),
         cmocka_unit_test(test_embedders_keep_nothing),
         cmocka_unit_test(test_compute_of_an_embedder),
         cmocka_unit_test(test_experts),
