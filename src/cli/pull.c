@@ -237,7 +237,7 @@ static enum err_code check_parts(struct pulling *p, struct err *e)
 {
     struct weights w;
     const struct pull_job *model = first_of(p, false);
-    return model && model->part ? weights_check(model->target.p, &w, e) : ERR_OK;
+    return model && model->part && p->plan.n > 1 ? weights_check(model->target.p, &w, e) : ERR_OK;
 }
 
 static enum err_code pull_all(struct pulling *p, struct err *e)

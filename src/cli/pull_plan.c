@@ -175,22 +175,44 @@ static enum err_code add_choice(struct planning *g, const struct hub_choice *cho
     return rc;
 }
 
-/* One file whose name is all that is known: of an address, or of a mirror while the hub is out of reach. */
-static enum err_code add_unknown(struct planning *g, struct str file_name, const struct pull_source *sources, size_t n)
-{
-    struct pull_job *j = &g->jobs[g->p->n++];
-    *j = (struct pull_job){ .bytes = -1, .sources = sources, .nsources = n };
-    enum err_code rc = target(g, file_name, 0, 1, false, &j->target);
-    return rc ? rc : pin(g, j);
-}
+/* Where each file is to be had, by its path or address. */
+typedef size_t sources_fn(struct planning *g, struct str path, const struct pull_source **out);
 
-static enum err_code plan_url(struct planning *g)
+static size_t from_address(struct planning *g, struct str url, const struct pull_source **out)
 {
-    struct str rest, url = g->p->name.url, path = str_cut(str_cut(url, '?', &rest), '#', &rest);
     struct pull_source *s = arena_new(g->a, struct pull_source);
     *s = (struct pull_source){ .url = url, .token = hub_token_for(g->h, url) };
-    g->jobs = arena_array(g->a, struct pull_job, 1);
-    return add_unknown(g, hub_file_name(path), s, 1);
+    *out = s;
+    return 1;
+}
+
+static size_t from_mirrors(struct planning *g, struct str path, const struct pull_source **out)
+{
+    return sources_of(g, path, NULL, out);
+}
+
+/* Names are all that is known: of an address, or of mirrors while the hub is out of reach. One part of a split model stands for all of them. */
+static enum err_code add_unknown(struct planning *g, struct str path, sources_fn *whence)
+{
+    struct model_part part;
+    struct str rest, plain = str_cut(str_cut(path, '?', &rest), '#', &rest);
+    bool whole_address = plain.n == path.n; /* what follows may be a signature for this one file */
+    bool split = model_part_read(plain, &part) && part.of > 1;
+    size_t n = split && whole_address ? (size_t)part.of : 1;
+    enum err_code rc = ERR_OK;
+    if (n > MODEL_MAX_PARTS)
+        return wrong(g, "", "no model has so many parts");
+    g->jobs = arena_array(g->a, struct pull_job, n);
+    for (size_t i = 0; !rc && i < n; i++) {
+        struct pull_job *j = &g->jobs[g->p->n++];
+        struct str one = n > 1 ? model_part_path(g->a, &part, (int64_t)i + 1) : path;
+        *j = (struct pull_job){ .bytes = -1, .part = split };
+        j->nsources = whence(g, one, &j->sources);
+        rc = target(g, hub_file_name(n > 1 ? one : plain), i, n, false, &j->target);
+        if (!rc)
+            rc = pin(g, j);
+    }
+    return rc;
 }
 
 static enum err_code plan_repo(struct planning *g)
@@ -198,14 +220,9 @@ static enum err_code plan_repo(struct planning *g)
     struct pull_plan *p = g->p;
     struct hub_repo repo;
     struct hub_choice model, projector;
-    const struct pull_source *mirrors;
     enum err_code rc = hub_ask(g->h, &p->name, g->a, &repo, g->e);
-    if (retry_may_help(rc) && p->name.file.n && g->c->mirrors.n && !g->w->projector) { /* the mirrors may be nearer than the hub */
-        size_t n = sources_of(g, p->name.file, NULL, &mirrors);
-        g->jobs = arena_array(g->a, struct pull_job, 1);
-        struct str name = hub_file_name(p->name.file);
-        return name.n ? add_unknown(g, name, mirrors, n) : rc;
-    }
+    if (retry_may_help(rc) && hub_file_name(p->name.file).n && g->c->mirrors.n && !g->w->projector)
+        return add_unknown(g, p->name.file, from_mirrors); /* the mirrors may be nearer than the hub */
     if (rc)
         return rc;
     rc = hub_choose(&repo, &p->name, g->c->quant.n ? g->c->quant : STR(HUB_DEFAULT_QUANT), g->a, &model, g->e);
@@ -238,7 +255,7 @@ enum err_code pull_plan_make(const struct config *c, const struct hub_access *h,
     if (!rc && w->to.n)
         rc = read_to(&g, &stem);
     if (!rc)
-        rc = out->name.url.n ? plan_url(&g) : plan_repo(&g);
+        rc = out->name.url.n ? add_unknown(&g, out->name.url, from_address) : plan_repo(&g);
     out->jobs = g.jobs;
     return rc;
 }

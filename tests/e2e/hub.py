@@ -10,6 +10,7 @@ import re
 import select
 import socket
 import ssl
+import struct
 import subprocess
 import threading
 import urllib.parse
@@ -22,6 +23,20 @@ def model(path, size=3_000_000, seed=7):
     with open(helpers.gguf(path), "rb") as file:
         head = file.read()
     return head + random.Random(seed).randbytes(size - len(head))
+
+
+def parts(n, size=200_000):
+    """The bytes of the n parts of a split model, a tensor in each."""
+    def text(s):
+        return struct.pack("<Q", len(s)) + s.encode()
+
+    def part(i):
+        keys = [text("general.architecture") + struct.pack("<I", 8) + text("llama"), text("split.no") + struct.pack("<IH", 2, i),
+                text("split.count") + struct.pack("<IH", 2, n), text("split.tensors.count") + struct.pack("<Ii", 5, n)]
+        head = b"GGUF" + struct.pack("<IQQ", 3, 1, len(keys)) + b"".join(keys) + text(f"blk.{i}.weight") + struct.pack("<IQQIQ", 2, 32, 8, 0, 0)
+        head += bytes(-len(head) % 32)
+        return head + random.Random(i).randbytes(size - len(head))
+    return [part(i) for i in range(n)]
 
 
 def sha256(data):

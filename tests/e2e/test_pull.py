@@ -152,14 +152,39 @@ def test_the_default_quantisation_is_a_setting(hub, place, data):
     assert place.json("org/repo", "--quant", "Q4_K_M")["choice"] == "Q4_K_M"
 
 
-def test_all_parts_of_a_split_model(hub, place, data):
-    one = data[:1_000_000]
-    hub.repo("org/repo", {f"Q4_K_M/M-Q4_K_M-0000{i}-of-00003.gguf": File(one + bytes([i])) for i in (1, 2, 3)})
-    done = place.pull("org/repo", rc=1)  # they are no parts by their headers: all were fetched, and then told
-    assert "-of-00003" in done.stderr
-    assert place.files() == [f"org__repo/M-Q4_K_M-0000{i}-of-00003.gguf" for i in (1, 2, 3)]
-    for i in (1, 2, 3):
-        assert place.path(f"org__repo/M-Q4_K_M-0000{i}-of-00003.gguf").read_bytes() == one + bytes([i])
+def split_names(stem):
+    return [f"{stem}-0000{i}-of-00003.gguf" for i in (1, 2, 3)]
+
+
+def test_all_parts_of_a_split_model(hub, place):
+    data = dict(zip(split_names("M-Q4_K_M"), hubs.parts(3)))
+    hub.repo("org/repo", {f"Q4_K_M/{name}": File(part, cut=[100_000]) for name, part in data.items()})
+    out = place.json("org/repo")
+    assert {pathlib.Path(f["path"]).name: f["sha256"] for f in out["files"]} == {name: sha256(part) for name, part in data.items()}
+    assert place.files() == [f"org__repo/{name}" for name in data] and out["model"] == "m"
+    place.pull("org/repo", "--to", "mine")
+    assert [place.path(name).read_bytes() for name in split_names("mine")] == list(data.values())
+
+
+def test_a_part_that_is_missing_or_another_is_told(hub, place):
+    one, two, three = split_names("M-Q4_K_M")
+    data = hubs.parts(3)
+    hub.repo("org/repo", {one: File(data[0]), three: File(data[2])})
+    assert "has not all parts of Q4_K_M" in place.pull("org/repo", rc=1).stderr and place.files() == []
+    hub.repo("org/repo", {one: File(data[0]), two: File(data[2]), three: File(data[1])})
+    assert two in place.pull("org/repo", rc=1).stderr
+
+
+def test_an_address_of_one_part_stands_for_all(hub, place):
+    data = dict(zip(split_names("x"), hubs.parts(3)))
+    for name, part in data.items():
+        hub.files[f"/models/{name}"] = File(part)
+    place.pull(f"{hub.url}/models/{split_names('x')[1]}")
+    assert place.files() == list(data)
+    for path in place.models.iterdir():
+        path.unlink()
+    place.pull(f"{hub.url}/models/{split_names('x')[1]}?signature=for-this-one")
+    assert place.files() == [split_names("x")[1]]
 
 
 def test_a_configured_model_comes_to_its_place(hub, place, data):
