@@ -6,6 +6,7 @@ const struct command *const cli_commands[] = {
     &cli_run,
     &cli_ps,
     &cli_models,
+    &cli_show,
     &cli_load,
     &cli_unload,
     &cli_pull,

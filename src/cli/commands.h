@@ -12,6 +12,7 @@ extern const struct command
     cli_run,
     cli_ps,
     cli_models,
+    cli_show,
     cli_load,
     cli_unload,
     cli_pull,

@@ -1,0 +1,177 @@
+/* hob show: what a model is, out of its files' headers. It asks no daemon: a model that is configured is found by its name, any other by its path. */
+#include "cli/show.h"
+
+#include "base/clock.h"
+#include "cli/assume.h"
+#include "cli/commands.h"
+#include "cli/progress.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+/* ---- what it is about ---- */
+
+static bool looks_like_path(struct str word)
+{
+    return memchr(word.p, '/', word.n) || str_ends(word, STR(".gguf")) || str_ends(word, STR(".safetensors"));
+}
+
+static struct str role_or_tier(const struct config *c, struct str word)
+{
+    for (size_t i = 0; i < c->nroles; i++)
+        if (str_eq(c->roles[i].name, word))
+            return c->roles[i].model;
+    for (size_t i = 0; i < c->ntiers; i++)
+        if (str_eq(c->tiers[i].name, word))
+            return c->tiers[i].model;
+    return (struct str){ NULL, 0 };
+}
+
+/* A model, an alias, a tier's model, a role's first model (which may be a tier). */
+static const struct conf_model *find_model(const struct config *c, struct str word)
+{
+    for (int steps = 0; word.n && steps < 3; steps++) {
+        const struct conf_model *m = conf_model(c, word);
+        if (m)
+            return m;
+        word = role_or_tier(c, word);
+    }
+    return NULL;
+}
+
+static int unknown(const struct config *c, struct str word)
+{
+    struct str names[256];
+    size_t n = 0;
+    for (size_t i = 0; i < c->nmodels && n < COUNTOF(names); i++)
+        names[n++] = c->models[i].name;
+    struct str near = str_nearest(word, names, n);
+    fprintf(stderr, "hob: there is no model and no file '%.*s'", STR_ARG(word));
+    if (near.n)
+        fprintf(stderr, ", did you mean '%.*s'?", STR_ARG(near));
+    fprintf(stderr, "\nhob: `hob models` lists the models; a file or a folder is named by its path\n");
+    return EXIT_FAILED;
+}
+
+static int is_elsewhere(const struct conf_model *m)
+{
+    if (m->host.n)
+        fprintf(stderr, "hob: %.*s is on the host '%.*s': its files are not here\n", STR_ARG(m->name), STR_ARG(m->host));
+    else
+        fprintf(stderr, "hob: %.*s is a program of its own (`command:`): hob does not know its files\n", STR_ARG(m->name));
+    return EXIT_FAILED;
+}
+
+/* By the configuration; without one, by what lies in the models folder. A name goes before a file that is called the same. */
+static int find_by_name(const struct cli_args *a, struct str word, struct arena *arena, struct str *model, struct str *path)
+{
+    struct config *c = NULL;
+    struct stat st;
+    struct err e;
+    int rc = cli_load_config(a, &c);
+    if (rc)
+        return rc;
+    log_set_level(LOG_ERROR); /* other models of the folder may be broken: not asked about */
+    if (assume_models(&c, false, NULL, &e)) {
+        cli_error(&e);
+        rc = EXIT_USAGE;
+    }
+    const struct conf_model *m = rc ? NULL : find_model(c, word);
+    if (!rc && !m)
+        rc = stat(word.p, &st) == 0 ? EXIT_OK : unknown(c, word);
+    else if (!rc && !m->file.n)
+        rc = is_elsewhere(m);
+    if (!rc && m) {
+        *model = arena_copy(arena, m->name);
+        *path = arena_copy(arena, m->file);
+    }
+    conf_free(c);
+    return rc;
+}
+
+static int find(const struct cli_args *a, struct arena *arena, struct str *model, struct str *path)
+{
+    struct str word = arena_copy(arena, a->words[0]);
+    *model = STR("");
+    *path = word;
+    return looks_like_path(word) ? EXIT_OK : find_by_name(a, word, arena, model, path);
+}
+
+/* ---- hashes ---- */
+
+struct hashing {
+    struct progress progress;
+    struct str name;
+    int64_t done, all;      /* bytes: of the files before this one, of all */
+};
+
+static bool show_hashed(void *ctx, int64_t done_bytes)
+{
+    struct hashing *h = ctx;
+    progress_show(&h->progress, h->name, "hashing", h->done + done_bytes, h->all, clock_mono_ms());
+    return true;
+}
+
+static int hash(struct show *s)
+{
+    struct hashing h = { .all = (int64_t)(s->files.file_bytes > INT64_MAX ? INT64_MAX : s->files.file_bytes) };
+    struct err e;
+    enum err_code rc = ERR_OK;
+    progress_init(&h.progress);
+    s->sha256 = arena_alloc(&s->files.arena, s->files.n * sizeof *s->sha256);
+    for (size_t i = 0; !rc && i < s->files.n; i++) {
+        struct stat st;
+        h.name = s->files.paths[i];
+        rc = sha256_file(h.name.p, s->sha256[i], show_hashed, &h, &e);
+        h.done += stat(h.name.p, &st) == 0 ? (int64_t)st.st_size : 0;
+    }
+    progress_clear(&h.progress);
+    if (rc)
+        cli_error(&e);
+    return rc ? EXIT_FAILED : EXIT_OK;
+}
+
+/* ---- the command ---- */
+
+static int open_and_show(const struct cli_args *a, struct str model, struct str path)
+{
+    struct show s = { .model = model };
+    struct buf out = { 0 };
+    struct err e;
+    if (model_files_open(path.p, &s.files, &e)) {
+        cli_error(&e);
+        return EXIT_FAILED;
+    }
+    summary_make(&s.files, &s.summary);
+    int rc = cli_flag(a, "--hash") ? hash(&s) : EXIT_OK;
+    if (!rc && cli_flag(a, "--json"))
+        show_model_json(&s, &out);
+    else if (!rc)
+        show_model_text(&s, &out);
+    if (out.n)
+        fwrite(out.p, 1, out.n, stdout);
+    buf_free(&out);
+    model_files_close(&s.files);
+    return rc;
+}
+
+static int run(const struct cli_args *a)
+{
+    struct arena arena;
+    struct str model, path;
+    if (!a->nwords || !a->words[0].n) {
+        fprintf(stderr, "hob: which model? hob show MODEL, or the path of a file or a folder\n");
+        return EXIT_USAGE;
+    }
+    arena_init(&arena);
+    int rc = find(a, &arena, &model, &path);
+    if (!rc)
+        rc = open_and_show(a, model, path);
+    arena_fini(&arena);
+    return rc;
+}
+
+static const struct cli_option options[] = { CLI_COMMON, { "--hash", NULL, NULL, "the files' SHA-256 too: reads all of them" },
+    { "--json", NULL, NULL, "one JSON object" }, CLI_END };
+const struct command cli_show = { .name = "show", .usage = "MODEL|FILE|FOLDER [--hash]", .what = "show what a model is: size, quantisation, template, licence",
+    .example = "hob show smollm2", .run = run, .options = options, .max_words = 1, .words = CLI_WORDS_NAMES };
