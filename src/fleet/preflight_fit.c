@@ -118,6 +118,16 @@ static int64_t budget_of(struct preflight *p)
     return here.models_free > p->c->reserve_bytes ? here.models_free - p->c->reserve_bytes : 0;
 }
 
+/* What context would fit, where it is the context that decides; 0: none. What was seen beyond the arithmetic, and what goes along, stays as it is. */
+static int64_t context_that_fits(const struct preflight *p, const struct estimate *est, int64_t free)
+{
+    int64_t besides = est->bytes - est->terms.total + est->terms.extras;
+    if (!p->shaped || est->source == FIT_GIVEN || free <= besides)
+        return 0;
+    int64_t context = fit_largest_context(&p->shape, NULL, &est->ask, free - besides);
+    return context < est->ask.context ? context : 0;
+}
+
 static void say_too_large(struct preflight *p, const struct estimate *est, int64_t total, const struct kept *k, struct preflight_check *out)
 {
     char need[32], all[32];
@@ -129,8 +139,8 @@ static void say_too_large(struct preflight *p, const struct estimate *est, int64
     else
         say(out, PREFLIGHT_NO, "it needs %s (%s); of the %s for models others keep %.*s", need, fit_source_basis[est->source], all,
             STR_ARG(buf_str(&k->who)));
-    int64_t context = p->shaped ? fit_largest_context(&p->shape, NULL, &est->ask, free) : 0;
-    if (context && context < est->ask.context)
+    int64_t context = context_that_fits(p, est, free);
+    if (context)
         fix(out, "set `context: %lld`, or take a smaller quantisation%s", (long long)context, k->bytes ? ", or `keep: demand` for another" : "");
     else
         fix(out, "take a smaller quantisation or another model%s", k->bytes ? ", or `keep: demand` for another" : "");
