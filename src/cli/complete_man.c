@@ -14,7 +14,10 @@ static void put_text(struct buf *out, const char *text)
             code &= 0xffu >> (n + 1);
             for (size_t i = 1; i < n && p[i]; i++)
                 code = code << 6 | (p[i] & 0x3f);
-            buf_printf(out, "\\[u%04X]", code);
+            if (code == 0x2026) /* readers in plain ASCII have none */
+                buf_lit(out, "...");
+            else
+                buf_printf(out, "\\[u%04X]", code);
         } else if (code == '\\') {
             buf_lit(out, "\\e");
         } else if (code == '-') {
