@@ -2,6 +2,7 @@
 #include "cli/assume.h"
 #include "cli/doctor.h"
 #include "json/json.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -73,6 +74,19 @@ static void state_folder(struct doctor *d)
     } else {
         doctor_say(d, NULL, HEALTH_OK, there ? "%.*s" : "%.*s will be made", STR_ARG(state));
     }
+}
+
+static void remembered(struct doctor *d)
+{
+    struct store *store = NULL;
+    struct err e;
+    if (store_open_to_read(d->config->state, &store, &e)) {
+        doctor_say(d, NULL, HEALTH_WARN, "%s", e.text);
+        doctor_fix(d, "%s", e.hint[0] ? e.hint : "move the file away: what it remembers is learned again");
+    } else {
+        doctor_say(d, NULL, HEALTH_OK, store ? "hob.db can be read" : "nothing is remembered yet");
+    }
+    store_close(store);
 }
 
 static void run_folder(struct doctor *d)
@@ -209,6 +223,7 @@ static void port(struct doctor *d)
 const struct check doctor_setup_checks[] = {
     { "config",  configuration,  false },
     { "state",   state_folder,   true },
+    { "store",   remembered,     true },
     { "run_dir", run_folder,     true },
     { "daemon",  running_daemon, true },
     { "port",    port,           true },

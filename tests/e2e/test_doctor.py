@@ -9,7 +9,7 @@ import tempfile
 import pytest
 from helpers import FAKE, HOB, cli, environment, free_port, gguf
 
-ALWAYS = {"config", "state", "run_dir", "daemon", "port", "engine", "memory", "limits", "libraries", "clock"}
+ALWAYS = {"config", "state", "store", "run_dir", "daemon", "port", "engine", "memory", "limits", "libraries", "clock"}
 
 
 @pytest.fixture
@@ -60,6 +60,15 @@ def test_a_broken_configuration(doctor, place):
     code, found = doctor()
     assert code == 1 and found["config"]["status"] == "fail" and "hob.yaml:1:1" in found["config"]["detail"]
     assert {"clock", "libraries"} <= found.keys() and "port" not in found
+
+
+def test_what_is_remembered(doctor, place):
+    assert doctor()[1]["store"]["status"] == "ok"
+    (place / "st").mkdir(mode=0o700)
+    (place / "st" / "hob.db").write_bytes(b"words " * 1000)
+    code, found = doctor({})
+    assert code == 0 and found["store"]["status"] == "warn" and "no database" in found["store"]["detail"]
+    assert (place / "st" / "hob.db").read_bytes() == b"words " * 1000
 
 
 def test_folders(doctor, place):
