@@ -15,7 +15,7 @@ static void put_text(struct buf *out, const char *text)
             for (size_t i = 1; i < n && p[i]; i++)
                 code = code << 6 | (p[i] & 0x3f);
             if (code == 0x2026) /* readers in plain ASCII have none */
-                buf_lit(out, "...");
+                buf_lit(out, "\\&...");
             else
                 buf_printf(out, "\\[u%04X]", code);
         } else if (code == '\\') {
