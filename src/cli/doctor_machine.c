@@ -1,8 +1,9 @@
-/* hob doctor, the machine: memory, limits, libraries, the clock. */
+/* hob doctor, the machine: memory, limits, libraries, the web, the clock. */
 #include "admin/admin.h"
 #include "base/clock.h"
 #include "cli/doctor.h"
 #include "cli/table.h"
+#include "http/web_module.h"
 
 #include <llhttp.h>
 #include <stdio.h>
@@ -85,6 +86,18 @@ static void libraries(struct doctor *d)
         doctor_fix(d, "build with llhttp 9.2.1 or newer: older ones let requests be smuggled");
 }
 
+static void web(struct doctor *d)
+{
+    const struct web_module *m;
+    struct err e;
+    if (web_module_get(&m, &e)) {
+        doctor_say(d, NULL, HEALTH_WARN, "hob pull and hashes will not work: %s", e.text);
+        doctor_fix(d, "%s", e.hint);
+    } else {
+        doctor_say(d, NULL, HEALTH_OK, "%s", m->libraries());
+    }
+}
+
 /* ---- the clock ---- */
 
 static void time_of_day(struct doctor *d)
@@ -105,6 +118,7 @@ const struct check doctor_machine_checks[] = {
     { "memory",    memory,      true },
     { "limits",    limits,      false },
     { "libraries", libraries,   false },
+    { "web",       web,         false },
     { "clock",     time_of_day, false },
     { NULL, NULL, false },
 };

@@ -55,7 +55,9 @@ bool fit_read_tokens(struct str s, int64_t *out);
 bool fit_read_bytes(struct str s, int64_t *out);
 bool fit_read_params(struct str s, int64_t *out);
 
-/* fit_web.c: the header of a GGUF behind an address, or of all its parts. */
-enum err_code fit_web_shape(struct str url, struct arena *a, struct shape *out, struct err *e) __attribute__((warn_unused_result));
+/* fit_web.c: the header of a GGUF behind an address, or of all its parts, or of what the hub has under ORG/REPO:QUANT. */
+enum err_code fit_web_shape(const struct config *c, struct str what, struct arena *a, struct shape *out, struct err *e) __attribute__((warn_unused_result));
+/* An address, or a hub's name with its quantisation; a bare ORG/REPO is a path that may be mistyped, and nobody is asked for it. */
+bool fit_is_elsewhere(struct str word);
 
 #endif

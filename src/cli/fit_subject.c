@@ -109,10 +109,10 @@ static int from_path(struct fit_subject *s, struct str path)
     return EXIT_OK;
 }
 
-static int from_address(struct fit_subject *s, struct str url)
+static int from_elsewhere(const struct config *c, struct fit_subject *s, struct str what)
 {
     struct err e;
-    return fit_web_shape(url, &s->arena, &s->shape, &e) ? failed(&e) : EXIT_OK;
+    return fit_web_shape(c, what, &s->arena, &s->shape, &e) ? failed(&e) : EXIT_OK;
 }
 
 /* ---- the configuration ---- */
@@ -140,11 +140,6 @@ static int from_configured(const struct config *c, const struct conf_model *m, s
     return rc ? failed(&e) : EXIT_OK;
 }
 
-static bool is_address(struct str word)
-{
-    return str_starts(word, STR("https://")) || str_starts(word, STR("http://"));
-}
-
 static bool is_there(struct str path)
 {
     struct stat st;
@@ -161,7 +156,7 @@ static int nothing_like_it(const struct config *c, struct str word)
     fprintf(stderr, "hob: there is no model and no file '%.*s'", STR_ARG(word));
     if (near.n)
         fprintf(stderr, ", did you mean '%.*s'?", STR_ARG(near));
-    fprintf(stderr, "\nhob: hob fit FILE.gguf | FOLDER | https://… | NAME; `hob models` lists the names\n");
+    fprintf(stderr, "\nhob: hob fit FILE.gguf | FOLDER | https://… | ORG/REPO:QUANT | NAME; `hob models` lists the names\n");
     return EXIT_FAILED;
 }
 
@@ -183,12 +178,12 @@ int fit_subject_find(const struct cli_args *a, const struct config *c, struct fi
     snprintf(s->name, sizeof s->name, "%.*s", STR_ARG(word));
     if (!a->nwords)
         rc = from_figures(a, s);
-    else if (is_address(word))
-        rc = from_address(s, word);
     else if (m)
         rc = from_configured(c, m, s);
     else if (is_there(word))
         rc = from_path(s, word);
+    else if (fit_is_elsewhere(word))
+        rc = from_elsewhere(c, s, word);
     else
         rc = nothing_like_it(c, word);
     if (!a->nwords && !rc)

@@ -1,118 +1,49 @@
-/* The header of a model behind an address, without the model: parts of the file are asked for as the reader comes to them, 1 MiB first and 4 after.
- * The parts of a split model are read one after the other. */
+/* The header of a model that is not here, without the model: of a file behind an address, of the parts of one, of what the hub has under a name. */
 #include "cli/fit.h"
 
-#include "http/web.h"
 #include "model/files.h"
+#include "model/hub_ask.h"
+#include "model/remote.h"
 
-#include <errno.h>
-#include <stdlib.h>
+#include <signal.h>
 
-enum { FIRST_BYTES = 1 << 20, NEXT_BYTES = 4 << 20 };
-
-struct remote {
-    struct str url;
-    struct buf window;          /* bytes from window_at on */
-    uint64_t window_at;
-    int64_t whole;              /* of the file; -1 = not told yet */
-    bool ranged;
-    struct err e;               /* why the last read failed */
+struct where {
+    struct hub_access hub;
+    const struct str *urls;     /* of the parts, in order */
+    size_t n;
 };
 
-static bool take_head(void *ctx, const struct web_head *head)
+static enum err_code read_one(struct where *w, struct str url, struct arena *a, struct gguf *out, struct err *e)
 {
-    struct remote *r = ctx;
-    r->whole = head->whole_bytes;
-    r->ranged = head->ranged;
-    return true;
-}
-
-static bool take_bytes(void *ctx, struct str bytes)
-{
-    struct remote *r = ctx;
-    size_t room = NEXT_BYTES > r->window.n ? NEXT_BYTES - r->window.n : 0;
-    buf_add(&r->window, str_make(bytes.p, bytes.n < room ? bytes.n : room));
-    return bytes.n < room; /* who does not know ranges sends all of it: then the beginning is all there will be */
-}
-
-static enum err_code status_error(const struct remote *r, int status, struct err *e)
-{
-    if (status == 401 || status == 403)
-        return err_set(e, ERR_UP_AUTH, "%.150s is not open to everybody (%d)", r->url.p, status);
-    if (status == 404)
-        return err_set(e, ERR_WEIGHTS_MISSING, "there is nothing at %.200s", r->url.p);
-    return err_set(e, ERR_UP_STATUS, "%.200s answers %d", r->url.p, status);
-}
-
-static enum err_code fetch(struct remote *r, uint64_t at, int64_t bytes, struct err *e)
-{
-    struct web_answer answer;
-    struct web_get g = { .url = r->url, .from = (int64_t)at, .bytes = bytes, .on_head = take_head, .on_bytes = take_bytes, .ctx = r };
-    r->window.n = 0;
-    r->window_at = at;
-    enum err_code rc = web_fetch(&g, &answer, e);
-    if (rc == ERR_CALLER_GONE && r->window.n) /* we had enough */
-        rc = ERR_OK;
-    if (!rc && answer.status != 200 && answer.status != 206)
-        rc = status_error(r, answer.status, e);
-    else if (!rc && at && !r->ranged)
-        rc = err_set(e, ERR_UP_GARBLED, "%.150s does not answer for parts of a file, and its header is larger than 4 MiB", r->url.p);
-    buf_free(&answer.body);
-    return rc;
-}
-
-static bool read_at(void *ctx, uint64_t at, void *to, size_t n)
-{
-    struct remote *r = ctx;
-    char *out = to;
-    while (n) {
-        uint64_t into = at - r->window_at;
-        if (at < r->window_at || into >= r->window.n) {
-            if (fetch(r, at, NEXT_BYTES, &r->e) || !r->window.n) {
-                errno = EIO;
-                return false;
-            }
-            into = 0;
-        }
-        size_t part = r->window.n - (size_t)into;
-        part = part < n ? part : n;
-        memcpy(out, r->window.p + into, part);
-        out += part;
-        at += part;
-        n -= part;
-    }
-    return true;
-}
-
-static enum err_code read_one(struct str url, struct arena *a, struct gguf *out, struct err *e)
-{
-    struct remote r = { .url = arena_copy(a, url), .whole = -1 };
-    enum err_code rc = fetch(&r, 0, FIRST_BYTES, e);
-    if (!rc && r.whole < 0)
-        rc = err_set(e, ERR_UP_GARBLED, "%.150s does not say how long the file is", r.url.p);
-    struct gguf_source source = { .read = read_at, .ctx = &r, .size = rc ? 0 : (uint64_t)r.whole };
-    struct err why = { 0 };
+    struct remote *r;
+    struct err why;
     struct gguf g;
-    if (!rc)
-        rc = gguf_read(&source, a, &g, &why);
-    if (rc && why.code)
-        rc = r.e.code ? err_set(e, r.e.code, "%s", r.e.text) : err_set(e, rc, "%.120s: %.160s", r.url.p, why.text);
-    if (!rc && g.end > source.size)
-        rc = err_set(e, ERR_WEIGHTS_BROKEN, "%.120s is cut short: it has %llu bytes of %llu", r.url.p, (unsigned long long)source.size,
-            (unsigned long long)g.end);
-    if (!rc)
+    enum err_code rc = remote_open(url, hub_token_for(&w->hub, url), w->hub.idle_ms, &r, e);
+    if (rc)
+        return rc;
+    struct gguf_source source = remote_source(r);
+    rc = gguf_read(&source, a, &g, &why);
+    if (rc && remote_error(r)) {
+        *e = *remote_error(r);
+        rc = e->code;
+    } else if (rc)
+        err_set(e, rc, "%.*s: %.160s", url.n < 120 ? (int)url.n : 120, url.p, why.text);
+    else if (g.end > source.size)
+        rc = err_set(e, ERR_WEIGHTS_BROKEN, "%.*s is cut short: it has %llu bytes of %llu", url.n < 120 ? (int)url.n : 120, url.p,
+            (unsigned long long)source.size, (unsigned long long)g.end);
+    else
         *out = g;
-    buf_free(&r.window);
+    remote_close(r);
     return rc;
 }
 
 /* The others' tensors on top of the first's. */
-static enum err_code add_part(struct str url, struct shape *s, struct err *e)
+static enum err_code add_part(struct where *w, struct str url, struct shape *s, struct err *e)
 {
     struct arena a;
     struct gguf g;
     arena_init(&a);
-    enum err_code rc = read_one(url, &a, &g, e);
+    enum err_code rc = read_one(w, url, &a, &g, e);
     for (size_t i = 0; !rc && i < g.ntensors; i++) {
         int64_t n = (int64_t)(g.tensors[i].size[0] * g.tensors[i].size[1] * g.tensors[i].size[2] * g.tensors[i].size[3]);
         s->params += n;
@@ -124,22 +55,67 @@ static enum err_code add_part(struct str url, struct shape *s, struct err *e)
     return rc;
 }
 
-enum err_code fit_web_shape(struct str url, struct arena *a, struct shape *out, struct err *e)
+/* ---- where it is ---- */
+
+static enum err_code find_on_hub(struct where *w, const struct config *c, const struct hub_name *name, struct arena *a, struct err *e)
 {
-    struct gguf g;
+    struct hub_repo repo;
+    struct hub_choice choice;
+    enum err_code rc = hub_ask(&w->hub, name, a, &repo, e);
+    if (!rc)
+        rc = hub_choose(&repo, name, c->quant, a, &choice, e);
+    if (rc)
+        return rc;
+    struct str *urls = arena_array(a, struct str, choice.n);
+    for (size_t i = 0; i < choice.n; i++)
+        urls[i] = hub_file_url(w->hub.base, name, repo.commit, choice.files[i]->path, a);
+    w->urls = urls;
+    w->n = choice.n;
+    return ERR_OK;
+}
+
+static enum err_code find(struct where *w, const struct config *c, struct str what, struct arena *a, struct err *e)
+{
+    struct hub_name name;
     struct model_part part;
+    enum err_code rc = hub_name_parse(what, w->hub.base, a, &name, e);
+    if (rc || name.org.n)
+        return rc ? rc : find_on_hub(w, c, &name, a, e);
+    bool split = model_part_read(what, &part) && part.of <= MODEL_MAX_PARTS;
+    w->n = split ? (size_t)part.of : 1;
+    struct str *urls = arena_array(a, struct str, w->n);
+    for (size_t i = 0; i < w->n; i++)
+        urls[i] = split ? model_part_path(a, &part, (int64_t)i + 1) : what;
+    w->urls = urls;
+    return ERR_OK;
+}
+
+enum err_code fit_web_shape(const struct config *c, struct str what, struct arena *a, struct shape *out, struct err *e)
+{
+    struct where w;
+    struct gguf g;
     struct shape s;
-    struct err why = { 0 };
-    bool split = model_part_read(url, &part);
-    enum err_code rc = read_one(split ? model_part_path(a, &part, 1) : url, a, &g, e);
+    struct err why;
+    signal(SIGPIPE, SIG_IGN); /* the web's connections end when they like */
+    enum err_code rc = hub_access_of(c, a, &w.hub, e);
+    if (!rc)
+        rc = find(&w, c, what, a, e);
+    if (!rc)
+        rc = read_one(&w, w.urls[0], a, &g, e);
     if (rc)
         return rc;
     rc = shape_of_gguf(&g, a, &s, &why);
     if (rc)
-        return err_set(e, rc, "%.*s: %.160s", url.n < 120 ? (int)url.n : 120, url.p, why.text);
-    for (int64_t i = 2; split && i <= part.of && !rc; i++)
-        rc = add_part(model_part_path(a, &part, i), &s, e);
+        return err_set(e, rc, "%.*s: %.160s", what.n < 120 ? (int)what.n : 120, what.p, why.text);
+    for (size_t i = 1; i < w.n && !rc; i++)
+        rc = add_part(&w, w.urls[i], &s, e);
     if (!rc)
         *out = s;
     return rc;
+}
+
+bool fit_is_elsewhere(struct str word)
+{
+    return str_starts(word, STR("https://")) || str_starts(word, STR("http://")) || str_starts(word, STR("hf.co/")) ||
+           (hub_is_name(word) && memchr(word.p, ':', word.n));
 }

@@ -2,7 +2,7 @@
  * library folder), loaded at the first use: what never leaves this machine never pays for it. TLS is always verified. Redirects are followed by our own
  * rules: at most 10; the Authorization goes to the first origin only, and never again once another was met; http:// only to loopback; from elsewhere
  * never to loopback. Proxies (https_proxy, all_proxy, no_proxy; socks5h:// too) and SSL_CERT_FILE, SSL_CERT_DIR as the environment says; this machine
- * itself is never asked through a proxy. */
+ * itself is never asked through a proxy. The process must ignore SIGPIPE. */
 #ifndef HOB_HTTP_WEB_H
 #define HOB_HTTP_WEB_H
 

@@ -291,9 +291,16 @@ static void sha256_end(struct web_sha256 *h, unsigned char out[32])
     EVP_MD_CTX_free((EVP_MD_CTX *)h);
 }
 
+static const char *libraries(void)
+{
+    pthread_once(&once, init);
+    return curl_version();
+}
+
 __attribute__((visibility("default"))) const struct web_module hob_web_module = {
     .abi = WEB_MODULE_ABI,
     .release = HOB_VERSION,
+    .libraries = libraries,
     .get = get,
     .sha256_new = sha256_new,
     .sha256_feed = sha256_feed,

@@ -34,6 +34,7 @@ struct web_sha256;
 struct web_module {
     uint32_t abi;
     const char *release;        /* HOB_VERSION */
+    const char *(*libraries)(void); /* what it stands on, with versions: "libcurl/7.88.1 OpenSSL/3.0.19 …" */
     /* ERR_OK: the whole answer was handed over. ERR_UP_REFUSED, ERR_UP_RESET, ERR_UP_TIMEOUT, ERR_UP_GARBLED, ERR_SYSTEM; ERR_CALLER_GONE when a
      * callback ended it. */
     enum err_code (*get)(const struct web_hop *hop, struct err *e);

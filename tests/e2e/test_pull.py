@@ -204,6 +204,24 @@ def test_a_name_of_ones_own(hub, place, data):
     assert place.files() == ["mine.gguf"]
 
 
+def test_fit_reads_the_header_alone(hub, place, data):
+    hub.repo("org/repo", {NAME: File(data)})
+
+    def fit(word, rc=0, **env):
+        done = subprocess.run([helpers.HOB, "fit", word, "--json"], cwd=place.root, env={**place.env, **env}, capture_output=True, text=True, timeout=50)
+        assert done.returncode == rc, done.stderr
+        return json.loads(done.stdout) if not rc else done.stderr
+
+    assert fit("org/repo:Q4_K_M", HF_TOKEN="hf_secret")["architecture"] == "llama"
+    assert hub.headers(NAME)[-1]["Range"] == "bytes=0-1048575" and hub.headers(NAME)[-1]["Authorization"] == "Bearer hf_secret"
+    hub.files["/a.gguf"] = File(data)
+    hub.files["/b.gguf"] = File(data, ranges=False)
+    assert fit(f"{hub.url}/a.gguf")["architecture"] == "llama"
+    assert "does not heed ranges" in fit(f"{hub.url}/b.gguf", rc=1)
+    asked = len(hub.asked)
+    assert "no model and no file" in fit("org/repo", rc=1) and len(hub.asked) == asked
+
+
 def test_a_plain_address(hub, place, data):
     hub.files["/models/A-Q8_0.gguf"] = File(data)
     out = place.json(f"{hub.url}/models/A-Q8_0.gguf?x=y", "--sha256", sha256(data).upper())
