@@ -10,6 +10,7 @@
 #include "cli/daemon.h"
 #include "cli/reload.h"
 #include "cli/rundir.h"
+#include "fleet/estimate.h"
 #include "net/conn.h"
 #include "proc/notify.h"
 #include "proc/sweep.h"
@@ -155,6 +156,7 @@ static void on_change(void *ctx, const struct config *now)
     struct gateway *g = ctx;
     conf_free(g->config);
     g->config = conf_hold(now);
+    estimate_warm(g->loop, g->config, g->store);
     tell_status(g);
 }
 
@@ -256,6 +258,7 @@ static void on_listening(void *ctx, int fd, struct str bound, const struct err *
     notify_ready(g->notify); /* /livez answers; models come, and go, as they are needed */
     tell_status(g);
     fleet_start(g->fleet);
+    estimate_warm(g->loop, g->config, g->store);
 }
 
 static void try_listen(struct gateway *g)

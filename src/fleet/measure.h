@@ -10,7 +10,8 @@ enum measure_when { MEASURE_IDLE /* it is hot, nobody has asked yet */, MEASURE_
 
 struct measure;
 
-/* done, on the loop thread, once: bytes, or -1 when nothing can be told (it is gone, the system does not say). e is copied; s may be NULL. */
+/* done, on the loop thread, once: what it has now (kept prompts, e->terms.cache, may still come on top), or -1 when nothing can be told (it is gone,
+ * the system does not say). e is copied; s may be NULL. */
 struct measure *measure_start(struct loop *l, struct store *s, const struct estimate *e, int pid, enum measure_when when,
     void (*done)(void *ctx, int64_t bytes), void *ctx);
 void measure_cancel(struct measure *m); /* done will not run. NULL is fine; not after done has run */

@@ -9,6 +9,9 @@
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 extern char **environ;
 
@@ -18,6 +21,9 @@ static void become(const char *const *argv, const char *const *env, int out)
     sigset_t none;
     int in = open("/dev/null", O_RDONLY);
     setpgid(0, 0); /* so that what it starts ends with it */
+#ifdef __linux__
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* and it with us */
+#endif
     signal(SIGPIPE, SIG_DFL); /* the loop has it ignored, and that would be inherited */
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
