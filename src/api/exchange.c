@@ -347,7 +347,7 @@ static enum err_code make_body(struct exchange *x, struct err *e)
 {
     struct body_wish w = { .task = x->ask.task, .model = x->b->upstream, .from = x->embedded, .count = EMBED_AT_A_TIME };
     x->upstream.n = x->dropped.n = 0;
-    if (!x->b->kind->managed) {
+    if (!x->b->kind->rebuilt) {
         x->npieces = body_splice(&x->doc, &w, x->ask.stream, &x->upstream, x->pieces);
         return ERR_OK;
     }
@@ -449,7 +449,7 @@ static void next_candidate(struct exchange *x)
     embeddings_free(x->embeddings); /* what another place has given does not go with this one's */
     x->embeddings = NULL;
     x->embedded = 0;
-    bool fits = !x->b->kind->managed || !body_check(&x->doc, x->ask.task, &e); /* before anything is loaded for it */
+    bool fits = !x->b->kind->rebuilt || !body_check(&x->doc, x->ask.task, &e); /* before anything is loaded for it */
     if (!fits || !may_load(x, &e) || fleet_lease(x->world, model, x->class, &x->lease, &e)) {
         candidate_failed(x, &e); /* recursion: at most the chain's length deep */
         return;

@@ -32,12 +32,12 @@ static void on_event(void *ctx, struct str event, struct str data)
 
 static enum way pick_way(const struct exchange *x)
 {
-    bool generates = x->ask.task == TASK_CHAT || x->ask.task == TASK_TEXT, managed = x->b->kind->managed;
+    bool generates = x->ask.task == TASK_CHAT || x->ask.task == TASK_TEXT, rebuilt = x->b->kind->rebuilt;
     if (generates && x->ask.stream)
         return WAY_RELAY;
-    if (generates && managed)
+    if (generates && rebuilt)
         return WAY_COLLECT;
-    return x->ask.task == TASK_EMBED && managed ? WAY_EMBED : WAY_WHOLE;
+    return x->ask.task == TASK_EMBED && rebuilt ? WAY_EMBED : WAY_WHOLE;
 }
 
 void exchange_begin_answer(struct exchange *x)

@@ -10,7 +10,7 @@
 
 const char *const backend_state_name[] = {
     [BACKEND_COLD] = "cold",         [BACKEND_LOADING] = "loading", [BACKEND_HOT] = "hot",
-    [BACKEND_DRAINING] = "draining", [BACKEND_FAILED] = "failed",
+    [BACKEND_DRAINING] = "draining", [BACKEND_FAILED] = "failed", [BACKEND_WEDGED] = "wedged",
 };
 
 void backend_enter(struct backend *b, enum backend_state to)

@@ -8,17 +8,27 @@
 #include "http/client.h"
 #include "proc/service.h"
 
-enum backend_state { BACKEND_COLD, BACKEND_LOADING, BACKEND_HOT, BACKEND_DRAINING, BACKEND_FAILED };
+/* A hot one may become draining by itself: it was found hung, is being stopped, and gets no more requests. It is then as if it had died. */
+enum backend_state {
+    BACKEND_COLD, BACKEND_LOADING, BACKEND_HOT, BACKEND_DRAINING, BACKEND_FAILED,
+    BACKEND_WEDGED, /* was killed and does not end: its memory is still taken. Becomes cold when it does end */
+};
 extern const char *const backend_state_name[];
+
+/* What is worth knowing of one, besides its state; or-ed. */
+enum backend_flag {
+    BACKEND_PROMPTS_NOT_KEPT = 1, /* `keep_prompts` is on, and its engine does not heed it */
+};
 
 struct backend;
 
 /* One kind of place: a row, and a file kind_*.c. */
 struct backend_kind {
     const char *name;
-    bool managed;                                   /* a child of ours: bodies are rebuilt, answers are always streamed from it */
+    bool managed;                                   /* a child of ours: it is loaded and unloaded, and has slots */
+    bool rebuilt;                                   /* its requests are written anew from the allowlist, chats always streamed from it */
     void (*load)(struct backend *b);                /* cold or failed -> loading -> hot or failed */
-    void (*unload)(struct backend *b);              /* any -> draining -> cold */
+    void (*unload)(struct backend *b);              /* any -> draining -> cold, or wedged */
     void (*adopt)(struct backend *b, const struct keeper_child *c); /* managed only; cold -> loading -> hot, or draining -> cold */
     int (*pid)(const struct backend *b);            /* managed only: 0 = no process now */
     void (*free)(struct backend *b);                /* what the kind keeps beside it */
@@ -52,7 +62,14 @@ struct backend {
     struct buf headers;                             /* complete lines for each request, the key included: never printed */
     struct conf_timeouts timeouts;                  /* resolved: no zeros but total */
 
+    unsigned flags;                                 /* enum backend_flag */
+    int64_t warmed_ms, warm_took_ms;                /* the last heartbeat (`warm:`): when (loop time; 0 = none yet), and how long its token took */
+    int64_t drafted, accepted;                      /* tokens that its draft model proposed since the load, and those that stood */
+
     void (*on_state)(void *ctx, struct backend *b); /* to the fleet, after each change */
+    /* Does somebody wait for it? Asked when a child could be hot: then the first request is the proof that it answers, else it is asked for a token
+     * first. NULL: nobody does. Set by the fleet after backend_new(). */
+    bool (*wanted)(void *ctx, const struct backend *b);
     void *ctx;
     struct child *child;                            /* managed only */
     bool retired;                                   /* backend_retire() */

@@ -2,6 +2,7 @@
 #include "backend/child.h"
 
 #include "base/random.h"
+#include "proc/log_file.h"
 #include "proc/obituary.h"
 
 #include <errno.h>
@@ -14,6 +15,12 @@ enum {
     CONN_IDLE_MS = 4000,            /* llama-server closes kept connections after 5 s */
     LOG_MAX_BYTES = 8 * 1024 * 1024,
 };
+
+static void stop_asking(struct child *c)
+{
+    child_probe_stop(c);
+    child_watch_stop(c);
+}
 
 /* ---- the service's word ---- */
 
@@ -46,9 +53,10 @@ static void on_service(void *ctx, enum service_state now, const struct keeper_ex
         break;
     case SERVICE_STOPPED:
     case SERVICE_FAILED:
-        child_probe_stop(c);
+        stop_asking(c);
+        timer_cancel(&c->end);
         unlink(c->sock);
-        if (c->b->state == BACKEND_DRAINING)
+        if (c->b->state == BACKEND_DRAINING || c->b->state == BACKEND_WEDGED)
             backend_enter(c->b, BACKEND_COLD);
         else
             died(c, now, death, e);
@@ -62,7 +70,8 @@ void child_is_hot(struct child *c)
 {
     service_is_ready(c->service);
     c->b->last_error = (struct err){ .code = ERR_OK };
-    backend_enter(c->b, BACKEND_HOT);
+    child_watch_start(c);
+    backend_enter(c->b, BACKEND_HOT); /* last: who waits may do anything now */
 }
 
 /* ---- its key ---- */
@@ -83,7 +92,9 @@ static void set_headers(struct child *c)
 {
     struct buf *h = &c->b->headers;
     h->n = 0;
-    buf_printf(h, "Authorization: Bearer %s\r\nContent-Type: application/json\r\n", c->key);
+    if (!c->kind->keyless)
+        buf_printf(h, "Authorization: Bearer %s\r\n", c->key);
+    buf_lit(h, "Content-Type: application/json\r\n");
 }
 
 static bool read_key(struct child *c)
@@ -133,7 +144,7 @@ static void take_over(struct child *c)
 {
     struct backend *b = c->b;
     int pid = c->found_pid;
-    bool keep = is_as_wanted(c) && read_key(c);
+    bool keep = is_as_wanted(c) && (c->kind->keyless || read_key(c));
     c->found_pid = 0;
     buf_free(&c->found_argv);
     service_adopt(c->service, pid); /* ours from here on, to keep or to stop */
@@ -152,9 +163,11 @@ static enum err_code start(struct child *c, struct err *e)
     struct launch words;
     launch_init(&words);
     enum err_code rc = c->kind->launch(c, &words, e);
-    if (!rc)
+    if (!rc && !c->kind->keyless)
         rc = write_key(c, e);
     if (!rc) {
+        if (!log_file_folder(c->b->config->state))
+            log_warn("%.*s: no folder for what its engine says (errno %d); it is not kept", STR_ARG(c->b->name), errno);
         unlink(c->sock); /* llama-server does not remove an old one, and fails on it */
         struct keeper_spawn spawn = {
             .argv = words.argv, .nargv = words.nargv, .env = words.env, .nenv = words.nenv,
@@ -198,6 +211,8 @@ static void looked(void *ctx)
 static void begin(struct child *c)
 {
     snprintf(c->file, sizeof c->file, "%.*s", STR_ARG(c->b->model->file));
+    c->b->drafted = c->b->accepted = 0;
+    c->b->warmed_ms = 0;
     backend_enter(c->b, BACKEND_LOADING); /* last_error stays until it is hot: why it was not, so far */
     loop_work(c->b->loop, &c->look);
 }
@@ -219,6 +234,8 @@ void child_unload(struct backend *b)
 {
     struct child *c = b->child;
     enum service_state now = service_now(c->service);
+    if (b->state == BACKEND_WEDGED)
+        return;
     if (c->look.running) {
         if (b->state != BACKEND_DRAINING)
             backend_enter(b, BACKEND_DRAINING);
@@ -229,9 +246,9 @@ void child_unload(struct backend *b)
             backend_enter(b, BACKEND_COLD);
         return;
     }
-    child_probe_stop(c);
+    stop_asking(c);
     backend_enter(b, BACKEND_DRAINING);
-    service_stop(c->service, CHILD_TERM_MS, CHILD_TERM_AGAIN_MS);
+    child_stop(c);
 }
 
 int child_pid(const struct backend *b)
@@ -242,10 +259,13 @@ int child_pid(const struct backend *b)
 void child_free(struct backend *b)
 {
     struct child *c = b->child;
-    child_probe_stop(c);
+    stop_asking(c);
+    timer_cancel(&c->end);
     service_free(c->service);
+    http_pool_free(c->asks);
     unlink(c->key_file);
     buf_free(&c->answer);
+    buf_free(&c->question);
     buf_free(&c->found_argv);
     memset(c->key, 0, sizeof c->key);
     c->kind->free(c);
@@ -270,7 +290,8 @@ void child_init(struct child *c, struct backend *b, const struct child_kind *k, 
     unsigned long long number = file_number(b->name);
     snprintf(c->sock, sizeof c->sock, "%.*s/%012llx.sock", STR_ARG(run_dir), number);
     snprintf(c->key_file, sizeof c->key_file, "%.*s/%012llx.key", STR_ARG(run_dir), number);
-    snprintf(c->log_file, sizeof c->log_file, "%.*s/engine-%012llx.log", STR_ARG(b->config->state), number);
+    if (!log_file_path(b->config->state, b->name, c->log_file))
+        c->log_file[0] = 0;
     random_hex(c->key, 32);
     buf_lit(&b->path, "/v1");
     set_headers(c);
@@ -278,7 +299,10 @@ void child_init(struct child *c, struct backend *b, const struct child_kind *k, 
     snprintf(to.host, sizeof to.host, "%s", c->sock);
     struct http_pool_opts opts = { .max_idle = (size_t)b->model->slots, .idle_ms = CONN_IDLE_MS, .connect_ms = b->timeouts.connect_ms };
     b->pool = http_pool_new(b->loop, &to, STR("localhost"), &opts);
+    opts.max_idle = 1;
+    c->asks = http_pool_new(b->loop, &to, STR("localhost"), &opts);
     child_probe_init(c);
+    child_watch_init(c);
     work_init(&c->look, look, looked, c);
     c->service = service_new(b->services, b->name, &service_ops, c);
     b->state = BACKEND_COLD;

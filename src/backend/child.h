@@ -1,7 +1,13 @@
-/* One managed child's life, whatever its kind: looked at, started by the keeper, asked until it is ready, taken over from an earlier gateway, stopped,
- * its death read. A kind gives a table of what differs (its command line, what to ask it, what it says of itself) and lies around the child.
+/* One managed child's life, whatever its kind: looked at, started by the keeper, asked until it is ready, kept warm, watched, taken over from an earlier
+ * gateway, stopped, its death read. A kind gives a table of what differs (its command line, what to ask it, what it says of itself) and lies around the
+ * child.
  *
- * child.c is its life, child_probe.c the questions until it is ready. Private to the kinds and these files. */
+ *   child.c        its life, its key, its end
+ *   child_ask.c    one question of ours at a time
+ *   child_probe.c  the questions until it is ready
+ *   child_watch.c  is it hung? the heartbeat; does it die?
+ *
+ * Private to the kinds and these files. */
 #ifndef HOB_BACKEND_CHILD_H
 #define HOB_BACKEND_CHILD_H
 
@@ -10,10 +16,20 @@
 
 struct child;
 
-enum child_heard { CHILD_GO_ON, CHILD_ASK_AGAIN }; /* ASK_AGAIN: a little later, from /health on */
-
+/* What we ask a child ourselves. It goes over connections of its own: what comes back says nothing about how callers fare. */
 struct child_question {
-    struct str path;                /* GET */
+    const char *method;             /* NULL: GET */
+    struct str path;
+    struct str body;                /* borrowed until it is answered */
+    int64_t limit_ms;               /* for the first byte, and between two; 0: 30 s */
+};
+/* rc ERR_OK: a whole answer. Dies on return: body. */
+typedef void child_answer_fn(struct child *c, enum err_code rc, int status, struct str body);
+
+enum child_heard {
+    CHILD_GO_ON,
+    CHILD_ASK_AGAIN,                /* a little later, from the health path on */
+    CHILD_UNFIT,                    /* the load has failed: e says why */
 };
 
 struct child_kind {
@@ -21,30 +37,37 @@ struct child_kind {
     enum err_code (*look)(struct child *c, struct err *e);
     /* Its words and environment as it would be started now (out is fresh). */
     enum err_code (*launch)(struct child *c, struct launch *out, struct err *e);
-    const char *health;             /* path that answers 200 when it is up */
-    /* Once it is up: what to ask it, nth from 0. false: nothing more. */
+    bool keyless;                   /* it knows of no key: none is written or sent */
+    /* Once it is up: what to ask it, nth from 0. false: nothing more. May be NULL. */
     bool (*question)(struct child *c, int nth, struct child_question *out);
-    enum child_heard (*heard)(struct child *c, int nth, int status, struct str body);
+    enum child_heard (*heard)(struct child *c, int nth, int status, struct str body, struct err *e);
+    int64_t silence_ms;             /* `silence: auto` */
     void (*free)(struct child *c);  /* the kind's struct that the child lies in */
 };
-
-enum child_asking { ASKING_NOTHING, ASKING_HEALTH, ASKING_QUESTION };
 
 struct child {
     struct backend *b;
     const struct child_kind *kind;
     struct service *service;
-    char sock[108], key_file[128], log_file[4096];
+    char sock[108], key_file[128], log_file[4096]; /* log_file: as proc/log_file.h has it */
     char file[4096];                /* the model's, copied for the pool */
     char key[33];
+    struct str health;              /* path; of the configuration or static */
 
-    struct http_call *call;         /* of ours, one at a time */
-    enum child_asking asking;
+    struct http_pool *asks;         /* for questions of ours */
+    struct http_call *call;         /* one at a time */
+    child_answer_fn *answered;
+    int status;
+    struct buf answer, question;
+
+    struct timer poll, limit;       /* until it is ready */
+    int64_t running_ms;             /* since when it runs */
     int nth;                        /* question */
-    int status;                     /* of the answer */
-    struct buf answer;
-    struct timer poll, limit;
-    int64_t poll_ms;
+
+    struct timer watch, warm, end;  /* while it is hot, and while it is stopped */
+    int64_t asked_ms;               /* when the last look at a silent child began, or the heartbeat */
+    int64_t alive_ms;               /* when it last answered such a look */
+    int misses;                     /* looks in a row that nothing came of */
 
     int found_pid;                  /* of a child to be taken over; 0 = none */
     struct buf found_argv;          /* its words, each with a NUL behind it */
@@ -63,13 +86,24 @@ void child_adopt(struct backend *b, const struct keeper_child *found);
 int child_pid(const struct backend *b);
 void child_free(struct backend *b);
 
+/* ---- child.c ---- */
+void child_is_hot(struct child *c);
+
+/* ---- child_ask.c ---- */
+void child_ask(struct child *c, const struct child_question *q, child_answer_fn *answered); /* not while another is open */
+void child_ask_cancel(struct child *c);
+/* One token, vector or score out of the real path. false: this kind of model has no such short question. q->body is c->question. */
+bool child_smallest_question(struct child *c, struct child_question *q);
+
 /* ---- child_probe.c ---- */
 void child_probe_init(struct child *c);
 void child_probe_start(struct child *c);   /* it runs: asks until it is hot, or for too long */
 void child_probe_stop(struct child *c);
 
-/* ---- child.c, for child_probe.c ---- */
-enum { CHILD_TERM_MS = 5000, CHILD_TERM_AGAIN_MS = 3000 }; /* it may hang on the first TERM with work in flight (doc/internals/engine.md) */
-void child_is_hot(struct child *c);
+/* ---- child_watch.c ---- */
+void child_watch_init(struct child *c);
+void child_watch_start(struct child *c);   /* it is hot */
+void child_watch_stop(struct child *c);
+void child_stop(struct child *c);          /* TERM, TERM, KILL; if it is still there after that, it is wedged */
 
 #endif

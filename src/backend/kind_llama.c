@@ -69,9 +69,10 @@ static void read_props(struct backend *b, struct str body)
     json_free(&d);
 }
 
-static enum child_heard heard(struct child *c, int nth, int status, struct str body)
+static enum child_heard heard(struct child *c, int nth, int status, struct str body, struct err *e)
 {
     (void)nth;
+    (void)e;
     if (status != 200)
         return CHILD_ASK_AGAIN;
     read_props(c->b, body);
@@ -135,11 +136,11 @@ static enum err_code read_refusal(const struct backend *b, int status, struct st
 }
 
 static const struct child_kind llama_child = {
-    .look = look, .launch = make_launch, .health = "/health", .question = question, .heard = heard, .free = free_own,
+    .look = look, .launch = make_launch, .question = question, .heard = heard, .silence_ms = 20 * 1000, .free = free_own,
 };
 
 const struct backend_kind backend_kind_llama = {
-    .name = "llama", .managed = true, .load = child_load, .unload = child_unload, .adopt = child_adopt, .pid = child_pid, .free = child_free,
+    .name = "llama", .managed = true, .rebuilt = true, .load = child_load, .unload = child_unload, .adopt = child_adopt, .pid = child_pid, .free = child_free,
     .read_refusal = read_refusal,
 };
 
@@ -149,5 +150,6 @@ void llama_init(struct backend *b, struct str run_dir)
     if (!s)
         die("out of memory for a child");
     b->kind = &backend_kind_llama;
+    s->child.health = STR("/health");
     child_init(&s->child, b, &llama_child, run_dir);
 }

@@ -61,7 +61,7 @@ void llama_args_make(struct llama_args *a, const struct conf_model *m, const str
     struct launch *c)
 {
     a->context = pick_context(m, w);
-    launch_add(c, str_of(a->engine));
+    launch_add(c, arena_copy(&c->arena, str_of(a->engine))); /* a dies before c */
     launch_add_pair(c, "--model", m->file);
     launch_add_pair(c, "--alias", m->name);
     launch_add_pair(c, "--host", str_of(sock));

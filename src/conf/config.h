@@ -75,6 +75,7 @@ struct conf_model {
     struct conf_strs min_version;                     /* "VERSION", or "ARCHITECTURE=VERSION"; only with command */
     int64_t memory_bytes;                             /* what it will need, as the operator says; 0 = estimated, or learned */
     int64_t warm_ms;                                  /* a heartbeat so often while it is hot and idle; 0 = none */
+    int64_t silence_ms;                               /* at work and silent for so long it is asked whether it lives; 0 = 20 s, or 5 min for a command */
     int64_t weight;                                   /* how dear it is to lose: 100 is ordinary */
     bool kv_shared;                                   /* slots share one window of `context` */
     bool keep_prompts;                                /* prompts' keys and values survive an unload */

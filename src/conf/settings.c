@@ -125,6 +125,9 @@ const struct setting settings[] = {
       .doc = "Memory it needs when it is loaded. `auto`: by arithmetic from its file, then as it was measured." },
     { "models.*.warm", SET_MS, MODEL(warm_ms), TAKES_NOW, .def = "never", .min = 1000, .max = 7 * DAY, .zero = "never", .scope = SCOPE_HERE,
       .doc = "How often a loaded model that nobody asks is asked for one token, so that it stays warm and is known to answer." },
+    { "models.*.silence", SET_MS, MODEL(silence_ms), TAKES_NOW, .def = "auto", .min = 200, .max = DAY, .zero = "auto", .scope = SCOPE_HERE,
+      .doc = "A child that works and has sent nothing for so long is asked whether it lives; if it says nothing twice for half of it, it is stopped. `auto`: 20s, "
+             "for a `command` 5m." },
     { "models.*.weight", SET_COUNT, MODEL(weight), TAKES_NOW, .def = "100", .min = 1, .max = 10000, .scope = SCOPE_HERE,
       .doc = "How dear it is to lose when memory is needed: of two models alike the one with less goes first." },
     { "models.*.queue.limit", SET_COUNT, MODEL(queue.limit), TAKES_NOW, .from = "queue.limit", .min = 1, .max = 65536, .doc = "As queue.limit, for this model." },

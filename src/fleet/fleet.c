@@ -151,7 +151,7 @@ enum err_code fleet_lease(struct world *w, size_t model, enum caller_class class
         return say_removed(p, e);
     if (p->b->kind->managed && (p->b->state == BACKEND_COLD || (p->b->state == BACKEND_FAILED && cooled(p))))
         start_load(p);
-    if (p->b->state == BACKEND_FAILED && !p->changed) {
+    if ((p->b->state == BACKEND_FAILED || p->b->state == BACKEND_WEDGED) && !p->changed) {
         *e = p->b->last_error;
         return e->code;
     }
@@ -347,6 +347,11 @@ static void place_step(struct fleet_place *p)
     case BACKEND_LOADING:
     case BACKEND_DRAINING:
         break;
+    case BACKEND_WEDGED: /* it can neither answer nor make room: those who wait hear of it */
+        stop_leaving(p);
+        settle_all(p, true, &p->b->last_error);
+        refuse_waiting(p, &p->b->last_error);
+        break;
     case BACKEND_HOT:
         timer_cancel(&p->retry);
         p->retry_ms = RETRY_FIRST_MS;
@@ -378,6 +383,12 @@ static void place_step(struct fleet_place *p)
         leave_if_removed(p);
         break;
     }
+}
+
+static bool is_wanted(void *ctx, const struct backend *b)
+{
+    struct fleet_place *p = ctx;
+    return p->nwaiting > 0;
 }
 
 static void on_backend(void *ctx, struct backend *b)
@@ -532,6 +543,7 @@ struct fleet_place *place_new(struct fleet *f, const struct config *c, size_t mo
     timer_init(&p->drain, f->loop, drain_over, p);
     later_init(&p->settle, settle_place, p);
     p->b = backend_new(f->loop, c, model, f->services, f->run_dir, on_backend, p);
+    p->b->wanted = is_wanted;
     return p;
 }
 

@@ -26,6 +26,13 @@ struct http_pool *http_pool_new(struct loop *l, const struct addr *to, struct st
  * idle connections. NULL is fine. */
 void http_pool_free(struct http_pool *p);
 size_t http_pool_idle(const struct http_pool *p); /* connections kept for later */
+size_t http_pool_running(const struct http_pool *p); /* calls */
+/* Since when somebody has been asked there without a byte in return (loop time): since the last byte, or the first call that was started after it, even
+ * when that was given up; 0 = all that was asked has been answered. */
+int64_t http_pool_silent_ms(const struct http_pool *p);
+int64_t http_pool_used_ms(const struct http_pool *p); /* when a call last began, had a byte, or ended; 0 = never */
+/* From now on connections go there; idle ones to the old address are closed, calls that run end as they do. */
+void http_pool_move(struct http_pool *p, const struct addr *to);
 
 struct http_answer {
     int status;

@@ -51,6 +51,7 @@ struct http_pool {
     struct http_call *spent;
     size_t spent_n;
     size_t running; /* calls */
+    int64_t silent_ms, used_ms;
 };
 
 /* --- links ---------------------------------------------------------------------------------------------------------------- */
@@ -123,6 +124,9 @@ static void call_release(struct http_call *c)
     enum { KEEP_BYTES = 4 * 1024 };
     struct http_pool *p = c->pool;
     p->running--;
+    p->used_ms = loop_now_ms(p->loop);
+    if (!p->running && c->answer.begun)
+        p->silent_ms = 0;
     if (p->spent_n >= CALLS_KEPT) {
         call_free(c);
         return;
@@ -211,6 +215,7 @@ static void on_read(void *ctx, struct str bytes)
     }
     struct err e;
     size_t behind;
+    k->pool->silent_ms = k->pool->used_ms = loop_now_ms(k->pool->loop);
     c->feeding = true;
     enum answer_state state = answer_feed(&c->answer, bytes, &behind, &e);
     c->feeding = false;
@@ -306,6 +311,9 @@ static struct http_call *call_take(struct http_pool *p)
         timer_init(&c->limit, p->loop, on_limit, c);
     }
     p->running++;
+    p->used_ms = loop_now_ms(p->loop);
+    if (!p->silent_ms)
+        p->silent_ms = p->used_ms;
     return c;
 }
 
@@ -416,6 +424,29 @@ struct http_pool *http_pool_new(struct loop *l, const struct addr *to, struct st
 size_t http_pool_idle(const struct http_pool *p)
 {
     return p->idle_n;
+}
+
+size_t http_pool_running(const struct http_pool *p)
+{
+    return p->running;
+}
+
+int64_t http_pool_silent_ms(const struct http_pool *p)
+{
+    return p->silent_ms;
+}
+
+int64_t http_pool_used_ms(const struct http_pool *p)
+{
+    return p->used_ms;
+}
+
+void http_pool_move(struct http_pool *p, const struct addr *to)
+{
+    struct link *k;
+    while ((k = take_idle(p)))
+        link_close(k);
+    p->to = *to;
 }
 
 void http_pool_free(struct http_pool *p)

@@ -121,7 +121,9 @@ class Record:
 class FakeLog:
     def __init__(self, o):
         self.__dict__.update({k: v for k, v in o.items() if k != "requests"})
-        self.requests = [Record(r) for r in o["requests"]]
+        all = [Record(r) for r in o["requests"]]
+        self.probes = [r for r in all if r.get("x-hob-probe")]  # what hob asked for itself
+        self.requests = [r for r in all if not r.get("x-hob-probe")]
         self.chats = [r for r in self.requests if r.path.endswith("/chat/completions")]
 
 

@@ -605,15 +605,16 @@ static void answer_limits(struct answer *a, yyjson_val *root)
     }
 }
 
-static struct answer *answer_new(yyjson_val *root, const struct request *r, const char *prompt)
+static struct answer *answer_new(struct conn *c, yyjson_val *root, const struct request *r, const char *prompt)
 {
     static unsigned serial;
     struct answer *a = must_alloc(sizeof *a);
     struct buf id = {0};
     const char *asked = yyjson_get_str(yyjson_obj_get(root, "model"));
     plan_init(&a->plan);
-    if (fake.defaults)
-        plan_read(&a->plan, fake.defaults);
+    const char *defaults = conn_record(c)->probe ? fake.probe_defaults : fake.defaults;
+    if (defaults)
+        plan_read(&a->plan, defaults);
     plan_read(&a->plan, prompt);
     a->stream = yyjson_is_true(yyjson_obj_get(root, "stream"));
     a->include_usage = yyjson_is_true(yyjson_obj_get(yyjson_obj_get(root, "stream_options"), "include_usage"));
@@ -659,7 +660,7 @@ void answer_chat(struct conn *c, const struct request *r)
     if (fault)
         respond_doc(c, status, fault);
     else
-        answer_begin(c, answer_new(root, r, prompt.p), words);
+        answer_begin(c, answer_new(c, root, r, prompt.p), words);
     buf_free(&prompt);
     yyjson_doc_free(doc);
 }
@@ -686,7 +687,7 @@ void answer_completion(struct conn *c, const struct request *r)
     if (fault) {
         respond_doc(c, status, fault);
     } else {
-        struct answer *a = answer_new(root, r, prompt);
+        struct answer *a = answer_new(c, root, r, prompt);
         a->plain = true;
         answer_begin(c, a, count_words(prompt));
     }
@@ -704,7 +705,7 @@ static void answer_vectors(struct conn *c, const struct request *r, fault_fn *fi
     yyjson_doc *doc = yyjson_read(r->body, r->body_n, YYJSON_READ_BIGNUM_AS_RAW);
     yyjson_val *root = yyjson_doc_get_root(doc);
     struct buf prompt = vectors_prompt(root);
-    struct answer *a = answer_new(root, r, prompt.p);
+    struct answer *a = answer_new(c, root, r, prompt.p);
     yyjson_mut_doc *fault = find_fault(root, &a->plan, &status);
     if (fault) {
         respond_doc(c, status, fault);

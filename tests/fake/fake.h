@@ -46,6 +46,7 @@ struct fake {
     int keepalive_ms; /* an idle connection is closed after so long; 5 s, as llama-server does */
     int log_lines;    /* said on stderr while loading */
     char *defaults; /* directives that every request starts from */
+    char *probe_defaults; /* and those that hob asks for itself */
     bool ready;
     bool stopping;
     int64_t ready_at;
@@ -84,6 +85,7 @@ struct record {
     int pieces; /* content pieces handed to the socket */
     size_t bytes_out;
     bool chat, stream, blocked, listed;
+    bool probe; /* hob asks for itself (X-Hob-Probe): not counted among the chats */
     enum outcome outcome;
 };
 struct record *record_new(const char *head, size_t head_n);

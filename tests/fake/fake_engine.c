@@ -251,6 +251,7 @@ static const struct line {
     { "keepalive_ms",   KIND_NUMBER, &fake.keepalive_ms },
     { "log_lines",      KIND_NUMBER, &fake.log_lines },
     { "default",        KIND_COPY,   &fake.defaults },
+    { "probe",          KIND_COPY,   &fake.probe_defaults },
 };
 
 static void set(enum kind kind, void *at, const char *value)

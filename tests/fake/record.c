@@ -17,6 +17,7 @@ struct record *record_new(const char *head, size_t head_n)
     r->target = sp2 ? must_dup(sp + 1, (size_t)(sp2 - sp - 1)) : must_dup("", 0);
     r->head = must_dup(head, head_n);
     r->t_start = now_ms();
+    r->probe = strcasestr(head, "\r\nx-hob-probe:") != NULL;
     r->listed = strncmp(r->target, "/fake/", 6) != 0;
     if (r->listed) {
         *last = r;
@@ -45,7 +46,7 @@ void record_chat_begins(struct record *r)
     r->chat = true;
     in_flight++;
     in_flight_streams += r->stream;
-    if (in_flight > max_in_flight)
+    if (in_flight > max_in_flight && !r->probe)
         max_in_flight = in_flight;
 }
 
@@ -130,7 +131,7 @@ static int count(enum outcome how)
 {
     int n = 0;
     for (const struct record *r = first; r; r = r->next)
-        n += r->chat && r->outcome == how;
+        n += r->chat && !r->probe && r->outcome == how;
     return n;
 }
 

@@ -14,7 +14,7 @@
 
 const char *const backend_state_name[] = {
     [BACKEND_COLD] = "cold",         [BACKEND_LOADING] = "loading", [BACKEND_HOT] = "hot",
-    [BACKEND_DRAINING] = "draining", [BACKEND_FAILED] = "failed",
+    [BACKEND_DRAINING] = "draining", [BACKEND_FAILED] = "failed", [BACKEND_WEDGED] = "wedged",
 };
 
 static const struct backend_kind here = { .name = "here", .managed = true }, elsewhere = { .name = "elsewhere" };
@@ -777,6 +777,7 @@ static void some_state(void)
             backend_unload(b);
         break;
     case BACKEND_DRAINING:
+    case BACKEND_WEDGED:
         enter(b, BACKEND_COLD);
         break;
     case BACKEND_FAILED:
