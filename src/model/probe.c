@@ -50,6 +50,8 @@ enum probe_answer probe_read(struct str said)
 
 /* ---- the projection ---- */
 
+static const int64_t MAX_MIB = INT64_C(1) << 40; /* nobody has that much */
+
 /* The first number behind `at`, and what is left behind it. */
 static bool next_number(struct str *s, int64_t *out)
 {
@@ -59,7 +61,7 @@ static bool next_number(struct str *s, int64_t *out)
     from = i;
     while (i < s->n && s->p[i] >= '0' && s->p[i] <= '9')
         i++;
-    bool is = i > from && str_to_int(str_make(s->p + from, i - from), 0, INT64_MAX / (int64_t)MIB, out);
+    bool is = i > from && str_to_int(str_make(s->p + from, i - from), 0, MAX_MIB, out);
     *s = str_from(*s, i);
     return is;
 }
@@ -85,7 +87,7 @@ bool probe_read_projection(struct str said, int64_t *bytes)
         ptrdiff_t at = str_find(line, row_mark), end = str_find(line, sentence);
         struct str rest = str_from(line, at >= 0 ? (size_t)at + row_mark.n : end >= 0 ? (size_t)end + sentence.n : line.n);
         if (at >= 0 && own_share(rest, &mib)) {
-            sum += mib;
+            sum = sum + mib < MAX_MIB ? sum + mib : MAX_MIB;
             found = true;
         } else if (end >= 0) {
             if (!found && next_number(&rest, &mib)) {
