@@ -107,7 +107,8 @@ static enum err_code take_up(struct pull *p)
     enum err_code rc = why ? start_anew(p) : sha256_new(&p->hash, p->e);
     if (rc || !p->part.have)
         return rc;
-    if (!knows_hash(p) && p->part.note.bytes >= 0 && p->part.have >= p->part.note.bytes) /* all there: its last byte asks whether it is still so */
+    bool decides = knows_hash(p) && p->ask->bytes >= 0; /* nobody need be asked any more when all is there */
+    if (!decides && p->part.note.bytes >= 0 && p->part.have >= p->part.note.bytes) /* its last byte asks whether it is still the same */
         rc = part_cut(&p->part, p->part.note.bytes > 0 ? p->part.note.bytes - 1 : 0, p->e);
     if (!rc)
         rc = sha256_feed_fd(p->hash, p->part.fd, p->part.have, on_hashed, p, p->e);

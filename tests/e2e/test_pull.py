@@ -321,6 +321,17 @@ def test_an_address_is_gone_on_with_while_its_etag_stands(hub, place, data):
     assert hub.headers("a.gguf")[-1]["If-Range"] == '"one"'
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_part_that_is_all_there_is_not_fetched_again(hub, place, data, known):
+    hub.files["/a.gguf"] = File(data, etag='"one"', length=len(data) + 1, stall=len(data))
+    part, _ = stop_in_the_middle(hub, place, [f"{hub.url}/a.gguf"], len(data))
+    note = pathlib.Path(f"{part}.json")
+    note.write_text(json.dumps({**json.loads(note.read_text()), "bytes": len(data)}))  # killed between the last byte and the name
+    hub.files["/a.gguf"] = File(data, etag='"one"')
+    (file,) = place.json(f"{hub.url}/a.gguf", *(["--sha256", sha256(data)] if known else []))["files"]
+    assert (file["fetched_bytes"], file["verified"]) == (1, known) and place.path("a.gguf").read_bytes() == data
+
+
 def test_a_file_that_changed_starts_anew(hub, place, data, tmp_path):
     other = hubs.model(tmp_path / "other", seed=8)
     hub.files["/a.gguf"] = File(data, etag='"one"', stall=1_000_000)
@@ -610,6 +621,28 @@ def test_a_terminal_gets_one_line_that_is_written_over(hub, place, data):
     process.wait(10 * helpers.SLOW)
     os.close(ours)
     assert b"\r" in seen and b" 50% [==========          ] 1.4 MiB of 2.9 MiB" in seen and b"\n" not in seen.split(b"1.4 MiB")[0]
+
+
+def test_a_daemon_without_a_configuration_sees_it_after_a_reload(hub, place, data):
+    hub.repo("org/repo", {NAME: File(data)})
+    log = place.root / "log"
+
+    def hob(*args):
+        done = subprocess.run([helpers.HOB, *args], cwd=place.root, env=place.env, capture_output=True, text=True, timeout=30 * helpers.SLOW)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    with open(log, "w") as file:
+        serving = subprocess.Popen([helpers.HOB, "serve", "--listen", "127.0.0.1:0"], cwd=place.root, env=place.env, stderr=file)
+    try:
+        helpers.wait_for("it to listen", lambda: "listening on" in log.read_text() or serving.poll() is not None)
+        assert "\nm " not in hob("models")
+        place.pull("org/repo")
+        hob("config", "reload")
+        assert "\nm " in hob("models")
+    finally:
+        serving.terminate()
+        assert serving.wait(30 * helpers.SLOW) == 0
 
 
 # -- the module
