@@ -110,7 +110,8 @@ enum err_code engine_find(const struct config *c, struct str name, struct engine
 /* ---- running it ---- */
 
 /* With the environment its children get: no secret of ours is in it. */
-static enum err_code run(const struct engine *g, const struct str *args, size_t n, const char *until, struct buf *said, struct run_end *end, struct err *e)
+static enum err_code run(const struct engine *g, const struct str *args, size_t n, const char *until, struct buf *said, struct run_end *end,
+    struct err *e)
 {
     struct launch l;
     const char *argv[LAUNCH_MAX_WORDS + 2] = { g->path }, *env[LAUNCH_MAX_ENV + 1] = { NULL };

@@ -117,7 +117,7 @@ static const struct item files[] = {
     { "./hob.yaml", "The configuration, when no other is named." },
     { "~/.config/hob/hob.yaml", "The configuration, when there is no such file here." },
     { "~/.local/share/hob/models", "Model files; served as they are when there is no configuration." },
-    { "~/.local/state/hob", "The state folder: the engines' logs (logs/), the address (listen), the admin socket (hob.sock)." },
+    { "~/.local/state/hob", "The state folder: what is remembered (hob.db), the engines' logs (logs/), the address (listen), the admin socket (hob.sock)." },
 };
 
 static void put_items(struct buf *out, const char *head, const struct item *items, size_t n)
