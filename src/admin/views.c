@@ -77,13 +77,64 @@ static void put_error(struct json_out *o, const struct backend *b)
     buf_free(&text);
 }
 
+/* Where the schedule knows more than the backend: the word for it (NULL: the backend's own), and a flag. */
+static const struct {
+    const char *word, *flag;
+} schedule[SCHED_STATES] = {
+    [SCHED_LOOKING] = { "loading", NULL },
+    [SCHED_WANTING] = { NULL, "waits_for_memory" },
+    [SCHED_LEAVING] = { "draining", NULL },
+    [SCHED_RECLAIM] = { "draining", "memory_not_back" },
+    [SCHED_FAILED]  = { "failed", NULL },
+    [SCHED_WEDGED]  = { "wedged", NULL },
+};
+
+static const struct word flags[] = { { BACKEND_PROMPTS_NOT_KEPT, "prompts_not_kept" } };
+
+static struct str state_of(const struct backend *b, const struct fleet_figures *f)
+{
+    const char *word = b->kind->managed ? schedule[f->state].word : NULL;
+    return str_of(word ? word : backend_state_name[b->state]);
+}
+
+static void put_flags(struct json_out *o, const struct backend *b, const struct fleet_figures *f)
+{
+    json_key(o, STR("flags"));
+    json_begin_array(o);
+    if (b->kind->managed && schedule[f->state].flag)
+        json_string(o, str_of(schedule[f->state].flag));
+    for (size_t i = 0; i < COUNTOF(flags); i++)
+        if (b->flags & flags[i].bit)
+            json_string(o, str_of(flags[i].name));
+    json_end_array(o);
+}
+
+/* How well its draft model guesses; null without one. */
+static void put_draft(struct json_out *o, const struct backend *b)
+{
+    json_key(o, STR("draft"));
+    if (!b->model->draft.n) {
+        json_null(o);
+        return;
+    }
+    json_begin_object(o);
+    put_int(o, "proposed", b->drafted);
+    put_int(o, "accepted", b->accepted);
+    json_key(o, STR("acceptance"));
+    if (b->drafted > 0)
+        json_double(o, (double)b->accepted / (double)b->drafted, 3);
+    else
+        json_null(o);
+    json_end_object(o);
+}
+
 static void put_backend(struct json_out *o, const struct backend *b, const struct fleet_figures *f, int64_t measured)
 {
     int pid = backend_pid(b);
     json_begin_object(o);
     put_str(o, "model", b->name);
     put_str(o, "host", b->host);
-    put_str(o, "state", str_of(backend_state_name[b->state]));
+    put_str(o, "state", state_of(b, f));
     put_str(o, "keep", b->kind->managed ? str_of(b->model->keep == KEEP_HOT ? "hot" : "demand") : STR(""));
     json_key(o, STR("pinned"));
     json_bool(o, f->pinned);
@@ -108,9 +159,8 @@ static void put_backend(struct json_out *o, const struct backend *b, const struc
     put_int(o, "idle_ms", f->idle_ms);
     put_str(o, "breaker", STR("closed")); /* there is none yet that could open */
     put_null(o, "deprecated_until");
-    json_key(o, STR("flags"));
-    json_begin_array(o);
-    json_end_array(o);
+    put_flags(o, b, f);
+    put_draft(o, b);
     put_error(o, b);
     json_end_object(o);
 }
@@ -136,7 +186,7 @@ void view_ps(const struct world *w, const struct fleet_budget *budget, const int
     json_end_object(&o);
 }
 
-static void put_model(struct json_out *o, const struct backend *b)
+static void put_model(struct json_out *o, const struct backend *b, const struct fleet_figures *f)
 {
     const struct conf_model *m = b->model;
     json_begin_object(o);
@@ -144,7 +194,7 @@ static void put_model(struct json_out *o, const struct backend *b)
     put_strs(o, "aliases", &m->aliases);
     put_str(o, "host", b->host);
     put_str(o, "file", m->file);
-    put_str(o, "state", str_of(backend_state_name[b->state]));
+    put_str(o, "state", state_of(b, f));
     put_int(o, "context", context_of(b));
     put_words(o, "input", m->input, inputs, COUNTOF(inputs));
     put_words(o, "capabilities", m->serves, services, COUNTOF(services));
@@ -156,12 +206,15 @@ void view_models(const struct world *w, struct buf *out)
 {
     const struct config *c = world_config(w);
     struct json_out o = json_out(out);
+    struct fleet_figures figures;
     json_begin_object(&o);
     put_int(&o, "schema", 1);
     json_key(&o, STR("models"));
     json_begin_array(&o);
-    for (size_t i = 0; i < c->nmodels; i++)
-        put_model(&o, world_backend(w, i));
+    for (size_t i = 0; i < c->nmodels; i++) {
+        fleet_figures(w, i, &figures);
+        put_model(&o, world_backend(w, i), &figures);
+    }
     json_end_array(&o);
     begin(&o, "roles");
     for (size_t i = 0; i < c->nroles; i++) {
@@ -193,7 +246,7 @@ void view_done(const struct world *w, size_t model, int64_t took_ms, struct buf 
     put_int(&o, "schema", 1);
     put_str(&o, "model", b->name);
     put_str(&o, "host", b->host);
-    put_str(&o, "state", str_of(backend_state_name[b->state]));
+    put_str(&o, "state", state_of(b, &figures));
     put_int(&o, "context", context_of(b));
     json_key(&o, STR("pinned"));
     json_bool(&o, figures.pinned);

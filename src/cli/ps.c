@@ -57,6 +57,16 @@ static void add(struct note *n, const char *fmt, ...)
     n->any = true;
 }
 
+/* "waits_for_memory" */
+static void add_flag(struct note *n, struct str flag)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%.*s", STR_ARG(flag));
+    for (char *p = text; *p; p++)
+        *p = *p == '_' ? ' ' : *p;
+    add(n, "%s", text);
+}
+
 static void note_queue(struct note *n, yyjson_val *queue)
 {
     char age[32], eta[32];
@@ -74,7 +84,7 @@ static void put_notes(struct table *t, yyjson_val *b)
     size_t i, count;
     yyjson_val *flag;
     yyjson_arr_foreach(yyjson_obj_get(b, "flags"), i, count, flag)
-        add(&n, "%.*s", STR_ARG(json_str(flag)));
+        add_flag(&n, json_str(flag));
     yyjson_val *accepted = yyjson_obj_get(yyjson_obj_get(b, "draft"), "acceptance");
     if (yyjson_is_num(accepted))
         add(&n, "draft: %.0f %% accepted", 100 * yyjson_get_num(accepted));

@@ -16,7 +16,7 @@ from helpers import FAKE, HOB, cli, environment, free_port, gguf, wait_for
 import raw
 
 BACKEND = {"model", "host", "state", "keep", "pid", "engine", "memory", "context", "slots", "queue", "leases", "idle_ms", "breaker",
-           "deprecated_until", "flags", "last_error", "pinned"}
+           "deprecated_until", "flags", "last_error", "pinned", "draft"}
 MODEL = {"name", "aliases", "host", "file", "state", "context", "input", "capabilities", "deprecated_until"}
 
 

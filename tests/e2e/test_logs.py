@@ -84,6 +84,14 @@ def test_what_is_not_there_is_said(place, run):
         assert r.returncode == code and words in r.stderr and r.stdout == "", (args, r)
 
 
+def test_what_an_engine_says_is_there(managed):
+    hob = managed(script="log_lines 3")
+    r = cli("logs", "--model", "m", "-c", hob.config_path, env=hob.env)
+    assert r.returncode == 0 and len(r.stdout.splitlines()) >= 3 and r.stderr == ""
+    hob.stop()
+    assert cli("logs", "--model", "m", "-c", hob.config_path, env=hob.env).stdout.startswith(r.stdout)
+
+
 class Following:
     def __init__(self, place, *args):
         self.out = place / "out"

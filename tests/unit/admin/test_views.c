@@ -78,7 +78,7 @@ static yyjson_val *at(yyjson_val *v, const char *path)
 static void test_ps_has_every_field_scripts_rely_on(void **state)
 {
     static const char *const fields[] = { "model", "host", "state", "keep", "pid", "engine", "memory.estimated_bytes", "memory.measured_bytes", "context",
-        "slots.total", "slots.used", "queue.depth", "queue.oldest_ms", "queue.eta_ms", "pinned", "memory.booked_bytes", "leases", "idle_ms", "breaker", "deprecated_until", "flags", "last_error" };
+        "slots.total", "slots.used", "queue.depth", "queue.oldest_ms", "queue.eta_ms", "pinned", "memory.booked_bytes", "leases", "idle_ms", "breaker", "deprecated_until", "flags", "draft", "last_error" };
     view_ps(fleet_world(k.fleet), &unknown_budget, (int64_t[]){ 123456, -1 }, &k.text);
     yyjson_val *root = read_view(), *all = at(root, "backends");
     assert_int_equal(yyjson_arr_size(all), 2);
@@ -115,6 +115,25 @@ static void test_an_error_is_told_with_its_hint(void **state)
     err_hint(&b->last_error, "Get it");
     view_ps(fleet_world(k.fleet), &unknown_budget, (int64_t[]){ -1, -1 }, &k.text);
     assert_string_equal(yyjson_get_str(at(yyjson_arr_get(at(read_view(), "backends"), NEAR), "last_error")), "there is no file \"x\". Get it");
+}
+
+static void test_a_draft_and_what_is_special_are_told(void **state)
+{
+    struct backend *b = world_backend(fleet_world(k.fleet), NEAR);
+    struct conf_model with_draft = *b->model;
+    const struct conf_model *before = b->model;
+    with_draft.draft = STR("/w/d.gguf");
+    b->flags = BACKEND_PROMPTS_NOT_KEPT;
+    b->drafted = 8;
+    b->accepted = 6;
+    b->model = &with_draft;
+    view_ps(fleet_world(k.fleet), &unknown_budget, (int64_t[]){ -1, -1 }, &k.text);
+    b->model = before;
+    yyjson_val *all = at(read_view(), "backends"), *near = yyjson_arr_get(all, NEAR);
+    assert_string_equal(yyjson_get_str(yyjson_arr_get(at(near, "flags"), 0)), "prompts_not_kept");
+    assert_int_equal(yyjson_get_int(at(near, "draft.proposed")), 8);
+    assert_true(yyjson_get_num(at(near, "draft.acceptance")) == 0.75);
+    assert_true(yyjson_is_null(at(yyjson_arr_get(all, FAR), "draft")));
 }
 
 static void test_models_shows_what_may_be_asked_for(void **state)
@@ -187,6 +206,7 @@ int main(void)
         IN_KITCHEN(test_ps_has_every_field_scripts_rely_on),
         IN_KITCHEN(test_ps_says_what_is_and_null_for_what_nobody_knows),
         IN_KITCHEN(test_an_error_is_told_with_its_hint),
+        IN_KITCHEN(test_a_draft_and_what_is_special_are_told),
         IN_KITCHEN(test_models_shows_what_may_be_asked_for),
         IN_KITCHEN(test_an_action_says_what_is_now),
         IN_KITCHEN(test_the_version_names_the_libraries),
