@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-enum { MAX_ITEMS = 8, MAX_SLOTS = 256, UBATCH = 512 };
+enum { MAX_ITEMS = 8, MAX_SLOTS = 256 };
 
 /* ---- what is asked ---- */
 
@@ -100,11 +100,17 @@ static void find_room(const struct config *c, const struct asked *q, struct fit_
 
 /* ---- the rows ---- */
 
+/* As the daemon would run it (backend/llama_args.h), but not held to what it was trained for: who asks for more is told. */
 static struct fit_ask make_ask(const struct fit_subject *s, const struct asked *q, int64_t context, struct str kv)
 {
-    int64_t ubatch = q->ubatch ? q->ubatch : s->model.serves & SERVES_CHAT ? UBATCH : 0;
-    return (struct fit_ask){ .context = context, .slots = q->slots ? q->slots : s->model.slots, .kv_k = kv, .kv_v = kv, .ubatch = ubatch,
-        .cache_bytes = s->model.cache_bytes, .kv_shared = s->model.kv_shared, .flash = true };
+    struct conf_model m = s->model;
+    struct fit_ask ask;
+    m.context = context;
+    llama_fit_ask(&m, 0, &ask);
+    ask.kv_k = ask.kv_v = kv;
+    ask.slots = q->slots ? q->slots : ask.slots;
+    ask.ubatch = q->ubatch ? q->ubatch : ask.ubatch;
+    return ask;
 }
 
 /* The settings as they would be in the configuration. */

@@ -212,7 +212,7 @@ static void put_row_object(struct json_out *o, const struct fit_row *row)
     put_int(o, "context", row->ask.context);
     put_text(o, "kv", row->ask.kv_k);
     put_int(o, "slots", row->ask.slots);
-    put_int(o, "ubatch", row->ask.ubatch ? row->ask.ubatch : row->ask.context);
+    put_int(o, "ubatch", row->ask.ubatch);
     put_int(o, "weights_bytes", x->weights);
     put_int(o, "extras_bytes", x->extras);
     put_int(o, "kv_bytes", x->kv);

@@ -46,6 +46,16 @@ static int from_figures(const struct cli_args *a, struct fit_subject *s)
 
 /* ---- files ---- */
 
+/* What a file is for, as far as memory goes: one that embeds or ranks takes its input whole. */
+static unsigned guess_serves(const struct model_files *files, const struct shape *shape)
+{
+    enum { POOLING_RANK = 4 };
+    int64_t pooling = files->safetensors ? 0 : gguf_int(&files->first, "pooling_type", 0);
+    if (pooling == POOLING_RANK)
+        return SERVES_RERANK;
+    return pooling > 0 || shape->no_kv ? SERVES_EMBED : SERVES_CHAT;
+}
+
 static enum err_code shape_of_path(struct fit_subject *s, struct str path, struct shape *out, struct err *e)
 {
     struct model_files files;
@@ -55,6 +65,8 @@ static enum err_code shape_of_path(struct fit_subject *s, struct str path, struc
     rc = shape_of_files(&files, &s->arena, out, e);
     if (!rc && files.safetensors)
         s->model.file = (struct str){ NULL, 0 }; /* the engine here does not run it */
+    if (!rc && !s->configured)
+        s->model.serves = guess_serves(&files, out);
     model_files_close(&files);
     return rc;
 }
@@ -102,11 +114,7 @@ static int from_path(struct fit_subject *s, struct str path)
     s->model.file = at;
     if (path.p[0] != '/' && getcwd(real, sizeof real))
         s->model.file = arena_printf(&s->arena, "%s/%.*s", real, STR_ARG(path));
-    if (shape_of_path(s, at, &s->shape, &e))
-        return failed(&e);
-    if (s->shape.no_kv)
-        s->model.serves = SERVES_EMBED;
-    return EXIT_OK;
+    return shape_of_path(s, at, &s->shape, &e) ? failed(&e) : EXIT_OK;
 }
 
 static int from_elsewhere(const struct config *c, struct fit_subject *s, struct str what)

@@ -22,15 +22,15 @@ static size_t count_digits(struct str s)
     return n;
 }
 
-/* "5" behind a point, of a unit of 1000: 500. Digits that do not matter any more are left out. */
+/* "5" behind a point, of a unit of 1024: 512. More digits than a double tells apart do not matter. */
 static int64_t fraction(struct str digits, int64_t factor)
 {
-    int64_t sum = 0;
-    for (size_t i = 0; i < digits.n && factor; i++) {
-        factor /= 10;
-        sum += (digits.p[i] - '0') * factor;
+    double part = 0, place = 1;
+    for (size_t i = 0; i < digits.n && i < 15; i++) {
+        place *= 10;
+        part = part * 10 + (digits.p[i] - '0');
     }
-    return sum;
+    return (int64_t)(part / place * (double)factor + 0.5);
 }
 
 static bool read_figure(struct str s, const struct unit *units, int64_t *out)

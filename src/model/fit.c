@@ -271,6 +271,11 @@ static bool little_room(const struct concern *c)
     return c->bytes > 0 && c->terms->total <= c->bytes && c->bytes - c->terms->total < c->bytes / 100 * ROOM_PERCENT;
 }
 
+static bool beyond_training(const struct concern *c)
+{
+    return c->shape->context_train > 0 && c->ask->context > c->shape->context_train;
+}
+
 static bool architecture_unknown(const struct concern *c)
 {
     return !c->shape->whole_known;
@@ -285,6 +290,7 @@ static const struct {
     { "small_and_coarse",     small_and_coarse,     "a model under 4B suffers below Q5: take Q5_K_M, Q6_K or Q8_0" },
     { "coarse_for_role",      coarse_for_role,      "code, maths and extraction suffer below Q5_K_M: take Q5_K_M or more" },
     { "little_room",          little_room,          "less than 10 % of the memory is left: a longer prompt or anything else on this machine may push it out" },
+    { "beyond_training",      beyond_training,      "more context than the model was trained for: hob gives it what it was trained for" },
     { "architecture_unknown", architecture_unknown, "an architecture or a tensor type that hob does not know: the estimate is the general one; `--engine` asks the engine" },
 };
 

@@ -40,7 +40,7 @@ int64_t fit_largest_context(const struct shape *s, const struct fit_extras *x, c
 
 /* What speaks against using it so, although it may fit. */
 struct fit_warning {
-    const char *code;           /* "kv_coarse" "small_and_coarse" "coarse_for_role" "little_room" "architecture_unknown" */
+    const char *code;           /* "kv_coarse" "small_and_coarse" "coarse_for_role" "little_room" "beyond_training" "architecture_unknown" */
     char text[256];             /* a sentence */
 };
 enum { FIT_MAX_WARNINGS = 8 };

@@ -198,6 +198,7 @@ static void test_warnings(void **state)
         int64_t params, quant_bits, bytes;
         bool unknown;
         const char *codes;
+        int64_t trained;
     } rows[] = {
         { "f16",  "",     "q4_1", 7000000000, 500, 0,         false, "" },
         { "q8_0", "chat", "q8_0", 135000000,  850, 0,         false, "" },
@@ -211,6 +212,8 @@ static void test_warnings(void **state)
         { "f16",  "",     "q8_0", 135000000,  850, 300000000, false, "" },
         { "f16",  "",     "q8_0", 135000000,  850, 100000000, false, "" },  /* does not fit at all */
         { "f16",  "",     "q8_0", 135000000,  850, 0,         true,  "architecture_unknown " },
+        { "f16",  "",     "q8_0", 135000000,  850, 0,         false, "beyond_training ", 2047 },
+        { "f16",  "",     "q8_0", 135000000,  850, 0,         false, "", 2048 },
     };
     struct shape_layer layer[SMOL_LAYERS];
     struct fit_warning found[FIT_MAX_WARNINGS];
@@ -222,6 +225,7 @@ static void test_warnings(void **state)
         s.params = rows[i].params;
         s.quant_bits = rows[i].quant_bits;
         s.whole_known = !rows[i].unknown;
+        s.context_train = rows[i].trained ? rows[i].trained : s.context_train;
         snprintf(s.quant, sizeof s.quant, "%s", rows[i].quant);
         size_t n = fit_warnings(&s, &ask, &t, rows[i].bytes, str_of(rows[i].role), found);
         for (size_t k = 0; k < n; k++) {
