@@ -77,7 +77,7 @@ static enum err_code refused_access(const struct hub_access *h, const struct hub
     }
     arena_init(&a);
     struct str page = hub_page_url(h->base, name, &a);
-    if (gated || (w->status == 403 && has_token)) {
+    if (gated) {
         err_set(e, ERR_UP_AUTH, "%.*s/%.*s is given only to who has accepted its licence: accept the licence at %.*s", STR_ARG(name->org),
             STR_ARG(name->repo), STR_ARG(page));
         err_hint(e, has_token ? "then try again" : "then make a token on the hub and set HF_TOKEN: the token is missing");

@@ -1,6 +1,7 @@
 /* From sources in order to one whole file. What came is hashed as it comes; what lay there from before is hashed first. */
 #include "model/pull.h"
 
+#include "http/web_url.h"
 #include "model/part.h"
 #include "model/retry.h"
 #include "model/weights.h"
@@ -187,9 +188,13 @@ static bool on_wait(void *ctx)
 
 /* ---- a source ---- */
 
-static bool is_hubs(const struct pull *p)
+/* Did the hub itself answer, not a mirror, nor whom it redirected to? */
+static bool is_hubs(const struct pull *p, const struct web_answer *w)
 {
-    return p->source->token.hidden.n || (p->ask->name->org.n && str_starts(p->source->url, p->ask->hub->base));
+    struct web_url hub, asked;
+    struct err e;
+    return !web_url_parse(p->ask->hub->base, &hub, &e) && !web_url_parse(p->source->url, &asked, &e) && web_url_same_origin(&hub, &asked) &&
+           str_eq(hub.host, str_of(w->final_host));
 }
 
 static enum err_code by_status(struct pull *p, const struct web_answer *w)
@@ -202,7 +207,7 @@ static enum err_code by_status(struct pull *p, const struct web_answer *w)
         p->anew = true;
         return ERR_CALLER_GONE;
     }
-    return hub_refusal(p->ask->hub, is_hubs(p) ? p->ask->name : &nobody, str_of(w->final_host), w, p->e);
+    return hub_refusal(p->ask->hub, is_hubs(p, w) ? p->ask->name : &nobody, str_of(w->final_host), w, p->e);
 }
 
 /* One request for what is missing. ERR_OK: all is there. */

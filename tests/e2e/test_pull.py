@@ -500,6 +500,16 @@ def test_refusals_say_what_to_do(hub, place, status, code, token, said):
     assert said.format(hub=hub.url) in done.stderr and "hf_secret" not in done.stderr
 
 
+def test_a_refusal_of_another_host_is_not_the_hubs(web, servers, place, data, tls):
+    hub, cdn = web(tls[1:]), web(tls[1:])
+    servers.append(hubs.Socks({"hub.test": hub.port, "cdn.test": cdn.port}))
+    hub.repo("org/repo", {NAME: File(data)})
+    hub.files[[p for p in hub.files if p.endswith(NAME)][0]] = File(status=302, fields=[("Location", "https://cdn.test/blob")])
+    cdn.files["/blob"] = File(status=403)
+    done = place.pull("org/repo", rc=1, env={"HF_ENDPOINT": "https://hub.test", "SSL_CERT_FILE": str(tls[0]), "ALL_PROXY": servers[-1].url})
+    assert "cdn.test answered 403: it does not give the file to everybody" in done.stderr and "licence" not in done.stderr
+
+
 def test_a_gated_file_says_so_too(hub, place, data):
     hub.repo("org/repo", {NAME: File(data)}, gated="auto")
     there = [p for p in hub.files if p.endswith(NAME)][0]
