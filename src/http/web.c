@@ -217,7 +217,6 @@ static enum err_code hop(struct fetch *f, const struct web_module *m)
     };
     f->failed = ERR_OK;
     enum err_code rc = m->get(&h, &why);
-    explicit_bzero(authorization, sizeof authorization);
     if (f->failed)
         return f->failed;
     if (rc && !f->enough) {

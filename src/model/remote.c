@@ -146,7 +146,6 @@ void remote_close(struct remote *r)
 {
     if (!r)
         return;
-    explicit_bzero((char *)(uintptr_t)r->token.hidden.p, r->token.hidden.n);
     buf_free(&r->window);
     free((char *)(uintptr_t)r->url.p);
     free(r);
