@@ -103,6 +103,8 @@ struct backend *backend_new(struct loop *l, const struct config *c, size_t index
     b->upstream = own_copy(b->model->upstream.n ? b->model->upstream : b->name);
     if (b->place)
         openai_init(b);
+    else if (b->model->command.n)
+        command_init(b, run_dir);
     else
         llama_init(b, run_dir);
     b->on_state = on_state; /* only now: what init entered is where it begins */
@@ -209,4 +211,11 @@ enum err_code backend_refusal(const struct backend *b, int status, struct str re
     if ((r->code == ERR_UP_BUSY || status == 503) && str_to_int(str_trim(retry_after), 0, 86400, &wait))
         e->retry_after_s = (int)wait;
     return r->code;
+}
+
+enum err_code backend_plain_refusal(const struct backend *b, int status, struct str retry_after, struct str body, struct err *e)
+{
+    char said[200];
+    backend_error_message(body, said, sizeof said);
+    return backend_refusal(b, status, retry_after, str_of(said), e);
 }

@@ -38,6 +38,8 @@ struct child_kind {
     /* Its words and environment as it would be started now (out is fresh). */
     enum err_code (*launch)(struct child *c, struct launch *out, struct err *e);
     bool keyless;                   /* it knows of no key: none is written or sent */
+    const char *health;             /* path; NULL: the model's `health:` */
+    int (*port)(const struct child *c); /* of loopback, that it shall listen on: looked at before it is believed. NULL, or 0: it has a socket of its own */
     /* Once it is up: what to ask it, nth from 0. false: nothing more. May be NULL. */
     bool (*question)(struct child *c, int nth, struct child_question *out);
     enum child_heard (*heard)(struct child *c, int nth, int status, struct str body, struct err *e);
@@ -52,7 +54,6 @@ struct child {
     char sock[108], key_file[128], log_file[4096]; /* log_file: as proc/log_file.h has it */
     char file[4096];                /* the model's, copied for the pool */
     char key[33];
-    struct str health;              /* path; of the configuration or static */
 
     struct http_pool *asks;         /* for questions of ours */
     struct http_call *call;         /* one at a time */
@@ -62,6 +63,8 @@ struct child {
 
     struct timer poll, limit;       /* until it is ready */
     int64_t running_ms;             /* since when it runs */
+    struct owner_check *checking;   /* is it the one that listens? NULL: that is not being looked at */
+    bool owner;                     /* it is */
     int nth;                        /* question */
 
     struct timer watch, warm, end;  /* while it is hot, and while it is stopped */
@@ -92,6 +95,7 @@ void child_is_hot(struct child *c);
 /* ---- child_ask.c ---- */
 void child_ask(struct child *c, const struct child_question *q, child_answer_fn *answered); /* not while another is open */
 void child_ask_cancel(struct child *c);
+struct str child_health_path(const struct child *c);
 /* One token, vector or score out of the real path. false: this kind of model has no such short question. q->body is c->question. */
 bool child_smallest_question(struct child *c, struct child_question *q);
 

@@ -60,6 +60,11 @@ void child_ask_cancel(struct child *c)
     c->call = NULL;
 }
 
+struct str child_health_path(const struct child *c)
+{
+    return c->kind->health ? str_of(c->kind->health) : c->b->model->health;
+}
+
 static const struct smallest {
     enum serves serves;
     const char *path, *rest; /* behind "model":NAME */

@@ -6,6 +6,10 @@
  * 2.5 % longer than it was. */
 #include "backend/child.h"
 
+#include "proc/port.h"
+
+#include <stdlib.h>
+
 enum {
     POLL_PART = 40,
     POLL_FIRST_MS = 2,
@@ -95,20 +99,82 @@ static void answer_came(struct child *c, enum err_code rc, int status, struct st
     }
 }
 
+/* ---- is it the one that listens? ---- */
+
+/* Owns itself: the child may be stopped and gone before the pool is through. */
+struct owner_check {
+    struct work work;
+    struct child *child;            /* NULL: nobody wants to know any more */
+    int port, pid;
+    enum port_owner owner;
+};
+
+static void check_owner(void *ctx) /* on the pool */
+{
+    struct owner_check *o = ctx;
+    o->owner = port_owner(o->port, o->pid);
+}
+
+static void owner_known(struct child *c, const struct owner_check *o)
+{
+    switch (o->owner) {
+    case PORT_NOBODY:
+        look_again(c);
+        break;
+    case PORT_OURS:
+    case PORT_UNKNOWN:
+        c->owner = true;
+        ask_on(c);
+        break;
+    case PORT_STRANGER:
+        err_set(&c->b->last_error, ERR_LOAD_FAILED, "On port %d, which was for '%.*s', another process answers than the one that was started (%d).", o->port,
+            STR_ARG(c->b->name), o->pid);
+        err_hint(&c->b->last_error, "Something took the port first, or the program goes into the background: it must stay in the foreground.");
+        give_up(c);
+        break;
+    }
+}
+
+static void owner_checked(void *ctx)
+{
+    struct owner_check *o = ctx;
+    if (o->child) {
+        o->child->checking = NULL;
+        owner_known(o->child, o);
+    }
+    free(o);
+}
+
+static void ask_who_listens(struct child *c, int port)
+{
+    struct owner_check *o = calloc(1, sizeof *o);
+    if (!o)
+        die("out of memory for a look at a port");
+    o->child = c;
+    o->port = port;
+    o->pid = service_pid(c->service);
+    c->checking = o;
+    work_init(&o->work, check_owner, owner_checked, o);
+    loop_work(c->b->loop, &o->work);
+}
+
 static void health_came(struct child *c, enum err_code rc, int status, struct str body)
 {
+    int port = c->kind->port ? c->kind->port(c) : 0;
     (void)body;
     c->nth = 0;
-    if (!rc && status == 200)
-        ask_on(c);
-    else
+    if (rc || status != 200)
         look_again(c);
+    else if (port && !c->owner)
+        ask_who_listens(c, port);
+    else
+        ask_on(c);
 }
 
 static void poll_now(void *ctx)
 {
     struct child *c = ctx;
-    struct child_question q = { .path = c->health };
+    struct child_question q = { .path = child_health_path(c) };
     child_ask(c, &q, health_came);
 }
 
@@ -129,6 +195,7 @@ void child_probe_init(struct child *c)
 void child_probe_start(struct child *c)
 {
     c->running_ms = loop_now_ms(c->b->loop);
+    c->owner = false;
     look_again(c);
     timer_set(&c->limit, LOAD_LIMIT_MS);
 }
@@ -137,5 +204,8 @@ void child_probe_stop(struct child *c)
 {
     timer_cancel(&c->poll);
     timer_cancel(&c->limit);
+    if (c->checking)
+        c->checking->child = NULL;
+    c->checking = NULL;
     child_ask_cancel(c);
 }

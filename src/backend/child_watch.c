@@ -59,7 +59,7 @@ static void health_came(struct child *c, enum err_code rc, int status, struct st
 
 static void suspect(struct child *c)
 {
-    struct child_question q = { .path = c->health, .limit_ms = silence_ms(c) / 2 };
+    struct child_question q = { .path = child_health_path(c), .limit_ms = silence_ms(c) / 2 };
     child_ask_cancel(c);
     c->asked_ms = loop_now_ms(c->b->loop);
     timer_set(&c->watch, q.limit_ms);

@@ -136,7 +136,7 @@ static enum err_code read_refusal(const struct backend *b, int status, struct st
 }
 
 static const struct child_kind llama_child = {
-    .look = look, .launch = make_launch, .question = question, .heard = heard, .silence_ms = 20 * 1000, .free = free_own,
+    .look = look, .launch = make_launch, .health = "/health", .question = question, .heard = heard, .silence_ms = 20 * 1000, .free = free_own,
 };
 
 const struct backend_kind backend_kind_llama = {
@@ -150,6 +150,5 @@ void llama_init(struct backend *b, struct str run_dir)
     if (!s)
         die("out of memory for a child");
     b->kind = &backend_kind_llama;
-    s->child.health = STR("/health");
     child_init(&s->child, b, &llama_child, run_dir);
 }

@@ -10,15 +10,8 @@ static void nothing(struct backend *b)
     (void)b;
 }
 
-static enum err_code read_refusal(const struct backend *b, int status, struct str retry_after, struct str body, struct err *e)
-{
-    char said[200];
-    backend_error_message(body, said, sizeof said);
-    return backend_refusal(b, status, retry_after, str_of(said), e);
-}
-
 const struct backend_kind backend_kind_openai = {
-    .name = "openai", .managed = false, .load = nothing, .unload = nothing, .free = nothing, .read_refusal = read_refusal,
+    .name = "openai", .managed = false, .load = nothing, .unload = nothing, .free = nothing, .read_refusal = backend_plain_refusal,
 };
 
 enum { MAX_IDLE = 1024, IDLE_MS = 30 * 1000 };

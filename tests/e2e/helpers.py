@@ -143,6 +143,10 @@ class FakeControl:
         """Every request from now on starts from these directives."""
         assert raw.call(self.at, "POST", "/fake/default", directives).status == 200
 
+    def script(self, line):
+        """A line of the script, from now on."""
+        assert raw.call(self.at, "POST", "/fake/script", line).status == 200
+
     def chat(self, at_least=1):
         """The last chat request, once so many have come."""
         return wait_for(f"{at_least} chats at the fake", lambda: len(c := self.log().chats) >= at_least and c)[-1]

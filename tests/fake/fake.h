@@ -52,6 +52,7 @@ struct fake {
     int64_t ready_at;
 };
 extern struct fake fake;
+void script_now(const char *line);
 _Noreturn void fake_die(int sig); /* dies by this signal, without a core and without a sanitizer's help */
 
 /* plan.c: what the directives of one request ask for. */

@@ -301,6 +301,15 @@ static bool script_line(const char *word, const char *value, long *starts)
     abort();
 }
 
+void script_now(const char *line)
+{
+    long starts = 1;
+    char *text = must_dup(line, strlen(line)), *value = text;
+    const char *word = strsep(&value, " ");
+    script_line(word, value ? value : "", &starts);
+    free(text);
+}
+
 static void script_read(const char *path)
 {
     char *text = path ? file_read(path, NULL) : NULL, *line, *rest = text;

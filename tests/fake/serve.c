@@ -167,6 +167,13 @@ static void post_default(struct conn *c, const struct request *r)
     respond(c, 200, "{}", 2, -1);
 }
 
+/* The body is a line of the script: what it says holds from now on. */
+static void post_script(struct conn *c, const struct request *r)
+{
+    script_now(r->body);
+    respond(c, 200, "{}", 2, -1);
+}
+
 /* -- routes */
 
 static const struct route {
@@ -189,6 +196,7 @@ static const struct route {
     { "GET",  "/fake/log",            get_log,      true,  true },
     { "POST", "/fake/reset",          post_reset,   true,  true },
     { "POST", "/fake/default",        post_default, true,  true },
+    { "POST", "/fake/script",         post_script,  true,  true },
 };
 
 static const struct route *route_find(const struct request *r)
