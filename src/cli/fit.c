@@ -82,22 +82,6 @@ static void add_default_contexts(const struct fit_subject *s, struct asked *q)
         q->contexts[q->ncontexts++] = trained;
 }
 
-/* ---- what there is ---- */
-
-static void find_room(const struct config *c, const struct asked *q, struct fit_report *r)
-{
-    r->room = q->memory;
-    if (q->memory)
-        return;
-    machine_look("", &r->machine);
-    r->total = r->machine.models_total;
-    r->used = r->total - r->machine.models_free;
-    r->reserve = c->reserve_bytes;
-    r->room = c->budget_bytes ? c->budget_bytes : r->machine.models_free - r->reserve;
-    if (r->room < 0)
-        r->room = 0;
-}
-
 /* ---- the rows ---- */
 
 /* As the daemon would run it (backend/llama_args.h), but not held to what it was trained for: who asks for more is told. */
@@ -243,7 +227,7 @@ static int answer(const struct cli_args *a, const struct asking *w, struct asked
         add_default_contexts(s, q);
     if (!q->nkvs)
         q->kvs[q->nkvs++] = s->model.kv;
-    find_room(w->config, q, &r);
+    fit_find_room(a, w->config, q->memory, &r);
     int rc = add_rows(w, q, &r);
     if (rc)
         return rc;

@@ -1,4 +1,5 @@
-/* hob fit, in three: what is asked about (fit_subject.c), how much of it there would be (fit.c), and how it is shown (fit_show.c). */
+/* hob fit, in four: what is asked about (fit_subject.c), what it may have (fit_room.c), how much it would need (fit.c), how that is shown
+ * (fit_show.c). */
 #ifndef HOB_CLI_FIT_H
 #define HOB_CLI_FIT_H
 
@@ -36,7 +37,8 @@ struct fit_row {
 struct fit_report {
     const struct fit_subject *subject;
     struct machine machine;         /* what: "" when a size was given */
-    int64_t total, reserve, used;   /* of the machine's memory; 0 when a size was given */
+    int64_t total, reserve;         /* of the machine's memory; 0 when a size was given */
+    int64_t used, held;             /* by others, and by the daemon's models */
     int64_t room;                   /* what the model may have */
     struct fit_row rows[FIT_MAX_ROWS];
     size_t nrows;
@@ -46,6 +48,9 @@ struct fit_report {
     size_t nmeasured;
     char settings[65];              /* the first row's, as measurements are kept under */
 };
+
+/* fit_room.c. given: a size that was named, 0 = none. */
+void fit_find_room(const struct cli_args *a, const struct config *c, int64_t given, struct fit_report *r);
 
 void fit_show_table(const struct fit_report *r, struct buf *out);
 void fit_show_json(const struct fit_report *r, struct buf *out);

@@ -87,18 +87,20 @@ static void put_rows(const struct fit_report *r, struct buf *out)
 
 static void put_room(const struct fit_report *r, struct buf *out)
 {
-    char room[32], reserve[32], used[32], total[32];
+    char room[32], reserve[32], used[32], total[32], held[32];
     exact_bytes(r->room, room);
     exact_bytes(r->reserve, reserve);
     exact_bytes(r->used, used);
     exact_bytes(r->total, total);
+    exact_bytes(r->held, held);
     if (!r->total)
         buf_printf(out, "\nheld against %s\n", room);
     else if (r->room == r->total - r->used - r->reserve || !r->room)
-        buf_printf(out, "\nthis machine has %s: %s less %s in use now (loaded models too) and %s kept back leaves %s\n", r->machine.what, total, used,
-            reserve, room);
+        buf_printf(out, "\nthis machine has %s: %s less %s in use by others now and %s kept back leaves %s\n", r->machine.what, total, used, reserve, room);
     else
         buf_printf(out, "\nthis machine has %s; the configuration's budget for models is %s\n", r->machine.what, room);
+    if (r->held)
+        buf_printf(out, "hob's own models hold %s of that; they can go\n", held);
 }
 
 static void put_largest(const struct fit_report *r, struct buf *out)
@@ -242,6 +244,7 @@ static void put_machine(struct json_out *o, const struct fit_report *r)
     put_text(o, "what", str_of(r->machine.what));
     put_int(o, "total_bytes", r->total);
     put_int(o, "used_bytes", r->used);
+    put_int(o, "held_bytes", r->held);
     put_int(o, "reserve_bytes", r->reserve);
     json_end_object(o);
 }

@@ -71,14 +71,11 @@ static enum err_code shape_of_path(struct fit_subject *s, struct str path, struc
     return rc;
 }
 
-static enum err_code bytes_of(struct fit_subject *s, struct str path, int64_t *sum, struct err *e)
+static enum err_code add_tensors(struct str path, int64_t *sum, struct err *e)
 {
     struct gguf head;
     struct arena a;
     uint64_t file_bytes;
-    (void)s;
-    if (!path.n)
-        return ERR_OK;
     arena_init(&a);
     enum err_code rc = model_file_gguf(path.p, &a, &head, &file_bytes, e);
     if (!rc)
@@ -90,9 +87,9 @@ static enum err_code bytes_of(struct fit_subject *s, struct str path, int64_t *s
 static enum err_code add_extras(struct fit_subject *s, struct err *e)
 {
     const struct conf_model *m = &s->model;
-    enum err_code rc = bytes_of(s, m->mmproj, &s->extras.mmproj_bytes, e);
+    enum err_code rc = m->mmproj.n ? add_tensors(m->mmproj, &s->extras.mmproj_bytes, e) : ERR_OK;
     for (size_t i = 0; i < m->nloras && !rc; i++)
-        rc = bytes_of(s, m->loras[i].file, &s->extras.lora_bytes, e);
+        rc = add_tensors(m->loras[i].file, &s->extras.lora_bytes, e);
     if (!rc && m->draft.n) {
         rc = shape_of_path(s, m->draft, &s->draft, e);
         s->extras.draft = rc ? NULL : &s->draft;
@@ -154,6 +151,22 @@ static bool is_there(struct str path)
     return stat(path.p, &st) == 0;
 }
 
+/* A model, an alias, a tier's model, a role's first. */
+static const struct conf_model *find_model(const struct config *c, struct str word)
+{
+    const struct conf_model *m = word.n ? conf_model(c, word) : NULL;
+    for (size_t i = 0; i < c->nroles && !m; i++)
+        if (str_eq(c->roles[i].name, word)) {
+            word = c->roles[i].model; /* may be a tier */
+            m = conf_model(c, word);
+            break;
+        }
+    for (size_t i = 0; i < c->ntiers && !m; i++)
+        if (str_eq(c->tiers[i].name, word))
+            m = conf_model(c, c->tiers[i].model);
+    return m;
+}
+
 static int nothing_like_it(const struct config *c, struct str word)
 {
     struct str names[256];
@@ -178,7 +191,7 @@ static void set_defaults(struct fit_subject *s, struct str word)
 int fit_subject_find(const struct cli_args *a, const struct config *c, struct fit_subject *s)
 {
     struct str word = a->nwords ? a->words[0] : STR("");
-    const struct conf_model *m = word.n ? conf_model(c, word) : NULL;
+    const struct conf_model *m = find_model(c, word);
     int rc;
     *s = (struct fit_subject){ .name = "" };
     arena_init(&s->arena);

@@ -181,9 +181,17 @@ def test_a_machine_is_told_in_figures(fit, place):
     _, o = fit(path, config={"budget": {"reserve": "1GiB"}})
     m = o["machine"]
     assert m["kind"] in ("ram", "vram", "unified") and m["what"] and m["reserve_bytes"] == 1024 * MIB
-    assert o["room_bytes"] == max(0, m["total_bytes"] - m["used_bytes"] - m["reserve_bytes"])
+    assert o["room_bytes"] == max(0, m["total_bytes"] - m["used_bytes"] - m["reserve_bytes"]) and m["held_bytes"] == 0
     _, o = fit(path, config={"budget": {"memory": "300MiB"}})
     assert o["room_bytes"] == 300 * MIB
+
+
+def test_what_our_own_models_hold_can_go(fit, place, managed):
+    h = managed()
+    other = gguf_files.write_gguf(place / "other.gguf", *gguf_files.llama())
+    _, o = fit(other, "--state", h.state)
+    m = o["machine"]
+    assert m["held_bytes"] > 0 and o["room_bytes"] == max(0, m["total_bytes"] - m["used_bytes"] - m["reserve_bytes"])
 
 
 def test_a_configured_model_brings_its_settings(fit, place):
@@ -198,6 +206,8 @@ def test_a_configured_model_brings_its_settings(fit, place):
     draft = bare["rows"][0]  # its own keys are f16, whatever the model's are
     assert row["extras_bytes"] == 1024 * 512 * 2 + 256 * 64 * 4 + draft["weights_bytes"] + draft["kv_bytes"] + draft["compute_bytes"]
     assert "coarse_for_role" in [w["code"] for w in row["warnings"]]
+    _, by_role = fit("code", config={"models": {"m": model}, "roles": {"code": {"model": "m"}}})
+    assert by_role["rows"][0]["total_bytes"] == row["total_bytes"]
 
 
 def test_a_split_model_counts_all_its_parts(fit, place):

@@ -256,6 +256,29 @@ static void test_what_a_process_has_of_a_gpu(void **state)
     assert_true(drm.vram == -1 && drm.ram == -1);
 }
 
+/* A program of that name on PATH is asked, for GPUs and for a process; one that fails is as none. */
+static void test_the_tool_on_path(void **state)
+{
+    char path[1024], *before = strdup(getenv("PATH") ? getenv("PATH") : "");
+    struct machine m;
+    put("/bin/nvidia-smi", "#!/bin/sh\ncase $1 in\n--query-gpu=*) echo 'NVIDIA Test, 1000, 400' ;;\n*) echo '77, 30' ;;\nesac\n");
+    snprintf(path, sizeof path, "%s/bin/nvidia-smi", root);
+    assert_int_equal(chmod(path, 0700), 0);
+    snprintf(path, sizeof path, "/nowhere:%s/bin:/usr/bin:/bin", root);
+    setenv("PATH", path, 1);
+    machine_look("", &m);
+    assert_int_equal(m.kind, MEMORY_VRAM);
+    assert_int_equal(m.models_total, 1000 * mib);
+    assert_int_equal(m.models_free, 400 * mib);
+    assert_int_equal(machine_process_vram(77), 30 * mib);
+    assert_int_equal(machine_process_vram(78), 0);
+    put("/bin/nvidia-smi", "#!/bin/sh\necho 'NVIDIA Test, 1000, 400'\nexit 9\n");
+    machine_look("", &m);
+    assert_int_equal(m.ngpus, 0);
+    setenv("PATH", before, 1);
+    free(before);
+}
+
 #define IN_ROOT(test) cmocka_unit_test_setup_teardown(test, make_root, remove_root)
 
 #endif
@@ -291,6 +314,7 @@ int main(void)
         IN_ROOT(test_an_apu_is_not_more_than_its_ram),
         IN_ROOT(test_a_card),
         IN_ROOT(test_what_a_process_has_of_a_gpu),
+        IN_ROOT(test_the_tool_on_path),
 #endif
         cmocka_unit_test(test_this_machine_and_this_process),
     };
