@@ -228,6 +228,7 @@ static void deliver(struct exchange *x)
 {
     exchange_enter(x, X_SETTLED);
     settle(x, NULL);
+    lease_outcome(&x->lease, NULL, exchange_facts(x)->tokens.input);
     if (x->way == WAY_RELAY) {
         send_out(x);
         http_reply_end(x->req);
@@ -427,17 +428,6 @@ static void on_lease(void *ctx, const struct err *e)
     send_request(x);
 }
 
-/* Who asks in the background uses what is in memory, unless it is allowed more. What is loading already will be there. */
-static bool may_load(const struct exchange *x, struct err *e)
-{
-    if (x->class != CALLER_BACKGROUND || world_config(x->world)->background_loads || x->b->state == BACKEND_HOT || x->b->state == BACKEND_LOADING)
-        return true;
-    err_set(e, ERR_NOT_RESIDENT, "'%.*s' is not in memory, and a background request loads nothing.", STR_ARG(x->b->name));
-    err_hint(e, "Ask again while it is loaded, or give it `keep: hot`.");
-    e->retry_after_s = 30;
-    return false;
-}
-
 static void next_candidate(struct exchange *x)
 {
     struct err e;
@@ -450,7 +440,7 @@ static void next_candidate(struct exchange *x)
     x->embeddings = NULL;
     x->embedded = 0;
     bool fits = !x->b->kind->rebuilt || !body_check(&x->doc, x->ask.task, &e); /* before anything is loaded for it */
-    if (!fits || !may_load(x, &e) || fleet_lease(x->world, model, x->class, &x->lease, &e)) {
+    if (!fits || fleet_lease(x->world, model, x->class, &x->lease, &e)) {
         candidate_failed(x, &e); /* recursion: at most the chain's length deep */
         return;
     }

@@ -91,6 +91,7 @@ void place_renew(struct fleet_place *p)
     p->changed = false;
     if (same_kind(was->model, &c->models[model])) {
         backend_renew(was, c, model);
+        place_renewed(p);
         return;
     }
     struct backend **retired = realloc(p->retired, (p->nretired + 1) * sizeof(struct backend *));
@@ -99,7 +100,8 @@ void place_renew(struct fleet_place *p)
     p->retired = retired;
     p->retired[p->nretired++] = was;
     backend_retire(was);
-    p->b = backend_new(f->loop, c, model, f->services, f->run_dir, was->on_state, p);
+    p->b = place_backend(p, c, model);
+    place_renewed(p);
 }
 
 void place_gone(struct fleet_place *p)

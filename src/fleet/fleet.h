@@ -88,9 +88,12 @@ struct fleet_figures {
     bool pinned;                        /* by a person */
     enum sched_state state;
 };
+/* DESIGN's word for it: "cold" "loading" "hot" "draining" "failed" "wedged". */
+const char *fleet_state_word(enum sched_state s);
 void fleet_figures(const struct world *w, size_t model, struct fleet_figures *out);
 size_t fleet_waiting(const struct world *w, size_t model);
 size_t fleet_held(const struct world *w, size_t model);
+size_t fleet_evictions(const struct world *w, size_t model, enum sched_reason why); /* so far */
 
 struct fleet_budget {                   /* -1 = not known: nothing is refused for want of memory then */
     int64_t total_bytes, used_bytes;    /* for models; booked of it */

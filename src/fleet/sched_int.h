@@ -66,7 +66,6 @@ void line_grant(struct sched_model *m);
 void line_refuse(struct sched_model *m, const struct err *why); /* all who wait */
 void line_refuse_riders(struct sched_model *m);                 /* who waited for what others have loaded, and they do not any more */
 void line_cut(struct sched_model *m);                           /* leases that are held count no more */
-int64_t line_oldest_ms(const struct sched_model *m);            /* when the one who waits longest came; INT64_MAX = nobody waits */
 
 /* ---- sched_room.c ---- */
 int64_t room_at_most(const struct sched_model *m);              /* what all that cannot go leave for it */

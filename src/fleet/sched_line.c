@@ -69,7 +69,7 @@ void line_cut(struct sched_model *m)
     m->nheld = 0;
 }
 
-int64_t line_oldest_ms(const struct sched_model *m)
+int64_t sched_oldest_ms(const struct sched_model *m)
 {
     int64_t oldest = INT64_MAX;
     for (const struct list *i = m->line.next; i != &m->line; i = i->next) {

@@ -135,7 +135,7 @@ struct want {
 static struct want want_of(struct sched_model *head)
 {
     struct sched *s = head->sched;
-    int64_t oldest = line_oldest_ms(head), age = head->set.age_ms;
+    int64_t oldest = sched_oldest_ms(head), age = head->set.age_ms;
     struct want w = { .head = head, .window_ms = s->limits.residency_ms };
     if (head->asked && head->asked_ms < oldest)
         oldest = head->asked_ms;

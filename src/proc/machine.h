@@ -42,5 +42,7 @@ int64_t machine_process_vram(int pid);
 /* The same as machine_process_ram(), as if nobody shared anything with it: what it will need another time, when a process that has mapped the same
  * weights may not be there. */
 int64_t machine_process_alone(int pid);
+/* Of its RAM what is no file's: what the system counts as in use because of it (a mapped file counts as free). -1 = unknown. */
+int64_t machine_process_anon(int pid);
 
 #endif

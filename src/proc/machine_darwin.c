@@ -66,3 +66,8 @@ int64_t machine_process_alone(int pid)
     /* The footprint leaves mapped files out; what is resident leaves out what was compressed. */
     return (int64_t)(usage.ri_phys_footprint > usage.ri_resident_size ? usage.ri_phys_footprint : usage.ri_resident_size);
 }
+
+int64_t machine_process_anon(int pid)
+{
+    return machine_process_ram(pid); /* the footprint counts no mapped files */
+}

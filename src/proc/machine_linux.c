@@ -244,6 +244,15 @@ int64_t machine_process_alone(int pid)
     return bytes < 0 ? -1 : bytes + at_least_0(machine_process_drm("", pid).ram);
 }
 
+int64_t machine_process_anon(int pid)
+{
+    char path[64], text[TEXT_ROOM];
+    snprintf(path, sizeof path, "/proc/%d/status", pid);
+    struct str status = read_text(path, text);
+    int64_t own = find_number(status, STR("RssAnon:"), 1024), shared = find_number(status, STR("RssShmem:"), 1024); /* since 4.5 */
+    return own < 0 ? machine_process_ram(pid) : own + at_least_0(shared) + at_least_0(machine_process_drm("", pid).ram);
+}
+
 int64_t machine_process_ram(int pid)
 {
     char path[64], text[TEXT_ROOM];

@@ -58,6 +58,10 @@ class Process:
         text = pathlib.Path(f"/proc/{self.pid}/smaps_rollup").read_text()
         return int(re.search(r"^Pss:\s+(\d+) kB", text, re.M)[1]) * 1024
 
+    def rss(self):
+        text = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"^VmRSS:\s+(\d+) kB", text, re.M)[1]) * 1024
+
     def __repr__(self):
         return f"<{self.pid} {' '.join(self.args) or self.name} ({self.state})>"
 

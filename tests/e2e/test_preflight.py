@@ -126,7 +126,7 @@ def test_a_running_daemon_is_not_disturbed(managed, nursery, place):
     more = {f.stem.lower(): {"file": str(f)} for f in place.glob("*.gguf")}
     starts = nursery.dir / "starts"
     hob = managed(script=f"starts {starts}", config={"engines": {"llama": {"path": str(FAKE)}}, "models": {
-        **nursery.model("m", script=f"starts {starts}"), **more}, "budget": {"memory": "64MiB"}})
+        **nursery.model("m", script=f"starts {starts}", memory="1MiB"), **more}, "budget": {"memory": "64MiB"}})
     def resident():
         all = raw.call(str(hob.state / "hob.sock"), "GET", "/hob/v1/ps").json()["backends"]
         return [(b["model"], b["state"], b["pid"], b["last_error"]) for b in all]

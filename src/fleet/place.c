@@ -1,0 +1,345 @@
+/* A model's place: what its backend says becomes the schedule's events, its file is looked at, and configurations come and go. */
+#include "fleet/fleet_int.h"
+
+#include "conf/conf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { FILE_LOOK_MS = 1000 };
+
+/* ---- what the configuration says of it ---- */
+
+static struct str tier_model(const struct config *c, struct str name)
+{
+    for (size_t i = 0; i < c->ntiers; i++)
+        if (str_eq(c->tiers[i].name, name))
+            return c->tiers[i].model;
+    return name;
+}
+
+static bool names(const struct config *c, struct str name, const struct conf_model *m)
+{
+    const struct conf_model *named = conf_model(c, name);
+    return (named ? named : conf_model(c, tier_model(c, name))) == m;
+}
+
+/* Among what is kept hot: as roles name them, each role's model before its fallbacks; then as the file has them. */
+static size_t order_of(const struct config *c, const struct conf_model *m)
+{
+    size_t order = 0;
+    for (size_t i = 0; i < c->nroles; i++) {
+        const struct conf_role *r = &c->roles[i];
+        if (names(c, r->model, m))
+            return order;
+        order++;
+        for (size_t k = 0; k < r->fallback.n; k++, order++)
+            if (names(c, r->fallback.at[k], m))
+                return order;
+    }
+    return order + (size_t)(m - c->models);
+}
+
+struct sched_settings place_settings(const struct fleet_place *p)
+{
+    const struct backend *b = p->b;
+    const struct conf_model *m = b->model;
+    return (struct sched_settings){
+        .name = b->name,
+        .managed = b->kind->managed,
+        .keep_hot = b->kind->managed && m->keep == KEEP_HOT,
+        .slots = b->kind->managed ? b->slots : 0,
+        .idle_ms = m->idle_ms,
+        .drain_ms = b->config->drain_ms,
+        .weight = m->weight,
+        .queue_limit = m->queue.limit,
+        .age_ms = m->queue.age_ms,
+        .order = order_of(b->config, m),
+    };
+}
+
+/* ---- the look ---- */
+
+bool place_works(const struct fleet_place *p)
+{
+    return p->look.parts > 0 || p->file.work.running;
+}
+
+/* The engine is not asked what it projects: one that does not say loads the model for that. What it really had is known from the first load on, and an
+ * estimate that was too small is what the second try after an out-of-memory death is for. */
+static void look(void *ctx) /* on the pool */
+{
+    struct place_look *k = ctx;
+    struct identity id;
+    char path[4096];
+    identity_init(&id);
+    snprintf(path, sizeof path, "%.*s", STR_ARG(k->model->file));
+    identity_add_file(&id, path);
+    identity_hex(&id, k->file);
+    k->rc = estimate_model(k->config, k->model, ESTIMATE_PROBE, k->store, &k->estimate, &k->why);
+}
+
+static void tell_schedule(struct fleet_place *p)
+{
+    struct place_look *k = &p->look;
+    int64_t now = fleet_now(p->fleet);
+    if (!k->rc) {
+        p->estimate = k->estimate;
+        p->estimated = true;
+    }
+    if (p->m.state == SCHED_LOOKING && k->rc)
+        sched_cannot(&p->m, &k->why, now);
+    else if (p->m.state == SCHED_LOOKING)
+        sched_looked(&p->m, k->estimate.bytes, now);
+    else if (!k->rc && p->m.booked_bytes < k->estimate.bytes) /* it was taken over, and runs */
+        sched_measured(&p->m, k->estimate.bytes, now);
+}
+
+static void look_part_done(struct fleet_place *p)
+{
+    struct place_look *k = &p->look;
+    if (--k->parts)
+        return;
+    conf_free(k->config);
+    k->config = NULL;
+    if (k->again && !p->fleet->stopping) {
+        k->again = false;
+        place_look(p);
+        return;
+    }
+    k->again = false;
+    tell_schedule(p);
+    fleet_carry(p->fleet);
+}
+
+static void looked(void *ctx)
+{
+    look_part_done(list_entry(ctx, struct fleet_place, look));
+}
+
+static void budget_looked(void *ctx)
+{
+    look_part_done(ctx);
+}
+
+void place_look(struct fleet_place *p)
+{
+    struct place_look *k = &p->look;
+    struct fleet *f = p->fleet;
+    if (k->parts) {
+        k->again = true;
+        return;
+    }
+    k->config = conf_hold(p->b->config);
+    k->model = p->b->model;
+    k->store = f->store;
+    k->parts = 1;
+    loop_work(f->loop, &k->work);
+    if (budget_needs_looks(f->budget)) {
+        k->parts++;
+        budget_ask(f->budget, &k->budget);
+    }
+}
+
+void place_fail(struct fleet_place *p, const struct err *why)
+{
+    struct backend *b = p->b;
+    if (b->state != BACKEND_COLD && b->state != BACKEND_FAILED)
+        return;
+    log_error("%.*s: %s%s %s", STR_ARG(b->name), why->text, err_stop(why), why->hint);
+    b->last_error = *why;
+    backend_enter(b, BACKEND_FAILED);
+}
+
+/* ---- has the file changed? ---- */
+
+static void look_at_file(void *ctx) /* on the pool */
+{
+    struct place_file *k = ctx;
+    struct identity id;
+    identity_init(&id);
+    identity_add_file(&id, k->path);
+    identity_hex(&id, k->now);
+}
+
+static void file_looked(void *ctx)
+{
+    struct place_file *k = ctx;
+    struct fleet_place *p = list_entry(k, struct fleet_place, file);
+    if (p->m.state == SCHED_FAILED && strcmp(k->now, p->look.file) != 0 && !place_works(p)) {
+        log_info("%.*s: its file is another now", STR_ARG(p->b->name));
+        sched_file_changed(&p->m, fleet_now(p->fleet));
+    }
+    fleet_carry(p->fleet);
+}
+
+void place_check_file(struct fleet_place *p)
+{
+    struct place_file *k = &p->file;
+    int64_t now = fleet_now(p->fleet);
+    if (!p->b->model->file.n || k->work.running || p->look.parts || (k->looked_ms && now - k->looked_ms < FILE_LOOK_MS))
+        return;
+    k->looked_ms = now;
+    snprintf(k->path, sizeof k->path, "%.*s", STR_ARG(p->b->model->file));
+    loop_work(p->fleet->loop, &k->work);
+}
+
+/* ---- what the backend says ---- */
+
+static void died(struct fleet_place *p)
+{
+    struct err why = p->b->last_error;
+    if (!why.code)
+        err_set(&why, ERR_LOAD_FAILED, "The engine of '%.*s' ended by itself.", STR_ARG(p->b->name));
+    memory_ended(p, &why);
+    sched_died(&p->m, &why, fleet_now(p->fleet));
+}
+
+static void ended(struct fleet_place *p, enum backend_state was)
+{
+    bool told = was == BACKEND_DRAINING || was == BACKEND_WEDGED;
+    if (was == BACKEND_COLD || was == BACKEND_FAILED)
+        return; /* nothing has run */
+    p->stopping = p->adopting = false;
+    if (!told) {
+        died(p);
+        return;
+    }
+    memory_ended(p, NULL);
+    sched_gone(&p->m, fleet_now(p->fleet));
+}
+
+static void goes_by_itself(struct fleet_place *p)
+{
+    bool own_fault = !p->adopting;
+    p->adopting = false;
+    sched_hung(&p->m, own_fault ? &p->b->last_error : NULL, fleet_now(p->fleet));
+}
+
+static void hear(struct fleet_place *p, enum backend_state was)
+{
+    struct backend *b = p->b;
+    switch (b->state) {
+    case BACKEND_LOADING:
+        break;
+    case BACKEND_HOT:
+        p->adopting = false;
+        sched_answers(&p->m, b->slots, b->load_ms, fleet_now(p->fleet));
+        memory_hot(p);
+        break;
+    case BACKEND_DRAINING:
+        if (!p->stopping)
+            goes_by_itself(p);
+        break;
+    case BACKEND_WEDGED:
+        sched_wedged(&p->m, &b->last_error, fleet_now(p->fleet));
+        break;
+    case BACKEND_COLD:
+    case BACKEND_FAILED:
+        ended(p, was);
+        break;
+    }
+}
+
+static void on_backend(void *ctx, struct backend *b)
+{
+    struct fleet_place *p = ctx;
+    struct fleet *f = p->fleet;
+    enum backend_state was = p->was;
+    if (b != p->b)
+        return;
+    p->was = b->state;
+    if (b->kind->managed && was != b->state)
+        hear(p, was);
+    if (f->on_state)
+        f->on_state(f->watch_ctx, b);
+    fleet_carry(f);
+}
+
+static bool is_wanted(void *ctx, const struct backend *b)
+{
+    struct fleet_place *p = ctx;
+    return b == p->b && p->m.nwaiting > 0;
+}
+
+struct backend *place_backend(struct fleet_place *p, const struct config *c, size_t model)
+{
+    struct fleet *f = p->fleet;
+    struct backend *b = backend_new(f->loop, c, model, f->services, f->run_dir, on_backend, p);
+    b->wanted = is_wanted;
+    return b;
+}
+
+/* ---- configurations ---- */
+
+void place_configure(struct fleet_place *p, const struct config *c, size_t model)
+{
+    backend_use_config(p->b, c, model);
+    struct sched_settings set = place_settings(p);
+    sched_configure(&p->m, &set, fleet_now(p->fleet));
+}
+
+void place_change(struct fleet_place *p)
+{
+    struct sched_settings set = place_settings(p); /* new ones when it has gone: place_renewed() */
+    p->changed = true;
+    sched_change(&p->m, &set, fleet_now(p->fleet));
+}
+
+void place_renewed(struct fleet_place *p)
+{
+    p->was = p->b->state;
+    p->estimated = false;
+    struct sched_settings set = place_settings(p);
+    sched_configure(&p->m, &set, fleet_now(p->fleet));
+}
+
+void place_remove(struct fleet_place *p)
+{
+    p->removed = true;
+    p->changed = false;
+    sched_remove(&p->m, fleet_now(p->fleet));
+}
+
+static void settle(void *ctx)
+{
+    struct fleet_place *p = ctx;
+    if (p->removed && !p->gone && p->m.state == SCHED_COLD && !place_works(p))
+        place_gone(p);
+}
+
+/* ---- birth and death ---- */
+
+struct fleet_place *place_new(struct fleet *f, const struct config *c, size_t model)
+{
+    struct fleet_place *p = calloc(1, sizeof *p);
+    if (!p)
+        die("out of memory for a place");
+    p->fleet = f;
+    p->holders = 1;
+    list_init(&p->wishes);
+    list_push(&f->places, &p->node);
+    later_init(&p->settle, settle, p);
+    work_init(&p->look.work, look, looked, &p->look);
+    budget_wait_init(&p->look.budget, budget_looked, p);
+    work_init(&p->file.work, look_at_file, file_looked, &p->file);
+    memory_begin(p);
+    p->b = place_backend(p, c, model);
+    p->was = p->b->state;
+    struct sched_settings set = place_settings(p);
+    sched_add(f->sched, &p->m, &set, fleet_now(f));
+    return p;
+}
+
+void place_free(struct fleet_place *p)
+{
+    sched_forget(&p->m);
+    memory_end(p);
+    budget_leave(&p->look.budget);
+    later_cancel(&p->settle);
+    backend_free(p->b);
+    for (size_t i = 0; i < p->nretired; i++)
+        backend_free(p->retired[i]);
+    free(p->retired);
+    free(p);
+}
