@@ -303,6 +303,38 @@ def test_a_line_says_when_its_last_is_served(managed, run):
             assert "the first in line waits for" in r.stdout
 
 
+def test_what_waits_for_memory_says_so(managed, nursery, run):
+    models = {**nursery.model("m", keep="demand", memory="3GiB"), **nursery.model("n", keep="demand", memory="3GiB")}
+    hob = managed(keep="demand", wait="listening", config={"budget": {"memory": "4GiB"}, "models": models})
+    with hob.open_chat("m", "[[words 100000]] [[gap_ms 5]]", stream=True) as a:
+        a.until(b"\r\n\r\n", "the head")
+        with hob.open_chat("n", "next", stream=True):
+            b = wait_for("it waits for memory", lambda: (b := ps(hob, "n"))["flags"] == ["waits_for_memory"] and b)
+            assert b["state"] == "cold" and b["queue"]["depth"] == 1 and b["memory"]["estimated_bytes"] == 3 << 30 and b["memory"]["booked_bytes"] == 0
+            m = ps(hob)
+            assert m["memory"]["booked_bytes"] > 0 and m["leases"] == 1 and m["state"] == "hot"
+            r = run("ps", "-c", hob.config_path)
+            assert "    waits for memory" in r.stdout and "~3.0 GiB" in r.stdout
+            assert "memory for models: " in r.stdout.splitlines()[-1] and " of 4.0 GiB" in r.stdout.splitlines()[-1]
+            assert max(len(line) for line in r.stdout.splitlines()) <= 100
+
+
+def test_a_pin_holds_until_it_is_unloaded(managed, nursery, run):
+    hob = managed(keep="demand", wait="listening", idle="50ms")
+    at = ["-c", hob.config_path]
+    r = run("load", "m", "--pin", *at)
+    assert r.returncode == 0 and "stays so" in r.stdout and ps(hob)["pinned"]
+    pid = ps(hob)["pid"]
+    wait_for("it is idle for longer than `idle:`", lambda: (ps(hob)["idle_ms"] or 0) > 150)
+    assert ps(hob)["pid"] == pid and "hot, pinned" in run("ps", *at).stdout
+    assert run("unload", "m", *at).returncode == 0
+    b = ps(hob)
+    assert b["state"] == "cold" and not b["pinned"]
+    assert act(hob, "load").json()["pinned"] is False
+    wait_for("it goes by itself again", lambda: ps(hob)["state"] == "cold")
+    assert ask(hob, "POST", "/hob/v1/models/load", {"model": "m", "pin": "yes"}).error()["code"] == "invalid_request"
+
+
 def test_models_is_tables(shared, run):
     r = run("models", "-c", shared.config_path)
     assert r.returncode == 0

@@ -331,6 +331,19 @@ def test_the_version_of_a_program(fly, place, says, ok):
 # -- with a daemon
 
 
+def test_what_is_pinned_keeps_its_room(managed, nursery, place):
+    hob = managed(keep="demand", memory="3GiB", wait="listening", config={"budget": {"memory": "4GiB"}, "engines": {"llama": {"path": str(FAKE)}},
+                  "models": {**nursery.model("m", keep="demand", memory="3GiB"), **nursery.model("n", keep="demand", memory="3GiB")}})
+    ask = ["preflight", "n", "--json", "-c", hob.config_path]
+    def fits():
+        return Report(cli(*ask, env=hob.env, dir=place))["fit"]["ok"]
+    assert fits()
+    assert cli("load", "m", "--pin", "-c", hob.config_path, env=hob.env, dir=place).returncode == 0
+    assert fits() is False
+    assert cli("unload", "m", "-c", hob.config_path, env=hob.env, dir=place).returncode == 0
+    assert fits()
+
+
 def test_a_trial_load(managed, nursery, place):
     hob = managed(keep="demand", wait="listening", config={"engines": {"llama": {"path": str(FAKE)}}, "models": {
         **nursery.model("m", keep="demand"), **nursery.model("bad", keep="demand", script="load_fail missing_key")}})
