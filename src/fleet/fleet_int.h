@@ -61,6 +61,7 @@ struct fleet_place {
     struct measure *measure;            /* under way, or NULL */
     struct measure_plan plan;
     enum measure_when measuring;
+    bool measure_again;                 /* it was to be measured busy meanwhile */
     int64_t measured_bytes;             /* -1 = not known */
     struct budget_wait back;            /* is its memory back? */
     struct timer look_again;

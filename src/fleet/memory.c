@@ -21,19 +21,27 @@ static void book(struct fleet_place *p, enum measure_when when, int64_t bytes)
     }
 }
 
+static void measure(struct fleet_place *p, enum measure_when when);
+
 static void measured(void *ctx, int64_t bytes)
 {
     struct fleet_place *p = ctx;
     p->measure = NULL;
-    if (bytes < 0)
-        return;
-    p->measured_bytes = bytes;
-    book(p, p->measuring, bytes);
+    if (bytes >= 0) {
+        p->measured_bytes = bytes;
+        book(p, p->measuring, bytes);
+    }
+    if (p->measure_again) { /* it has worked while it was looked at idle */
+        p->measure_again = false;
+        measure(p, MEASURE_BUSY);
+    }
 }
 
 static void measure(struct fleet_place *p, enum measure_when when)
 {
     int pid = backend_pid(p->b);
+    if (p->measure && when == MEASURE_BUSY)
+        p->measure_again = true;
     if (p->measure || !p->estimated || pid <= 0 || p->fleet->stopping)
         return;
     p->measuring = when;
@@ -60,6 +68,7 @@ void memory_ended(struct fleet_place *p, const struct err *death)
         measure_out_of_memory(p->fleet->loop, p->fleet->store, &p->estimate, p->m.booked_bytes);
     measure_cancel(p->measure);
     p->measure = NULL;
+    p->measure_again = false;
     p->expect_bytes = p->measured_bytes;
     p->measured_bytes = -1;
     p->others_before_bytes = budget_others(p->fleet->budget);

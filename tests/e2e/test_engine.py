@@ -140,6 +140,21 @@ def test_a_running_daemon_is_no_hindrance(hob, place):
     assert [a["known"] for a in json.loads(r.stdout)["architectures"]] == [True, False]
 
 
+def test_a_load_that_cannot_be_is_refused_with_who_could(hob, place):
+    engines = {**build(place, "llama", "llama"), **build(place, "new", "llama", "newer")}
+    h = hob({"engines": engines, "models": {
+        "old": {"file": gguf(place / "old.gguf", arch="llama")},
+        "bad": {"file": gguf(place / "bad.gguf", arch="newer")},
+        "good": {"file": gguf(place / "bad.gguf", arch="newer"), "engine": "new"}}})
+    assert h.chat("old", "ping").status == 200
+    r = h.chat("bad", "ping")
+    e = r.json()["error"]
+    assert r.status == 503 and e["code"] == "unknown_architecture" and e["hob"]["fault"] == "backend"
+    assert "'newer'" in e["message"] and "'llama'" in e["message"] and "build" in e["message"] and "new" in e["hob"]["hint"].split("known to: ")[1]
+    assert h.chat("good", "ping").status == 200
+    assert h.chat("old", "ping").status == 200
+
+
 def test_the_real_engine(real, engine):
     code, o, err = engine("probe", "llama", "llama", "gemma3", "nonesuch", engines={"llama": {"path": real[0]}})
     assert code == 0 and [a["known"] for a in o["architectures"]] == [True, True, False]
