@@ -36,7 +36,8 @@ static struct fleet_place *place_for(struct fleet *f, const struct config *c, si
     struct fleet_place *p = change->change == CONF_ADDED ? NULL : f->world->place[change->was];
     bool restart = change->change == CONF_RESTART;
     if (p && !restart) {
-        place_configure(p, c, model);
+        if (!p->changed) /* else it looks at the newest when its child has gone */
+            place_configure(p, c, model);
         return p;
     }
     if (is_managed(c, model) && (!p || !p->b->kind->managed))
@@ -85,6 +86,8 @@ static bool same_kind(const struct conf_model *a, const struct conf_model *b)
 void place_renew(struct fleet_place *p)
 {
     struct fleet *f = p->fleet;
+    if (!has_place(f->world, p))
+        return; /* removed meanwhile: place_gone() comes */
     const struct config *c = f->world->config;
     size_t model = index_of(f->world, p);
     struct backend *was = p->b;

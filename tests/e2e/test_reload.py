@@ -340,6 +340,61 @@ def test_keep_holds_at_once(kitchen):
     h.wait_ready()
 
 
+def program(nursery, name):
+    """A `command:` model of that name: the fake as any program."""
+    script = nursery.dir / f"{name}.own.script"
+    script.write_text("")
+    return {"command": f"{FAKE} --port ${{port}} --script '{script}'", "slots": 2, "keep": "hot"}
+
+
+def test_a_model_becomes_a_program_and_back(kitchen, nursery):
+    k = kitchen().model("m")
+    h = k.start()
+    engine = k.config["models"]["m"]
+    for _ in range(2):
+        with h.open_chat("m", "[[words 20]] [[gap_ms 10]]", stream=True) as c:
+            r = c.start()
+            k.config["models"]["m"] = program(nursery, "m")
+            assert k.reload()["restarted"][0]["model"] == "m"
+            k.config["models"]["m"]["idle"] = "1h"
+            assert k.reload()["kept"] == ["m"]  # what is in force says the same: it is on its way there
+            assert len(content_of(c.stream(r)).split()) == 20
+        assert h.chat("m", "hello").status == 200
+        assert wait_for("the program alone runs", lambda: not h.children() and k.pids().get("m"))
+        k.config["models"]["m"] = engine
+        k.reload()
+        assert h.chat("m", "hello").status == 200 and len(h.children()) == 1
+
+
+def test_a_model_that_changes_and_is_gone_before_it_could(kitchen):
+    k = kitchen().model("a").model("b")
+    h = k.start()
+    with h.open_chat("b", "[[words 30]] [[gap_ms 20]]", stream=True) as c:
+        r = c.start()
+        k.config["models"]["b"]["context"] = 2048
+        k.reload()
+        model = k.config["models"].pop("b")
+        k.reload()
+        assert len(content_of(c.stream(r)).split()) == 30
+    wait_for("its process is gone", lambda: set(k.pids()) == {"a"} and len(h.children()) == 1)
+    k.config["models"]["b"] = model
+    k.reload()
+    assert h.chat("b", "hello").status == 200
+
+
+def test_the_last_of_several_changes_holds(kitchen):
+    k = kitchen().model("m")
+    h = k.start()
+    with h.open_chat("m", "[[words 30]] [[gap_ms 20]]", stream=True) as c:
+        r = c.start()
+        for context in (1024, 2048, 3072):
+            k.config["models"]["m"]["context"] = context
+            k.reload()
+        assert len(content_of(c.stream(r)).split()) == 30
+    assert h.chat("m", "hello").status == 200
+    assert ps_of(k, "m")["context"] == 3072 and len(h.children()) == 1
+
+
 # -- hosts
 
 
