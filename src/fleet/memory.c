@@ -10,12 +10,15 @@ static const int64_t worth_a_look = INT64_C(256) << 20; /* less than that drowns
 
 /* ---- measuring ---- */
 
-/* What is booked may only rise while nobody knows how much of it the child has not touched yet; what the operator says is never lowered. */
-static void book(struct fleet_place *p, enum measure_when when, int64_t bytes)
+/* What is booked may only rise while nobody knows how much of it the child has not touched yet; what the operator says is never lowered. Kept prompts
+ * fill up later than any measurement: they stay on top, as in the next estimate. */
+static void book(struct fleet_place *p, enum measure_when when, int64_t has_bytes)
 {
-    bool known = when == MEASURE_BUSY && p->plan.prompt && !p->b->model->memory_bytes;
+    bool given = p->b->model->memory_bytes > 0, known = when == MEASURE_BUSY && p->plan.prompt && !given;
+    int64_t bytes = has_bytes + (given ? 0 : p->estimate.terms.cache);
     if (bytes > p->m.booked_bytes || (known && bytes < p->m.booked_bytes)) {
-        log_debug("%.*s: has %lld MiB, %lld MiB were booked", STR_ARG(p->b->name), (long long)(bytes >> 20), (long long)(p->m.booked_bytes >> 20));
+        log_debug("%.*s: has %lld MiB, %lld MiB were booked", STR_ARG(p->b->name), (long long)(has_bytes >> 20),
+            (long long)(p->m.booked_bytes >> 20));
         sched_measured(&p->m, bytes, fleet_now(p->fleet));
         fleet_carry(p->fleet);
     }
