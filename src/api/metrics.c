@@ -6,7 +6,8 @@
 static const double latency_buckets[] = { 0.001, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
     163.84, 327.68 }; /* OpenTelemetry's for generative AI, and two more: a cold start takes minutes */
 
-enum { M_REQUESTS, M_SECONDS, M_TTFT, M_TOKENS, M_FALLBACKS, M_RUNNING, M_WAITING, M_UP, M_LOAD, M_CONNECTIONS, M_INFO, M_COUNT };
+enum { M_REQUESTS, M_SECONDS, M_TTFT, M_TOKENS, M_FALLBACKS, M_RUNNING, M_WAITING, M_UP, M_LOAD, M_MEMORY, M_EVICTIONS, M_BUDGET,
+    M_CONNECTIONS, M_INFO, M_COUNT };
 
 static const struct meter_row metric_rows[M_COUNT] = {
     [M_REQUESTS]    = { "hob_requests_total", "Requests by outcome; code is ok or an error's.", METER_COUNTER, { "endpoint", "model", "host", "code" }, NULL, 0 },
@@ -18,6 +19,9 @@ static const struct meter_row metric_rows[M_COUNT] = {
     [M_WAITING]     = { "hob_queue_depth", "Requests waiting for a model.", METER_GAUGE, { "model" }, NULL, 0 },
     [M_UP]          = { "hob_backend_up", "1 while the backend takes requests.", METER_GAUGE, { "model", "host" }, NULL, 0 },
     [M_LOAD]        = { "hob_model_load_seconds", "How long the last load took.", METER_GAUGE, { "model" }, NULL, 0 },
+    [M_MEMORY]      = { "hob_model_memory_bytes", "What a model that runs was last seen to have of memory, or else is booked for.", METER_GAUGE, { "model" }, NULL, 0 },
+    [M_EVICTIONS]   = { "hob_evictions_total", "Models unloaded for the room they took, or because nobody asked for them.", METER_COUNTER, { "model", "reason" }, NULL, 0 },
+    [M_BUDGET]      = { "hob_budget_bytes", "Memory for models: all there is (total), booked of it (used), what strangers have of the machine's (others).", METER_GAUGE, { "part" }, NULL, 0 },
     [M_CONNECTIONS] = { "hob_connections", "Open connections of callers.", METER_GAUGE, { NULL }, NULL, 0 },
     [M_INFO]        = { "hob_build_info", "1; the version is the label.", METER_GAUGE, { "version" }, NULL, 0 },
 };
@@ -30,6 +34,31 @@ struct metrics {
 static void set(struct metrics *m, int which, const struct str *labels, double v)
 {
     meter_set(meter_series(m->f[which], labels), v);
+}
+
+static void collect_memory(struct metrics *m, const struct world *w, size_t model, struct str name)
+{
+    struct fleet_figures f;
+    fleet_figures(w, model, &f);
+    set(m, M_MEMORY, &name, (double)(f.measured_bytes >= 0 ? f.measured_bytes : f.booked_bytes));
+    for (enum sched_reason why = LEAVE_ROOM; why <= LEAVE_IDLE; why++) {
+        struct str labels[] = { name, str_of(sched_reason_name[why]) };
+        struct meter_series *s = meter_series(m->f[M_EVICTIONS], labels);
+        meter_inc(s, (double)fleet_evictions(w, model, why) - meter_read(s)); /* counted where they happen */
+    }
+}
+
+static void collect_budget(struct metrics *m)
+{
+    struct fleet_budget b;
+    fleet_budget(m->api->fleet, &b);
+    const struct {
+        struct str part;
+        int64_t bytes;
+    } parts[] = { { STR("total"), b.total_bytes }, { STR("used"), b.used_bytes }, { STR("others"), b.others_bytes } };
+    for (size_t i = 0; i < COUNTOF(parts); i++)
+        if (parts[i].bytes >= 0)
+            set(m, M_BUDGET, &parts[i].part, (double)parts[i].bytes);
 }
 
 /* Gauges that are read where they live, when somebody asks. */
@@ -45,9 +74,12 @@ static void collect(void *ctx)
         struct str labels[] = { b->name, b->host };
         set(m, M_UP, labels, b->state == BACKEND_HOT);
         set(m, M_WAITING, labels, (double)fleet_waiting(w, i));
-        if (b->kind->managed)
+        if (b->kind->managed) {
             set(m, M_LOAD, labels, (double)b->load_ms / 1000);
+            collect_memory(m, w, i, b->name);
+        }
     }
+    collect_budget(m);
 }
 
 struct metrics *metrics_new(struct api *a)

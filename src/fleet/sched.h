@@ -16,10 +16,12 @@
  * Who comes next: models that want memory stand in line by their best waiter; a waiter's rank is the time it came plus its class's handicap (chat 0,
  * program one queue.age, background two), so that nobody starves. What is only kept hot comes behind all who wait, one at a time. The head of the line
  * takes victims: HOT, no lease, nobody waiting, longest (idle time / (load time x weight)) first, as many as are needed and none when they are not
- * enough; none within `residency` of its load; none that was in use lately while the last such eviction, or the load it made room for, is younger than
- * `residency`. Once a waiter of the head is older than queue.age victims may also be in use: they get no more leases, and what they hold ends in its
- * own time; and where queue.age is shorter than `residency` it stands in for it. Others may load beside the head only into what it does not need, once
- * it has begun to collect. When nobody needs the room any more, who was leaving for it stays. */
+ * enough; none within `residency` of its load; none that was in use lately (within one `residency` more than there are models in memory: then it may be
+ * waiting for its next turn) while the last such eviction, or the load it made room for, is younger than `residency`. Once a waiter of the head is older
+ * than queue.age victims may also be in use: they get no more leases, and what they hold ends in its own time; and where queue.age is shorter than
+ * `residency` it stands in for it. Others may load beside the head only into what it does not need, once it has begun to collect. When nobody needs the
+ * room any more, who was leaving for it stays.
+ */
 #ifndef HOB_FLEET_SCHED_H
 #define HOB_FLEET_SCHED_H
 

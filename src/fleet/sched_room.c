@@ -128,15 +128,28 @@ static int64_t coming_back(const struct sched *s)
 struct want {
     struct sched_model *head;
     int64_t window_ms;          /* minimum residency, as far as it goes for this one */
+    int64_t lately_ms;          /* who was used within it may be waiting for its next turn */
     bool aged;                  /* has waited so long that others who are at work must end */
     bool free_to_contend;       /* the last eviction of what was in use lately is long enough ago */
 };
+
+/* Callers that go from model to model in turn, with one eviction in a window, come back to each after as many windows as there are models in memory: who
+ * was not used for longer is not part of it. */
+static int64_t turn_ms(const struct sched *s)
+{
+    int64_t turns = 1;
+    for (const struct list *i = s->models.next; i != &s->models; i = i->next) {
+        const struct sched_model *m = list_entry(i, struct sched_model, node);
+        turns += m->booked_bytes > 0 && !sched_is_pinned(m);
+    }
+    return turns * s->limits.residency_ms;
+}
 
 static struct want want_of(struct sched_model *head)
 {
     struct sched *s = head->sched;
     int64_t oldest = sched_oldest_ms(head), age = head->set.age_ms;
-    struct want w = { .head = head, .window_ms = s->limits.residency_ms };
+    struct want w = { .head = head, .window_ms = s->limits.residency_ms, .lately_ms = turn_ms(s) };
     if (head->asked && head->asked_ms < oldest)
         oldest = head->asked_ms;
     if (oldest == INT64_MAX) /* it is only kept hot */
@@ -165,10 +178,10 @@ static enum ease ease_of(const struct sched_model *v, const struct want *w)
         return NOT_NOW;
     }
     bool quiet = !v->nheld && !v->nwaiting;
-    if (quiet && s->now_ms - v->used_ms >= s->limits.residency_ms)
+    if (quiet && s->now_ms - v->used_ms >= w->lately_ms)
         return EASY;
     if (quiet)
-        sched_due(s, v->used_ms + s->limits.residency_ms);
+        sched_due(s, v->used_ms + w->lately_ms);
     return w->free_to_contend && (quiet || w->aged) ? CONTENDED : NOT_NOW;
 }
 
