@@ -37,7 +37,7 @@ def fit(place):
         assert o["schema"] == 1 and (r.returncode == 0) == any(row["fits"] for row in o["rows"])
         for row in o["rows"]:
             assert row["total_bytes"] > 0 and row["fits"] == (row["total_bytes"] <= o["room_bytes"])
-            assert row["source"] != "estimate" or row["total_bytes"] == sum(row[t] for t in TERMS)
+            assert row["basis"] != "arithmetic on the file's header" or row["total_bytes"] == sum(row[t] for t in TERMS)
             assert row["verdict"] == ("does not fit" if not row["fits"] else "fits, but" if row["warnings"] else "fits")
         return r.returncode, o
     return go
@@ -123,6 +123,24 @@ def test_other_architectures_are_as_the_engine_has_them(real, fit, place, archit
         assert abs(row["kv_bytes"] / MIB - told["KV"] - told["RS"]) < 0.02, (row, told)
         assert 0.9 < row["compute_bytes"] / MIB / told["compute"] < 1.6, (row, told)
         assert o["architecture_known"]
+
+
+def test_what_was_loaded_is_measured(real, fit, place, hob):
+    engine, model = real
+    config = {"engines": {"llama": {"path": engine}},
+              "models": {"small": {"file": model, "context": 1024, "keep": "hot", "cache": 0}}}
+    h = hob(config, wait="ready", seconds=60)
+
+    def measured():
+        _, o = fit("small", "--measured", "--state", h.state, config=config, engine=engine)
+        return any(m["idle_bytes"] for m in o["measured"]) and o
+    o = wait_for("a measurement", measured, 30)
+    row, m = o["rows"][0], o["measured"][0]
+    assert row["source"] == "measured" and m["same_settings"] and m["at"] > 0
+    assert row["total_bytes"] >= m["idle_bytes"] > row["weights_bytes"] and abs(m["estimated_bytes"] / row["total_bytes"] - 1) < 0.25
+    _, other = fit("small", "--context", "4k", "--state", h.state, config=config, engine=engine)
+    assert other["rows"][0]["source"] == "estimate" and other["rows"][0]["basis"] != row["basis"]
+    assert abs(other["rows"][0]["total_bytes"] - row["total_bytes"] - 3 * 1024 * 30 * 3 * 128 * 2) < 8 * MIB  # what it needs beyond is known
 
 
 def test_nothing_measured_is_said(fit, place):
