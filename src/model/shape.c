@@ -103,7 +103,8 @@ static uint64_t state_bytes(struct making *m)
     case STATE_SSM:
         return state_ssm_bytes(conv, gguf_int(m->g, "ssm.inner_size", 0), gguf_int(m->g, "ssm.group_count", 0), gguf_int(m->g, "ssm.state_size", 0));
     case STATE_WKV:
-        return 4 * (uint64_t)s->embed * (uint64_t)(value_of_layer(m, "token_shift_count", 0, 2, MOST_HEADS) + value_of_layer(m, "wkv.head_size", 0, 0, MOST_HEADS));
+        conv = value_of_layer(m, "token_shift_count", 0, 2, MOST_HEADS);
+        return 4 * (uint64_t)s->embed * (uint64_t)(conv + value_of_layer(m, "wkv.head_size", 0, 0, MOST_HEADS));
     case STATE_SHORT:
         conv = value_of_layer(m, "shortconv.l_cache", 0, 1, MOST_HEADS);
         return 4 * (uint64_t)s->embed * (uint64_t)(conv ? conv - 1 : 0);
