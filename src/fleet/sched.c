@@ -379,8 +379,8 @@ void sched_follow(struct sched_model *m)
     review(m);
     while (s->dirty) {
         s->dirty = false;
-        room_preload(s);
         room_place(s);
+        room_preload(s);
         for (struct list *i = s->models.next; i != &s->models; i = i->next)
             review(list_entry(i, struct sched_model, node));
     }
