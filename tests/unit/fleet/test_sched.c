@@ -344,6 +344,25 @@ static void test_callers_in_turn_cause_one_load_in_a_window(void **state)
     assert_true(n > 10);
 }
 
+static void test_who_may_be_waiting_for_its_next_turn_is_not_taken_for_idle(void **state)
+{
+    load_idle(A, 2 * MB);
+    load_idle(B, 2 * MB);
+    wait_ms(RESIDENCY);
+    ask(1, C);
+    looked(C, 2 * MB);
+    assert_int_equal(k.stops[A], 1);
+    goes(A);
+    answers(C);
+    wait_ms(RESIDENCY / 5);
+    ask(2, A);
+    looked(A, 2 * MB);
+    wait_ms(RESIDENCY - RESIDENCY / 5 - 1);
+    assert_int_equal(k.stops[B], 0); /* idle for nearly two windows, but there are two models in memory */
+    wait_ms(1);
+    assert_int_equal(k.stops[B], 1);
+}
+
 static void test_an_aged_waiter_takes_what_is_in_use(void **state)
 {
     load_for(0, A, 4 * MB);
@@ -745,6 +764,7 @@ int main(void)
         IN_KITCHEN(test_who_is_needless_is_let_off),
         IN_KITCHEN(test_nothing_that_stays_goes),
         IN_KITCHEN(test_callers_in_turn_cause_one_load_in_a_window),
+        IN_KITCHEN(test_who_may_be_waiting_for_its_next_turn_is_not_taken_for_idle),
         IN_KITCHEN(test_an_aged_waiter_takes_what_is_in_use),
         IN_KITCHEN(test_who_was_leaving_stays_when_the_room_is_not_needed),
         IN_KITCHEN(test_beside_the_head_only_what_it_does_not_need),
