@@ -13,6 +13,7 @@
 
 enum {
     BUSY_MS = 5000,                     /* a command may be writing */
+    AGAIN_MS = 5,
     CHECK_MAX_BYTES = 16 * 1024 * 1024, /* a larger file is not read through at each start: what is broken in it shows when it is used */
 };
 
@@ -208,6 +209,18 @@ static enum err_code make_file(struct store_db *db, struct err *e)
     return ERR_OK;
 }
 
+/* Two programs that make the file at the same time would wait for each other here, so SQLite does not wait at all: one of them is refused at once. */
+static enum err_code use_wal(struct store_db *db, struct err *e)
+{
+    int64_t until_ms = clock_mono_ms() + BUSY_MS;
+    enum err_code rc = exec_all(db, "PRAGMA journal_mode=WAL", e);
+    while (rc && (sqlite3_errcode(db->sql) & 0xff) == SQLITE_BUSY && clock_mono_ms() < until_ms) {
+        sqlite3_sleep(AGAIN_MS);
+        rc = exec_all(db, "PRAGMA journal_mode=WAL", e);
+    }
+    return rc;
+}
+
 static enum err_code open_once(struct store_db *db, bool write, struct err *e)
 {
     int flags = (write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
@@ -222,7 +235,7 @@ static enum err_code open_once(struct store_db *db, bool write, struct err *e)
         rc = exec_all(db, pragmas, e);
     }
     if (!rc && write)
-        rc = exec_all(db, "PRAGMA journal_mode=WAL", e);
+        rc = use_wal(db, e);
     if (!rc && write)
         rc = check(db, e);
     if (!rc)

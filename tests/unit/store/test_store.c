@@ -638,7 +638,7 @@ static void test_a_command_reads_beside_the_daemon(void **state)
 
 static void test_programs_that_begin_together_make_one_file(void **state)
 {
-    enum { PROGRAMS = 6 };
+    enum { PROGRAMS = 12 };
     int pids[PROGRAMS], status;
     for (size_t i = 0; i < PROGRAMS; i++) {
         pids[i] = fork();
