@@ -148,7 +148,8 @@ static void signal_served(void *ctx, struct str json, const struct err *e)
     struct gateway *g = ctx;
     (void)json;
     (void)e;
-    notify_ready(g->notify);
+    if (!g->draining)
+        notify_ready(g->notify);
 }
 
 static void on_change(void *ctx, const struct config *now)

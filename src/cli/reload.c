@@ -91,15 +91,9 @@ static void take(struct reload *r, struct config *c)
 static void was_read(void *ctx)
 {
     struct reload *r = ctx;
-    struct err e;
-    if (r->stopped) {
-        conf_free(r->config);
-        r->config = NULL;
-        err_set(&e, ERR_SHUTTING_DOWN, "The gateway is shutting down.");
-        answer(r, STR(""), &e);
-        return;
-    }
-    if (r->rc)
+    if (r->stopped)
+        conf_free(r->config); /* nobody is left to be told: what there was may be gone */
+    else if (r->rc)
         refuse(r, &r->e);
     else
         take(r, r->config);
@@ -108,12 +102,18 @@ static void was_read(void *ctx)
         start(r);
 }
 
+static const struct err *say_stopped(struct err *e)
+{
+    err_set(e, ERR_SHUTTING_DOWN, "The gateway is shutting down.");
+    return e;
+}
+
 void reload_ask(struct reload *r, struct reload_wish *w)
 {
-    if (w && r->stopped) {
+    if (r->stopped) {
         struct err e;
-        err_set(&e, ERR_SHUTTING_DOWN, "The gateway is shutting down.");
-        w->on_done(w->ctx, STR(""), &e);
+        if (w)
+            w->on_done(w->ctx, STR(""), say_stopped(&e));
         return;
     }
     if (w) {
@@ -121,22 +121,17 @@ void reload_ask(struct reload *r, struct reload_wish *w)
         list_push(&r->next, &w->node);
     }
     r->again = true;
-    if (!r->work.running && !r->stopped)
+    if (!r->work.running)
         start(r);
 }
 
 void reload_stop(struct reload *r)
 {
+    struct err e;
     r->stopped = true;
     r->again = false;
     take_all(&r->now, &r->next);
-    if (!r->work.running)
-        was_read(r);
-}
-
-bool reload_running(const struct reload *r)
-{
-    return r->work.running;
+    answer(r, STR(""), say_stopped(&e));
 }
 
 struct reload *reload_new(struct loop *l, const struct cli_args *a, struct fleet *f, void (*on_change)(void *ctx, const struct config *now), void *ctx)

@@ -12,7 +12,6 @@ struct reload;
 struct reload *reload_new(struct loop *l, const struct cli_args *a, struct fleet *f, void (*on_change)(void *ctx, const struct config *now), void *ctx);
 void reload_free(struct reload *r);                                /* after loop_free(); NULL is fine */
 void reload_ask(struct reload *r, struct reload_wish *w);          /* w: who waits for the end; NULL: the log is told anyway */
-void reload_stop(struct reload *r);                                /* what is asked for from now on, and what is under way, is refused */
-bool reload_running(const struct reload *r);
+void reload_stop(struct reload *r);                                /* who waits is refused at once, as is who asks from now on */
 
 #endif
