@@ -59,7 +59,7 @@ static void test_texts_cannot_leave_their_quotes(void **state)
         "it\\(aqs a \\(gafile\\(ga: [x] \\e 1", /* roff */
         "Cook \\- it\\(aqs food.",
         "\n\\&.hidden \\-x\n",
-        "\n\\[u2026]\n",
+        "\n\\&...\n", /* what begins with a dot would be a macro */
     };
     struct buf out = { 0 };
     print_all(&out);
