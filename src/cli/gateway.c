@@ -63,7 +63,7 @@ static void end(struct gateway *g, int code)
 static void children_gone(void *ctx)
 {
     struct gateway *g = ctx;
-    g->stopped = true;
+    g->stopped = !fleet_has_wedged(g->fleet); /* else it ends as it is: the keeper has the child */
     end(g, EXIT_OK);
 }
 

@@ -168,6 +168,14 @@ void fleet_stop(struct fleet *f, void (*done)(void *ctx), void *ctx)
     fleet_carry(f);
 }
 
+bool fleet_has_wedged(const struct fleet *f)
+{
+    for (const struct list *i = f->places.next; i != &f->places; i = i->next)
+        if (list_entry(i, struct fleet_place, node)->b->state == BACKEND_WEDGED)
+            return true;
+    return false;
+}
+
 struct fleet *fleet_new(struct loop *l, const struct config *c, struct services *services, struct str run_dir, struct store *store)
 {
     struct fleet *f = calloc(1, sizeof *f);

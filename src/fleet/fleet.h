@@ -22,8 +22,9 @@ struct fleet *fleet_new(struct loop *l, const struct config *c, struct services 
 void fleet_start(struct fleet *f);                                 /* loads what is `keep: hot` */
 /* A child of an earlier gateway: true when a model of that name takes it over (backend_adopt). Before fleet_start(). */
 bool fleet_adopt(struct fleet *f, const struct keeper_child *c);
-/* Unloads everything and refuses what waits; done runs when no child is left. */
+/* Unloads everything and refuses what waits; done runs when no child is left but those that do not die. */
 void fleet_stop(struct fleet *f, void (*done)(void *ctx), void *ctx);
+bool fleet_has_wedged(const struct fleet *f);                      /* a child that does not die: then nothing may be freed */
 void fleet_free(struct fleet *f);                                  /* after fleet_stop() is done, no lease and no world held */
 
 /* ---- the world ---- */

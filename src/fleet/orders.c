@@ -83,14 +83,19 @@ static bool is_at_work(const struct fleet *f)
     return at_work;
 }
 
+static void refresh_later(struct fleet *f)
+{
+    if (!timer_is_set(&f->refresh) && !f->stopping && budget_needs_looks(f->budget) && sched_could_use_room(f->sched))
+        timer_set(&f->refresh, REFRESH_MS);
+}
+
 static void carry(void *ctx)
 {
     struct fleet *f = ctx;
     struct sched_order o;
     while (sched_next(f->sched, &o))
         carry_out(&o);
-    if (sched_lacks_room(f->sched) && budget_needs_looks(f->budget) && !timer_is_set(&f->refresh) && !f->stopping)
-        timer_set(&f->refresh, REFRESH_MS);
+    refresh_later(f);
     if (f->stopping && !f->told_stopped && sched_is_down(f->sched) && !is_at_work(f)) {
         f->told_stopped = true;
         loop_later(f->loop, &f->stopped);
@@ -125,8 +130,10 @@ static void tick(void *ctx)
 static void refresh(void *ctx)
 {
     struct fleet *f = ctx;
-    if (sched_lacks_room(f->sched) && !f->stopping)
-        budget_ask(f->budget, NULL);
+    if (f->stopping || !sched_could_use_room(f->sched))
+        return;
+    budget_ask(f->budget, NULL);
+    refresh_later(f);
 }
 
 void orders_begin(struct fleet *f)

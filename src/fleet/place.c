@@ -186,11 +186,17 @@ void place_check_file(struct fleet_place *p)
 
 /* ---- what the backend says ---- */
 
-static void died(struct fleet_place *p)
+static struct err own_fault(const struct fleet_place *p)
 {
     struct err why = p->b->last_error;
     if (!why.code)
         err_set(&why, ERR_LOAD_FAILED, "The engine of '%.*s' ended by itself.", STR_ARG(p->b->name));
+    return why;
+}
+
+static void died(struct fleet_place *p)
+{
+    struct err why = own_fault(p);
     memory_ended(p, &why);
     sched_died(&p->m, &why, fleet_now(p->fleet));
 }
@@ -211,9 +217,9 @@ static void ended(struct fleet_place *p, enum backend_state was)
 
 static void goes_by_itself(struct fleet_place *p)
 {
-    bool own_fault = !p->adopting;
+    struct err why = own_fault(p);
+    sched_hung(&p->m, p->adopting ? NULL : &why, fleet_now(p->fleet)); /* what was found and is not as wanted has no fault */
     p->adopting = false;
-    sched_hung(&p->m, own_fault ? &p->b->last_error : NULL, fleet_now(p->fleet));
 }
 
 static void hear(struct fleet_place *p, enum backend_state was)

@@ -734,6 +734,16 @@ bool sched_lacks_room(const struct sched *s)
     return s->nwanting > 0;
 }
 
+bool sched_could_use_room(const struct sched *s)
+{
+    bool could = s->nwanting > 0;
+    for (const struct list *i = s->models.next; i != &s->models; i = i->next) {
+        const struct sched_model *m = list_entry(i, struct sched_model, node);
+        could = could || (m->state == SCHED_FAILED && m->why.code == ERR_DOES_NOT_FIT && sched_preloads(m));
+    }
+    return could;
+}
+
 int64_t sched_due_ms(const struct sched *s)
 {
     return s->due_ms;

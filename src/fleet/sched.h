@@ -137,6 +137,7 @@ bool sched_is_down(const struct sched *s);         /* nothing runs, is booked or
 int64_t sched_booked(const struct sched *s);
 int64_t sched_total(const struct sched *s);        /* the budget, or SCHED_NO_BUDGET */
 bool sched_lacks_room(const struct sched *s);      /* somebody waits for memory */
+bool sched_could_use_room(const struct sched *s);  /* or is kept hot and did not fit: walks over all */
 
 void sched_add(struct sched *s, struct sched_model *m, const struct sched_settings *set, int64_t now_ms); /* m zeroed */
 void sched_configure(struct sched_model *m, const struct sched_settings *set, int64_t now_ms); /* other settings, for which its child can stay */

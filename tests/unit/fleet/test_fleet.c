@@ -482,6 +482,31 @@ static void test_one_that_hangs_is_as_if_it_had_died(void **state)
         drop(&g[i].lease);
 }
 
+static void test_one_that_does_not_die_keeps_its_memory(void **state)
+{
+    struct guest g;
+    struct person p;
+    struct fleet_budget budget;
+    expect_waiting(&g, 1, ROOMY);
+    becomes(k.b[ROOMY], BACKEND_HOT);
+    drop(&g.lease);
+    wants(&p, ROOMY, false);
+    err_set(&k.b[ROOMY]->last_error, ERR_LOAD_FAILED, "it does not die");
+    becomes(k.b[ROOMY], BACKEND_WEDGED);
+    expect_told(&p, ERR_LOAD_FAILED);
+    fleet_budget(k.fleet, &budget);
+    assert_int_equal(budget.used_bytes, GIB);
+    assert_int_equal(ask(&g, ROOMY), ERR_LOAD_FAILED);
+    assert_true(fleet_has_wedged(k.fleet));
+    becomes(k.b[ROOMY], BACKEND_COLD);
+    fleet_budget(k.fleet, &budget);
+    assert_true(budget.used_bytes == 0 && !fleet_has_wedged(k.fleet));
+    expect_waiting(&g, 1, ROOMY);
+    assert_int_equal(k.loads[ROOMY], 2);
+    becomes(k.b[ROOMY], BACKEND_HOT);
+    drop(&g.lease);
+}
+
 static void test_a_cold_place_nobody_wants_stays_cold(void **state)
 {
     struct guest g;
@@ -823,6 +848,7 @@ int main(void)
         IN_KITCHEN(test_a_lease_may_be_dropped_when_it_is_given),
         IN_KITCHEN(test_who_waits_survives_a_death_and_an_unload),
         IN_KITCHEN(test_one_that_hangs_is_as_if_it_had_died),
+        IN_KITCHEN(test_one_that_does_not_die_keeps_its_memory),
         IN_KITCHEN(test_a_cold_place_nobody_wants_stays_cold),
         IN_KITCHEN(test_the_engine_has_the_last_word_on_its_slots),
         IN_KITCHEN(test_a_place_elsewhere_has_no_queue),
