@@ -18,6 +18,7 @@ struct answer_facts {
     bool began;              /* a part of the answer itself has come: content, thoughts, a tool call, an end */
     bool done;               /* [DONE] has come: whatever follows is ignored */
     char finish[24];         /* finish_reason, "" until there is one */
+    int64_t drafted, accepted; /* tokens that a draft model proposed, and those that stood: as an engine of ours says */
     int64_t thoughts;        /* events that carried reasoning */
 };
 
@@ -69,6 +70,7 @@ void whole_write(const struct json_doc *d, const struct answer_frame *f, struct 
 /* ---- shared by the three ---- */
 void facts_init(struct answer_facts *f);
 void facts_usage(struct answer_facts *f, yyjson_val *usage);
+void facts_timings(struct answer_facts *f, yyjson_val *timings); /* llama-server's own, in its last chunk; the last one holds */
 /* {"error": …} in an answer: what it says, blamed on the place. */
 enum err_code answer_error(yyjson_val *error, struct err *e);
 

@@ -155,6 +155,7 @@ static enum err_code on_chunk(struct collect *c, yyjson_val *root, struct err *e
     facts_usage(&c->facts, usage);
     keep_json(c, &c->usage, usage);
     keep_json(c, &c->timings, yyjson_obj_get(root, "timings"));
+    facts_timings(&c->facts, yyjson_obj_get(root, "timings"));
     if (!c->fingerprint.n)
         keep_json(c, &c->fingerprint, yyjson_obj_get(root, "system_fingerprint"));
     yyjson_val *choice = yyjson_arr_get_first(yyjson_obj_get(root, "choices"));

@@ -247,6 +247,8 @@ static void complete(struct exchange *x)
         place_failed(x, &e);
         return;
     }
+    x->b->drafted += exchange_facts(x)->drafted;
+    x->b->accepted += exchange_facts(x)->accepted;
     if (x->way == WAY_EMBED && x->embedded < body_inputs(&x->doc))
         send_request(x); /* the next part, under the same lease */
     else
@@ -344,9 +346,16 @@ static const struct http_call_ops call_ops = { on_answer_head, on_answer_body, o
 
 /* ---- to the place ---- */
 
+static struct body_wish wish_of(const struct exchange *x)
+{
+    const struct conf_model *m = x->b->model;
+    return (struct body_wish){
+        .task = x->ask.task, .model = x->b->upstream, .from = x->embedded, .count = EMBED_AT_A_TIME, .loras = m->loras, .nloras = m->nloras };
+}
+
 static enum err_code make_body(struct exchange *x, struct err *e)
 {
-    struct body_wish w = { .task = x->ask.task, .model = x->b->upstream, .from = x->embedded, .count = EMBED_AT_A_TIME };
+    struct body_wish w = wish_of(x);
     x->upstream.n = x->dropped.n = 0;
     if (!x->b->kind->rebuilt) {
         x->npieces = body_splice(&x->doc, &w, x->ask.stream, &x->upstream, x->pieces);
@@ -439,7 +448,8 @@ static void next_candidate(struct exchange *x)
     embeddings_free(x->embeddings); /* what another place has given does not go with this one's */
     x->embeddings = NULL;
     x->embedded = 0;
-    bool fits = !x->b->kind->rebuilt || !body_check(&x->doc, x->ask.task, &e); /* before anything is loaded for it */
+    struct body_wish w = wish_of(x);
+    bool fits = !x->b->kind->rebuilt || !body_check(&x->doc, &w, &e); /* before anything is loaded for it */
     if (!fits || fleet_lease(x->world, model, x->class, &x->lease, &e)) {
         candidate_failed(x, &e); /* recursion: at most the chain's length deep */
         return;

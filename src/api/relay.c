@@ -27,6 +27,12 @@ void facts_usage(struct answer_facts *f, yyjson_val *usage)
     t->reasoning = count_of(yyjson_obj_get(yyjson_obj_get(usage, "completion_tokens_details"), "reasoning_tokens"), t->reasoning);
 }
 
+void facts_timings(struct answer_facts *f, yyjson_val *timings)
+{
+    f->drafted = count_of(yyjson_obj_get(timings, "draft_n"), f->drafted);
+    f->accepted = count_of(yyjson_obj_get(timings, "draft_n_accepted"), f->accepted);
+}
+
 enum err_code answer_error(yyjson_val *error, struct err *e)
 {
     struct str said = json_str(yyjson_is_obj(error) ? yyjson_obj_get(error, "message") : error);
@@ -171,6 +177,7 @@ static enum err_code on_chunk(struct relay *r, const struct json_doc *d, struct 
         pass_chunk(r, d, choice, r->facts.finish[0] && !ended ? &r->end : out);
     }
     take_usage(r, d, yyjson_obj_get(d->root, "usage"));
+    facts_timings(&r->facts, yyjson_obj_get(d->root, "timings"));
     return ERR_OK;
 }
 

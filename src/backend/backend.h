@@ -62,6 +62,7 @@ struct backend {
     struct buf headers;                             /* complete lines for each request, the key included: never printed */
     struct conf_timeouts timeouts;                  /* resolved: no zeros but total */
 
+    unsigned input;                                 /* enum input, or-ed: what its engine says it takes; 0 = it has not said */
     unsigned flags;                                 /* enum backend_flag */
     int64_t warmed_ms, warm_took_ms;                /* the last heartbeat (`warm:`): when (loop time; 0 = none yet), and how long its token took */
     int64_t drafted, accepted;                      /* tokens that its draft model proposed since the load, and those that stood */

@@ -26,11 +26,26 @@ static enum err_code look(struct child *c, struct err *e)
     return weights_check(c->file, &llama_of(c)->weights, e);
 }
 
+/* The engine takes adapters as one word, FILE:SCALE,FILE:SCALE. */
+static enum err_code check_loras(const struct conf_model *m, struct err *e)
+{
+    for (size_t i = 0; i < m->nloras; i++) {
+        struct str file = m->loras[i].file;
+        if (!memchr(file.p, ',', file.n) && !memchr(file.p, ':', file.n))
+            continue;
+        err_set(e, ERR_LOAD_FAILED, "The engine cannot be given an adapter whose path has a comma or a colon: %.*s", (int)(file.n < 150 ? file.n : 150), file.p);
+        return err_hint(e, "Rename it, or put a link to it in another folder.");
+    }
+    return ERR_OK;
+}
+
 static enum err_code make_launch(struct child *c, struct launch *out, struct err *e)
 {
     struct backend *b = c->b;
     struct llama_args args = { 0 };
     enum err_code rc = engine_path(b->config, b->model->engine, args.engine, sizeof args.engine, e);
+    if (!rc)
+        rc = check_loras(b->model, e);
     if (rc)
         return rc;
     llama_args_make(&args, b->model, &llama_of(c)->weights, c->sock, c->key_file, out);
@@ -41,11 +56,32 @@ static enum err_code make_launch(struct child *c, struct launch *out, struct err
 
 /* ---- what it says of itself ---- */
 
+enum { ASK_PROPS, ASK_LORAS };
+
 static bool question(struct child *c, int nth, struct child_question *out)
 {
-    (void)c;
-    *out = (struct child_question){ .path = STR("/props") };
-    return nth == 0;
+    out->path = nth == ASK_PROPS ? STR("/props") : STR("/lora-adapters");
+    return nth == ASK_PROPS || (nth == ASK_LORAS && c->b->model->nloras);
+}
+
+/* What it takes in, as it says itself; routing goes by `input:`. */
+static void compare_inputs(struct backend *b, yyjson_val *modalities)
+{
+    static const struct {
+        enum input input;
+        const char *key, *name;
+    } all[] = { { INPUT_IMAGE, "vision", "image" }, { INPUT_AUDIO, "audio", "audio" }, { INPUT_VIDEO, "video", "video" } };
+    b->input = INPUT_TEXT;
+    for (size_t i = 0; i < COUNTOF(all); i++) {
+        bool can = yyjson_is_true(yyjson_obj_get(modalities, all[i].key)), said = b->model->input & all[i].input;
+        if (can)
+            b->input |= all[i].input;
+        if (said && !can)
+            log_warn("%.*s: `input:` names %s, which its engine does not take%s", STR_ARG(b->name), all[i].name,
+                b->model->mmproj.n ? ": another projector (`mmproj:`) is needed" : " without a projector (`mmproj:`)");
+        else if (can && !said && all[i].input != INPUT_VIDEO)
+            log_info("%.*s: its engine takes %s, too: name it in `input:`, and such requests come to it", STR_ARG(b->name), all[i].name);
+    }
 }
 
 static void read_props(struct backend *b, struct str body)
@@ -56,6 +92,7 @@ static void read_props(struct backend *b, struct str body)
         log_warn("%.*s: its /props is no JSON: %s", STR_ARG(b->name), e.text);
         return;
     }
+    compare_inputs(b, yyjson_obj_get(d.root, "modalities"));
     yyjson_val *settings = yyjson_obj_get(d.root, "default_generation_settings");
     int64_t context = yyjson_get_sint(yyjson_obj_get(settings, "n_ctx"));
     int64_t slots = yyjson_get_sint(yyjson_obj_get(d.root, "total_slots"));
@@ -69,12 +106,30 @@ static void read_props(struct backend *b, struct str body)
     json_free(&d);
 }
 
+/* A request names adapters by their place in the list, and the engine takes any number without a word: so its list must be ours. */
+static enum child_heard read_loras(struct backend *b, struct str body, struct err *e)
+{
+    struct json_doc d = { 0 };
+    struct err ignored;
+    size_t given = json_parse(&d, body, &ignored) ? 0 : yyjson_arr_size(d.root), same = 0;
+    for (size_t i = 0; i < given && i < b->model->nloras; i++) {
+        yyjson_val *one = yyjson_arr_get(d.root, i);
+        same += yyjson_get_sint(yyjson_obj_get(one, "id")) == (int64_t)i && str_eq(json_str(yyjson_obj_get(one, "path")), b->model->loras[i].file);
+    }
+    json_free(&d);
+    if (given == b->model->nloras && same == given)
+        return CHILD_GO_ON;
+    err_set(e, ERR_LOAD_FAILED, "The engine of '%.*s' was given %zu adapters and has %zu of them in their places.", STR_ARG(b->name), b->model->nloras, same);
+    err_hint(e, "Update llama-server, or take `lora:` away.");
+    return CHILD_UNFIT;
+}
+
 static enum child_heard heard(struct child *c, int nth, int status, struct str body, struct err *e)
 {
-    (void)nth;
-    (void)e;
     if (status != 200)
         return CHILD_ASK_AGAIN;
+    if (nth == ASK_LORAS)
+        return read_loras(c->b, body, e);
     read_props(c->b, body);
     return CHILD_GO_ON;
 }

@@ -1,6 +1,7 @@
 /* llama-server's command line. Each flag is here for a reason found by running it (doc/internals/engine.md). */
 #include "backend/llama_args.h"
 
+#include "base/buf.h"
 #include "base/err.h"
 
 #include <unistd.h>
@@ -57,6 +58,23 @@ static void add_batches(struct launch *c, const struct llama_args *a, const stru
         launch_add_pair(c, "--pooling", STR("mean"));
 }
 
+/* What lies beside the model: its projector, its draft, its adapters. `-md` alone does nothing: which kind of guessing is meant must be said too. */
+static void add_companions(struct launch *c, const struct conf_model *m)
+{
+    if (m->mmproj.n)
+        launch_add_pair(c, "--mmproj", m->mmproj);
+    if (m->draft.n) {
+        launch_add_pair(c, "--spec-type", STR("draft-simple"));
+        launch_add_pair(c, "--model-draft", m->draft);
+    }
+    struct buf all = { 0 };
+    for (size_t i = 0; i < m->nloras; i++)
+        buf_printf(&all, "%s%.*s:%g", i ? "," : "", STR_ARG(m->loras[i].file), m->loras[i].scale);
+    if (all.n)
+        launch_add_pair(c, "--lora-scaled", arena_copy(&c->arena, buf_str(&all)));
+    buf_free(&all);
+}
+
 void llama_args_make(struct llama_args *a, const struct conf_model *m, const struct weights *w, const char *sock, const char *key_file,
     struct launch *c)
 {
@@ -75,6 +93,7 @@ void llama_args_make(struct llama_args *a, const struct conf_model *m, const str
     launch_add_number(c, "--threads", pick_threads(m));
     add_batches(c, a, m, w);
     launch_add_number(c, "--cache-ram", m->cache_bytes / (int64_t)MIB); /* prompts kept in memory; its default is 8 GiB */
+    add_companions(c, m);
     launch_add(c, STR("--no-ui"));
     launch_add(c, STR("--no-slots"));
     launch_add(c, STR("--offline"));

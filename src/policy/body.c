@@ -2,6 +2,7 @@
 #include "policy/body.h"
 
 #include "policy/fields.h"
+#include "policy/lora.h"
 
 static size_t skip_space(struct str text, size_t at)
 {
@@ -103,13 +104,13 @@ static enum err_code check_input(yyjson_val *input, struct err *e)
     return ERR_OK;
 }
 
-enum err_code body_check(const struct json_doc *d, enum task task, struct err *e)
+enum err_code body_check(const struct json_doc *d, const struct body_wish *w, struct err *e)
 {
     yyjson_val *root = d->root;
-    switch (task) {
+    switch (w->task) {
     case TASK_CHAT:
     case TASK_TEXT:
-        return check_generation(root, e);
+        return check_generation(root, e) ? e->code : lora_check(yyjson_obj_get(root, "lora"), w->loras, w->nloras, e);
     case TASK_EMBED:
         return check_input(yyjson_obj_get(root, "input"), e);
     case TASK_RERANK:
@@ -176,6 +177,10 @@ static void put_generation(struct json_out *o, const struct json_doc *d, const s
         json_key(o, STR("max_tokens"));
         json_int(o, budget);
     }
+    if (w->nloras) {
+        json_key(o, STR("lora"));
+        lora_write(o, yyjson_obj_get(d->root, "lora"), w->loras, w->nloras);
+    }
     yyjson_val *format = yyjson_obj_get(d->root, "response_format");
     if (yyjson_is_obj(format))
         put_response_format(o, format);
@@ -195,7 +200,7 @@ static void put_own(struct json_out *o, const struct json_doc *d, const struct b
 
 enum err_code body_rebuild(const struct json_doc *d, const struct body_wish *w, struct buf *out, struct buf *dropped, struct err *e)
 {
-    enum err_code rc = body_check(d, w->task, e);
+    enum err_code rc = body_check(d, w, e);
     if (rc)
         return rc;
     struct json_out o = json_out(out);

@@ -9,6 +9,8 @@ struct body_wish {
     enum task task;
     struct str model;         /* what the place calls it */
     int64_t max_tokens;       /* answer budget when the caller names none; 0 = none */
+    const struct conf_lora *loras; /* adapters that its engine was started with */
+    size_t nloras;
     size_t from, count;       /* which of an embedding's inputs, for places that take few at a time; count 0 = all */
 };
 
@@ -17,9 +19,10 @@ enum { BODY_MAX_EDITS = 4, BODY_MAX_PIECES = 2 * BODY_MAX_EDITS + 1 };
 /* How many inputs an embedding request has: 1 for a string or one list of token ids. */
 size_t body_inputs(const struct json_doc *d);
 
-/* What an engine of ours cannot do with this request whatever its model (n > 1, several prompts, token ids …): to be asked before a model is
+/* What an engine of ours cannot do with this request whatever its model (n > 1, several prompts, token ids, an adapter
+ * it does not have …): to be asked before a model is
  * loaded for it. ERR_INVALID_REQUEST. */
-enum err_code body_check(const struct json_doc *d, enum task task, struct err *e) __attribute__((warn_unused_result));
+enum err_code body_check(const struct json_doc *d, const struct body_wish *w, struct err *e) __attribute__((warn_unused_result));
 
 /* For a managed child: only fields of the table; chat and completions always streamed, usage always asked for. Appends the body to out, and the names of what was
  * left out, comma separated and safe for a header, to dropped. ERR_INVALID_REQUEST for what an engine of ours cannot do (n > 1, echo, suffix, several

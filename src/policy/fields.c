@@ -79,6 +79,7 @@ static const struct field fields[] = {
     { "reasoning_format",      CHAT,   FIELD_STRING,               0,    64,        CHILD_PASS, "How thoughts are told from the answer." },
     { "thinking_budget_tokens", CHAT,   FIELD_INT,                 -1,   MAX_INT,   CHILD_PASS, "At most so many tokens of thoughts; -1 for no limit." },
     { "reasoning_budget_tokens", CHAT,   FIELD_INT,                -1,   MAX_INT,   CHILD_PASS, "The same under another name." },
+    { "lora",                  BOTH,   FIELD_ARRAY | FIELD_STRING, 0,    256,       CHILD_OWN, "Adapters of the model: names, or `{name, scale}`; those not named work as configured." },
     { "timings_per_token",     BOTH,   FIELD_BOOL,                 0,    0,         CHILD_PASS, "Put the engine's timings in every chunk." },
 
     { "prompt",                TEXT,   FIELD_STRING | FIELD_ARRAY, 1,    8388608,   CHILD_PASS, "The text to go on with, or token ids. An engine of ours takes one prompt." },

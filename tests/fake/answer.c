@@ -167,6 +167,10 @@ static void add_timings(yyjson_mut_doc *d, yyjson_mut_val *root, const struct an
     yyjson_mut_obj_add_real(d, t, "prompt_ms", 1.5);
     yyjson_mut_obj_add_real(d, t, "prompt_per_second", (double)a->prompt_tokens / 0.0015);
     yyjson_mut_obj_add_int(d, t, "predicted_n", a->piece + a->reasoned);
+    if (fake.draft && fake.spec_type && !strcmp(fake.spec_type, "draft-simple")) { /* half of what it guesses is right */
+        yyjson_mut_obj_add_int(d, t, "draft_n", 2 * a->piece);
+        yyjson_mut_obj_add_int(d, t, "draft_n_accepted", a->piece);
+    }
     yyjson_mut_obj_add_real(d, t, "predicted_ms", (double)ms);
     yyjson_mut_obj_add_real(d, t, "predicted_per_second", 1000.0 * (a->piece + a->reasoned) / (double)ms);
 }

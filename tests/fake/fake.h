@@ -43,6 +43,9 @@ struct fake {
     int load_crash; /* a signal number, 0 = none */
     bool load_hang, ignore_term, health_hang;
     bool embeddings, reranking; /* by its flags */
+    const char *loras, *draft, *mmproj, *spec_type; /* likewise; loras: FILE:SCALE,FILE:SCALE */
+    bool loras_lost;  /* it has taken none of them */
+    char *modalities; /* "vision audio" */
     int keepalive_ms; /* an idle connection is closed after so long; 5 s, as llama-server does */
     int log_lines;    /* said on stderr while loading */
     char *defaults; /* directives that every request starts from */

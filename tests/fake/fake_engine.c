@@ -154,7 +154,7 @@ static void print_help(void)
     exit(0);
 }
 
-enum kind { KIND_TEXT, KIND_NUMBER, KIND_LONG, KIND_FLAG, KIND_KEY_FILE, KIND_SIGNAL, KIND_COPY };
+enum kind { KIND_TEXT, KIND_NUMBER, KIND_LONG, KIND_FLAG, KIND_KEY_FILE, KIND_SIGNAL, KIND_COPY, KIND_EAT };
 
 static void set(enum kind kind, void *at, const char *value);
 
@@ -174,6 +174,10 @@ static const struct flag {
     { "--api-key",      NULL,         KIND_TEXT,     &fake.key },
     { "--api-key-file", NULL,         KIND_KEY_FILE, &fake.key },
     { "--script",       NULL,         KIND_TEXT,     &script_path },
+    { "--lora-scaled",  NULL,         KIND_TEXT,     &fake.loras },
+    { "-md",            "--model-draft", KIND_TEXT,  &fake.draft },
+    { "--spec-type",    NULL,         KIND_TEXT,     &fake.spec_type },
+    { "-mm",            "--mmproj",   KIND_TEXT,     &fake.mmproj },
     { "--embedding",    "--embeddings", KIND_FLAG,   &fake.embeddings },
     { "--rerank",       "--reranking",  KIND_FLAG,   &fake.reranking },
 };
@@ -249,10 +253,25 @@ static const struct line {
     { "ignore_term",    KIND_FLAG,   &fake.ignore_term },
     { "crash_after_ms", KIND_NUMBER, &fake.crash_after_ms },
     { "keepalive_ms",   KIND_NUMBER, &fake.keepalive_ms },
+    { "loras_lost",     KIND_FLAG,   &fake.loras_lost },
+    { "modalities",     KIND_COPY,   &fake.modalities },
+    { "eat_mib",        KIND_EAT,    NULL },
     { "log_lines",      KIND_NUMBER, &fake.log_lines },
     { "default",        KIND_COPY,   &fake.defaults },
     { "probe",          KIND_COPY,   &fake.probe_defaults },
 };
+
+static char *volatile eaten; /* the last one's place: nobody may find that it is of no use */
+
+/* So much memory more, every page of it touched. */
+static void eat(long mib)
+{
+    size_t n = (size_t)mib << 20;
+    char *p = must_alloc(n);
+    for (size_t i = 0; i < n; i += 4096)
+        *(volatile char *)(p + i) = 1;
+    eaten = p;
+}
 
 static void set(enum kind kind, void *at, const char *value)
 {
@@ -268,6 +287,9 @@ static void set(enum kind kind, void *at, const char *value)
         break;
     case KIND_LONG:
         *(long *)at = strtol(value, NULL, 10);
+        break;
+    case KIND_EAT:
+        eat(strtol(value, NULL, 10));
         break;
     case KIND_FLAG:
         *(bool *)at = true;

@@ -104,9 +104,9 @@ static void get_props(struct conn *c, const struct request *r)
     yyjson_mut_obj_add_str(d, root, "model_alias", fake.alias ? fake.alias : "");
     yyjson_mut_obj_add_str(d, root, "model_path", fake.model ? fake.model : "");
     yyjson_mut_val *modalities = yyjson_mut_obj_add_obj(d, root, "modalities");
-    yyjson_mut_obj_add_bool(d, modalities, "vision", false);
-    yyjson_mut_obj_add_bool(d, modalities, "video", false);
-    yyjson_mut_obj_add_bool(d, modalities, "audio", false);
+    static const char *const kinds[] = { "vision", "video", "audio" };
+    for (int i = 0; i < 3; i++)
+        yyjson_mut_obj_add_bool(d, modalities, kinds[i], fake.modalities && strstr(fake.modalities, kinds[i]));
     yyjson_mut_obj_add_str(d, root, "chat_template", "");
     yyjson_mut_obj_add_obj(d, root, "chat_template_caps");
     yyjson_mut_obj_add_str(d, root, "build_info", "b1-fa4e000");
@@ -134,6 +134,25 @@ static void get_models(struct conn *c, const struct request *r)
     yyjson_mut_val *meta = yyjson_mut_obj_add_obj(d, m, "meta");
     yyjson_mut_obj_add_int(d, meta, "n_ctx", fake.n_ctx);
     yyjson_mut_obj_add_int(d, meta, "n_ctx_train", 8192);
+    respond_doc(c, 200, d);
+}
+
+/* FILE:SCALE,FILE:SCALE as a list. */
+static void get_loras(struct conn *c, const struct request *r)
+{
+    (void)r;
+    yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
+    yyjson_mut_val *list = yyjson_mut_arr(d);
+    yyjson_mut_doc_set_root(d, list);
+    char *text = must_dup(fake.loras ? fake.loras : "", fake.loras ? strlen(fake.loras) : 0), *rest = text, *one;
+    for (int id = 0; !fake.loras_lost && fake.loras && (one = strsep(&rest, ",")); id++) {
+        char *scale = one, *path = strsep(&scale, ":");
+        yyjson_mut_val *o = yyjson_mut_arr_add_obj(d, list);
+        yyjson_mut_obj_add_int(d, o, "id", id);
+        yyjson_mut_obj_add_strcpy(d, o, "path", path);
+        yyjson_mut_obj_add_real(d, o, "scale", scale ? strtod(scale, NULL) : 1.0);
+    }
+    free(text);
     respond_doc(c, 200, d);
 }
 
@@ -187,6 +206,7 @@ static const struct route {
     { "GET",  "/models",              get_models,   true,  false },
     { "GET",  "/v1/models",           get_models,   true,  false },
     { "GET",  "/props",               get_props,    false, false },
+    { "GET",  "/lora-adapters",       get_loras,    false, false },
     { "GET",  "/metrics",             get_metrics,  false, false },
     { "POST", "/v1/chat/completions", answer_chat,  false, false },
     { "POST", "/chat/completions",    answer_chat,  false, false },

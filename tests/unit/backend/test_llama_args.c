@@ -86,6 +86,22 @@ static void test_settings_become_flags(void **state)
     }
 }
 
+static void test_what_lies_beside_a_model_is_given_with_it(void **state)
+{
+    struct config *conf = parse("mmproj: /w/p.gguf, draft: /w/d.gguf, lora: [{file: /w/a.gguf, scale: 0.25}, {file: /w/b.gguf}, {file: /w/c.gguf, scale: 0}]");
+    struct weights w = { 0 };
+    struct llama_args a = { .engine = "e" };
+    struct launch c;
+    launch_init(&c);
+    llama_args_make(&a, &conf->models[0], &w, "s", "k", &c);
+    assert_value(&c, "--mmproj", "/w/p.gguf");
+    assert_value(&c, "--model-draft", "/w/d.gguf");
+    assert_value(&c, "--spec-type", "draft-simple");
+    assert_value(&c, "--lora-scaled", "/w/a.gguf:0.25,/w/b.gguf:1,/w/c.gguf:0");
+    launch_free(&c);
+    conf_free(conf);
+}
+
 static void test_threads_are_at_least_one_and_leave_a_core(void **state)
 {
     struct config *conf = parse("context: 512");
@@ -160,6 +176,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_settings_become_flags),
+        cmocka_unit_test(test_what_lies_beside_a_model_is_given_with_it),
         cmocka_unit_test(test_threads_are_at_least_one_and_leave_a_core),
         cmocka_unit_test(test_the_engine_gets_only_what_it_needs_of_our_environment),
         cmocka_unit_test(test_an_overlong_environment_is_cut_at_its_bound),

@@ -63,7 +63,6 @@ static void test_every_row_says_a_whole_thing(void **state)
     assert_null(field_find(TASK_CHAT, STR("")));
     assert_null(field_find(TASK_CHAT, STR("chat_template")));
     assert_null(field_find(TASK_CHAT, STR("id_slot")));
-    assert_null(field_find(TASK_CHAT, STR("lora")));
 }
 
 static void test_every_row_takes_its_types_and_no_other(void **state)
