@@ -55,6 +55,7 @@ static void on_service(void *ctx, enum service_state now, const struct keeper_ex
     case SERVICE_FAILED:
         stop_asking(c);
         timer_cancel(&c->end);
+        c->saving = false;
         unlink(c->sock);
         if (c->b->state == BACKEND_DRAINING || c->b->state == BACKEND_WEDGED)
             backend_enter(c->b, BACKEND_COLD);
@@ -132,6 +133,7 @@ static bool is_as_wanted(struct child *c)
     launch_init(&wanted);
     bool same = false;
     if (!c->kind->launch(c, &wanted, &e)) {
+        child_prompts_identify(c, &wanted);
         join_words(&words, wanted.argv, wanted.nargv);
         same = str_eq(buf_str(&words), buf_str(&c->found_argv));
     }
@@ -163,6 +165,8 @@ static enum err_code start(struct child *c, struct err *e)
     struct launch words;
     launch_init(&words);
     enum err_code rc = c->kind->launch(c, &words, e);
+    if (!rc)
+        child_prompts_identify(c, &words);
     if (!rc && !c->kind->keyless)
         rc = write_key(c, e);
     if (!rc) {
@@ -246,9 +250,12 @@ void child_unload(struct backend *b)
             backend_enter(b, BACKEND_COLD);
         return;
     }
+    bool idle = b->state == BACKEND_HOT && !c->saving;
     stop_asking(c);
+    c->saving = false;
     backend_enter(b, BACKEND_DRAINING);
-    child_stop(c);
+    if (!idle || !child_prompts_save(c))
+        child_stop(c);
 }
 
 int child_pid(const struct backend *b)
@@ -288,6 +295,7 @@ void child_init(struct child *c, struct backend *b, const struct child_kind *k, 
     b->child = c;
     b->slots = b->model->slots;
     unsigned long long number = file_number(b->name);
+    c->number = number;
     snprintf(c->sock, sizeof c->sock, "%.*s/%012llx.sock", STR_ARG(run_dir), number);
     snprintf(c->key_file, sizeof c->key_file, "%.*s/%012llx.key", STR_ARG(run_dir), number);
     if (!log_file_path(b->config->state, b->name, c->log_file))

@@ -5,6 +5,7 @@
  *   child.c        its life, its key, its end
  *   child_ask.c    one question of ours at a time
  *   child_probe.c  the questions until it is ready
+ *   child_prompts.c  its prompts, over an unload
  *   child_watch.c  is it hung? the heartbeat; does it die?
  *
  * Private to the kinds and these files. */
@@ -72,6 +73,12 @@ struct child {
     int64_t alive_ms;               /* when it last answered such a look */
     int misses;                     /* looks in a row that nothing came of */
 
+    uint64_t number, identity;      /* of its name, for files; of its words, engine and weights */
+    bool saving;                    /* its prompts, before it is stopped */
+    int step;
+    int64_t saved_bytes;
+    void (*restored)(struct child *c);
+
     int found_pid;                  /* of a child to be taken over; 0 = none */
     struct buf found_argv;          /* its words, each with a NUL behind it */
     struct work look;
@@ -103,6 +110,14 @@ bool child_smallest_question(struct child *c, struct child_question *q);
 void child_probe_init(struct child *c);
 void child_probe_start(struct child *c);   /* it runs: asks until it is hot, or for too long */
 void child_probe_stop(struct child *c);
+
+/* ---- child_prompts.c ---- */
+void child_prompts_identify(struct child *c, const struct launch *words);
+bool child_prompts_folder(const struct child *c, char *out, size_t room); /* makes it */
+/* It is idle and shall go. true: child_stop() comes when its prompts are saved; else there is nothing to save. */
+bool child_prompts_save(struct child *c);
+/* It has just been loaded (step is 0): then() runs when what was saved is back, or at once. */
+void child_prompts_restore(struct child *c, void (*then)(struct child *c));
 
 /* ---- child_watch.c ---- */
 void child_watch_init(struct child *c);

@@ -77,7 +77,7 @@ static void ask_on(struct child *c)
     if (c->kind->question && c->kind->question(c, c->nth, &q))
         child_ask(c, &q, answer_came);
     else
-        prove(c);
+        child_prompts_restore(c, prove);
 }
 
 static void answer_came(struct child *c, enum err_code rc, int status, struct str body)
@@ -162,7 +162,7 @@ static void health_came(struct child *c, enum err_code rc, int status, struct st
 {
     int port = c->kind->port ? c->kind->port(c) : 0;
     (void)body;
-    c->nth = 0;
+    c->nth = c->step = 0;
     if (rc || status != 200)
         look_again(c);
     else if (port && !c->owner)

@@ -48,6 +48,8 @@ static enum err_code make_launch(struct child *c, struct launch *out, struct err
         rc = check_loras(b->model, e);
     if (rc)
         return rc;
+    if (b->model->keep_prompts && !child_prompts_folder(c, args.prompts, sizeof args.prompts))
+        args.prompts[0] = 0;
     llama_args_make(&args, b->model, &llama_of(c)->weights, c->sock, c->key_file, out);
     b->context = args.context;
     b->slots = b->model->slots;

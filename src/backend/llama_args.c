@@ -94,6 +94,8 @@ void llama_args_make(struct llama_args *a, const struct conf_model *m, const str
     add_batches(c, a, m, w);
     launch_add_number(c, "--cache-ram", m->cache_bytes / (int64_t)MIB); /* prompts kept in memory; its default is 8 GiB */
     add_companions(c, m);
+    if (a->prompts[0]) /* enough for saving and restoring; --slots would only show them */
+        launch_add_pair(c, "--slot-save-path", arena_copy(&c->arena, str_of(a->prompts)));
     launch_add(c, STR("--no-ui"));
     launch_add(c, STR("--no-slots"));
     launch_add(c, STR("--offline"));

@@ -11,6 +11,7 @@ enum { LLAMA_DEFAULT_CONTEXT = 8192 };
 
 struct llama_args {
     char engine[1024];     /* path */
+    char prompts[4000];    /* folder for slots' prompts; "": none are kept */
     int64_t context;       /* out: tokens one request may use, after clamping to what the model was trained for */
 };
 

@@ -8,7 +8,7 @@ import pytest
 from helpers import gguf, wait_for
 
 import gguf_files
-from test_admin import ps
+from test_admin import act, ps
 
 
 @pytest.fixture
@@ -93,7 +93,34 @@ def test_a_projector_is_given_and_what_it_does_is_read_back(managed, nursery):
     assert "`input:` names audio, which its engine does not take" in h.stderr() and "names image" not in h.stderr()
 
 
+def test_an_engine_that_keeps_no_prompts_is_found_out(managed):
+    """The fake knows no slots: said once, and remembered."""
+    h = managed(keep_prompts=True, keep="demand", wait="listening")
+    for _ in range(2):
+        assert h.chat("m", "hello").status == 200
+        assert act(h, "unload").status == 200
+    assert h.stderr().count("prompts are not kept") == 1
+    assert h.chat("m", "hello").status == 200
+    assert "prompts_not_kept" in ps(h)["flags"] and not list((h.state / "prompts").glob("*.bin"))
+
+
 # -- the real engine
+
+
+def test_real_prompts_outlive_an_unload(real, nursery):
+    engine, model = real
+    h = nursery.hob({"engines": {"llama": {"path": engine}},
+                     "models": {"small": {"file": model, "context": 512, "threads": 1, "keep_prompts": True}}})
+    text = " ".join(f"stone {i}" for i in range(60))
+
+    def cached():
+        r = h.chat("small", text, temperature=0, max_tokens=1, timeout=60)
+        assert r.status == 200, r
+        return r.json()["timings"]["cache_n"]
+    assert cached() == 0
+    assert act(h, "unload", "small", timeout=60).status == 200
+    assert "prompts are not kept" not in h.stderr(), h.stderr()
+    assert cached() > 100
 
 LAYERS, WIDE, RANK = 30, 576, 4  # SmolLM2-135M
 
