@@ -49,10 +49,16 @@ static void on_service(void *ctx, enum service_state now, const struct keeper_ex
     case SERVICE_STOPPING:
         break;
     case SERVICE_RUNNING:
-        child_probe_start(c);
+        if (!c->found_pid) /* else it is looked at first: looked() */
+            child_probe_start(c);
         break;
     case SERVICE_STOPPED:
     case SERVICE_FAILED:
+        if (c->found_pid) { /* it ended while it was looked at; the pool has the look still */
+            if (death)
+                obituary_read(death, &c->b->last_error);
+            break;
+        }
         stop_asking(c);
         timer_cancel(&c->end);
         c->saving = false;
@@ -142,16 +148,22 @@ static bool is_as_wanted(struct child *c)
     return same;
 }
 
+/* The look is over; what became of the child meanwhile? */
 static void take_over(struct child *c)
 {
     struct backend *b = c->b;
     int pid = c->found_pid;
-    bool keep = is_as_wanted(c) && (c->kind->keyless || read_key(c));
+    enum service_state now = service_now(c->service);
+    bool ended = now == SERVICE_STOPPED || now == SERVICE_FAILED, keep = !ended && is_as_wanted(c) && (c->kind->keyless || read_key(c));
     c->found_pid = 0;
     buf_free(&c->found_argv);
-    service_adopt(c->service, pid); /* ours from here on, to keep or to stop */
+    if (ended) {
+        on_service(c, now, NULL, NULL); /* what it would have said then */
+        return;
+    }
     if (keep) {
         log_info("%.*s goes on in process %d", STR_ARG(b->name), pid);
+        child_probe_start(c);
         return;
     }
     log_info("%.*s is set up differently now: process %d is stopped", STR_ARG(b->name), pid);
@@ -197,7 +209,7 @@ static void looked(void *ctx)
     if (c->found_pid) {
         bool unwanted = b->state == BACKEND_DRAINING;
         take_over(c);
-        if (unwanted)
+        if (unwanted && b->state == BACKEND_DRAINING)
             child_unload(b);
         return;
     }
@@ -232,6 +244,7 @@ void child_adopt(struct backend *b, const struct keeper_child *found)
     c->found_pid = found->pid;
     join_words(&c->found_argv, found->argv, found->nargv);
     begin(c);
+    service_adopt(c->service, found->pid); /* ours at once, to keep or to stop: it may end at any time */
 }
 
 void child_unload(struct backend *b)

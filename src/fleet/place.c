@@ -203,7 +203,7 @@ static void died(struct fleet_place *p)
 
 static void ended(struct fleet_place *p, enum backend_state was)
 {
-    bool told = was == BACKEND_DRAINING || was == BACKEND_WEDGED;
+    bool told = was == BACKEND_DRAINING || was == BACKEND_WEDGED || p->adopting; /* what an earlier gateway had is no load that failed */
     if (was == BACKEND_COLD || was == BACKEND_FAILED)
         return; /* nothing has run */
     p->stopping = p->adopting = false;

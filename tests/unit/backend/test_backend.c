@@ -235,6 +235,30 @@ static void test_a_retired_one_keeps_its_names_and_nothing_else(void **state)
     backend_free(far);
 }
 
+/* Between the keeper's list and the end of the look at its file. */
+static void test_a_child_that_ends_before_it_is_taken_over_is_seen_to_be_gone(void **state)
+{
+    static const struct {
+        bool unwanted;
+        enum backend_state ends;
+    } cases[] = { { false, BACKEND_FAILED }, { true, BACKEND_COLD } };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct backend *b = make(NEAR);
+        struct str argv[] = { STR("/engine"), STR("-m"), STR("/w/m.gguf") };
+        backend_adopt(b, &(struct keeper_child){ .label = b->name, .pid = 42, .argv = argv, .nargv = COUNTOF(argv) });
+        assert_int_equal(backend_pid(b), 42); /* what it has is not a stranger's */
+        if (cases[i].unwanted)
+            backend_unload(b);
+        services_exited(services, &(struct keeper_exit){ .label = b->name, .pid = 42, .signal = 9, .last = STR("") });
+        while (b->state == BACKEND_LOADING || b->state == BACKEND_DRAINING)
+            uv_run(loop_uv(loop), UV_RUN_ONCE);
+        assert_int_equal(b->state, cases[i].ends);
+        assert_int_equal(backend_pid(b), 0);
+        assert_true(cases[i].unwanted || b->last_error.code);
+        backend_free(b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +270,7 @@ int main(void)
         cmocka_unit_test(test_a_places_words_are_cited),
         cmocka_unit_test(test_a_changed_child_is_told_of_in_its_new_settings),
         cmocka_unit_test(test_a_retired_one_keeps_its_names_and_nothing_else),
+        cmocka_unit_test(test_a_child_that_ends_before_it_is_taken_over_is_seen_to_be_gone),
     };
     setenv("HOME", "/home/cook", 1);
     return cmocka_run_group_tests(tests, open_kitchen, close_kitchen);

@@ -626,6 +626,17 @@ static void test_a_child_of_an_earlier_gateway_goes_to_its_model(void **state)
     drop(&g.lease);
 }
 
+static void test_who_waits_for_a_child_that_ends_while_it_is_taken_over_gets_another(void **state)
+{
+    struct guest g;
+    assert_true(fleet_adopt(k.fleet, &(struct keeper_child){ .label = STR("roomy"), .pid = 7 }));
+    expect_waiting(&g, 1, ROOMY);
+    load_fails(ROOMY, ERR_LOAD_FAILED);
+    assert_true(k.loads[ROOMY] == 1 && g.calls == 0);
+    load_fails(ROOMY, ERR_LOAD_FAILED); /* now it is a load of ours */
+    assert_true(k.loads[ROOMY] == 1 && g.code == ERR_LOAD_FAILED);
+}
+
 static void stopped(void *ctx)
 {
     k.stops++;
@@ -855,6 +866,7 @@ int main(void)
         IN_KITCHEN(test_an_idle_place_is_unloaded_but_never_under_a_lease),
         IN_KITCHEN(test_at_the_start_what_is_kept_hot_is_loaded),
         IN_KITCHEN(test_a_child_of_an_earlier_gateway_goes_to_its_model),
+        IN_KITCHEN(test_who_waits_for_a_child_that_ends_while_it_is_taken_over_gets_another),
         IN_KITCHEN(test_stopping_refuses_who_waits_and_ends_when_all_are_down),
         IN_KITCHEN(test_stopping_what_never_ran_ends_as_well),
         IN_KITCHEN(test_a_load_by_hand_waits_until_it_is_hot),
