@@ -19,8 +19,9 @@
  * enough; none within `residency` of its load; none that was in use lately (within one `residency` more than there are models in memory: then it may be
  * waiting for its next turn) while the last such eviction, or the load it made room for, is younger than `residency`. Once a waiter of the head is older
  * than queue.age victims may also be in use: they get no more leases, and what they hold ends in its own time; and where queue.age is shorter than
- * `residency` it stands in for it. Others may load beside the head only into what it does not need, once it has begun to collect. When nobody needs the
- * room any more, who was leaving for it stays.
+ * `residency` it stands in for it. Others may load beside the head: into what is free while it can collect nothing yet and is not older than queue.age
+ * (it may take them later), and once it has begun to collect into what it does not need. When nobody needs the room any more, who was leaving for it
+ * stays.
  */
 #ifndef HOB_FLEET_SCHED_H
 #define HOB_FLEET_SCHED_H

@@ -257,12 +257,12 @@ static void evict(const struct chosen *c, struct sched_model *head)
 }
 
 /* The head needs so much more than is free or comes back. False: it cannot be had now. */
-static bool collect(struct sched_model *head, int64_t needed)
+static bool collect(const struct want *w, int64_t needed)
 {
+    struct sched_model *head = w->head;
     struct sched *s = head->sched;
     struct chosen all[VICTIMS_MAX];
-    struct want w = want_of(head);
-    size_t n = choose(all, list_victims(&w, all), needed);
+    size_t n = choose(all, list_victims(w, all), needed);
     for (size_t i = 0; i < n; i++) {
         if (all[i].ease == CONTENDED) {
             head->collected = true;
@@ -300,6 +300,23 @@ static void start(struct sched_model *m, struct walk *w)
     sched_step(m, EV_ROOM);
 }
 
+/* m is the head: it collects what it needs. While it can collect nothing yet, what is free is of no use to it, and others may have it; who was loaded
+ * so may go for it later. Not any more when it has aged: else they could keep it waiting in turn, each protected by `residency`.
+ * false: nobody behind it may load now. */
+static bool lead(struct sched_model *m, struct walk *w)
+{
+    struct sched *s = m->sched;
+    int64_t missing = m->bytes - w->free - coming_back(s);
+    struct want want = want_of(m);
+    w->headed = true;
+    if (missing > 0 && !collect(&want, missing)) {
+        w->spare = w->free;
+        return !want.aged;
+    }
+    w->spare = w->free + coming_back(s) - m->bytes;
+    return true;
+}
+
 /* false: nobody behind it may load now. */
 static bool place_one(struct sched_model *m, struct walk *w)
 {
@@ -317,12 +334,7 @@ static bool place_one(struct sched_model *m, struct walk *w)
     }
     if (w->headed)
         return true;
-    int64_t coming = coming_back(s), missing = m->bytes - w->free - coming;
-    w->headed = true;
-    if (missing > 0 && !collect(m, missing))
-        return false;
-    w->spare = w->free + coming_back(s) - m->bytes;
-    return true;
+    return lead(m, w);
 }
 
 void room_place(struct sched *s)

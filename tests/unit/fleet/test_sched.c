@@ -401,16 +401,56 @@ static void test_beside_the_head_only_what_it_does_not_need(void **state)
     load_for(0, A, 4 * MB);
     ask(1, B);
     looked(B, 5 * MB);
+    wait_ms(AGE);
+    assert_true(k.m[A].state == SCHED_LEAVING); /* 2 MB are free, and 1 MB will be left */
     ask(2, C);
     looked(C, 1 * MB);
     ask(3, D);
     looked(D, 2 * MB);
-    assert_true(!k.loads[B] && !k.loads[C]); /* the head has not begun to collect: 2 MB are free, and kept for it */
-    wait_ms(AGE);
-    assert_true(k.m[A].state == SCHED_LEAVING && k.loads[C] == 1 && !k.loads[D]);
+    assert_true(!k.loads[B] && k.loads[C] == 1 && !k.loads[D]);
     drop(0);
     goes(A);
     assert_true(k.loads[B] == 1 && !k.loads[D]);
+}
+
+static void test_who_is_small_passes_a_head_that_can_collect_nothing_until_it_has_aged(void **state)
+{
+    static const struct {
+        int64_t waited_ms;
+        int loads;
+    } cases[] = { { 0, 1 }, { AGE - 1, 1 }, { AGE, 0 }, { 2 * AGE, 0 } };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        sched_budget(k.s, 6 * MB, k.now);
+        ask(0, A);
+        looked(A, 4 * MB); /* still loading: it cannot go */
+        ask(1, B);
+        looked(B, 5 * MB);
+        wait_ms(cases[i].waited_ms);
+        ask(2, C);
+        looked(C, 2 * MB);
+        ask(3, D);
+        looked(D, 1 * MB);
+        assert_int_equal(k.loads[C], cases[i].loads); /* what is free */
+        assert_true(!k.loads[B] && !k.loads[D]);
+        close_kitchen(state);
+        open_kitchen(state);
+    }
+}
+
+static void test_who_has_passed_the_head_goes_for_it_later(void **state)
+{
+    sched_budget(k.s, 6 * MB, k.now);
+    load_for(0, A, 4 * MB);
+    ask(1, B);
+    looked(B, 6 * MB);
+    load_for(2, C, 2 * MB);
+    wait_ms(AGE);
+    assert_true(k.m[A].state == SCHED_LEAVING && k.m[C].state == SCHED_LEAVING);
+    drop(0);
+    drop(2);
+    goes(A);
+    goes(C);
+    assert_int_equal(k.loads[B], 1);
 }
 
 static void test_unknown_sizes_and_no_budget_admit_all(void **state)
@@ -768,6 +808,8 @@ int main(void)
         IN_KITCHEN(test_an_aged_waiter_takes_what_is_in_use),
         IN_KITCHEN(test_who_was_leaving_stays_when_the_room_is_not_needed),
         IN_KITCHEN(test_beside_the_head_only_what_it_does_not_need),
+        IN_KITCHEN(test_who_is_small_passes_a_head_that_can_collect_nothing_until_it_has_aged),
+        IN_KITCHEN(test_who_has_passed_the_head_goes_for_it_later),
         IN_KITCHEN(test_unknown_sizes_and_no_budget_admit_all),
         IN_KITCHEN(test_a_wedged_one_keeps_its_memory),
         IN_KITCHEN(test_classes_come_before_each_other_and_age),
