@@ -243,6 +243,7 @@ static void test_victims_go_by_what_their_loss_costs(void **state)
         { 60000, 20000, 2000, 1000, 100, 100, A },
     };
     for (size_t i = 0; i < COUNTOF(cases); i++) {
+        close_kitchen(state);
         open_kitchen(state);
         k.m[A].set.weight = cases[i].weight_a;
         k.m[B].set.weight = cases[i].weight_b;
@@ -257,9 +258,7 @@ static void test_victims_go_by_what_their_loss_costs(void **state)
         looked(C, 2 * MB);
         if (k.stops[cases[i].victim] != 1 || k.stops[A] + k.stops[B] != 1)
             fail_msg("case %zu: %d %d", i, k.stops[A], k.stops[B]);
-        close_kitchen(state);
     }
-    open_kitchen(state);
 }
 
 static void test_as_many_as_are_needed_and_none_when_they_are_not_enough(void **state)
@@ -771,14 +770,13 @@ static void test_each_step_leads_where_the_table_says(void **state)
             const struct sched_cell *c = &sched_table[s][ev];
             if (c->kind == CELL_NEVER)
                 continue;
+            close_kitchen(state);
             open_kitchen(state);
             k.m[A].state = (enum sched_state)s; /* as if it had come there */
             k.s->nwanting = s == SCHED_WANTING;
             sched_step(&k.m[A], (enum sched_event)ev);
             assert_int_equal(k.m[A].state, c->kind == CELL_GOES ? (int)c->to : s);
-            close_kitchen(state);
         }
-    open_kitchen(state);
 }
 
 static void test_every_state_can_be_left(void **state)
