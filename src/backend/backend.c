@@ -1,7 +1,7 @@
 /* What all kinds share: the state, the timeouts, how refusals read. */
 #include "backend/backend.h"
 
-#include "backend/backend_int.h"
+#include "backend/child.h"
 #include "conf/conf.h"
 #include "json/json.h"
 
@@ -66,6 +66,8 @@ void backend_use_config(struct backend *b, const struct config *c, size_t index)
     b->place = b->model->host.n ? conf_host(c, b->model->host) : NULL;
     b->timeouts = resolve_timeouts(c, b->place);
     conf_free(old);
+    if (b->child && b->state == BACKEND_HOT)
+        child_watch_start(b->child); /* `warm` and `silence` hold from now on */
 }
 
 void backend_renew(struct backend *b, const struct config *c, size_t index)

@@ -87,6 +87,8 @@ static void warm_on(struct child *c)
 {
     if (c->b->model->warm_ms)
         timer_set(&c->warm, c->b->model->warm_ms);
+    else
+        timer_cancel(&c->warm);
 }
 
 static void beat_came(struct child *c, enum err_code rc, int status, struct str body)
