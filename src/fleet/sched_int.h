@@ -1,4 +1,4 @@
-/* Between the parts of the schedule: sched.c (the machine and its events), sched_line.c (leases and who waits), sched_room.c (memory). */
+/* Between the parts of the schedule: sched_table.c (the machine), sched.c (its events), sched_line.c (leases and who waits), sched_room.c (memory). */
 #ifndef HOB_FLEET_SCHED_INT_H
 #define HOB_FLEET_SCHED_INT_H
 
@@ -52,12 +52,21 @@ struct sched_cell {
 };
 extern const struct sched_cell sched_table[SCHED_STATES][SCHED_EVENTS];
 
-/* ---- sched.c ---- */
+/* ---- sched_table.c ---- */
+enum { SAY_LOADED = ORDER_LOAD + 1, SAY_NOT_LOADED, SAY_UNLOADED, SAY_NOT_UNLOADED }; /* ORDER_SETTLED, as bits of m->orders */
 void sched_step(struct sched_model *m, enum sched_event ev);
-void sched_follow(struct sched_model *m);                       /* at the end of each event: what follows from it, for m and for all */
 void sched_say(struct sched_model *m, enum sched_order_kind kind);
 void sched_due(struct sched *s, int64_t at_ms);                 /* tick not later than that */
 void sched_book(struct sched_model *m, int64_t bytes);          /* the only writer of what is booked */
+void sched_speak(struct sched_model *m, int what);              /* an order, or SAY_… */
+void sched_unsay(struct sched_model *m, int what);
+bool sched_is_booked(enum sched_state s);
+void sched_tell_not_loaded(struct sched_model *m);              /* who asked for its load, m->why */
+void sched_refuse_all(struct sched_model *m);                   /* and all who wait */
+void sched_forgive(struct sched_model *m);                      /* what it has failed of */
+
+/* ---- sched.c ---- */
+void sched_follow(struct sched_model *m);                       /* at the end of each event: what follows from it, for m and for all */
 bool sched_demanded(const struct sched_model *m);               /* somebody waits for it who may cause a load */
 bool sched_preloads(const struct sched_model *m);               /* it is to be in memory without being asked for */
 
