@@ -6,7 +6,7 @@ import signal
 import time
 
 import pytest
-from helpers import FAKE, content_of, wait_for
+from helpers import FAKE, SLOW, content_of, wait_for
 
 from test_admin import act, ps
 
@@ -36,11 +36,12 @@ def test_a_child_killed_in_a_stream_is_told_at_once_and_soon_back(nursery):
     killed = time.monotonic()
     os.kill(child.pid, signal.SIGKILL)
     error, r = error_at_end(c)
-    assert time.monotonic() - killed < 1
+    assert time.monotonic() - killed < 1 * SLOW
     assert_blamed(error)
     assert content_of(r.events()[:-1])
-    assert h.chat("bad", "hello").status == 200
-    assert time.monotonic() - killed < load_ms / 1000 + 1
+    # One that comes before its end is known is refused by a dead socket, and told so.
+    wait_for("it answers again", lambda: h.chat("bad", "hello").status == 200)
+    assert time.monotonic() - killed < (load_ms / 1000 + 1) * SLOW
     assert h.child("bad").pid != child.pid
 
 
