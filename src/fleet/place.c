@@ -95,6 +95,14 @@ static void tell_schedule(struct fleet_place *p)
         sched_measured(&p->m, k->estimate.bytes, now);
 }
 
+/* Removed while the pool had something of it: nobody else tells it to go. */
+static void works_no_more(struct fleet_place *p)
+{
+    if (p->removed)
+        loop_later(p->fleet->loop, &p->settle);
+    fleet_carry(p->fleet);
+}
+
 static void look_part_done(struct fleet_place *p)
 {
     struct place_look *k = &p->look;
@@ -109,7 +117,7 @@ static void look_part_done(struct fleet_place *p)
     }
     k->again = false;
     tell_schedule(p);
-    fleet_carry(p->fleet);
+    works_no_more(p);
 }
 
 static void looked(void *ctx)
@@ -170,7 +178,7 @@ static void file_looked(void *ctx)
         log_info("%.*s: its file is another now", STR_ARG(p->b->name));
         sched_file_changed(&p->m, fleet_now(p->fleet));
     }
-    fleet_carry(p->fleet);
+    works_no_more(p);
 }
 
 void place_check_file(struct fleet_place *p)
@@ -310,7 +318,7 @@ void place_remove(struct fleet_place *p)
 static void settle(void *ctx)
 {
     struct fleet_place *p = ctx;
-    if (p->removed && !p->gone && p->m.state == SCHED_COLD && !place_works(p))
+    if (p->removed && !p->gone && p->m.told_removed && p->m.state == SCHED_COLD && !place_works(p))
         place_gone(p);
 }
 

@@ -3,6 +3,7 @@
 #include "fleet/fleet_int.h"
 
 #include "conf/conf.h"
+#include "conf/diff.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -637,6 +638,56 @@ static void test_who_waits_for_a_child_that_ends_while_it_is_taken_over_gets_ano
     assert_true(k.loads[ROOMY] == 1 && g.code == ERR_LOAD_FAILED);
 }
 
+/* The kitchen without its last model. */
+static void remove_the_last(void)
+{
+    struct err e = { 0 };
+    struct config *c = NULL;
+    struct arena a;
+    struct conf_diff d;
+    struct str less = STR(kitchen);
+    less.n = (size_t)str_find(less, STR("  huge:"));
+    if (conf_parse(STR("/kitchen/hob.yaml"), less, &c, &e))
+        fail_msg("%s", e.text);
+    arena_init(&a);
+    conf_diff(k.config, c, &a, &d);
+    fleet_apply(k.fleet, c, &d);
+    arena_fini(&a);
+}
+
+static size_t places(void)
+{
+    size_t n = 0;
+    for (struct list *i = k.fleet->places.next; i != &k.fleet->places; i = i->next)
+        n++;
+    return n;
+}
+
+static void test_one_that_is_removed_goes_whatever_the_pool_has_of_it(void **state)
+{
+    static const bool adopted[] = { false, true };
+    for (size_t i = 0; i < COUNTOF(adopted); i++) {
+        struct guest g;
+        if (adopted[i]) {
+            assert_true(fleet_adopt(k.fleet, &(struct keeper_child){ .label = STR("huge"), .pid = 7 }));
+            enter(k.b[HUGE_ONE], BACKEND_FAILED); /* before the look at its file is over */
+        } else {
+            k.look_fails = ERR_WEIGHTS_BROKEN;
+            expect_waiting(&g, 1, HUGE_ONE);
+            assert_int_equal(g.code, ERR_WEIGHTS_BROKEN);
+            come(&g);
+            assert_int_equal(ask(&g, HUGE_ONE), ERR_WEIGHTS_BROKEN); /* is its file another now? */
+        }
+        assert_true(pool_works());
+        remove_the_last();
+        turn();
+        turn();
+        assert_int_equal(places(), MODELS - 1);
+        close_kitchen(state);
+        open_kitchen(state);
+    }
+}
+
 static void stopped(void *ctx)
 {
     k.stops++;
@@ -867,6 +918,7 @@ int main(void)
         IN_KITCHEN(test_at_the_start_what_is_kept_hot_is_loaded),
         IN_KITCHEN(test_a_child_of_an_earlier_gateway_goes_to_its_model),
         IN_KITCHEN(test_who_waits_for_a_child_that_ends_while_it_is_taken_over_gets_another),
+        IN_KITCHEN(test_one_that_is_removed_goes_whatever_the_pool_has_of_it),
         IN_KITCHEN(test_stopping_refuses_who_waits_and_ends_when_all_are_down),
         IN_KITCHEN(test_stopping_what_never_ran_ends_as_well),
         IN_KITCHEN(test_a_load_by_hand_waits_until_it_is_hot),
