@@ -154,7 +154,8 @@ void place_fail(struct fleet_place *p, const struct err *why)
     struct backend *b = p->b;
     if (b->state != BACKEND_COLD && b->state != BACKEND_FAILED)
         return;
-    log_error("%.*s: %s%s %s", STR_ARG(b->name), why->text, err_stop(why), why->hint);
+    bool again = b->state == BACKEND_FAILED && strcmp(b->last_error.text, why->text) == 0; /* callers ask as often as they like */
+    log_at(again ? LOG_DEBUG : LOG_ERROR, "%.*s: %s%s %s", STR_ARG(b->name), why->text, err_stop(why), why->hint);
     b->last_error = *why;
     backend_enter(b, BACKEND_FAILED);
 }

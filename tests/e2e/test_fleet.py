@@ -105,6 +105,7 @@ def test_what_cannot_fit_is_told_at_once_and_nothing_goes(nursery):
     assert "3.0 GiB of it" in e["message"]
     assert {b["model"]: b["pid"] for b in ps(hob)["backends"] if b["pid"]} == hot
     assert of(hob, "huge")["state"] == "failed" and "does not fit" in of(hob, "huge")["last_error"]
+    assert hob.stderr().count("'huge' does not fit") == 1  # however often it is asked for
 
 
 def test_several_small_ones_go_for_a_large_one_and_the_log_says_why(nursery):
