@@ -91,8 +91,8 @@ static void tell_schedule(struct fleet_place *p)
         sched_cannot(&p->m, &k->why, now);
     else if (p->m.state == SCHED_LOOKING)
         sched_looked(&p->m, k->estimate.bytes, now);
-    else if (!k->rc && p->m.booked_bytes < k->estimate.bytes) /* it was taken over, and runs */
-        sched_measured(&p->m, k->estimate.bytes, now);
+    else /* it was taken over, and runs */
+        sched_measured(&p->m, !k->rc && p->m.booked_bytes < k->estimate.bytes ? k->estimate.bytes : p->m.booked_bytes, now);
 }
 
 /* Removed while the pool had something of it: nobody else tells it to go. */

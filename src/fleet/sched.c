@@ -292,6 +292,7 @@ void sched_measured(struct sched_model *m, int64_t bytes, int64_t now_ms)
     if (!sched_is_booked(m->state))
         return;
     m->at_least_bytes = 0;
+    m->uncounted = false;
     sched_book(m, bytes);
     sched_follow(m);
 }

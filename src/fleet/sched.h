@@ -92,6 +92,7 @@ struct sched_model {
     int64_t bytes;                      /* what it should need; -1 = not looked at */
     int64_t at_least_bytes;             /* with less it died; 0 = it did not */
     int64_t booked_bytes;
+    bool uncounted;                     /* it was taken over, and what it has is not booked yet */
 
     bool asked;                         /* a person waits for its load */
     int64_t asked_ms;
@@ -165,7 +166,8 @@ void sched_hung(struct sched_model *m, const struct err *e, int64_t now_ms);    
 void sched_gone(struct sched_model *m, int64_t now_ms);                             /* ORDER_STOP: it is reaped */
 void sched_wedged(struct sched_model *m, const struct err *e, int64_t now_ms);      /* ORDER_STOP: it does not die */
 void sched_reclaimed(struct sched_model *m, int64_t now_ms);                        /* ORDER_RECLAIM: done */
-void sched_adopted(struct sched_model *m, int64_t bytes, int64_t now_ms);           /* cold, but its child runs: as if loading */
+/* Cold, but its child runs: as if loading. bytes -1: nobody has looked yet; until sched_measured() nobody is given room. */
+void sched_adopted(struct sched_model *m, int64_t bytes, int64_t now_ms);
 void sched_measured(struct sched_model *m, int64_t bytes, int64_t now_ms);          /* what is booked for it from now on */
 void sched_file_changed(struct sched_model *m, int64_t now_ms);                     /* failures and figures of the old file are forgotten */
 

@@ -337,9 +337,20 @@ static bool place_one(struct sched_model *m, struct walk *w)
     return lead(m, w);
 }
 
+/* What is free is not known while somebody has memory that is not booked. */
+static bool is_known(const struct sched *s)
+{
+    for (const struct list *i = s->models.next; i != &s->models; i = i->next)
+        if (list_entry(i, struct sched_model, node)->uncounted)
+            return s->budget_bytes == SCHED_NO_BUDGET;
+    return true;
+}
+
 void room_place(struct sched *s)
 {
     struct walk w = { .free = s->budget_bytes - s->booked_bytes };
+    if (s->nwanting && !is_known(s))
+        return;
     s->round++;
     if (!s->nwanting)
         let_stay(s);

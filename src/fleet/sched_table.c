@@ -96,6 +96,7 @@ static void book_and_load(struct sched_model *m)
 static void count_adopted(struct sched_model *m)
 {
     sched_book(m, m->bytes > 0 ? m->bytes : 0);
+    m->uncounted = m->bytes < 0;
 }
 
 static void become_hot(struct sched_model *m)
@@ -152,6 +153,7 @@ static void be_wedged(struct sched_model *m)
 static void unbook(struct sched_model *m)
 {
     sched_book(m, 0);
+    m->uncounted = false;
     m->failing = false;
     m->leave = LEAVE_NONE;
 }

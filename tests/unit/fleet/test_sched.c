@@ -468,6 +468,34 @@ static void test_unknown_sizes_and_no_budget_admit_all(void **state)
     assert_int_equal(sched_booked(k.s), 301 * MB);
 }
 
+static void test_nobody_gets_room_while_what_was_taken_over_is_not_counted(void **state)
+{
+    static const struct {
+        bool dies;
+        int64_t has;
+        int loads;
+    } cases[] = { { false, 3 * MB, 0 }, { false, 2 * MB, 1 }, { false, 0, 1 }, { true, 0, 1 } };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        sched_adopted(&k.m[A], -1, k.now);
+        ask(0, B);
+        looked(B, 2 * MB);
+        assert_true(k.m[B].state == SCHED_WANTING && !k.loads[B]);
+        if (cases[i].dies)
+            dies(A, ERR_LOAD_FAILED);
+        else
+            sched_measured(&k.m[A], cases[i].has, k.now);
+        pull();
+        assert_int_equal(k.loads[B], cases[i].loads);
+        close_kitchen(state);
+        open_kitchen(state);
+    }
+    sched_budget(k.s, SCHED_NO_BUDGET, k.now);
+    sched_adopted(&k.m[A], -1, k.now);
+    ask(0, B);
+    looked(B, 2 * MB);
+    assert_int_equal(k.loads[B], 1);
+}
+
 static void test_a_wedged_one_keeps_its_memory(void **state)
 {
     struct err e;
@@ -809,6 +837,7 @@ int main(void)
         IN_KITCHEN(test_who_is_small_passes_a_head_that_can_collect_nothing_until_it_has_aged),
         IN_KITCHEN(test_who_has_passed_the_head_goes_for_it_later),
         IN_KITCHEN(test_unknown_sizes_and_no_budget_admit_all),
+        IN_KITCHEN(test_nobody_gets_room_while_what_was_taken_over_is_not_counted),
         IN_KITCHEN(test_a_wedged_one_keeps_its_memory),
         IN_KITCHEN(test_classes_come_before_each_other_and_age),
         IN_KITCHEN(test_the_line_has_a_bound_and_says_when_to_come),
