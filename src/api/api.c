@@ -38,6 +38,7 @@ void api_free(struct api *a)
     later_cancel(&a->drained);
     json_scratch_free(&a->scratch);
     metrics_free(a->metrics);
+    classifier_free(a->classifier);
     free(a);
 }
 

@@ -20,6 +20,7 @@ struct api {
     size_t nspare;
     struct json_scratch scratch;    /* for events and answers: each dies before the next is read */
     struct metrics *metrics;
+    struct classifier *classifier;  /* NULL until somebody asks for `auto` */
     bool draining;
     void (*on_drained)(void *ctx);
     void *drained_ctx;

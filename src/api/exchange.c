@@ -12,6 +12,7 @@
 #include "api/ask.h"
 #include "api/caller.h"
 #include "api/exchange_int.h"
+#include "api/talk.h"
 #include "base/clock.h"
 
 #include <stdio.h>
@@ -541,6 +542,18 @@ static void dispose(void *ctx)
         loop_later(a->loop, &a->drained);
 }
 
+/* Only `auto` wants to know how hard it is. */
+static void weigh(struct exchange *x)
+{
+    struct talk talk;
+    if (!route_is_auto(x->ask.name))
+        return;
+    if (!x->api->classifier)
+        x->api->classifier = classifier_new();
+    talk_read(&x->doc, x->ask.task, &talk);
+    classify(x->api->classifier, &talk, &x->ask.complexity);
+}
+
 void exchange_start(struct api *a, struct http_req *r, enum task task)
 {
     struct exchange *x = exchange_new(a);
@@ -557,6 +570,8 @@ void exchange_start(struct api *a, struct http_req *r, enum task task)
         rc = caller_class(http_req_headers(r), &x->class, &e);
     if (!rc)
         rc = ask_read(http_req_body(r), task, &x->doc, &x->ask, &e);
+    if (!rc)
+        weigh(x);
     if (!rc)
         rc = route_decide(world_config(x->world), &x->ask, &x->decision, &e);
     if (rc) {

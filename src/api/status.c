@@ -127,6 +127,10 @@ static void list_models(struct api *a, struct listing *l)
             put_entry(l->o, c->tiers[i].name, STR("tier"), c->tiers[i].model);
             json_end_object(l->o);
         }
+    if (route_has_auto(c) && wanted(l, STR("auto"))) {
+        put_entry(l->o, STR("auto"), STR("auto"), STR(""));
+        json_end_object(l->o);
+    }
 }
 
 void api_models(struct api *a, struct http_req *r)

@@ -406,6 +406,16 @@ static enum err_code check_quant(struct reading *r)
     return ERR_OK;
 }
 
+static enum err_code check_auto(struct reading *r)
+{
+    const struct config *c = r->c;
+    if (c->auto_primary <= c->auto_heavy)
+        return ERR_OK;
+    struct conf_place heavy = said_where(c, &c->auto_heavy), at = heavy.line ? heavy : said_where(c, &c->auto_primary);
+    fail_at(r->name, at, r->e, "auto: 'heavy' (%.3g) is below 'primary' (%.3g)", c->auto_heavy, c->auto_primary);
+    return err_hint(r->e, "what is hard enough for 'heavy' must be too hard for 'primary': give 'heavy' the greater number");
+}
+
 enum err_code check_all(struct reading *r)
 {
     const struct config *c = r->c;
@@ -413,6 +423,8 @@ enum err_code check_all(struct reading *r)
     enum err_code rc = check_engines(r);
     if (!rc)
         rc = check_quant(r);
+    if (!rc)
+        rc = check_auto(r);
     for (size_t i = 0; !rc && i < c->nmodels; i++) {
         rc = check_aliases(r, &c->models[i]);
         if (!rc)

@@ -130,6 +130,7 @@ struct config {                                       /* read-only but for the c
     struct secret hub_token;                          /* sent to the hub alone; empty = $HF_TOKEN */
     struct conf_strs mirrors;                         /* base addresses that `hob pull` tries before the hub */
     struct str quant;                                 /* which quantisation `hob pull` takes when none is named */
+    double auto_primary, auto_heavy;                  /* complexity from which on `auto` takes the tier primary, or heavy */
     bool routing_metadata;
     enum log_level log;
     struct conf_timeouts timeouts;

@@ -69,6 +69,10 @@ const struct setting settings[] = {
     { "budget.reserve", SET_BYTES, AT(reserve_bytes), TAKES_NOW, .def = "2GiB", .min = 0, .max = INT64_C(1) << 50,
       .doc = "Of the machine's memory so much is not for models, where the budget is `auto`." },
 
+    { "auto.primary", SET_NUMBER, AT(auto_primary), TAKES_NOW, .def = "0.33", .min = 0, .max = 1,
+      .doc = "Complexity, 0 to 1, from which on a request for `auto` goes to the tier `primary` instead of `fast`." },
+    { "auto.heavy", SET_NUMBER, AT(auto_heavy), TAKES_NOW, .def = "0.66", .min = 0, .max = 1, .doc = "And from which on to the tier `heavy`." },
+
     { "limits.body", SET_BYTES, AT(body_bytes), TAKES_NOW, .def = "8MiB", .min = 1024, .max = 1 << 30, .doc = "Largest request body." },
     { "limits.answer", SET_BYTES, AT(answer_bytes), TAKES_NOW, .def = "16MiB", .min = 1024, .max = INT64_C(4) << 30,
       .doc = "Largest answer that is collected for a caller who does not stream." },
@@ -172,6 +176,7 @@ const size_t nsettings = COUNTOF(settings);
 const struct group groups[] = {
     { "timeouts", "How long places that answer may take." },
     { "queue", "Requests that wait for a model." },
+    { "auto", "How a caller's `auto` becomes a tier." },
     { "limits", "How large things may be." },
     { "budget", "Memory for models on this machine." },
     { "pull", "Where `hob pull` gets models." },

@@ -19,7 +19,7 @@ enum {
 /* clang-format off */
 static const struct field fields[] = {
     /* name                    in      types                       min   max        child       what */
-    { "model",                 ALL,    FIELD_STRING,               1,    256,       CHILD_OWN, "A model, an alias, a role or a tier: GET /v1/models lists them." },
+    { "model",                 ALL,    FIELD_STRING,               1,    256,       CHILD_OWN, "A model, an alias, a role, a tier or `auto`: GET /v1/models lists them." },
     { "messages",              CHAT,   FIELD_ARRAY,                1,    100000,    CHILD_OWN, "The conversation so far, oldest first." },
     { "stream",                BOTH,   FIELD_BOOL,                 0,    0,         CHILD_OWN, "Answer in server-sent events, as it is made." },
     { "stream_options",        BOTH,   FIELD_OBJECT,               0,    0,         CHILD_OWN, "`include_usage: true`: one more chunk, with the usage." },

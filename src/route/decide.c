@@ -1,4 +1,5 @@
-/* Names to candidates. A name is looked for among models and aliases, then roles, then tiers; a role adds its fallbacks. */
+/* Names to candidates. A name is looked for among models and aliases, then roles, then tiers; a role adds its fallbacks. `auto` is a name that no
+ * configuration can give away (conf/check.c). */
 #include "route/decide.h"
 
 #include "conf/conf.h"
@@ -58,6 +59,79 @@ static void add_role(const struct config *c, struct decision *d, const struct co
     }
 }
 
+/* ---- auto ---- */
+
+static const struct str levels[] = { STR("fast"), STR("primary"), STR("heavy") }; /* tiers by strength */
+enum { LEVELS = COUNTOF(levels) };
+
+bool route_is_auto(struct str name)
+{
+    return str_eq(name, STR("auto"));
+}
+
+bool route_has_auto(const struct config *c)
+{
+    for (size_t i = 0; i < LEVELS; i++)
+        if (find_tier(c, levels[i]))
+            return true;
+    return find_role(c, STR("chat")) != NULL;
+}
+
+static size_t level_for(const struct config *c, double score)
+{
+    return score < c->auto_primary ? 0 : score < c->auto_heavy ? 1 : 2;
+}
+
+static void add_level(const struct config *c, struct decision *d, size_t level, struct str reason)
+{
+    const struct conf_tier *t = find_tier(c, levels[level]);
+    if (t)
+        add(c, d, conf_model(c, t->model), t->name, reason);
+}
+
+static void add_auto(const struct config *c, const struct ask *ask, struct decision *d)
+{
+    size_t wanted = level_for(c, ask->complexity.score), first = wanted;
+    while (first < LEVELS && !find_tier(c, levels[first]))
+        first++;
+    if (first == LEVELS) /* none as strong: the strongest there is */
+        for (first = wanted; first > 0 && !find_tier(c, levels[first]);)
+            first--;
+    add_level(c, d, first, STR("the tier for its complexity"));
+    for (size_t i = first; i-- > 0;)
+        add_level(c, d, i, STR("a weaker tier"));
+    for (size_t i = first + 1; i < LEVELS; i++)
+        add_level(c, d, i, STR("a stronger tier"));
+    const struct conf_role *chat = d->n ? NULL : find_role(c, STR("chat"));
+    if (chat)
+        add_role(c, d, chat);
+}
+
+static void say_why(const struct config *c, const struct ask *ask, struct decision *d)
+{
+    const struct complexity *x = &ask->complexity;
+    struct str to = d->chain[0].tier.n ? d->chain[0].tier : d->role.n ? d->role : c->models[d->chain[0].model].name;
+    int n = snprintf(d->why, sizeof d->why, "complexity %.2f: ", x->score);
+    for (size_t i = 0; i < x->nreasons && n < (int)sizeof d->why; i++)
+        n += snprintf(d->why + n, sizeof d->why - (size_t)n, "%s%s", i ? ", " : "", x->reasons[i]);
+    if (n < (int)sizeof d->why)
+        snprintf(d->why + n, sizeof d->why - (size_t)n, " -> %.*s", (int)(to.n < 40 ? to.n : 40), to.p);
+}
+
+struct str decision_reason(const struct decision *d, size_t i)
+{
+    return d->why[0] ? str_of(d->why) : d->chain[i].reason;
+}
+
+static enum err_code no_auto(struct err *e)
+{
+    err_set(e, ERR_MODEL_NOT_FOUND, "'auto' has nothing to choose from.");
+    err_hint(e, "Name models for `tiers: {fast: …, primary: …, heavy: …}` in hob.yaml, one is enough, or for a role `chat`.");
+    return err_param(e, "model");
+}
+
+/* ---- names that are none ---- */
+
 enum { MAX_NAMES = 256 };
 
 static size_t all_names(const struct config *c, struct str *names)
@@ -74,6 +148,8 @@ static size_t all_names(const struct config *c, struct str *names)
         names[n++] = c->roles[i].name;
     for (size_t i = 0; i < c->ntiers && n < MAX_NAMES; i++)
         names[n++] = c->tiers[i].name;
+    if (n < MAX_NAMES && route_has_auto(c))
+        names[n++] = STR("auto");
     return n;
 }
 
@@ -139,15 +215,20 @@ enum err_code route_decide(const struct config *c, const struct ask *ask, struct
     const struct conf_role *role = NULL;
     struct str tier = { NULL, 0 };
     const struct conf_model *m = conf_model(c, ask->name);
-    if (m)
+    bool automatic = route_is_auto(ask->name);
+    if (automatic)
+        add_auto(c, ask, &d);
+    else if (m)
         add(c, &d, m, STR(""), STR("named by the caller"));
     else if ((role = find_role(c, ask->name)))
         add_role(c, &d, role);
     else if ((m = find_model(c, ask->name, &tier)))
         add(c, &d, m, tier, STR("the tier's model"));
     if (d.n == 0)
-        return route_unknown_name(c, ask->name, e);
+        return automatic ? no_auto(e) : route_unknown_name(c, ask->name, e);
     enum err_code rc = keep_able(c, ask, &d, e);
+    if (!rc && automatic)
+        say_why(c, ask, &d);
     if (!rc)
         *out = d;
     return rc;

@@ -10,7 +10,7 @@ enum { ROUTE_MAX_CHAIN = 8 };
 struct candidate {
     size_t model;            /* index in config->models */
     struct str tier;         /* by which it came into the chain; empty when its model was named */
-    struct str reason;       /* static or from the config: "named", "role chat", "fallback of chat" … */
+    struct str reason;       /* static */
 };
 
 struct decision {
@@ -18,9 +18,18 @@ struct decision {
     bool background;         /* uses only what is in memory: never causes a load */
     struct candidate chain[ROUTE_MAX_CHAIN];
     size_t n;
+    char why[128];           /* of `auto`: "complexity 0.71: analysis, long-form -> heavy"; else empty */
 };
 
-/* ERR_MODEL_NOT_FOUND (with "did you mean"), ERR_UNSUPPORTED_INPUT when no candidate takes what the ask has, ERR_INVALID_REQUEST when the
+/* Why the i-th of the chain: for `auto` the reason of the whole decision. Lives as long as *d. */
+struct str decision_reason(const struct decision *d, size_t i);
+
+/* `auto` leaves the choice to hob: the tier (fast, primary, heavy) that ask->complexity calls for, else the nearest stronger one that is configured,
+ * else the nearest weaker; then the weaker ones, then the stronger, each tried when those before it fail. Without any of the three tiers: role chat. */
+bool route_is_auto(struct str name);
+bool route_has_auto(const struct config *c); /* there is something for it to choose */
+
+/* ERR_MODEL_NOT_FOUND (with "did you mean"; for `auto` with what to configure), ERR_UNSUPPORTED_INPUT when no candidate takes what the ask has, ERR_INVALID_REQUEST when the
  * named model serves another kind of request. Texts in *out live as long as the config. */
 enum err_code route_decide(const struct config *c, const struct ask *ask, struct decision *out, struct err *e)
     __attribute__((warn_unused_result));

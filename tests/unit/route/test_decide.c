@@ -166,6 +166,98 @@ static void test_a_chain_has_a_bound(void **state)
     buf_free(&text);
 }
 
+#define ALL_TIERS "tiers: {fast: a, primary: b, heavy: c}\n"
+#define THREE "models: {a: {host: h}, b: {host: h}, c: {host: h, input: [text, image]}, d: {host: h}}\nhosts: {h: {url: \"http://127.0.0.1:9\"}}\n"
+
+static void test_auto_takes_the_tier_for_the_complexity(void **state)
+{
+    static const struct { const char *yaml; double score; unsigned input; const char *chain, *tier, *role, *why; } cases[] = {
+        { ALL_TIERS, 0.00, INPUT_TEXT, "a b c", "fast", "", "complexity 0.00: greeting, code -> fast" },
+        { ALL_TIERS, 0.32, INPUT_TEXT, "a b c", "fast", "", "complexity 0.32: greeting, code -> fast" },
+        { ALL_TIERS, 0.33, INPUT_TEXT, "b a c", "primary", "", "complexity 0.33: greeting, code -> primary" },
+        { ALL_TIERS, 0.65, INPUT_TEXT, "b a c", "primary", "", "complexity 0.65: greeting, code -> primary" },
+        { ALL_TIERS, 0.66, INPUT_TEXT, "c b a", "heavy", "", "complexity 0.66: greeting, code -> heavy" },
+        { ALL_TIERS, 1.00, INPUT_TEXT, "c b a", "heavy", "", "complexity 1.00: greeting, code -> heavy" },
+        /* the bounds are settings */
+        { ALL_TIERS "auto: {primary: 0.1, heavy: 0.2}\n", 0.15, INPUT_TEXT, "b a c", "primary", "", "-> primary" },
+        { ALL_TIERS "auto: {primary: 0.1, heavy: 0.2}\n", 0.20, INPUT_TEXT, "c b a", "heavy", "", "-> heavy" },
+        { ALL_TIERS "auto: {primary: 0, heavy: 1}\n", 0.00, INPUT_TEXT, "b a c", "primary", "", "-> primary" },
+        { ALL_TIERS "auto: {primary: 0.5, heavy: 0.5}\n", 0.50, INPUT_TEXT, "c b a", "heavy", "", "-> heavy" },
+        /* a tier is missing: the nearest stronger, else the nearest weaker */
+        { "tiers: {primary: b, heavy: c}\n", 0.1, INPUT_TEXT, "b c", "primary", "", "complexity 0.10: greeting, code -> primary" },
+        { "tiers: {fast: a, heavy: c}\n", 0.5, INPUT_TEXT, "c a", "heavy", "", "-> heavy" },
+        { "tiers: {fast: a, primary: b}\n", 0.9, INPUT_TEXT, "b a", "primary", "", "-> primary" },
+        { "tiers: {fast: a}\n", 0.9, INPUT_TEXT, "a", "fast", "", "-> fast" },
+        { "tiers: {heavy: c}\n", 0.1, INPUT_TEXT, "c", "heavy", "", "-> heavy" },
+        { "tiers: {fast: a, primary: a, heavy: c}\n", 0.5, INPUT_TEXT, "a c", "primary", "", "-> primary" }, /* a model once */
+        /* none of the three: role chat, with its fallbacks */
+        { "roles: {chat: {model: b, fallback: [a]}}\n", 0.9, INPUT_TEXT, "b a", "", "chat", "complexity 0.90: greeting, code -> chat" },
+        { "tiers: {odd: a}\nroles: {chat: b}\n", 0.1, INPUT_TEXT, "b", "", "chat", "-> chat" },
+        { "tiers: {odd: a}\nroles: {chat: odd}\n", 0.1, INPUT_TEXT, "a", "odd", "chat", "-> odd" },
+        { "tiers: {heavy: c}\nroles: {chat: b}\n", 0.1, INPUT_TEXT, "c", "heavy", "", "-> heavy" },
+        /* who cannot take it is not asked, however well it would fit */
+        { ALL_TIERS, 0.1, INPUT_TEXT | INPUT_IMAGE, "c", "heavy", "", "complexity 0.10: greeting, code -> heavy" },
+    };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct buf yaml = { 0 }, chain = { 0 };
+        struct err e;
+        struct decision d;
+        struct ask ask = { .name = STR("auto"), .serves = SERVES_CHAT, .input = cases[i].input,
+                           .complexity = { .score = cases[i].score, .reasons = { "greeting", "code" }, .nreasons = 2 } };
+        buf_printf(&yaml, "%s%s", THREE, cases[i].yaml);
+        buf_add_char(&yaml, 0);
+        struct config *c = parse(yaml.p);
+        if (route_decide(c, &ask, &d, &e))
+            fail_msg("%zu: %s", i, e.text);
+        chain_text(c, &d, &chain);
+        assert_string_equal(chain.p, cases[i].chain);
+        assert_true(str_eq(d.chain[0].tier, str_of(cases[i].tier)));
+        assert_true(str_eq(d.role, str_of(cases[i].role)));
+        if (!str_ends(decision_reason(&d, 0), str_of(cases[i].why)))
+            fail_msg("%zu: %s", i, d.why);
+        assert_true(str_eq(decision_reason(&d, d.n - 1), decision_reason(&d, 0)));
+        assert_true(route_has_auto(c));
+        conf_free(c);
+        buf_free(&chain);
+        buf_free(&yaml);
+    }
+}
+
+static void test_auto_that_has_nothing_to_choose_says_what_to_configure(void **state)
+{
+    static const struct { const char *yaml; enum serves serves; unsigned input; enum err_code code; const char *text; bool has; } cases[] = {
+        { THREE, SERVES_CHAT, INPUT_TEXT, ERR_MODEL_NOT_FOUND, "'auto' has nothing to choose from.", false },
+        { THREE "tiers: {odd: a}\n", SERVES_CHAT, INPUT_TEXT, ERR_MODEL_NOT_FOUND, "'auto' has nothing to choose from.", false },
+        { "", SERVES_CHAT, INPUT_TEXT, ERR_MODEL_NOT_FOUND, "'auto' has nothing to choose from.", false },
+        { THREE ALL_TIERS, SERVES_EMBED, INPUT_TEXT, ERR_INVALID_REQUEST, "'auto' does not serve embeddings.", true },
+        { THREE ALL_TIERS, SERVES_CHAT, INPUT_TEXT | INPUT_AUDIO, ERR_UNSUPPORTED_INPUT, "'auto' takes no audio input.", true },
+    };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct config *c = parse(cases[i].yaml);
+        struct ask ask = { .name = STR("auto"), .serves = cases[i].serves, .input = cases[i].input };
+        struct decision d;
+        struct err e = { 0 };
+        assert_int_equal(route_decide(c, &ask, &d, &e), cases[i].code);
+        assert_string_equal(e.text, cases[i].text);
+        assert_true(e.hint[0] != 0);
+        assert_int_equal(route_has_auto(c), cases[i].has);
+        conf_free(c);
+    }
+}
+
+static void test_who_means_auto_is_told(void **state)
+{
+    struct config *c = parse(THREE ALL_TIERS);
+    struct err e;
+    route_unknown_name(c, STR("atuo"), &e);
+    assert_non_null(strstr(e.text, "did you mean 'auto'?"));
+    conf_free(c);
+    c = parse(THREE); /* where it cannot be used it is not offered */
+    route_unknown_name(c, STR("atuo"), &e);
+    assert_null(strstr(e.text, "'auto'"));
+    conf_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +266,9 @@ int main(void)
         cmocka_unit_test(test_names_of_any_length_and_bytes_are_only_unknown),
         cmocka_unit_test(test_an_empty_kitchen_says_where_models_go),
         cmocka_unit_test(test_a_chain_has_a_bound),
+        cmocka_unit_test(test_auto_takes_the_tier_for_the_complexity),
+        cmocka_unit_test(test_auto_that_has_nothing_to_choose_says_what_to_configure),
+        cmocka_unit_test(test_who_means_auto_is_told),
     };
     setenv("HOME", "/home/cook", 1);
     return cmocka_run_group_tests(tests, NULL, NULL);
