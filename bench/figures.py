@@ -27,6 +27,7 @@ FIGURES = [
     ("bodies_pss_mib",     "PSS after 8 MB bodies, MiB",               "nginx",  None, None),
     ("start_ms",           "start to first answer, ms",                "nginx",  None, 50),
     ("tokens_per_s",       "tokens per s, whole request",              "direct", 0.99, None),
+    ("cold_start_ms",      "request to first token, model cold, ms",   "direct", 1.05, None),
     ("decode_per_s",       "tokens per s, first to last",              "direct", None, None),
     ("auto_right_percent", "auto: right of the held-out half, %",      None,     None, 90),
     ("auto_heavy_as_fast_percent", "auto: heavy taken for fast, %",    None,     None, 2),
