@@ -158,6 +158,7 @@ static void add_phrase(struct classifier *c, const struct sign_row *row, struct 
     uint64_t h = FNV_START, all = 0, last = 0;
     unsigned words = 0;
     size_t in_word = 0;
+    bool stem = str_ends(text, STR("*"));
     if (is_dense(p, text.n)) {
         add_entry(c, (struct entry){ .key = hash_dense(p), .row = row, .rest = str_from(text, 3), .kind = KIND_CHARACTER });
         return;
@@ -168,7 +169,7 @@ static void add_phrase(struct classifier *c, const struct sign_row *row, struct 
         if (n) {
             h = hash_byte(h, folded);
             in_word++;
-        } else if (in_word && (i == text.n || p[i] != '*')) {
+        } else if (in_word) {
             all = words ? hash_phrase(all, h) : h;
             last = h;
             words++;
@@ -177,12 +178,12 @@ static void add_phrase(struct classifier *c, const struct sign_row *row, struct 
         }
         i += n ? n : 1;
     }
-    if (text.n && text.p[text.n - 1] == '*') { /* the loop has left the stem's hash open */
-        filter_set(c->stems, h);
-        add_entry(c, (struct entry){ .key = h, .row = row, .kind = KIND_STEM, .words = 1 });
+    if (stem && words == 1) {
+        filter_set(c->stems, all);
+        add_entry(c, (struct entry){ .key = all, .row = row, .kind = KIND_STEM, .words = 1 });
         return;
     }
-    if (!words || words > PHRASE_MAX)
+    if (!words || words > PHRASE_MAX || stem)
         die("classify: '%.*s' has %u words", STR_ARG(text), words);
     add_entry(c, (struct entry){ .key = all, .row = row, .kind = KIND_WORD, .words = (unsigned char)words });
     slot_make(c, last)->lengths |= 1u << words;
@@ -634,6 +635,12 @@ static bool is_light(const struct scan *s, double hard)
     return (light >= 0.6 && s->wish < 0.35) || (light >= 1.3 && hard < 0.5);
 }
 
+/* Two characters of a script without spaces are about a word. */
+static size_t said_words(const struct scan *s)
+{
+    return s->words + (s->dense_by[ZH] + s->dense_by[JA] + s->dense_by[KO]) / 2;
+}
+
 static double said_score(const struct scan *s)
 {
     double task = at_least(strongest(s, FAST_END, PRIMARY_END), s->code ? 0.6 : 0);
@@ -641,10 +648,8 @@ static double said_score(const struct scan *s)
     if (is_light(s, hard)) /* it is spoken of, not asked for */
         return at_most(0.08 + 0.05 * task + 0.08 * hard, 0.30);
     double score = scale.base + scale.task * at_most(task, 1) + scale.hard * hard;
-    if (task < 0.3 && hard < 0.2) { /* nothing tells; a long text is there for a reason */
-        score += s->words > 12 ? 0.08 : 0;
-        score += s->bytes > 300 || s->words > 30 ? 0.10 : 0;
-    }
+    if (task < 0.3 && hard < 0.2 && said_words(s) >= 5) /* nothing tells: the middle is the smallest mistake */
+        score = at_least(score, said_words(s) >= 20 ? 0.45 : 0.36);
     return at_most(score, 1);
 }
 
@@ -731,7 +736,7 @@ static bool is_follow_up(const struct scan *s)
 {
     bool only_thanks = strongest(s, GREETING, FAST_END) >= 0.6 && s->best[MORE] < 0.6;
     double own = at_least(strongest(s, FAST_END, HEAVY_END), s->wish);
-    return !only_thanks && s->words + (s->dense_by[ZH] + s->dense_by[JA] + s->dense_by[KO]) / 2 <= 12 && (s->best[MORE] >= 0.6 || (own < 0.5 && s->words <= 6));
+    return !only_thanks && said_words(s) <= 12 && (s->best[MORE] >= 0.6 || (own < 0.5 && s->words <= 6));
 }
 
 static double system_share(const struct classifier *c, const struct talk *t)

@@ -39,20 +39,24 @@ const char *const sign_name[SIGNS] = {
 const struct sign_row sign_rows[] = {
     /* ---- English ---- */
     { EN, GREETING,    100, LEADS,    "hi|hello|hey|hiya|howdy|good morning|good afternoon|good evening|good night|greetings|yo|hi there|hello there|what's up|sup|goodbye|bye|see you|see ya|"
-                                      "talk to you later|talk to you tomorrow|happy birthday|merry christmas|happy new year|congratulations|congrats|welcome back|cheers|have a great|have a nice|have a good" },
+                                      "talk to you later|talk to you tomorrow|happy birthday|merry christmas|happy new year|congratulations|congrats|welcome back|cheers|have a great|have a nice|have a good|"
+                                      "have a lovely|enjoy your|take care|good luck|nice to meet you|evening|morning|long time no see|lovely weekend|brb|good weekend" },
     { EN, THANKS,      100, ANYWHERE, "thanks|thank you|thx|ty|much appreciated|you're welcome|well done|good job|nice work|great work|good work|got it|i get it|understood|i understood|sounds good|never mind|"
                                       "nevermind|my bad|no worries|no problem|all good|that's all|that is all|did the trick|it works|works now|that works|worked perfectly|makes sense|good point|"
-                                      "exactly what i needed|merged|all set|i found it|ignore my|ignore that|ignore this|good idea|fair enough|was a great success|works fine|that worked|it worked" },
+                                      "exactly what i needed|merged|all set|i found it|ignore my|ignore that|ignore this|good idea|fair enough|was a great success|works fine|that worked|it worked|"
+                                      "i appreciate|appreciate it|no rush|my pleasure|glad to hear|good to know|solved|that's hilarious|that's funny|my mistake|that helped|very helpful|so helpful|love it|looks good|lgtm|noted" },
     { EN, THANKS,      100, LEADS,    "yes|yep|yeah|yup|no|nope|nah|sure|cool|great|nice|perfect|awesome|excellent|wonderful|lol|haha|hmm|hm|wow|right|alright|all right|fine|agreed|correct|done|stop|sorry|"
                                       "oops|good|test|ping|testing|just testing|go ahead|of course|absolutely|indeed" },
     { ANY, THANKS,     100, LEADS,    "ok|okay|okey|k|lol|haha|hahaha|hm|hmm|mmh|super|bravo|pong|ping|test" },
     { EN, SMALL_TALK,  100, ANYWHERE, "how are you|how is it going|how's it going|how was your|who are you|are you there|can you hear me|do you like|i love this|tell me a joke|another joke|your favorite|"
                                       "your favourite|what are you|are you human|are you real|i'm back|just saying|just wanted to say|nice weather|i'm bored|i'm tired|your name|how do you feel|say ok|"
-                                      "how are things|how was yours|pick a number|flip a coin|roll a dice|guess what|just walking|i slept|long day|anyway|tell me something|say hi|say hello" },
+                                      "how are things|how was yours|pick a number|flip a coin|roll a dice|guess what|just walking|i slept|long day|anyway|tell me something|say hi|say hello|"
+                                      "can you remember|do you remember|do you have feelings|do you sleep|do you ever|do you dream|are you an ai|are you a robot|how old are you|where are you from|on my way|i'm hungry|good mood" },
     { EN, FACT,        100, LEADS,    "who|when|where|how many|how tall|how old|how long|how far|how big|how high|how deep|how fast|how heavy|how much is|how much does|what is the capital|what's the capital|"
                                       "what year|what day|what time|what date|what color|what colour|what country|what city|what currency|what language|what month|what number|which|what does the word|"
                                       "what's the|what is the|what's a synonym|what's another word|what is another word|define|what does it stand|"
-                                      "what file|what port|is it|is there|is a|is an|are there|name the|name three|name two|name one|name a|convert|what is your|do you know|in what year|in which" },
+                                      "what file|what port|is it|is there|is a|is an|are there|name the|name three|name two|name one|name a|convert|what is your|do you know|in what year|in which|"
+                                      "does|did|do|was|were|has|how much|whose|what percentage|what is pi" },
     { EN, FACT,        150, LEADS,    "how do you spell|how do you say|how do i say|how do you pronounce|how do i spell|how do i pronounce|reply with|answer with|respond with|just say|say only" },
     { EN, FACT,         80, ANYWHERE, "tell me what the|tell me who|tell me when|tell me where|stand for|opposite of|synonym for|plural of|capital of|square root of|boiling point|melting point|chemical symbol|"
                                       "yes or no|true or false|author of|population of|prime number|time zone|times|percent of|quick question|the single word|nothing else|one word" },
@@ -66,16 +70,18 @@ const struct sign_row sign_rows[] = {
                                       "describe|show me|name five|name ten|provide|prepare|build|craft|help me|continue the story|fill in|add|propose a name|turn on" },
     { EN, WRITING,      70, ANYWHERE, "recipe|haiku|limerick|poem|cover letter|bullet points|birthday card|alt text|checklist|blog post|headline|slogan|packing list" },
     { EN, REWRITING,   100, LEADS,    "rewrite|rephrase|paraphrase|reword|proofread|correct|shorten|polish|improve|edit|reformat|format|turn this|turn these|turn the|make it|make this|make that|make the|convert this|convert the|"
-                                      "convert these|fix the typos|fix the grammar|fix the spelling|sort these|sort the|sort this|capitalise|capitalize|translate|expand|change|replace|update|simplify this|clean up|tidy|revise|put this|tone down|give this a|give this|title" },
+                                      "convert these|fix the typos|fix the grammar|fix the spelling|sort these|sort the|sort this|capitalise|capitalize|expand|change|replace|update|simplify this|clean up|tidy|revise|put this|tone down|give this a|give this|title|"
+                                      "put these|put the|order these|arrange|rearrange|reorder|split this|merge these|trim|tighten|abbreviate|anonymise|check the grammar|check this|spell check" },
     { EN, REWRITING,    60, ANYWHERE, "more polite|more formal|less formal|passive voice|in plain english|make it shorter|second person|third person" },
     { EN, TRANSLATION, 100, LEADS,    "translate|translate this|translate to|translate into" },
     { EN, TRANSLATION,  70, ANYWHERE, "into english|into german|into french|into spanish|into italian|into chinese|into japanese|into korean|to english|to german|to french|to spanish|in spanish|in french|translation of" },
     { EN, SUMMARY,     100, ANYWHERE, "tl dr|tldr|summary of|sum up|in a nutshell" },
     { EN, SUMMARY,     100, LEADS,    "summarise|summarize|summarise the|condense|recap|outline the|boil down|abridge" },
-    { EN, EXTRACTION,  100, LEADS,    "extract|pull|classify|label|categorise|categorize|tag|find all|identify the|list all|pick out|parse|detect|count the|highlight|match|translate" },
+    { EN, EXTRACTION,  100, LEADS,    "extract|pull|classify|label|categorise|categorize|tag|find all|identify the|list all|pick out|parse|detect|count the|highlight|match" },
     { EN, EXTRACTION,   80, ANYWHERE, "positive or negative|positive negative or neutral|sentiment of|the sentiment|make a list|from this text|from the text|from the following|who has to" },
     { EN, EXPLANATION, 100, LEADS,    "explain|why|describe how|tell me about|tell me how|tell me why|teach me|clarify|elaborate|how does|how do|how did|how can|how come|what is a|what is an|what's a|what are|what causes|"
-                                      "what happens|what was the|what were|what does this|what does the|what do|what did|give an example|interpret|walk me|introduce|help me understand|what went wrong|what's wrong|what is wrong|what is the difference|what's the difference between|why is" },
+                                      "what happens|what was the|what were|what does this|what does the|what do|what did|give an example|interpret|walk me|introduce|help me understand|what went wrong|what's wrong|what is wrong|what is the difference|what's the difference between|why is|"
+                                      "what makes|what would|what could|what should|what caused|what led|what role|what effect|how are they|how are these|how is the|how is it made|how is a|how was the|how were the" },
     { EN, EXPLANATION,  80, ANYWHERE, "how it works|how they work|and why|why does|say why|difference between|what's the difference|like i'm five|to a child|to a ten|meaning of|works internally|how a|explained" },
     { EN, HOW_TO,      100, LEADS,    "how do i|how can i|how should i|how to|how would i|how would you|what should i|where can i|what's the best way|what is the best way|which tool|how does one|can i|should i|how could i|any tips|"
                                       "what can i" },
@@ -83,25 +89,30 @@ const struct sign_row sign_rows[] = {
 
     { EN, ANALYSIS,     95, LEADS,    "analyse|analyze|evaluate|assess|critique|criticise|critically|audit|investigate|diagnose|examine|critically evaluate|weigh|argue|reason about|scrutinise|scrutinize|forecast|estimate the|"
                                       "quantify|prioritise|prioritize|rank them|rank your|review the|review this|review our|interpret the results|reverse engineer|reconstruct|root cause|threat model|simulate|model the|"
-                                      "work through|determine the root|think carefully|reflect on|debate|predict|test the hypothesis|red team|stress test|identify every|deconstruct|model" },
+                                      "work through|determine the root|think carefully|reflect on|debate|predict|test the hypothesis|red team|stress test|identify every|deconstruct|model|"
+                                      "find the flaw|find flaws|score each|judge|appraise|dissect|unpack|refute|rebut|challenge the|argue for|argue against" },
     { EN, ANALYSIS,     45, ANYWHERE, "analysis|implications|hypothes*|trade offs|tradeoffs|trade off|tradeoff|root cause|pros and cons|strengths and weaknesses|in depth|critically|both sides|nuanced|empirical|evidence|risk assessment|"
                                       "consequences|counterargument*|limitations|its limits|open questions|contributing factors|ethical|game theory|logical fallacy|failure modes|threat model|post mortem|rigorous*|"
-                                      "weaknesses|the risks|complexity|confidence interval*|anomalies|seasonality|bottleneck*|state of the art|assumptions|reasoning|rival|ambiguity|scenarios|severity|security implications|"
-                                      "interleaving*|deadlock|race condition*|sample size|objections|root causes|vulnerabilit*" },
+                                      "weaknesses|the risks|complexity|confidence interval|confidence intervals|anomalies|seasonality|bottleneck*|state of the art|assumptions|reasoning|rival|ambiguity|scenarios|severity|security implications|"
+                                      "interleaving*|deadlock|race condition|race conditions|sample size|objections|root causes|vulnerabilit*|"
+                                      "critical review|critical assessment|critical reading|critical|confounders|methodology|sensitivity|break even|cost benefit|for and against|long term effects|stakeholders|feasibility|hidden assumptions|threat assessment|biases|flaws" },
     { EN, ANALYSIS,     40, LEADS,    "justify|recommend|conclude|discuss|propose|explain your reasoning|explain each|support your|back up|point out|draw conclusions|defend|show your reasoning|rank|rate|form hypotheses|identify" },
     { EN, COMPARISON,   75, LEADS,    "compare|contrast|compare and contrast|weigh up|benchmark|distinguish between" },
     { EN, COMPARISON,   25, ANYWHERE, "in terms of|versus|compared to|compared with|compare|advantages and disadvantages|decision matrix|alternatives|differences between|compare their|pros and cons|which is better|better choice" },
     { EN, PROOF,       110, LEADS,    "prove|disprove|prove that|derive|show that|prove or disprove|deduce|formally verify|prove it|derive the" },
     { EN, PROOF,        45, ANYWHERE, "by induction|by contradiction|theorem|lemma|necessary and sufficient|rigorous proof|all integer solutions|formally|proof of|prove|minimise|maximise|minimize|maximize|is minimal|converges|"
-                                      "diverges|if and only if|derivation|differential equation*|eigenvalue*|irrational|lagrangian" },
+                                      "diverges|if and only if|derivation|differential equation|differential equations|eigenvalue*|irrational|lagrangian|"
+                                      "full proof|with proof|with a proof|formal proof|complete proof" },
     { EN, STEPS,        40, ANYWHERE, "step by step|then reconcile|each step|at each step|first then|in stages|walk through|worked examples|multi step|for each|each of|every table|every function|every choice|each phase|"
                                       "clause by clause|line by line|migration path|action items|rollback|several phases|one by one|each transformation|root to leaf" },
     { EN, PLANNING,     85, LEADS,    "design|plan|architect|develop|devise|construct|formulate|optimise this|optimize this|invent a protocol|schedule|organise a|organize a|refactor the whole|refactor this|outline and|propose an|propose a|model" },
     { EN, PLANNING,     40, ANYWHERE, "strategy|strategies|roadmap|architecture|technical design|design document|data model|migration|milestones|timeline|budget|proposal|curriculum|lesson plan|training plan|business plan|marketing plan|"
                                       "schema|distributed|fault tolerant|crash safe|scalab*|concurren*|consistency|protocol|compiler|b tree|write ahead|threat model|conflict resolution|experiment|end to end|high availability|"
-                                      "backwards compatible|downtime|itinerary|exactly once|from scratch|search index|three year|project plan|requirements" },
+                                      "backwards compatible|downtime|itinerary|exactly once|from scratch|search index|three year|project plan|requirements|"
+                                      "financial model|financial plan|capacity plan|rollout|disaster recovery|indexing|governance|state machine" },
     { EN, LONG_FORM,    70, ANYWHERE, "essay|dissertation|thesis|white paper|whitepaper|literature review|comprehensive|in depth report|in depth|detailed analysis|full report|research paper|grant proposal|complete guide|novel|first chapter|"
-                                      "chapters|three pages|several pages|long form|exhaustive|detailed technical|detailed plan|complete plan|full lesson|short story of|design document|at least two pages|term paper|business plan" },
+                                      "chapters|three pages|several pages|long form|exhaustive|detailed technical|detailed plan|complete plan|full lesson|short story of|design document|at least two pages|term paper|business plan|"
+                                      "screenplay|four act|three act|handbook|business case|specification|privacy policy|terms of service|case study|user manual|syllabus" },
     { EN, LONG_FORM,    35, ANYWHERE, "detailed|complete|thorough*|in detail|extensive|full|report|with sections|long|guide to|article" },
     { EN, COUNTED,     100, ANYWHERE, "word|words" },
     { EN, CONSTRAINTS,  28, ANYWHERE, "must|must not|at most|at least|no more than|no less than|not more than|without|within|constraint|constraints|subject to|given the|given that|under|only|taking into account|taking account of|considering|"
@@ -124,6 +135,7 @@ const struct sign_row sign_rows[] = {
     { DE, SMALL_TALK,  100, ANYWHERE, "wie geht's|wie geht es|wer bist du|bist du da|erzähl mir einen witz|erzähl einen witz|einen witz|magst du|wie heißt du|was machst du|schönes wetter|mir ist langweilig" },
     { DE, FACT,        100, LEADS,    "wer|wann|wo|wie viele|wieviele|wie viel|wieviel|wie hoch|wie alt|wie groß|wie lang|wie weit|wie schnell|wie spät|welche|welcher|welches|in welchem|in welcher|was ist die hauptstadt|was ist der|was ist die|"
                                       "was ist das|wie sagt man|wie schreibt man|wie heißt|wie nennt man|ist es|gibt es|nenne drei|was heißt|was kostet|woher|seit wann" },
+    { DE, FACT,             80, ANYWHERE,    "wie viel uhr|welcher tag|hauptstadt von" },
     { DE, CODE,        100, ANYWHERE, "python funktion|funktion die|sql abfrage|regulären ausdruck|fehlermeldung|dieser code|diesen code|diese funktion|letzten commit|in git|den fehler|einen fehler|programmier*|stacktrace|kompilier*" },
     { DE, CODE,        100, LEADS,    "behebe|implementiere|programmiere|debugge|löse|berechne|vereinfache|ergänze" },
     { DE, WRITING,     100, LEADS,    "schreib|schreibe|schreiben|verfasse|formuliere|erstelle|gib mir|mach mir|mach|nenne|nenn|liste|beschreibe|zeig|zeige|entwirf eine|antworte|empfiehl|schlag|schlage|hilf mir|dichte|erfinde" },
@@ -139,7 +151,8 @@ const struct sign_row sign_rows[] = {
     { DE, HOW_TO,      100, LEADS,    "wie kann ich|wie setze ich|wie mache ich|wie kann man|wie macht man|wie bekomme ich|wie erstelle ich|wie lösche ich|wie installiere ich|was soll ich|wie lerne ich|wo kann ich|wie richte ich" },
     { DE, ANALYSIS,     95, LEADS,    "analysiere|bewerte|beurteile|untersuche|evaluiere|diskutiere|erörtere|prüfe kritisch|hinterfrage|argumentiere|wäge|schätze|priorisiere|interpretiere|analysieren|bewerten|prognostiziere" },
     { DE, ANALYSIS,     45, ANYWHERE, "analyse|hypothes*|vor und nachteile|abwägung*|begründe|begründung|auswirkungen|risiken|risiko|kritisch|folgen|ursachen|fehlerfälle|schwachstellen|einfluss|stärken und schwächen|wechselwirkung*|ethisch*|empirisch*|empfehlung|empfiehl|"
-                                      "wäge|bewerte|diskutiere" },
+                                      "wäge|bewerte|diskutiere|"
+                                      "für und wider|stellungnahme|nimm stellung|begründet" },
     { DE, COMPARISON,   75, LEADS,    "vergleiche|vergleich|stelle gegenüber|vergleichen" },
     { DE, COMPARISON,   25, ANYWHERE, "hinsichtlich|im vergleich|gegenüber|alternativen|anhand von|gegenüberstellung" },
     { DE, PROOF,       110, LEADS,    "beweise|beweis|zeige dass|widerlege|leite|leite her|leiten sie|beweisen sie" },
@@ -162,6 +175,7 @@ const struct sign_row sign_rows[] = {
     { FR, THANKS,      100, LEADS,    "oui|non|parfait|super|génial|bien|très bien|entendu|voilà|désolé|pardon|excellent|cool|ok" },
     { FR, SMALL_TALK,  100, ANYWHERE, "ça va|comment vas tu|comment allez vous|qui es tu|tu es là|raconte moi une blague|une blague|quoi de neuf|tu aimes|comment t'appelles tu" },
     { FR, FACT,        100, LEADS,    "qui|quand|où|combien|quel|quelle|quels|quelles|quel âge|en quelle année|quelle heure|comment dit on|comment on dit|comment s'écrit|est ce que|y a t il|que veut dire|comment s'appelle|dans quel|à quelle|c'est quoi la" },
+    { FR, FACT,             80, ANYWHERE,    "quelle heure|quel jour|quelle date|à quelle distance|capitale de" },
     { FR, CODE,        100, ANYWHERE, "fonction python|une fonction|requête sql|expression régulière|message d'erreur|ce code|cette fonction|dernier commit|le bug|un bug|dans git|un programme|un script" },
     { FR, CODE,        100, LEADS,    "corrige|débogue|implémente|programme|résous|calcule|simplifie|complète" },
     { FR, WRITING,     100, LEADS,    "écris|écrivez|rédige|rédigez|compose|crée|génère|donne|donne moi|donnez|propose|liste|décris|montre|montre moi|réponds|invente|aide moi|fais|fais moi|suggère" },
@@ -177,7 +191,8 @@ const struct sign_row sign_rows[] = {
     { FR, EXPLANATION,  80, ANYWHERE, "différence entre|comment fonctionne|expliquer|pourquoi" },
     { FR, HOW_TO,      100, LEADS,    "comment faire|comment puis je|comment je|comment peut on|comment installer|comment annuler|comment créer|que dois je|comment supprimer|comment apprendre|où puis je" },
     { FR, ANALYSIS,     95, LEADS,    "analyse|analysez|évalue|évaluez|critique|discute|examine|étudie|argumente|pèse|hiérarchise|diagnostique|interprète|estime|audite|débats" },
-    { FR, ANALYSIS,     45, ANYWHERE, "analyser|hypothèse*|avantages et les inconvénients|avantages et inconvénients|justifie|justifier|conséquences|implications|risques|efficacité|compromis|causes|enjeux|limites|forces et faiblesses|arguments|évaluer|évalue|recommande|recommandation" },
+    { FR, ANALYSIS,     45, ANYWHERE, "analyser|hypothèse*|avantages et les inconvénients|avantages et inconvénients|justifie|justifier|conséquences|implications|risques|efficacité|compromis|causes|enjeux|limites|forces et faiblesses|arguments|évaluer|évalue|recommande|recommandation|"
+                                      "pour et contre|critique|esprit critique" },
     { FR, COMPARISON,   75, LEADS,    "compare|comparez|confronte|comparer" },
     { FR, COMPARISON,   25, ANYWHERE, "en termes de|par rapport à|versus|alternatives|comparaison|selon les critères" },
     { FR, PROOF,       110, LEADS,    "démontre|démontrez|prouve|prouvez|montre que|montrez que|dérive|déduis|établis que" },
@@ -200,6 +215,7 @@ const struct sign_row sign_rows[] = {
     { ES, THANKS,      100, LEADS,    "sí|no|vale|perfecto|genial|bien|muy bien|claro|de acuerdo|listo|exacto|perdón|lo siento|estupendo|ok|bueno" },
     { ES, SMALL_TALK,  100, ANYWHERE, "qué tal|cómo estás|cómo está usted|quién eres|estás ahí|un chiste|cuéntame un chiste|te gusta|cómo te llamas|qué haces" },
     { ES, FACT,        100, LEADS,    "quién|quiénes|cuándo|dónde|cuántos|cuántas|cuánto|cuánta|cuál|cuáles|en qué año|qué hora|qué día|qué significa|cómo se dice|cómo se escribe|en qué país|qué idioma|qué edad|es verdad|hay|qué moneda|nombra tres" },
+    { ES, FACT,             80, ANYWHERE,    "qué hora|qué día|de qué color|a qué distancia|capital de" },
     { ES, CODE,        100, ANYWHERE, "función en python|una función|consulta sql|expresión regular|mensaje de error|este código|esta función|último commit|en git|el error|un script|un programa" },
     { ES, CODE,        100, LEADS,    "arregla|depura|implementa|programa|resuelve|calcula|simplifica|completa" },
     { ES, WRITING,     100, LEADS,    "escribe|escriba|escríbeme|redacta|redacte|crea|genera|dame|haz|hazme|sugiere|enumera|describe|muéstrame|responde|inventa|ayúdame|lista|prepara|compón" },
@@ -215,7 +231,8 @@ const struct sign_row sign_rows[] = {
     { ES, EXPLANATION,  80, ANYWHERE, "diferencia entre|cómo funciona|explicar" },
     { ES, HOW_TO,      100, LEADS,    "cómo puedo|cómo deshago|cómo hago|cómo se hace|cómo instalo|cómo creo|qué debo|cómo elimino|cómo aprender|dónde puedo|cómo hacer" },
     { ES, ANALYSIS,     95, LEADS,    "analiza|analice|evalúa|evalúe|critica|discute|examina|investiga|argumenta|valora|pondera|prioriza|diagnostica|interpreta|estima|audita|debate" },
-    { ES, ANALYSIS,     45, ANYWHERE, "hipótesis|ventajas y desventajas|pros y contras|justifica|justificar|consecuencias|implicaciones|riesgo|riesgos|causas|impacto|perspectivas|debilidades|evidencia|limitaciones|analizar|evaluar|en profundidad|recomienda|recomendación" },
+    { ES, ANALYSIS,     45, ANYWHERE, "hipótesis|ventajas y desventajas|pros y contras|justifica|justificar|consecuencias|implicaciones|riesgo|riesgos|causas|impacto|perspectivas|debilidades|evidencia|limitaciones|analizar|evaluar|en profundidad|recomienda|recomendación|"
+                                      "a favor y en contra|previsiones|crítica|crítico" },
     { ES, COMPARISON,   75, LEADS,    "compara|compare|contrasta|comparar" },
     { ES, COMPARISON,   25, ANYWHERE, "en cuanto a|en términos de|según coste|frente a|alternativas|comparación|respecto a" },
     { ES, PROOF,       110, LEADS,    "demuestra|demuestre|prueba que|deduce|deriva|refuta|demostrar" },
@@ -248,7 +265,8 @@ const struct sign_row sign_rows[] = {
     { ZH, EXPLANATION, 100, ANYWHERE, "解释|说明|为什么|是什么|什么是|介绍|原理|怎么工作|如何工作|什么意思|区别|讲讲|说说" },
     { ZH, HOW_TO,      100, ANYWHERE, "怎么做|怎样|如何|怎么才能|怎么办|怎么用|怎么安装|有什么方法" },
     { ZH, ANALYSIS,     85, LEADS,    "分析|评估|论证|评价|探讨|讨论|研究|剖析|权衡|论述|预测|批判|审查|诊断|反驳" },
-    { ZH, ANALYSIS,     40, ANYWHERE, "分析|评估|论证|论述|优缺点|利弊|取舍|原因和影响|影响|风险|假设|因果|批判|根本原因|优先级|理由|弊端|可行性|局限|建议|推荐方案" },
+    { ZH, ANALYSIS,     40, ANYWHERE, "分析|评估|论证|论述|优缺点|利弊|取舍|原因和影响|影响|风险|假设|因果|批判|根本原因|优先级|理由|弊端|可行性|局限|建议|推荐方案|"
+                                      "得失|正反|角度" },
     { ZH, COMPARISON,   75, LEADS,    "比较|对比|对照" },
     { ZH, COMPARISON,   30, ANYWHERE, "方面的|相比|比较|对比|之间的差异|哪一个最|哪个更" },
     { ZH, PROOF,       110, LEADS,    "证明|推导|求证|证明一下|反证" },
@@ -279,7 +297,8 @@ const struct sign_row sign_rows[] = {
     { JA, EXTRACTION,  100, ANYWHERE, "抽出|抜き出|分類し|取り出|見つけて|探して|数えて" },
     { JA, EXPLANATION, 100, ANYWHERE, "説明|解説|なぜ|とは|どうして|仕組み|意味|違い|どういう|について教" },
     { JA, HOW_TO,      100, ANYWHERE, "方法|やり方|どうすれば|どうやって|使い方|するには|コツ" },
-    { JA, ANALYSIS,     85, ANYWHERE, "分析し|分析せ|評価し|検討し|考察し|論じ|論ぜ|議論し|検証し|批判し|診断し|予測し" },
+    { JA, ANALYSIS,     85, ANYWHERE, "分析し|分析せ|評価し|検討し|考察し|論じ|論ぜ|議論し|検証し|批判し|診断し|予測し|"
+                                      "多角的|賛否|是非" },
     { JA, ANALYSIS,     40, ANYWHERE, "利点と欠点|長所と短所|メリットとデメリット|根拠|影響|原因|リスク|仮説|トレードオフ|観点|優先順位|推奨|順位|限界|課題|弱点|trade" },
     { JA, COMPARISON,   75, ANYWHERE, "比較し|比較せ|対比し|比べて|比較検討" },
     { JA, PROOF,       110, ANYWHERE, "証明し|証明せ|導出し|導出せ|示しなさい|を示せ|導け|証明を" },
@@ -309,7 +328,8 @@ const struct sign_row sign_rows[] = {
     { KO, EXTRACTION,  100, ANYWHERE, "추출|뽑아|분류해|찾아 줘|찾아줘|골라" },
     { KO, EXPLANATION, 100, ANYWHERE, "설명|무엇인|왜|원리|뜻|차이|이란|어떻게 작동|무슨 의미" },
     { KO, HOW_TO,      100, ANYWHERE, "어떻게 하|방법|하려면|사용법|하는 법|어떻게 해" },
-    { KO, ANALYSIS,     85, ANYWHERE, "분석하|분석해 |평가하|평가해|논하|논의|검토하|고찰|비판|진단하|예측하" },
+    { KO, ANALYSIS,     85, ANYWHERE, "분석하|분석해 |평가하|평가해|논하|논의|검토하|고찰|비판|진단하|예측하|"
+                                      "찬반|논거|득실" },
     { KO, ANALYSIS,     40, ANYWHERE, "장단점|근거|영향|원인|위험|가설|측면|한계|우선순위|타당|절충|추천해|변화에 대해|정당화" },
     { KO, COMPARISON,   75, ANYWHERE, "비교하|비교해|대조" },
     { KO, PROOF,       110, ANYWHERE, "증명하|증명해|유도하|유도해|보이시오|보여라|도출" },

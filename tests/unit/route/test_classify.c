@@ -94,6 +94,15 @@ static void test_reasons_name_what_was_weighed(void **state)
     }
 }
 
+/* "x*" in the table. */
+static void test_a_stem_is_found_in_all_its_forms(void **state)
+{
+    static const char *const forms[] = { "Give me your hypothesis.", "Give me your hypotheses.", "Give me some HYPOTHESIZING.", "Gib mir etwas Ausführliches." };
+    static const char *const without[] = { "Give me your telephone.", "Give me your telephones.", "Give me some TELEPHONING.", "Gib mir etwas Angenehmes." };
+    for (size_t i = 0; i < COUNTOF(forms); i++)
+        assert_true(ask(str_of(forms[i])).score > ask(str_of(without[i])).score);
+}
+
 static void test_a_number_of_words_makes_it_long(void **state)
 {
     assert_true(ask(STR("Write a story of 2000 words.")).score > ask(STR("Write a story of 20 words.")).score);
@@ -198,6 +207,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_text_finds_its_tier_and_language),
         cmocka_unit_test(test_reasons_name_what_was_weighed),
+        cmocka_unit_test(test_a_stem_is_found_in_all_its_forms),
         cmocka_unit_test(test_a_number_of_words_makes_it_long),
         cmocka_unit_test(test_what_was_asked_before_counts),
         cmocka_unit_test(test_the_system_weighs_little_and_the_context_some),
