@@ -1,5 +1,6 @@
 """The gateway dies; the models stay warm, the listener stays open, nobody is told lies."""
 
+import json
 import os
 import signal
 import subprocess
@@ -8,6 +9,8 @@ import threading
 import pytest
 import raw
 from helpers import FAKE, SANITIZED, SLOW, cli, environment, wait_for
+
+from test_command import command
 
 
 @pytest.fixture
@@ -20,6 +23,11 @@ def kill_gateway(h, sig):
     old = h.gateway()
     os.kill(old.pid, sig)
     wait_for("it is dead", lambda: not old.alive())
+
+
+def pids(h):
+    ps = raw.call(str(h.state / "hob.sock"), "GET", "/hob/v1/ps").json()
+    return {b["model"]: b["pid"] for b in ps["backends"] if b["pid"]}
 
 
 class Load:
@@ -122,6 +130,33 @@ def test_a_model_that_left_the_configuration_is_stopped(managed):
     kill_gateway(h, signal.SIGKILL)
     wait_for("it is stopped", lambda: not child.alive())
     assert "in the configuration no more" in h.stderr()
+
+
+def test_of_many_those_that_are_as_they_were_go_on(nursery):
+    """Engines and programs; meanwhile one of each was set up differently, one became the other, one is gone, one died with the gateway."""
+    fakes = ("same", "other", "turned", "gone", "dead")
+    config = {"engines": {"llama": {"path": str(FAKE)}}, "budget": {"memory": "64GiB"},
+              "models": {**command(nursery, name="own"), **command(nursery, name="ours", where="--host ${socket}")}}
+    for name in fakes:
+        config["models"].update(nursery.model(name, slots=2))
+    h = nursery.hob(config, wait="ready")
+    before = pids(h)
+    assert len(before) == 7
+    config["models"]["other"]["slots"] = 3
+    config["models"].update(command(nursery, name="ours", where="--host ${socket}", words="--unused 1"))
+    config["models"].update(command(nursery, name="turned"))
+    del config["models"]["gone"]
+    h.config_path.write_text(json.dumps({"listen": "127.0.0.1:0", "state": str(h.state), **config}, indent=1))
+    gateway = h.gateway()
+    os.kill(gateway.pid, signal.SIGSTOP)
+    os.kill(before["dead"], signal.SIGKILL)
+    os.kill(gateway.pid, signal.SIGKILL)
+    wait_for("it is dead", lambda: not gateway.alive())
+    for name in config["models"]:
+        assert h.chat(name, "hello", timeout=20 * SLOW).status == 200, name
+    after = pids(h)
+    assert {name for name in after if after[name] == before[name]} == {"same", "own"}
+    wait_for("the others are gone", lambda: not {p.pid for p in h.tree()} & (set(before.values()) - set(after.values())))
 
 
 def test_a_second_serve_is_kept_out(world):
