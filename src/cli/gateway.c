@@ -136,6 +136,8 @@ static void on_stop(void *ctx, bool hard)
 static void on_reload(void *ctx)
 {
     struct gateway *g = ctx;
+    if (g->draining)
+        return; /* the service manager was told that we stop: nothing else is true any more */
     notify_reloading(g->notify);
     reload_ask(g->reload, &g->signalled);
 }

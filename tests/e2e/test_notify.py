@@ -80,6 +80,26 @@ def test_a_reload_is_told_with_its_time(managed, nursery):
     m.socket.close()
 
 
+def test_a_reload_while_it_stops_is_not_told(managed, nursery):
+    m = Manager(f"{nursery.dir}/notify")
+    hob = managed(hob={"env": m.env()})
+    m.until("STATUS=ready: 1 of 1 models in memory")
+    with hob.open_chat("m", "[[words 5]] [[stall_after 2]]", stream=True) as c:
+        s = c.stream(c.start())
+        next(s), next(s)
+        hob.signal(signal.SIGTERM)
+        m.until("STOPPING=1")
+        hob.signal(signal.SIGHUP)
+        m.until("STATUS=stopping: running answers finish")
+        wait_for("it has heard of both", lambda: "finishing 1 requests" in hob.stderr())
+    assert hob.wait_exit() == 0
+    m.socket.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            assert not m.next().startswith(("RELOADING", "READY"))
+    m.socket.close()
+
+
 def test_the_watchdog_is_fed_also_by_the_gateway_that_follows(managed, nursery):
     m = Manager(f"{nursery.dir}/notify")
     hob = managed(hob={"env": m.env(WATCHDOG_USEC="200000")})
