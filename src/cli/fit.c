@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-enum { MAX_ITEMS = 8, MAX_SLOTS = 256 };
+enum { MAX_ITEMS = 8, MAX_SLOTS = 256, LEAST_MEMORY = 1 << 20 };
 
 /* ---- what is asked ---- */
 
@@ -61,9 +61,24 @@ static int read_asked(const struct cli_args *a, struct asked *q)
         rc = wrong("--slots", slots, "a number of slots, 1 to 256");
     if (!rc && ubatch.p && !str_to_int(ubatch, 1, 1 << 20, &q->ubatch))
         rc = wrong("--ubatch", ubatch, "a number of tokens");
-    if (!rc && memory.p && !fit_read_bytes(memory, &q->memory))
-        rc = wrong("--memory", memory, "a size, like 48GiB, 48G or 16000MB");
+    if (!rc && memory.p && (!fit_read_bytes(memory, &q->memory) || q->memory < LEAST_MEMORY)) /* `--memory 48` means GiB, and says bytes */
+        rc = wrong("--memory", memory, "a size that a model could have, like 48GiB, 48G or 16000MB");
     return rc;
+}
+
+/* Figures stand for a model that there is no file of: beside a model they would be left unheeded. */
+static int check_figures(const struct cli_args *a)
+{
+    static const char *const figures[] = { "--params", "--quant", "--layers", "--kv-heads", "--head-dim" };
+    for (size_t i = 0; i < COUNTOF(figures); i++)
+        if (a->nwords && cli_option_value(a, figures[i]).p) {
+            fprintf(stderr, "hob: %s is for a model that has no file; '%.*s' says its own\n", figures[i], STR_ARG(a->words[0]));
+            return EXIT_USAGE;
+        }
+    if (a->nwords || cli_option_value(a, "--params").p)
+        return EXIT_OK;
+    fprintf(stderr, "hob: which model? hob fit FILE.gguf | FOLDER | https://… | ORG/REPO:QUANT | NAME, or figures: `hob help fit`\n");
+    return EXIT_USAGE;
 }
 
 /* Nothing asked: what a configured model has; else some usual ones, up to all it was trained for. */
@@ -280,10 +295,8 @@ static int run(const struct cli_args *a)
     struct config *c = NULL;
     struct fit_subject s;
     int rc = read_asked(a, &q);
-    if (!rc && !a->nwords && !cli_option_value(a, "--params").p) {
-        fprintf(stderr, "hob: which model? hob fit FILE.gguf | FOLDER | https://… | NAME, or figures: `hob help fit`\n");
-        rc = EXIT_USAGE;
-    }
+    if (!rc)
+        rc = check_figures(a);
     if (!rc)
         rc = load_config(a, &c);
     if (rc)
@@ -315,5 +328,5 @@ static const struct cli_option options[] = {
     { "--json", NULL, NULL, "one JSON object" },
     CLI_END,
 };
-const struct command cli_fit = { .name = "fit", .usage = "FILE|FOLDER|URL|NAME [--context 4k,32k]", .what = "would a model fit this machine, term by term",
+const struct command cli_fit = { .name = "fit", .usage = "FILE|FOLDER|URL|ORG/REPO:QUANT|NAME", .what = "would a model fit this machine, term by term",
     .example = "hob fit model.gguf --context 4k,32k --kv f16,q8_0", .run = run, .options = options, .max_words = 1, .words = CLI_WORDS_MODELS };

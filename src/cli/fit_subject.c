@@ -2,6 +2,7 @@
 #include "cli/fit.h"
 
 #include "cli/assume.h"
+#include "cli/subject.h"
 #include "model/files.h"
 
 #include <stdio.h>
@@ -10,13 +11,13 @@
 
 /* ---- figures ---- */
 
-static bool want(const struct cli_args *a, const char *option, bool (*read)(struct str s, int64_t *out), int64_t *out)
+static bool want(const struct cli_args *a, const char *option, const char *like, bool (*read)(struct str s, int64_t *out), int64_t *out)
 {
     struct str v = cli_option_value(a, option);
     if (v.p && read(v, out))
         return true;
     if (v.p)
-        fprintf(stderr, "hob: %s: '%.*s' is no figure that it could be\n", option, STR_ARG(v));
+        fprintf(stderr, "hob: %s: '%.*s' is not a number that it could be, like %s\n", option, STR_ARG(v), like);
     else
         fprintf(stderr, "hob: without a model, --params, --quant, --layers, --kv-heads and --head-dim are needed: %s is missing\n", option);
     return false;
@@ -31,8 +32,8 @@ static int from_figures(const struct cli_args *a, struct fit_subject *s)
 {
     struct shape_figures f = { .quant = cli_option_value(a, "--quant") };
     struct err e;
-    if (!want(a, "--params", fit_read_params, &f.params) || !want(a, "--layers", read_count, &f.layers) ||
-        !want(a, "--kv-heads", read_count, &f.kv_heads) || !want(a, "--head-dim", read_count, &f.head_dim))
+    if (!want(a, "--params", "70B", fit_read_params, &f.params) || !want(a, "--layers", "80", read_count, &f.layers) ||
+        !want(a, "--kv-heads", "8", read_count, &f.kv_heads) || !want(a, "--head-dim", "128", read_count, &f.head_dim))
         return EXIT_USAGE;
     if (!f.quant.p)
         f.quant = STR("q4_k_m");
@@ -145,42 +146,6 @@ static int from_configured(const struct config *c, const struct conf_model *m, s
     return rc ? failed(&e) : EXIT_OK;
 }
 
-static bool is_there(struct str path)
-{
-    struct stat st;
-    return stat(path.p, &st) == 0;
-}
-
-/* A model, an alias, a tier's model, a role's first. */
-static const struct conf_model *find_model(const struct config *c, struct str word)
-{
-    const struct conf_model *m = word.n ? conf_model(c, word) : NULL;
-    for (size_t i = 0; i < c->nroles && !m; i++)
-        if (str_eq(c->roles[i].name, word)) {
-            word = c->roles[i].model; /* may be a tier */
-            m = conf_model(c, word);
-            break;
-        }
-    for (size_t i = 0; i < c->ntiers && !m; i++)
-        if (str_eq(c->tiers[i].name, word))
-            m = conf_model(c, c->tiers[i].model);
-    return m;
-}
-
-static int nothing_like_it(const struct config *c, struct str word)
-{
-    struct str names[256];
-    size_t n = 0;
-    for (size_t i = 0; i < c->nmodels && n < COUNTOF(names); i++)
-        names[n++] = c->models[i].name;
-    struct str near = str_nearest(word, names, n);
-    fprintf(stderr, "hob: there is no model and no file '%.*s'", STR_ARG(word));
-    if (near.n)
-        fprintf(stderr, ", did you mean '%.*s'?", STR_ARG(near));
-    fprintf(stderr, "\nhob: hob fit FILE.gguf | FOLDER | https://… | ORG/REPO:QUANT | NAME; `hob models` lists the names\n");
-    return EXIT_FAILED;
-}
-
 /* What a model that no configuration names would be given: the defaults of the settings. */
 static void set_defaults(struct fit_subject *s, struct str word)
 {
@@ -191,7 +156,8 @@ static void set_defaults(struct fit_subject *s, struct str word)
 int fit_subject_find(const struct cli_args *a, const struct config *c, struct fit_subject *s)
 {
     struct str word = a->nwords ? a->words[0] : STR("");
-    const struct conf_model *m = find_model(c, word);
+    struct subject found;
+    bool any = subject_find(c, word, &found);
     int rc;
     *s = (struct fit_subject){ .name = "" };
     arena_init(&s->arena);
@@ -199,14 +165,14 @@ int fit_subject_find(const struct cli_args *a, const struct config *c, struct fi
     snprintf(s->name, sizeof s->name, "%.*s", STR_ARG(word));
     if (!a->nwords)
         rc = from_figures(a, s);
-    else if (m)
-        rc = from_configured(c, m, s);
-    else if (is_there(word))
+    else if (any && found.model)
+        rc = from_configured(c, found.model, s);
+    else if (any)
         rc = from_path(s, word);
     else if (fit_is_elsewhere(word))
         rc = from_elsewhere(c, s, word);
     else
-        rc = nothing_like_it(c, word);
+        rc = subject_unknown(c, word, "hob fit FILE.gguf | FOLDER | https://… | ORG/REPO:QUANT | NAME; `hob models` lists the names");
     if (!a->nwords && !rc)
         s->model.cache_bytes = 0;
     if (cli_option_value(a, "--as").n)

@@ -5,6 +5,7 @@
 #include "cli/ask.h"
 #include "cli/assume.h"
 #include "cli/commands.h"
+#include "cli/subject.h"
 #include "conf/conf.h"
 #include "json/json.h"
 
@@ -43,36 +44,18 @@ static enum err_code model_of_file(struct flight *f, struct err *e)
     return rc;
 }
 
-static bool looks_like_file(struct str name)
-{
-    return memchr(name.p, '/', name.n) || str_ends(name, STR(".gguf")) || str_ends(name, STR(".safetensors"));
-}
-
-static int unknown_name(struct flight *f)
-{
-    struct str names[256];
-    size_t n = 0;
-    for (size_t i = 0; i < f->config->nmodels && n < COUNTOF(names); i++)
-        names[n++] = f->config->models[i].name;
-    struct str near = str_nearest(f->name, names, n);
-    fprintf(stderr, "hob: there is no model '%.*s'", STR_ARG(f->name));
-    if (near.n)
-        fprintf(stderr, ", did you mean '%.*s'?", STR_ARG(near));
-    fprintf(stderr, "\nhob: `hob models` lists them; a file is named with its path\n");
-    return EXIT_FAILED;
-}
-
 static int find_model(struct flight *f)
 {
     struct err e;
-    struct str role;
-    f->ask.model = preflight_find(f->config, f->name, &role);
+    struct subject s;
+    bool any = subject_find(f->config, f->name, &s);
     struct str as = cli_option_value(f->args, "--as");
-    f->ask.role = as.p ? as : role;
-    if (f->ask.model)
+    f->ask.model = s.model;
+    f->ask.role = as.p ? as : s.role;
+    if (s.model)
         return EXIT_OK;
-    if (!looks_like_file(f->name) && access(arena_copy(&f->arena, f->name).p, F_OK))
-        return unknown_name(f);
+    if (!any && !subject_is_path(f->name)) /* a file that is not there is for the report to say */
+        return subject_unknown(f->config, f->name, "`hob models` lists the models; a file or a folder is named by its path");
     if (model_of_file(f, &e)) {
         cli_error(&e);
         return EXIT_FAILED;

@@ -5,53 +5,14 @@
 #include "cli/assume.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
+#include "cli/subject.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
 
 /* ---- what it is about ---- */
 
-static bool looks_like_path(struct str word)
-{
-    return memchr(word.p, '/', word.n) || str_ends(word, STR(".gguf")) || str_ends(word, STR(".safetensors"));
-}
-
-static struct str role_or_tier(const struct config *c, struct str word)
-{
-    for (size_t i = 0; i < c->nroles; i++)
-        if (str_eq(c->roles[i].name, word))
-            return c->roles[i].model;
-    for (size_t i = 0; i < c->ntiers; i++)
-        if (str_eq(c->tiers[i].name, word))
-            return c->tiers[i].model;
-    return (struct str){ NULL, 0 };
-}
-
-/* A model, an alias, a tier's model, a role's first model (which may be a tier). */
-static const struct conf_model *find_model(const struct config *c, struct str word)
-{
-    for (int steps = 0; word.n && steps < 3; steps++) {
-        const struct conf_model *m = conf_model(c, word);
-        if (m)
-            return m;
-        word = role_or_tier(c, word);
-    }
-    return NULL;
-}
-
-static int unknown(const struct config *c, struct str word)
-{
-    struct str names[256];
-    size_t n = 0;
-    for (size_t i = 0; i < c->nmodels && n < COUNTOF(names); i++)
-        names[n++] = c->models[i].name;
-    struct str near = str_nearest(word, names, n);
-    fprintf(stderr, "hob: there is no model and no file '%.*s'", STR_ARG(word));
-    if (near.n)
-        fprintf(stderr, ", did you mean '%.*s'?", STR_ARG(near));
-    fprintf(stderr, "\nhob: `hob models` lists the models; a file or a folder is named by its path\n");
-    return EXIT_FAILED;
-}
+static const char names_help[] = "`hob models` lists the models; a file or a folder is named by its path";
 
 static int is_elsewhere(const struct conf_model *m)
 {
@@ -62,11 +23,11 @@ static int is_elsewhere(const struct conf_model *m)
     return EXIT_FAILED;
 }
 
-/* By the configuration; without one, by what lies in the models folder. A name goes before a file that is called the same. */
+/* By the configuration; without one, by what lies in the models folder. */
 static int find_by_name(const struct cli_args *a, struct str word, struct arena *arena, struct str *model, struct str *path)
 {
     struct config *c = NULL;
-    struct stat st;
+    struct subject s = { .model = NULL };
     struct err e;
     int rc = cli_load_config(a, &c);
     if (rc)
@@ -75,26 +36,28 @@ static int find_by_name(const struct cli_args *a, struct str word, struct arena 
     if (assume_models(&c, false, NULL, &e)) {
         cli_error(&e);
         rc = EXIT_USAGE;
-    }
-    const struct conf_model *m = rc ? NULL : find_model(c, word);
-    if (!rc && !m)
-        rc = stat(word.p, &st) == 0 ? EXIT_OK : unknown(c, word);
-    else if (!rc && !m->file.n)
-        rc = is_elsewhere(m);
-    if (!rc && m) {
-        *model = arena_copy(arena, m->name);
-        *path = arena_copy(arena, m->file);
+    } else if (!subject_find(c, word, &s)) {
+        rc = subject_unknown(c, word, names_help);
+    } else if (s.model && !s.model->file.n) {
+        rc = is_elsewhere(s.model);
+    } else if (s.model) {
+        *model = arena_copy(arena, s.model->name);
+        *path = arena_copy(arena, s.model->file);
     }
     conf_free(c);
     return rc;
 }
 
+/* A path needs no configuration: it can be looked at beside one that is broken, too. */
 static int find(const struct cli_args *a, struct arena *arena, struct str *model, struct str *path)
 {
     struct str word = arena_copy(arena, a->words[0]);
     *model = STR("");
     *path = word;
-    return looks_like_path(word) ? EXIT_OK : find_by_name(a, word, arena, model, path);
+    struct stat st;
+    if (!subject_is_path(word))
+        return find_by_name(a, word, arena, model, path);
+    return stat(word.p, &st) == 0 ? EXIT_OK : subject_unknown(NULL, word, names_help);
 }
 
 /* ---- hashes ---- */

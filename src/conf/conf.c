@@ -18,7 +18,10 @@ static enum err_code take_named(struct str name, const char *by, struct arena *a
 {
     struct str copy = arena_copy(a, name);
     if (!is_there(copy)) {
-        err_sys(e, ERR_CONFIG, errno, "%.*s (named by %s)", STR_ARG(name), by);
+        if (by)
+            err_sys(e, ERR_CONFIG, errno, "%.*s (named by %s)", STR_ARG(name), by);
+        else
+            err_sys(e, ERR_CONFIG, errno, "the configuration %.*s", STR_ARG(name));
         return err_hint(e, "without a name, ./hob.yaml and ~/.config/hob/hob.yaml are looked for; no file at all is fine");
     }
     *path = copy;
@@ -29,7 +32,7 @@ enum err_code conf_find(struct str given, struct arena *a, struct str *path, str
 {
     struct str env = str_of(getenv("HOB_CONFIG")), home = str_of(getenv("HOME"));
     if (given.n)
-        return take_named(given, "-c", a, path, e);
+        return take_named(given, NULL, a, path, e);
     if (env.n)
         return take_named(env, "HOB_CONFIG", a, path, e);
     struct str here = arena_copy(a, STR("hob.yaml"));
@@ -185,6 +188,20 @@ const struct conf_model *conf_model(const struct config *c, struct str name_or_a
                 return m;
     }
     return NULL;
+}
+
+const struct conf_model *conf_meant(const struct config *c, struct str name, struct str *role)
+{
+    *role = (struct str){ NULL, 0 };
+    for (size_t i = 0; i < c->nroles && !role->n; i++)
+        if (str_eq(c->roles[i].name, name)) {
+            *role = c->roles[i].name;
+            name = c->roles[i].model; /* may be a tier */
+        }
+    for (size_t i = 0; i < c->ntiers; i++)
+        if (str_eq(c->tiers[i].name, name))
+            return conf_model(c, c->tiers[i].model);
+    return conf_model(c, name);
 }
 
 const struct conf_host *conf_host(const struct config *c, struct str name)

@@ -46,6 +46,9 @@ void conf_show_json(const struct config *c, struct buf *out); /* the same as one
 void conf_schema(struct buf *out);
 
 const struct conf_model *conf_model(const struct config *c, struct str name_or_alias);
+/* The model that a caller's name means, `auto` aside: a model, an alias, a tier, or a role, whose first model it is (then *role is the name, else empty).
+ * NULL: there is none. */
+const struct conf_model *conf_meant(const struct config *c, struct str name, struct str *role);
 const struct conf_engine *conf_engine(const struct config *c, struct str name);
 const struct conf_host *conf_host(const struct config *c, struct str name);
 

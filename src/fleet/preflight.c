@@ -154,17 +154,3 @@ void preflight(const struct preflight_ask *ask, struct preflight_report *out)
     if (!p.opened)
         model_files_close(&p.files);
 }
-
-const struct conf_model *preflight_find(const struct config *c, struct str name, struct str *role)
-{
-    *role = (struct str){ NULL, 0 };
-    for (size_t i = 0; i < c->nroles; i++)
-        if (str_eq(c->roles[i].name, name)) {
-            *role = name;
-            name = c->roles[i].model;
-        }
-    for (size_t i = 0; i < c->ntiers; i++)
-        if (str_eq(c->tiers[i].name, name))
-            name = c->tiers[i].model;
-    return conf_model(c, name);
-}

@@ -48,7 +48,4 @@ struct preflight_ask {
 
 void preflight(const struct preflight_ask *ask, struct preflight_report *out);
 
-/* The configured model that a name means: a model, an alias, a tier, or a role (then *role is it). NULL: there is none. */
-const struct conf_model *preflight_find(const struct config *c, struct str name, struct str *role);
-
 #endif

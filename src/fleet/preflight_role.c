@@ -1,6 +1,7 @@
 /* capabilities, rollback: is it the right kind of model for what it is to do, and is there a way back. */
 #include "fleet/preflight_int.h"
 
+#include "conf/conf.h"
 #include "model/template.h"
 
 /* ---- what it is good for ---- */
@@ -92,6 +93,58 @@ static bool sees(struct preflight *p, struct preflight_check *out)
     return true;
 }
 
+/* ---- what lies beside it ---- */
+
+/* What is wrong with a file beside the model, into out; nothing when it belongs to it. */
+typedef void belongs_fn(const struct preflight *p, struct str path, const struct gguf *g, struct preflight_check *out);
+
+static void is_adapter(const struct preflight *p, struct str path, const struct gguf *g, struct preflight_check *out)
+{
+    (void)p;
+    if (str_eq(gguf_text(g, STR("general.type")), STR("adapter")))
+        return;
+    say(out, PREFLIGHT_NO, "%.200s is no adapter: the engine will not start with it", path.p);
+    fix(out, "`lora:` names adapters that were made for this model, as GGUF");
+}
+
+/* The engine starts with a draft model of another vocabulary, says so in its log, and guesses nothing. */
+static void has_same_words(const struct preflight *p, struct str path, const struct gguf *g, struct preflight_check *out)
+{
+    struct str its = gguf_text(g, STR("tokenizer.ggml.model")), ours = gguf_text(&p->files.first, STR("tokenizer.ggml.model"));
+    if (!its.n || !ours.n || str_eq(its, ours))
+        return;
+    say(out, PREFLIGHT_NO, "the draft model %.200s has another vocabulary ('%.*s', the model's is '%.*s'): nothing would be guessed", path.p, STR_ARG(its),
+        STR_ARG(ours));
+    fix(out, "`draft:` names a smaller model of the same family, or leave it out");
+}
+
+/* One that cannot be read is for `weights` to say. */
+static bool belongs(struct preflight *p, struct str path, belongs_fn *look, struct preflight_check *out)
+{
+    struct model_files f;
+    struct err e;
+    if (!path.n || model_files_open_gguf(path.p, &f, &e))
+        return true;
+    struct preflight_check no = { .answer = PREFLIGHT_YES };
+    look(p, path, &f.first, &no);
+    model_files_close(&f);
+    if (no.answer == PREFLIGHT_YES)
+        return true;
+    no.name = out->name;
+    *out = no;
+    return false;
+}
+
+static bool what_is_beside_belongs(struct preflight *p, struct preflight_check *out)
+{
+    if (!p->m->file.n || p->files.safetensors)
+        return true;
+    bool all = belongs(p, p->m->draft, has_same_words, out);
+    for (size_t i = 0; all && i < p->m->nloras; i++)
+        all = belongs(p, p->m->loras[i].file, is_adapter, out);
+    return all;
+}
+
 /* ---- capabilities ---- */
 
 static bool takes_tools(const struct preflight *p)
@@ -115,7 +168,7 @@ void check_capabilities(struct preflight *p, struct preflight_check *out)
         say(out, PREFLIGHT_NO, "the role '%.*s' wants %s, and the model's `serves:` does not name %s", STR_ARG(p->ask->role),
             services[service_of(wanted)].is, services[service_of(wanted)].word);
         fix(out, "add it to `serves:` when it is one, or choose another model");
-    } else if (sees(p, out)) {
+    } else if (sees(p, out) && what_is_beside_belongs(p, out)) {
         say(out, PREFLIGHT_YES, "%s%s%s", services[service_of(wanted)].is, p->m->mmproj.n ? ", with a projector that fits" : "",
             (wanted & SERVES_CHAT) && !takes_tools(p) ? "; its template knows no tools: requests with tools will not work" : "");
     }
@@ -128,7 +181,7 @@ static const struct conf_model *present_model(const struct preflight *p)
     struct str ignored;
     for (size_t i = 0; i < p->c->nroles; i++)
         if (p->ask->role.n && str_eq(p->c->roles[i].name, p->ask->role))
-            return preflight_find(p->c, p->c->roles[i].model, &ignored);
+            return conf_meant(p->c, p->c->roles[i].model, &ignored);
     return NULL;
 }
 

@@ -169,6 +169,7 @@ def test_figures_choose_a_machine(fit):
     (MACHINE[:2], "--layers"), ([*MACHINE, "--quant", "q17"], "q17"), ([*MACHINE, "--context", "many"], "many"), ([*MACHINE, "--context", "4k,"], "--context"),
     ([*MACHINE, "--kv", "q9"], "q9"), ([*MACHINE, "--slots", "0"], "--slots"), ([*MACHINE, "--memory", "48Gigs"], "48Gigs"),
     ([*MACHINE, "--layers", "99999"], "layers"), ([*MACHINE, "--engine"], "--engine"), ([*MACHINE, "--params", "-70B"], "-70B"),
+    ([*MACHINE, "--memory", "48"], "like 48GiB"), (["/nowhere.gguf", "--params", "7B"], "--params is for a model that has no file"),
 ])
 def test_bad_input_is_one_clear_error(place, args, word):
     r = cli("fit", *args, env=environment(place), dir=place)

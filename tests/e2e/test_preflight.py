@@ -259,6 +259,19 @@ def test_a_vision_role_wants_a_projector_that_fits(fly, place):
     assert fly(place / "p.gguf").no == ["capabilities"]
 
 
+def test_what_lies_beside_a_model_must_be_of_its_kind(fly, place):
+    model = {"file": small(place / "m.gguf", tokenizer__ggml__model="gpt2")}
+    same, other = small(place / "d.gguf", tokenizer__ggml__model="gpt2"), small(place / "e.gguf", tokenizer__ggml__model="bert")
+    adapter = write_gguf(place / "a.gguf", {"general.architecture": "llama", "general.type": "adapter"}, {"blk.0.attn_q.weight.lora_a": ("f16", [64, 8])})
+    assert fly("m", models={"m": {**model, "draft": same, "lora": [{"file": adapter}]}}).ok
+    r = fly("m", models={"m": {**model, "draft": other}})
+    assert r.no == ["capabilities"] and not r.says("capabilities", "e.gguf", "vocabulary", "'bert'", "'gpt2'")
+    r = fly("m", models={"m": {**model, "lora": [{"file": adapter}, {"file": same}]}})
+    assert r.no == ["capabilities"] and not r.says("capabilities", "d.gguf", "no adapter")
+    cut(place / "e.gguf")
+    assert fly("m", models={"m": {**model, "draft": other}}).no == ["weights"]
+
+
 @pytest.mark.parametrize("role, made, serves, ok", [
     ("embed", embedder, ["embed"], True), ("embed", embedder, None, False), ("embed", small, None, False), ("chat", embedder, ["embed"], False),
     ("rerank", embedder, ["embed"], False), ("chat", small, None, True), ("task", small, None, True), ("transcribe", small, None, False)])

@@ -274,7 +274,7 @@ def test_what_is_no_model(dir, content, says):
 
 def test_use(dir):
     assert "which model?" in refused(dir, code=2)
-    assert "no model file" in refused(dir, "none.gguf")
+    assert "no model and no file" in refused(dir, "none.gguf")
     help = cli("show", "--help")
     assert help.returncode == 0 and "--hash" in help.stdout
 

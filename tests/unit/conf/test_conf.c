@@ -710,7 +710,7 @@ static void test_the_file_is_looked_for_in_order(void **state)
     assert_int_equal(conf_find((struct str){ 0 }, &a, &path, &e), ERR_OK);
     assert_str(path, "other.yaml");
     assert_int_equal(conf_find(STR("nowhere.yaml"), &a, &path, &e), ERR_CONFIG);
-    assert_string_equal(e.text, "nowhere.yaml (named by -c): No such file or directory");
+    assert_string_equal(e.text, "the configuration nowhere.yaml: No such file or directory");
     setenv("HOB_CONFIG", "gone.yaml", 1);
     assert_int_equal(conf_find((struct str){ 0 }, &a, &path, &e), ERR_CONFIG);
     assert_string_equal(e.text, "gone.yaml (named by HOB_CONFIG): No such file or directory");

@@ -44,7 +44,7 @@ static void test_names_stand_for_models(void **state)
     };
     for (size_t i = 0; i < COUNTOF(rows); i++) {
         struct str role;
-        const struct conf_model *m = preflight_find(config, rows[i].name, &role);
+        const struct conf_model *m = conf_meant(config, rows[i].name, &role);
         assert_true(str_eq(role, str_of(rows[i].role)));
         assert_true(rows[i].model ? m && str_eq(m->name, str_of(rows[i].model)) : !m);
     }
