@@ -71,7 +71,7 @@ static void put_error(struct json_out *o, const struct backend *b)
     if (b->last_error.code) {
         buf_add(&text, str_of(b->last_error.text));
         if (b->last_error.hint[0])
-            buf_printf(&text, "%s %s", str_ends(buf_str(&text), STR(".")) ? "" : ".", b->last_error.hint);
+            buf_printf(&text, "%s %s", err_stop(&b->last_error), b->last_error.hint);
     }
     put_str(o, "last_error", buf_str(&text));
     buf_free(&text);

@@ -152,13 +152,42 @@ int backend_pid(const struct backend *b)
     return b->kind->pid && !b->retired ? b->kind->pid(b) : 0;
 }
 
+static bool is_page(struct str text)
+{
+    static const struct str begins[] = { STR("<!doctype html"), STR("<html") };
+    for (size_t i = 0; i < COUNTOF(begins); i++)
+        if (text.n >= begins[i].n && str_eq_nocase(str_make(text.p, begins[i].n), begins[i]))
+            return true;
+    return false;
+}
+
+/* What is no JSON, as one line: it goes into a sentence. A page is for a browser, and its text far behind its beginning. */
+static void cite(struct str body, char *out, size_t room)
+{
+    enum { MOST = 120 };
+    struct str line = str_trim(body);
+    size_t n = 0;
+    if (is_page(line)) {
+        snprintf(out, room, "a web page");
+        return;
+    }
+    for (size_t i = 0; i < line.n && n < MOST && n + 1 < room; i++) {
+        bool space = (unsigned char)line.p[i] <= ' ';
+        if (!space)
+            out[n++] = line.p[i];
+        else if (n && out[n - 1] != ' ')
+            out[n++] = ' ';
+    }
+    out[n] = 0;
+}
+
 void backend_error_message(struct str body, char *out, size_t room)
 {
     struct json_doc d = { 0 };
     struct err e;
     out[0] = 0;
     if (json_parse(&d, body, &e)) {
-        snprintf(out, room, "%.*s", (int)(body.n < 120 ? body.n : 120), body.n ? body.p : "");
+        cite(body, out, room);
         return;
     }
     yyjson_val *error = yyjson_obj_get(d.root, "error");

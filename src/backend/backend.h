@@ -99,7 +99,7 @@ int backend_pid(const struct backend *b); /* 0 = it has no process of ours */
 void backend_enter(struct backend *b, enum backend_state to);
 /* For the kinds: the common part of read_refusal, by status alone. `said` (the place's own message) is cited. */
 enum err_code backend_refusal(const struct backend *b, int status, struct str retry_after, struct str said, struct err *e);
-/* The text of `{"error":{"message":…}}` or `{"error":"…"}`, copied to out; "" when there is none. */
+/* The text of `{"error":{"message":…}}` or `{"error":"…"}`, else the body's beginning in one line, copied to out; "" when there is none. */
 void backend_error_message(struct str body, char *out, size_t room);
 
 #endif

@@ -113,7 +113,9 @@ enum err_code err_param(struct err *e, const char *fmt, ...)
 const char *err_stop(const struct err *e)
 {
     size_t n = strlen(e->text);
-    return n && strchr(".!?", e->text[n - 1]) ? "" : ".";
+    if (n && strchr(".!?", e->text[n - 1]))
+        return "";
+    return e->hint[0] >= 'a' && e->hint[0] <= 'z' ? ";" : ".";
 }
 
 void die(const char *fmt, ...)

@@ -84,7 +84,7 @@ enum err_code err_sys(struct err *e, enum err_code code, int sys, const char *fm
 enum err_code err_hint(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 enum err_code err_param(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* "." when the text does not end a sentence itself: for putting the hint behind it. */
+/* What stands between the text and the hint behind it: "." when the text does not end a sentence itself, ";" when the hint begins none. */
 const char *err_stop(const struct err *e);
 
 /* A bug or an exhausted machine: says so on stderr and aborts. Never for input. */

@@ -209,6 +209,15 @@ static void tell_status(struct gateway *g)
         notify_status(g->notify, "ready: %zu of %zu models in memory", hot, ours);
 }
 
+static void tell_ready(const struct backend *b)
+{
+    char context[48] = "";
+    if (b->context) /* a program of its own need not say */
+        snprintf(context, sizeof context, "context %lld, ", (long long)b->context);
+    log_info("%.*s is ready after %.1f s: %s%lld slot%s", STR_ARG(b->name), (double)b->load_ms / 1000, context, (long long)b->slots,
+        b->slots == 1 ? "" : "s");
+}
+
 static void on_backend_state(void *ctx, struct backend *b)
 {
     struct gateway *g = ctx;
@@ -218,8 +227,7 @@ static void on_backend_state(void *ctx, struct backend *b)
     if (b->state == BACKEND_LOADING)
         log_info("loading %.*s", STR_ARG(b->name));
     else if (b->state == BACKEND_HOT)
-        log_info("%.*s is ready after %.1f s: context %lld, %lld slot%s", STR_ARG(b->name), (double)b->load_ms / 1000, (long long)b->context,
-            (long long)b->slots, b->slots == 1 ? "" : "s");
+        tell_ready(b);
     else if (b->state == BACKEND_FAILED && g->strict && b->model->keep == KEEP_HOT)
         end(g, EXIT_FAILED);
 }

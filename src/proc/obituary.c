@@ -182,6 +182,6 @@ enum err_code obituary_read(const struct keeper_exit *x, struct err *e)
     if (*cited)
         return err_set(e, ERR_LOAD_FAILED, "The engine ended with exit code %d [%s].", x->exit_code, cited);
     err_set(e, ERR_LOAD_FAILED, "The engine ended with exit code %d and said nothing about why.", x->exit_code);
-    err_hint(e, "llama-server sometimes loses its last words: try once more, then run it by hand.");
+    err_hint(e, "Try once more (llama-server sometimes loses its last words), then run it by hand.");
     return ERR_LOAD_FAILED;
 }

@@ -133,7 +133,11 @@ static void test_messages_are_found_in_whatever_shape_they_come(void **state)
         { "[1]", "" },
         { "7", "" },
         { "", "" },
-        { "<html>bad</html>", "<html>bad</html>" },
+        { "<html>bad</html>", "a web page" },
+        { "\n<!DOCTYPE HTML>\n<title>501</title>", "a web page" },
+        { "<!doc", "<!doc" },
+        { " two\r\n\tlines\x01of it\n", "two lines of it" },
+        { "\x01", "" },
         { "{\"error\":", "{\"error\":" },
     };
     char out[40];
@@ -167,7 +171,7 @@ static void test_an_engines_words_count_more_than_its_status(void **state)
         { 500, "{\"error\":{\"code\":500,\"message\":\"[json.exception.parse_error.101] parse error at line 1\",\"type\":\"server_error\"}}", ERR_UP_STATUS, "", "parse error" },
         { 500, "{\"error\":{\"code\":500,\"message\":\"the current context does not logits computation. skipping\"}}", ERR_UP_STATUS, "", "logits" },
         { 500, "", ERR_UP_STATUS, "", "failed (500)" },
-        { 502, "<html>", ERR_UP_STATUS, "", "<html>" },
+        { 502, "<html>", ERR_UP_STATUS, "", "a web page" },
         { 400, "{\"error\":{\"type\":\"exceed_context_size_error\"}}", ERR_CONTEXT, "messages", "has 0 tokens" },
         { 400, "{\"error\":{\"type\":\"exceed_context_size_error\",\"n_ctx\":-1,\"n_prompt_tokens\":\"x\"}}", ERR_CONTEXT, "messages", "" },
     };

@@ -1,4 +1,5 @@
 #include "base/err.h"
+#include "base/str.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -40,11 +41,26 @@ static void test_setting_clears_what_was_there(void **state)
     assert_int_equal(err_set(NULL, ERR_INTERNAL, "x"), ERR_INTERNAL);
 }
 
+static void test_a_hint_follows_what_the_text_ended_with(void **state)
+{
+    static const struct { const char *text, *hint, *stop; } cases[] = {
+        { "It failed.", "Try again.", "" }, { "it failed", "Try again.", "." }, { "it failed", "try again", ";" }, { "Did it?", "try", "" },
+        { "it failed", "`hob fit`", "." },  { "it failed", "", "." },
+    };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct err e = { 0 };
+        err_set(&e, ERR_SYSTEM, "%s", cases[i].text);
+        err_hint(&e, "%s", cases[i].hint);
+        assert_string_equal(err_stop(&e), cases[i].stop);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_row_is_whole),
         cmocka_unit_test(test_setting_clears_what_was_there),
+        cmocka_unit_test(test_a_hint_follows_what_the_text_ended_with),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
