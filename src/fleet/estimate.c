@@ -122,12 +122,14 @@ static bool ask_projection(const struct engine *g, const struct conf_model *m, c
 
 /* ---- identities ---- */
 
-static bool add_part(struct str *parts, size_t *n, char ids[][IDENTITY_HEX], struct str path)
+/* As what it is given counts, too: the same file may be one model's draft and another's mistake. */
+static bool add_part(struct str *parts, size_t *n, char ids[][IDENTITY_HEX], struct str as, struct str path)
 {
     struct identity id;
     if (*n == MAX_IDENTITY_PARTS || !path.n)
         return false;
     identity_init(&id);
+    identity_add(&id, as);
     identity_add_file(&id, path.p);
     identity_hex(&id, ids[*n]);
     parts[*n] = str_of(ids[*n]);
@@ -144,10 +146,10 @@ static void identify_settings(struct estimate *out, const struct conf_model *m)
         die("out of memory");
     for (; n < m->args.n && n < MAX_IDENTITY_PARTS; n++)
         parts[n] = m->args.at[n];
-    add_part(parts, &n, ids, m->mmproj);
-    add_part(parts, &n, ids, m->draft);
+    add_part(parts, &n, ids, STR("mmproj"), m->mmproj);
+    add_part(parts, &n, ids, STR("draft"), m->draft);
     for (size_t i = 0; i < m->nloras; i++)
-        add_part(parts, &n, ids, m->loras[i].file);
+        add_part(parts, &n, ids, STR("lora"), m->loras[i].file);
     calibrate_settings_id(&out->ask, parts, n, out->settings);
     free(ids);
 }
@@ -199,7 +201,7 @@ static void use_rows(struct estimate *out, const struct config *c, struct store 
     const struct calibrate_ask ask = {
         .total_bytes = out->terms.total - out->terms.cache,
         .cache_bytes = out->terms.cache,
-        .weights_bytes = out->terms.weights,
+        .weights_bytes = out->terms.weights + out->terms.extras,
         .machine_bytes = n ? machine_bytes(c) : 0,
         .settings = str_of(out->settings),
     };

@@ -172,7 +172,7 @@ static void test_it_counts_what_the_child_will_be_given(void **state)
 
 static void test_what_lies_beside_the_model_counts(void **state)
 {
-    struct estimate plain, more;
+    struct estimate plain, more, other;
     write_model("draft.gguf", "llama");
     write_model("lora.gguf", "llama");
     estimate_well("file: '@/m.gguf', context: 512", ESTIMATE_PROBE, &plain);
@@ -180,6 +180,8 @@ static void test_what_lies_beside_the_model_counts(void **state)
     assert_true(more.terms.extras - plain.terms.extras >= EMBED * VOCAB * 4);
     assert_string_not_equal(more.settings, plain.settings);
     assert_string_equal(more.model, plain.model);
+    estimate_well("file: '@/m.gguf', context: 512, draft: '@/lora.gguf'", ESTIMATE_PROBE, &other); /* the same file as something else */
+    assert_string_not_equal(more.settings, other.settings);
     estimate_well("file: '@/m.gguf', context: 512, draft: '@/draft.gguf'", ESTIMATE_PROBE, &more);
     assert_true(more.terms.extras - plain.terms.extras > EMBED * VOCAB * 4); /* its keys and values too */
     assert_string_not_equal(more.settings, plain.settings);
