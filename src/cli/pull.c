@@ -120,14 +120,33 @@ static void tell_what_there_is(const struct pulling *p)
     table_fini(&t);
 }
 
+/* When the configuration was read the file was not there yet, and taken to be missing beside the configuration. */
+static bool was_missed(const struct config *c, struct str file, struct str target)
+{
+    struct str name = base_name(target);
+    return str_eq(base_name(file), name) && str_eq(str_make(target.p, target.n - name.n - 1), c->models_dir) && access(file.p, F_OK);
+}
+
+/* The configured model whose file this is, when it is one's. */
+static const struct conf_model *model_of(const struct config *c, const struct pull_job *job)
+{
+    for (size_t i = 0; job && i < c->nmodels; i++) {
+        struct str file = c->models[i].file;
+        if (file.n && (str_eq(file, job->target) || was_missed(c, file, job->target)))
+            return &c->models[i];
+    }
+    return NULL;
+}
+
 static void tell_what_next(struct pulling *p)
 {
     const struct pull_job *model = first_of(p, false), *projector = first_of(p, true);
     const struct config *c = p->config;
     if (p->plan.has_projector && !p->wish.projector)
         fprintf(stderr, "hob: it can see or hear with its projector: --mmproj fetches that too\n");
-    if (p->plan.model) {
-        fprintf(stderr, "hob: `hob load %.*s` loads it\n", STR_ARG(p->plan.model->name));
+    const struct conf_model *configured = p->plan.model ? p->plan.model : model_of(c, model);
+    if (configured) {
+        fprintf(stderr, "hob: `hob load %.*s` loads it\n", STR_ARG(configured->name));
         return;
     }
     struct str name = model ? catalog_name(&p->arena, base_name(model->target), false) : STR("");

@@ -21,6 +21,7 @@ struct transfer {
     char error[CURL_ERROR_SIZE];
     int status;                 /* of the head that is being read */
     size_t head_bytes;
+    bool headed;                /* the head is over: what else comes as lines are trailers, which say nothing */
     bool stopped;               /* by a callback */
     bool garbled;
     int64_t mark_ms;            /* when enough bytes had last come */
@@ -42,6 +43,8 @@ static bool head_line(struct transfer *t, struct str line)
 {
     struct str rest, value, name;
     int64_t status;
+    if (t->headed)
+        return true;
     if (str_starts(line, STR("HTTP/"))) {
         str_cut(line, ' ', &rest);
         if (!str_to_int(str_cut(rest, ' ', &value), 100, 999, &status))
@@ -51,8 +54,10 @@ static bool head_line(struct transfer *t, struct str line)
     }
     if (t->status < 200)
         return true;
-    if (!line.n)
+    if (!line.n) {
+        t->headed = true;
         return t->hop->on_fields_end(t->hop->ctx);
+    }
     name = str_cut(line, ':', &value);
     return t->hop->on_field(t->hop->ctx, name, str_trim(value));
 }

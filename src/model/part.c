@@ -82,7 +82,8 @@ enum err_code part_write_note(struct part *p, const struct part_note *note, stru
     put_text(&o, "sha256", note->sha256);
     json_end_object(&o);
     note_name(p, name);
-    int fd = openat(p->folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    /* For its owner: an address may carry a key in its query. */
+    int fd = openat(p->folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     bool whole = fd >= 0 && write(fd, b.p, b.n) == (ssize_t)b.n;
     enum err_code rc = whole ? ERR_OK : err_sys(e, ERR_SYSTEM, errno, "cannot write %s beside the part", name);
     if (fd >= 0)

@@ -364,13 +364,13 @@ static bool on_compared(void *ctx, int64_t done)
     return go_on(p);
 }
 
-/* *there: it is what was asked for. ERR_SYSTEM: it is something else. */
+/* *there: it is what was asked for. ERR_SYSTEM: it is something else. Done again once the part is locked: another pull may have ended meanwhile. */
 static enum err_code look(struct pull *p, bool *there)
 {
     struct stat st;
     const struct pull_ask *a = p->ask;
     *there = false;
-    if (a->force || lstat(a->target.p, &st))
+    if (lstat(a->target.p, &st) || (a->force && !S_ISDIR(st.st_mode)))
         return ERR_OK;
     if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
         return err_set(p->e, ERR_SYSTEM, "%.200s is there already, and no file", a->target.p);
@@ -401,12 +401,14 @@ enum err_code pull_file(const struct pull_ask *ask, struct pull_result *out, str
         return rc;
     rc = part_open(&p.part, ask->target, e);
     if (!rc)
+        rc = look(&p, &there);
+    if (!rc && !there)
         rc = take_up(&p);
-    if (!rc)
+    if (!rc && !there)
         rc = from_sources(&p);
-    if (!rc)
+    if (!rc && !there)
         rc = part_finish(&p.part, e);
-    out->bytes = p.part.have;
+    out->bytes = there ? out->bytes : p.part.have;
     out->resumed_bytes = p.began;
     sha256_free(p.hash);
     part_close(&p.part);

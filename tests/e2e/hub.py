@@ -45,11 +45,14 @@ def sha256(data):
 
 class File:
     """cut: after so many bytes of the body the connection ends, once for each number. stall: likewise, it stays silent until the server ends.
-    drip: one byte at a time, so many seconds apart. ranges: heeded. length: what is claimed instead of the truth. status, fields: answered instead."""
+    drip: one byte at a time, so many seconds apart. ranges: heeded. length: what is claimed instead of the truth. status, fields: answered instead. trailers: lines behind a
+    chunked body."""
 
-    def __init__(self, data=b"", *, etag="", cut=(), stall=None, drip=None, ranges=True, length=None, status=None, fields=(), chunked=False):
+    def __init__(self, data=b"", *, etag="", cut=(), stall=None, drip=None, ranges=True, length=None, status=None, fields=(), chunked=False,
+                 trailers=b""):
         self.data, self.etag, self.cut, self.stall, self.drip = data, etag or f'"{sha256(data)[:16]}"', list(cut), stall, drip
         self.ranges, self.length, self.status, self.fields, self.chunked = ranges, length, status, list(fields), chunked
+        self.trailers = trailers
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -117,7 +120,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 if self.server.hub.over.wait(file.drip):
                     return
         elif file.chunked:
-            self.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(part), part))
+            self.wfile.write(b"%x\r\n%s\r\n0\r\n%s\r\n" % (len(part), part, file.trailers))
         else:
             self.wfile.write(part)
         if limit is not None:

@@ -270,6 +270,28 @@ def test_a_link_under_the_name_is_not_followed(hub, place, data):
     assert victim.read_text() == "keep me"
 
 
+def test_a_folder_under_the_name_is_told_before_anything_comes(hub, place, data):
+    hub.repo("org/repo", {NAME: File(data)})
+    place.path().mkdir(parents=True)
+    for force in ([], ["--force"]):
+        assert "no file" in place.pull("org/repo", *force, rc=1).stderr
+    assert not hub.headers(NAME) and place.files() == []
+
+
+def test_a_file_of_a_configured_model_need_not_be_told_to_the_configuration(hub, place, data):
+    hub.files["/m.gguf"] = File(data)
+    place.write_config({"models": {"mine": {"file": "m.gguf"}}})
+    said = place.pull(f"{hub.url}/m.gguf").stderr
+    assert "hob load mine" in said and "models:" not in said
+
+
+def test_what_is_kept_of_an_address_is_for_its_owner(hub, place, data):
+    hub.files["/a.gguf"] = File(data, stall=1_000_000)
+    part, _ = stop_in_the_middle(hub, place, [f"{hub.url}/a.gguf?key=secret"], 900_000)
+    note = part.with_name(part.name + ".json")
+    assert "secret" in note.read_text() and note.stat().st_mode & 0o077 == 0
+
+
 # -- cut, changed, wrong
 
 
@@ -401,6 +423,12 @@ def test_a_length_that_is_not_kept_is_a_failure(hub, place, data):
 def test_without_a_length_it_comes_too(hub, place, data):
     hub.files["/a.gguf"] = File(data, chunked=True)
     assert place.json(f"{hub.url}/a.gguf", "--sha256", sha256(data))["files"][0]["bytes"] == len(data)
+
+
+def test_what_stands_behind_the_body_says_nothing(hub, place, data):
+    hub.files["/a.gguf"] = File(data, chunked=True, trailers=b'Content-Length: x\r\nETag: "other"\r\nContent-Range: bytes 5-9/10\r\nLocation: /gone.gguf\r\n')
+    out = place.json(f"{hub.url}/a.gguf", "--sha256", sha256(data))
+    assert out["files"][0]["bytes"] == len(data) and out["files"][0]["fetched_bytes"] == len(data)
 
 
 @pytest.mark.parametrize("settings", [{"stall": 10_000}, {"drip": 0.02}])
