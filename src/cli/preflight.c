@@ -44,6 +44,24 @@ static enum err_code model_of_file(struct flight *f, struct err *e)
     return rc;
 }
 
+/* Any word may be a role; one that nobody has heard of is most likely misspelt, and then less would be asked of the model than was meant. */
+static void tell_unheard_of(const struct config *c, struct str role)
+{
+    static const struct str usual[] = { STR("chat"), STR("priority"), STR("code"), STR("math"), STR("maths"), STR("vision"), STR("prompt-enhance"),
+        STR("extract"), STR("embed"), STR("rerank"), STR("transcribe"), STR("audio_qa"), STR("task") };
+    struct str names[256];
+    size_t n = COUNTOF(usual);
+    memcpy(names, usual, sizeof usual);
+    for (size_t i = 0; i < c->nroles && n < COUNTOF(names); i++)
+        names[n++] = c->roles[i].name;
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(names[i], role))
+            return;
+    struct str near = str_nearest(role, names, n);
+    fprintf(stderr, "hob: no role is called '%.*s'%s%.*s%s the model is held against what any role for text wants\n", STR_ARG(role),
+        near.n ? ", did you mean '" : "", STR_ARG(near), near.n ? "'?" : ":");
+}
+
 static int find_model(struct flight *f)
 {
     struct err e;
@@ -52,6 +70,8 @@ static int find_model(struct flight *f)
     struct str as = cli_option_value(f->args, "--as");
     f->ask.model = s.model;
     f->ask.role = as.p ? as : s.role;
+    if (as.n)
+        tell_unheard_of(f->config, as);
     if (s.model)
         return EXIT_OK;
     if (!any && !subject_is_path(f->name)) /* a file that is not there is for the report to say */

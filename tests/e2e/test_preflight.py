@@ -259,6 +259,13 @@ def test_a_vision_role_wants_a_projector_that_fits(fly, place):
     assert fly(place / "p.gguf").no == ["capabilities"]
 
 
+def test_a_role_nobody_has_heard_of_is_told(place):
+    path = small(place / "m.gguf")
+    for role, said in (("vison", "did you mean 'vision'?"), ("qqqqqqqq", "no role is called 'qqqqqqqq': "), ("chat", ""), ("maths", "")):
+        r = cli("preflight", path, "--as", role, env=environment(place), dir=place)
+        assert (said in r.stderr) if said else r.stderr == "", r.stderr
+
+
 def test_what_lies_beside_a_model_must_be_of_its_kind(fly, place):
     model = {"file": small(place / "m.gguf", tokenizer__ggml__model="gpt2")}
     same, other = small(place / "d.gguf", tokenizer__ggml__model="gpt2"), small(place / "e.gguf", tokenizer__ggml__model="bert")
