@@ -110,10 +110,7 @@ void view_reload(const struct config *now, const struct conf_diff *d, struct buf
     json_key(&o, STR("schema"));
     json_int(&o, 1);
     json_key(&o, STR("file"));
-    if (now->path.n)
-        json_string(&o, now->path);
-    else
-        json_null(&o);
+    json_string_or_null(&o, now->path);
     put_models(&o, "kept", now, d, CONF_SAME);
     put_models(&o, "restarted", now, d, CONF_RESTART);
     put_models(&o, "added", now, d, CONF_ADDED);

@@ -6,19 +6,13 @@
 static void put_str(struct json_out *o, const char *key, struct str value) /* empty = null */
 {
     json_key(o, str_of(key));
-    if (value.n)
-        json_string(o, value);
-    else
-        json_null(o);
+    json_string_or_null(o, value);
 }
 
 static void put_int(struct json_out *o, const char *key, int64_t value) /* negative = null */
 {
     json_key(o, str_of(key));
-    if (value >= 0)
-        json_int(o, value);
-    else
-        json_null(o);
+    json_int_or_null(o, value);
 }
 
 static void put_null(struct json_out *o, const char *key)

@@ -19,10 +19,7 @@ static double ms_between(int64_t from_ns, int64_t to_ns)
 static void put_text_or_null(struct json_out *o, struct str key, struct str v)
 {
     json_key(o, key);
-    if (v.n)
-        json_string(o, v);
-    else
-        json_null(o);
+    json_string_or_null(o, v);
 }
 
 static void put_tokens(struct json_out *o, const struct answer_facts *f)

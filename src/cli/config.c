@@ -75,10 +75,7 @@ static int check_passed(const struct config *c, struct str path, bool json)
     json_key(&o, STR("ok"));
     json_bool(&o, true);
     json_key(&o, STR("file"));
-    if (c->path.n)
-        json_string(&o, c->path);
-    else
-        json_null(&o);
+    json_string_or_null(&o, c->path);
     for (size_t i = 0; i < COUNTOF(counts); i++) {
         json_key(&o, str_of(counts[i].name));
         json_int(&o, (int64_t)counts[i].n);

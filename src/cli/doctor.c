@@ -81,10 +81,7 @@ static void print_json(const struct doctor *d)
         json_key(&o, STR("detail"));
         json_string(&o, f->detail);
         json_key(&o, STR("fix"));
-        if (f->fix.n)
-            json_string(&o, f->fix);
-        else
-            json_null(&o);
+        json_string_or_null(&o, f->fix);
         json_end_object(&o);
     }
     json_end_array(&o);

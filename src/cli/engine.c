@@ -46,10 +46,7 @@ static int end_json(struct json_out *o, struct buf *out)
 static void put_text(struct json_out *o, struct str key, struct str text)
 {
     json_key(o, key);
-    if (text.n)
-        json_string(o, text);
-    else
-        json_null(o);
+    json_string_or_null(o, text);
 }
 
 /* ---- list ---- */

@@ -216,10 +216,7 @@ static int print_json(const struct flight *f, const struct preflight_report *r)
     json_key(&o, STR("model"));
     json_string(&o, f->name);
     json_key(&o, STR("role"));
-    if (f->ask.role.n)
-        json_string(&o, f->ask.role);
-    else
-        json_null(&o);
+    json_string_or_null(&o, f->ask.role);
     json_key(&o, STR("ok"));
     json_bool(&o, r->ok);
     json_key(&o, STR("checks"));

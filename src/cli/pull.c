@@ -164,10 +164,7 @@ static void tell_what_next(struct pulling *p)
 static void put_json_text(struct json_out *o, const char *key, struct str text)
 {
     json_key(o, str_of(key));
-    if (text.n)
-        json_string(o, text);
-    else
-        json_null(o);
+    json_string_or_null(o, text);
 }
 
 static void put_file(struct json_out *o, const struct pull_job *j, const struct pull_result *r)

@@ -98,10 +98,7 @@ static void collect_hints(struct job *j)
 static void put_str(struct json_out *o, const char *key, struct str value) /* empty = null */
 {
     json_key(o, str_of(key));
-    if (value.n)
-        json_string(o, value);
-    else
-        json_null(o);
+    json_string_or_null(o, value);
 }
 
 static void begin_json(struct json_out *o, const struct job *j, const char *change)

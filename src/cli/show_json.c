@@ -7,10 +7,7 @@
 static void put_text(struct json_out *o, struct str key, struct str text)
 {
     json_key(o, key);
-    if (text.n)
-        json_string(o, text);
-    else
-        json_null(o);
+    json_string_or_null(o, text);
 }
 
 static void put_count(struct json_out *o, struct str key, int64_t n) /* 0: not said */

@@ -94,6 +94,8 @@ void json_int(struct json_out *o, int64_t v);
 void json_double(struct json_out *o, double v, int decimals); /* at most so many (0..17), zeros at the end left out; NaN and infinities become null */
 void json_bool(struct json_out *o, bool v);
 void json_null(struct json_out *o);
+void json_string_or_null(struct json_out *o, struct str text); /* an empty text is null: nobody knows */
+void json_int_or_null(struct json_out *o, int64_t v);          /* so is a negative number */
 void json_raw(struct json_out *o, struct str json);           /* text that is JSON already */
 void json_value(struct json_out *o, yyjson_val *v);           /* a parsed value, written compactly (numbers by value: 1e2 becomes 100.0) */
 

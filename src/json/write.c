@@ -88,6 +88,22 @@ void json_null(struct json_out *o)
     json_raw(o, STR("null"));
 }
 
+void json_string_or_null(struct json_out *o, struct str text)
+{
+    if (text.n)
+        json_string(o, text);
+    else
+        json_null(o);
+}
+
+void json_int_or_null(struct json_out *o, int64_t v)
+{
+    if (v >= 0)
+        json_int(o, v);
+    else
+        json_null(o);
+}
+
 /* The common case, milliseconds in every answer: few decimals of no large number, without printf. */
 static bool put_short(struct json_out *o, double v, int decimals)
 {

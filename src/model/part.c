@@ -75,10 +75,7 @@ enum err_code part_write_note(struct part *p, const struct part_note *note, stru
     put_text(&o, "url", note->url);
     put_text(&o, "etag", note->etag);
     json_key(&o, STR("bytes"));
-    if (note->bytes >= 0)
-        json_int(&o, note->bytes);
-    else
-        json_null(&o);
+    json_int_or_null(&o, note->bytes);
     put_text(&o, "sha256", note->sha256);
     json_end_object(&o);
     note_name(p, name);

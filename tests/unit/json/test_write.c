@@ -89,6 +89,19 @@ static void test_escapes(void **state)
     }
 }
 
+static void test_what_nobody_knows_is_null(void **state)
+{
+    struct buf b = { 0 };
+    struct json_out o = json_out(&b);
+    json_begin_array(&o);
+    json_string_or_null(&o, STR("a"));
+    json_string_or_null(&o, STR(""));
+    json_int_or_null(&o, 0);
+    json_int_or_null(&o, -1);
+    json_end_array(&o);
+    assert_buf(&b, STR("[\"a\",null,0,null]"));
+}
+
 /* Every byte at every place around the eight-byte steps: reads back as itself, or as U+FFFD where it was no UTF-8. */
 static void test_every_byte_at_every_place_reads_back(void **state)
 {
@@ -123,6 +136,7 @@ int main(void)
         cmocka_unit_test(test_commas_come_by_themselves),
         cmocka_unit_test(test_doubles),
         cmocka_unit_test(test_escapes),
+        cmocka_unit_test(test_what_nobody_knows_is_null),
         cmocka_unit_test(test_every_byte_at_every_place_reads_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
