@@ -4,7 +4,10 @@
 
 #include <stdio.h>
 
-enum { SHORT_PERCENT = 125 };   /* of the room in which it died: what it is given next */
+enum {
+    SHORT_PERCENT = 125,    /* of the room in which it died: what it is given next */
+    LESS_PERCENT = 10,      /* of the arithmetic: with other settings seen to need less by more than this says nothing about these */
+};
 
 const char *const fit_source_name[] = {
     [FIT_ESTIMATE] = "estimate", [FIT_ENGINE] = "engine", [FIT_CALIBRATED] = "estimate", [FIT_MEASURED] = "measured", [FIT_GIVEN] = "given",
@@ -67,6 +70,13 @@ static const struct calibration *nearest(const struct calibrate_ask *ask, const 
     return best;
 }
 
+/* What another set of settings needed beyond the arithmetic. Upward it is believed whole; downward hardly, for there something may have been left out
+ * that these settings have (a draft the engine could not use), and memory that is not there is worse than memory that is not used. */
+static int64_t correction(const struct calibrate_ask *ask, const struct calibration *like)
+{
+    return larger(believed(ask, like) - like->estimated_bytes, -(ask->total_bytes / 100 * LESS_PERCENT));
+}
+
 static int64_t without_cache(const struct calibrate_ask *ask, const struct calibration *rows, size_t n, enum fit_source *source)
 {
     const struct calibration *same = NULL;
@@ -80,7 +90,7 @@ static int64_t without_cache(const struct calibrate_ask *ask, const struct calib
         bytes = believed(ask, same);
         *source = FIT_MEASURED;
     } else if (like) {
-        bytes = larger(add(bytes, believed(ask, like) - like->estimated_bytes), ask->weights_bytes);
+        bytes = larger(add(bytes, correction(ask, like)), ask->weights_bytes);
         *source = FIT_CALIBRATED;
     } else if (same && same->projected_bytes > 0) {
         bytes = larger(bytes, same->projected_bytes);

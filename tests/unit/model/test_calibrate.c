@@ -33,6 +33,7 @@ static void test_what_was_seen_says_what_comes(void **state)
         { "less than the arithmetic has it is believed", 150, 0, 92, 1000, { { "s", 150, 0, 120, 125, 0 } }, 125, FIT_MEASURED },
         { "other settings: what the arithmetic missed", 294, 0, 92, 1000, { { "x", 150, 0, 270, 295, 0 } }, 439, FIT_CALIBRATED },
         { "of two the nearer", 294, 0, 92, 1000, { { "x", 100, 0, 300, 0, 0 }, { "y", 280, 0, 300, 0, 0 } }, 314, FIT_CALIBRATED },
+        { "what needed much less is believed by a tenth", 300, 0, 92, 1000, { { "x", 300, 0, 100, 0, 0 } }, 270, FIT_CALIBRATED },
         { "never below the weights", 100, 0, 92, 1000, { { "x", 900, 0, 800, 0, 0 } }, 92, FIT_CALIBRATED },
         { "its own goes before others'", 150, 0, 92, 1000, { { "x", 150, 0, 900, 0, 0 }, { "s", 150, 0, 280, 0, 0 } }, 280, FIT_MEASURED },
         { "half the weights are not all of it", 150, 0, 92, 1000, { { "s", 150, 0, 45, 0, 0 } }, 150, FIT_ESTIMATE },
