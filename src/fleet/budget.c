@@ -18,7 +18,9 @@ struct budget {
     int pid[BUDGET_MAX_CHILDREN];           /* the look's, while it runs */
     size_t npids;
     int64_t total, others;                  /* what it found; -1 = not known */
-    bool looked, told;
+    bool cards;                             /* there are GPUs with memory of their own */
+    bool untold;                            /* the last look did not find them, or what we have of them */
+    bool looked, told, told_untold;
     int64_t known_total, known_others;      /* of the last look */
 };
 
@@ -28,23 +30,33 @@ void budget_wait_init(struct budget_wait *w, void (*done)(void *ctx), void *ctx)
     list_init(&w->node);
 }
 
-static int64_t used_by(const struct machine *m, int pid)
+/* What our children have of it; -1 = unknown. */
+static int64_t used_by_ours(const struct machine *m, const struct budget *b)
 {
-    int64_t bytes = m->kind == MEMORY_VRAM ? machine_process_vram(pid) : machine_process_anon(pid);
-    return bytes > 0 ? bytes : 0;
+    int64_t sum = 0;
+    if (m->kind == MEMORY_VRAM)
+        return b->npids ? machine_processes_vram(b->pid, b->npids) : 0;
+    for (size_t i = 0; i < b->npids; i++) {
+        int64_t bytes = machine_process_anon(b->pid[i]);
+        sum += bytes > 0 ? bytes : 0;
+    }
+    return sum;
 }
 
+/* A driver's tool that does not answer this time takes no GPU away, and what it does not tell of our children makes them no strangers: what was found the
+ * last time stays. */
 static void look(void *ctx) /* on the pool */
 {
     struct budget *b = ctx;
     struct machine m;
-    int64_t ours = 0;
     machine_look("", &m);
-    for (size_t i = 0; i < b->npids; i++)
-        ours += used_by(&m, b->pid[i]);
-    int64_t used = m.models_total - m.models_free;
+    int64_t ours = used_by_ours(&m, b), used = m.models_total - m.models_free;
+    b->untold = (b->cards && m.kind != MEMORY_VRAM) || (b->cards && ours < 0);
+    if (b->untold)
+        return;
+    b->cards = m.kind == MEMORY_VRAM;
     b->total = m.models_total > 0 ? m.models_total : -1;
-    b->others = b->total < 0 ? -1 : used > ours ? used - ours : 0;
+    b->others = b->total < 0 ? -1 : used > ours ? used - (ours > 0 ? ours : 0) : 0;
 }
 
 static void start(struct budget *b)
@@ -69,6 +81,9 @@ static void looked(void *ctx)
         b->told = true;
         log_warn("how much memory this machine has for models cannot be found out: nothing is refused for want of it. Give `budget: {memory: …}`");
     }
+    if (b->untold && !b->told_untold)
+        log_warn("the GPU's driver does not tell what memory is in use: what it said last counts on");
+    b->told_untold = b->untold;
     b->changed(b->ctx);
     while (!list_empty(&b->served)) {
         struct budget_wait *w = list_entry(b->served.next, struct budget_wait, node);

@@ -39,6 +39,7 @@ void machine_look(const char *root, struct machine *out);
  * for it; and on GPUs. -1 = unknown. They block as well: a process that has mapped tens of GiB takes the kernel its time. */
 int64_t machine_process_ram(int pid);
 int64_t machine_process_vram(int pid);
+int64_t machine_processes_vram(const int *pid, size_t n); /* all together: a driver's tool takes its time, and is asked once */
 /* The same as machine_process_ram(), as if nobody shared anything with it: what it will need another time, when a process that has mapped the same
  * weights may not be there. */
 int64_t machine_process_alone(int pid);

@@ -148,14 +148,27 @@ void machine_look(const char *root, struct machine *out)
     machine_sum_up(out);
 }
 
-int64_t machine_process_vram(int pid)
+static int64_t vram_of(int pid, bool told, struct str said)
+{
+    int64_t bytes = machine_process_drm("", pid).vram, nvidia = told ? machine_read_apps(said, pid) : -1;
+    return bytes < 0 || nvidia < 0 ? (nvidia > bytes ? nvidia : bytes) : bytes + nvidia;
+}
+
+int64_t machine_processes_vram(const int *pid, size_t n)
 {
     struct buf said = { 0 };
-    int64_t bytes = machine_process_drm("", pid).vram;
-    if (ask_nvidia("--query-compute-apps=pid,used_memory", &said)) {
-        int64_t nvidia = machine_read_apps(buf_str(&said), pid);
-        bytes = bytes < 0 || nvidia < 0 ? (nvidia > bytes ? nvidia : bytes) : bytes + nvidia;
+    bool told = ask_nvidia("--query-compute-apps=pid,used_memory", &said);
+    int64_t sum = -1;
+    for (size_t i = 0; i < n; i++) {
+        int64_t bytes = vram_of(pid[i], told, buf_str(&said));
+        if (bytes >= 0)
+            sum = (sum < 0 ? 0 : sum) + bytes;
     }
     buf_free(&said);
-    return bytes;
+    return sum;
+}
+
+int64_t machine_process_vram(int pid)
+{
+    return machine_processes_vram(&pid, 1);
 }
