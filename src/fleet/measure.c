@@ -40,7 +40,7 @@ static void look(void *ctx) /* on the pool */
 {
     struct measure *m = ctx;
     int64_t ram = machine_process_alone(m->pid), vram = ram > 0 ? machine_process_vram(m->pid) : -1;
-    m->bytes = ram > 0 ? ram + (vram > 0 ? vram : 0) : -1;
+    m->bytes = ram > 0 && vram != MACHINE_UNTOLD ? ram + (vram > 0 ? vram : 0) : -1; /* RAM alone would be the smaller part */
     if (m->bytes < 0)
         return;
     if (m->when == MEASURE_IDLE)

@@ -38,6 +38,7 @@ void machine_look(const char *root, struct machine *out);
 /* Memory in use because of this process: its share of what it shares (PSS) where that can be had, else what is resident, and what a GPU has of RAM
  * for it; and on GPUs. -1 = unknown. They block as well: a process that has mapped tens of GiB takes the kernel its time. */
 int64_t machine_process_ram(int pid);
+enum { MACHINE_UNTOLD = -2 }; /* of VRAM: a driver's tool is there, and did not say it this time, or never does */
 int64_t machine_process_vram(int pid);
 int64_t machine_processes_vram(const int *pid, size_t n); /* all together: a driver's tool takes its time, and is asked once */
 /* The same as machine_process_ram(), as if nobody shared anything with it: what it will need another time, when a process that has mapped the same

@@ -70,23 +70,30 @@ static bool find_tool(char *out, size_t room)
     return false;
 }
 
-/* false: it is not there, or did not answer. */
-static bool ask_nvidia(const char *query, struct buf *said)
+enum tool {
+    TOOL_NONE,          /* it is not there, or has no GPU to tell of */
+    TOOL_SILENT,        /* it did not answer in time */
+    TOOL_TOLD,
+};
+
+static enum tool ask_nvidia(const char *query, struct buf *said)
 {
     char tool[1024];
     struct run_end end;
     struct err e;
     if (!find_tool(tool, sizeof tool))
-        return false;
+        return TOOL_NONE;
     const char *const argv[] = { tool, query, "--format=csv,noheader,nounits", NULL };
     buf_init(said, SAID_MAX_BYTES);
-    return !run_program(argv, NULL, NULL, ASK_LIMIT_MS, said, &end, &e) && !end.too_long && !end.signal && !end.code;
+    if (run_program(argv, NULL, NULL, ASK_LIMIT_MS, said, &end, &e) || end.too_long || end.signal)
+        return TOOL_SILENT;
+    return end.code ? TOOL_NONE : TOOL_TOLD;
 }
 
 static void look_for_nvidia(struct machine *m)
 {
     struct buf said = { 0 };
-    if (ask_nvidia("--query-gpu=name,memory.total,memory.free", &said))
+    if (ask_nvidia("--query-gpu=name,memory.total,memory.free", &said) == TOOL_TOLD)
         machine_read_gpus(buf_str(&said), m);
     buf_free(&said);
 }
@@ -150,18 +157,22 @@ void machine_look(const char *root, struct machine *out)
 
 static int64_t vram_of(int pid, bool told, struct str said)
 {
-    int64_t bytes = machine_process_drm("", pid).vram, nvidia = told ? machine_read_apps(said, pid) : -1;
-    return bytes < 0 || nvidia < 0 ? (nvidia > bytes ? nvidia : bytes) : bytes + nvidia;
+    int64_t bytes = machine_process_drm("", pid).vram, nvidia = told ? machine_read_apps(said, pid) : 0;
+    if (nvidia < 0)
+        return MACHINE_UNTOLD;
+    return bytes >= 0 ? bytes + nvidia : told ? nvidia : -1;
 }
 
 int64_t machine_processes_vram(const int *pid, size_t n)
 {
     struct buf said = { 0 };
-    bool told = ask_nvidia("--query-compute-apps=pid,used_memory", &said);
-    int64_t sum = -1;
-    for (size_t i = 0; i < n; i++) {
-        int64_t bytes = vram_of(pid[i], told, buf_str(&said));
-        if (bytes >= 0)
+    enum tool tool = ask_nvidia("--query-compute-apps=pid,used_memory", &said);
+    int64_t sum = tool == TOOL_SILENT ? MACHINE_UNTOLD : -1;
+    for (size_t i = 0; i < n && sum != MACHINE_UNTOLD; i++) {
+        int64_t bytes = vram_of(pid[i], tool == TOOL_TOLD, buf_str(&said));
+        if (bytes == MACHINE_UNTOLD)
+            sum = MACHINE_UNTOLD;
+        else if (bytes >= 0)
             sum = (sum < 0 ? 0 : sum) + bytes;
     }
     buf_free(&said);

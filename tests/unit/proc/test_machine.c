@@ -272,9 +272,15 @@ static void test_the_tool_on_path(void **state)
     assert_int_equal(m.models_free, 400 * mib);
     assert_int_equal(machine_process_vram(77), 30 * mib);
     assert_int_equal(machine_process_vram(78), 0);
+    assert_int_equal(machine_processes_vram((int[]){ 77, 78, 77 }, 3), 60 * mib);
+    put("/bin/nvidia-smi", "#!/bin/sh\necho '77, [N/A]'\n");
+    assert_int_equal(machine_process_vram(77), MACHINE_UNTOLD);
+    put("/bin/nvidia-smi", "#!/bin/sh\nkill -9 $$\n");
+    assert_int_equal(machine_process_vram(77), MACHINE_UNTOLD); /* no answer is not nothing */
     put("/bin/nvidia-smi", "#!/bin/sh\necho 'NVIDIA Test, 1000, 400'\nexit 9\n");
     machine_look("", &m);
     assert_int_equal(m.ngpus, 0);
+    assert_int_equal(machine_process_vram(77), -1);
     setenv("PATH", before, 1);
     free(before);
 }
