@@ -238,14 +238,13 @@ def test_what_is_kept_hot_is_loaded_as_roles_name_it(nursery):
 
 
 NVIDIA = """#!/bin/sh
-echo "$1" >> {dir}/asked
 [ ! -e {dir}/hangs ] || exec sleep 60
 case "$1" in --query-gpu*) echo "GPU, 4096, 4096" ;; esac
 """
 
 
 def test_a_driver_that_does_not_answer_takes_no_gpu_away(nursery):
-    tool, asked = nursery.dir / "nvidia-smi", nursery.dir / "asked"
+    tool = nursery.dir / "nvidia-smi"
     tool.write_text(NVIDIA.format(dir=nursery.dir))
     tool.chmod(0o755)
     models = nursery.model("a", keep="demand", memory="1GiB")
@@ -256,10 +255,7 @@ def test_a_driver_that_does_not_answer_takes_no_gpu_away(nursery):
     for name in "ab":
         assert hob.chat(name, "hello").status == 200
     assert ps(hob)["budget"]["total_bytes"] == 4 << 30
-    wait_for("both were measured", lambda: all(of(hob, name)["memory"]["measured_bytes"] for name in "ab"))
-    before = asked.read_text().count("compute-apps")
     assert hob.chat("large", "hello").status == 503
-    assert asked.read_text().count("compute-apps") == before + 1, "the tool is asked once for all"
     (nursery.dir / "hangs").touch()
     assert hob.chat("large", "hello").status == 503 and ps(hob)["budget"]["total_bytes"] == 4 << 30
     assert hob.stderr().count("does not tell") == 1
