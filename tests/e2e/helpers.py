@@ -288,8 +288,8 @@ class Hob:
                         and "llama-server" not in " ".join(p.args)), None))
 
     def children(self):
-        """The engines: those processes that were given a model file."""
-        return [p for p in self.tree() if "-m" in p.args or "--model" in p.args]
+        """The engines that serve a model; one that is only asked what it knows has its file by -m."""
+        return [p for p in self.tree() if "--model" in p.args]
 
     def child(self, alias=None):
         """The engine's process and, when it is a fake, its controls."""

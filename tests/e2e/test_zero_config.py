@@ -57,8 +57,8 @@ class Bare(Hob):
         self.pid = self.process.pid
 
     def names(self):
-        """The models; callers see the roles beside them."""
-        return sorted({m["id"] for m in self.get("/v1/models").json()["data"]} - {"chat", "embed"})
+        """The models; callers see roles and `auto` beside them."""
+        return sorted(m["id"] for m in self.get("/v1/models").json()["data"] if m["kind"] == "model")
 
 
 @pytest.fixture
