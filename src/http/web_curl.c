@@ -95,13 +95,14 @@ static const struct ending {
     CURLcode curl;
     enum err_code code;
     const char *hint;
+    const char *text;   /* ours, where its own differs from release to release; NULL: its own */
 } endings[] = {
     { CURLE_COULDNT_RESOLVE_HOST,     ERR_UP_REFUSED, "is the name right, and is there a network?" },
     { CURLE_COULDNT_RESOLVE_PROXY,    ERR_UP_REFUSED, "check https_proxy and all_proxy in the environment" },
     { CURLE_COULDNT_CONNECT,          ERR_UP_REFUSED, "" },
     { CURLE_PROXY,                    ERR_UP_REFUSED, "check https_proxy and all_proxy in the environment" },
     { CURLE_OPERATION_TIMEDOUT,       ERR_UP_TIMEOUT, "" },
-    { CURLE_PARTIAL_FILE,             ERR_UP_RESET,   "" },
+    { CURLE_PARTIAL_FILE,             ERR_UP_RESET,   "", "the server sent less than it promised" },
     { CURLE_RECV_ERROR,               ERR_UP_RESET,   "" },
     { CURLE_SEND_ERROR,               ERR_UP_RESET,   "" },
     { CURLE_GOT_NOTHING,              ERR_UP_RESET,   "" },
@@ -123,7 +124,7 @@ static enum err_code end_with(const struct transfer *t, CURLcode rc, struct err 
     const char *why = t->error[0] ? t->error : curl_easy_strerror(rc);
     for (size_t i = 0; i < COUNTOF(endings); i++)
         if (endings[i].curl == rc) {
-            err_set(e, endings[i].code, "%.250s", why);
+            err_set(e, endings[i].code, "%.250s", endings[i].text ? endings[i].text : why);
             return err_hint(e, "%s", endings[i].hint);
         }
     return err_set(e, ERR_UP_GARBLED, "%.250s", why);
