@@ -5,10 +5,7 @@
 static void put_count(struct json_out *o, struct str key, int64_t n)
 {
     json_key(o, key);
-    if (n < 0)
-        json_null(o);
-    else
-        json_int(o, n);
+    json_int_or_null(o, n);
 }
 
 static double ms_between(int64_t from_ns, int64_t to_ns)

@@ -3,7 +3,6 @@
 
 #include "base/random.h"
 #include "proc/log_file.h"
-#include "proc/obituary.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,13 +23,11 @@ static void stop_asking(struct child *c)
 
 /* ---- the service's word ---- */
 
-static void died(struct child *c, enum service_state now, const struct keeper_exit *death, const struct err *e)
+static void died(struct child *c, enum service_state now, const struct err *e)
 {
     struct backend *b = c->b;
     bool was_hot = b->state == BACKEND_HOT;
-    if (death)
-        obituary_read(death, &b->last_error);
-    else if (e)
+    if (e)
         b->last_error = *e;
     if (b->last_error.code == ERR_OK) /* it ended by itself with exit code 0 */
         err_set(&b->last_error, ERR_LOAD_FAILED, "The engine of '%.*s' ended by itself.", STR_ARG(b->name));
@@ -43,6 +40,7 @@ static void died(struct child *c, enum service_state now, const struct keeper_ex
 static void on_service(void *ctx, enum service_state now, const struct keeper_exit *death, const struct err *e)
 {
     struct child *c = ctx;
+    (void)death; /* e is what it means */
     switch (now) {
     case SERVICE_STARTING:
     case SERVICE_READY:
@@ -55,8 +53,8 @@ static void on_service(void *ctx, enum service_state now, const struct keeper_ex
     case SERVICE_STOPPED:
     case SERVICE_FAILED:
         if (c->found_pid) { /* it ended while it was looked at; the pool has the look still */
-            if (death)
-                obituary_read(death, &c->b->last_error);
+            if (e)
+                c->b->last_error = *e;
             break;
         }
         stop_asking(c);
@@ -66,7 +64,7 @@ static void on_service(void *ctx, enum service_state now, const struct keeper_ex
         if (c->b->state == BACKEND_DRAINING || c->b->state == BACKEND_WEDGED)
             backend_enter(c->b, BACKEND_COLD);
         else
-            died(c, now, death, e);
+            died(c, now, e);
         break;
     }
 }
@@ -291,23 +289,15 @@ void child_free(struct backend *b)
     c->kind->free(c);
 }
 
-/* A name for files that is the same in the next gateway, whatever stands before the model in its configuration: a model's own may be long or hold
- * slashes, and a socket's path ends at 107 bytes. */
-static unsigned long long file_number(struct str name)
-{
-    uint64_t h = UINT64_C(14695981039346656037); /* FNV-1a */
-    for (size_t i = 0; i < name.n; i++)
-        h = (h ^ (unsigned char)name.p[i]) * UINT64_C(1099511628211);
-    return h >> 16;
-}
-
 void child_init(struct child *c, struct backend *b, const struct child_kind *k, struct str run_dir)
 {
     c->b = b;
     c->kind = k;
     b->child = c;
     b->slots = b->model->slots;
-    unsigned long long number = file_number(b->name);
+    /* A name for files that is the same in the next gateway, whatever stands before the model in its configuration: its own may be long or hold slashes,
+     * and a socket's path ends at 107 bytes. */
+    unsigned long long number = str_hash(b->name) >> 16;
     c->number = number;
     snprintf(c->sock, sizeof c->sock, "%.*s/%012llx.sock", STR_ARG(run_dir), number);
     snprintf(c->key_file, sizeof c->key_file, "%.*s/%012llx.key", STR_ARG(run_dir), number);

@@ -14,6 +14,7 @@
 
 #include "backend/backend_int.h"
 #include "backend/launch.h"
+#include "model/identity.h"
 
 struct child;
 
@@ -73,7 +74,8 @@ struct child {
     int64_t alive_ms;               /* when it last answered such a look */
     int misses;                     /* looks in a row that nothing came of */
 
-    uint64_t number, identity;      /* of its name, for files; of its words, engine and weights */
+    uint64_t number;                /* of its name, for files */
+    char identity[IDENTITY_HEX];    /* of its words, engine and weights */
     bool saving;                    /* its prompts, before it is stopped */
     int step;
     int64_t saved_bytes;

@@ -3,7 +3,7 @@
  * a prompt is asked, saved, erased, asked (it must be read anew), erased, restored, and asked once more (it must not).
  *
  * All is in files, STATE/prompts/MODEL-IDENTITY-SLOT.bin, and .kept or .lost for what was proven: they outlive gateways. The identity is that of the
- * command line, the engine and the weights: whatever of it changes makes the files stale, and they are removed. */
+ * command line, the engine, the weights and what goes with them: whatever of it changes makes the files stale, and they are removed. */
 #include "backend/child.h"
 #include "json/json.h"
 
@@ -21,32 +21,26 @@ static const char *const action_name[] = { [ACT_SAVE] = "save", [ACT_ERASE] = "e
 static const enum action proof[] = { ACT_ASK, ACT_SAVE, ACT_ERASE, ACT_ASK, ACT_ERASE, ACT_RESTORE, ACT_ASK };
 enum { CONTROL = 3, VERDICT = COUNTOF(proof) - 1 };
 
-static uint64_t mix(uint64_t h, const void *p, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ ((const unsigned char *)p)[i]) * UINT64_C(1099511628211); /* FNV-1a */
-    return h;
-}
-
-static uint64_t mix_file(uint64_t h, struct str path)
+static void add_file(struct identity *id, struct str path)
 {
     char name[4096];
-    struct stat st;
     snprintf(name, sizeof name, "%.*s", STR_ARG(path));
-    if (stat(name, &st))
-        return h;
-    int64_t facts[] = { (int64_t)st.st_size, (int64_t)st.st_mtime };
-    return mix(h, facts, sizeof facts);
+    (void)identity_add_file(id, name); /* one that is not there changes nothing */
 }
 
 void child_prompts_identify(struct child *c, const struct launch *words)
 {
-    uint64_t h = UINT64_C(14695981039346656037);
-    for (size_t i = 0; i < words->nargv; i++) {
-        h = mix(h, words->argv[i].p, words->argv[i].n);
-        h = mix(h, "", 1);
-    }
-    c->identity = mix_file(mix_file(h, words->argv[0]), c->b->model->file);
+    const struct conf_model *m = c->b->model;
+    struct identity id;
+    identity_init(&id);
+    for (size_t i = 0; i < words->nargv; i++)
+        identity_add(&id, words->argv[i]);
+    add_file(&id, words->argv[0]);
+    add_file(&id, m->file);
+    add_file(&id, m->mmproj);
+    for (size_t i = 0; i < m->nloras; i++) /* they change what a prompt comes to */
+        add_file(&id, m->loras[i].file);
+    identity_hex(&id, c->identity);
 }
 
 /* ---- files ---- */
@@ -59,7 +53,7 @@ static bool folder_of(const struct child *c, char *out, size_t room)
 
 static void file_name(const struct child *c, const char *what, char out[96])
 {
-    snprintf(out, 96, "%012llx-%016llx-%s", (unsigned long long)c->number, (unsigned long long)c->identity, what);
+    snprintf(out, 96, "%012llx-%s-%s", (unsigned long long)c->number, c->identity, what);
 }
 
 static void slot_file(const struct child *c, int64_t slot, char out[96])
@@ -102,7 +96,7 @@ static void note(const struct child *c, const char *what)
 static void remove_files(const struct child *c, bool all)
 {
     char folder[4000], own[64], path[4300];
-    snprintf(own, sizeof own, "%012llx-%016llx-", (unsigned long long)c->number, (unsigned long long)c->identity);
+    snprintf(own, sizeof own, "%012llx-%s-", (unsigned long long)c->number, c->identity);
     DIR *d = folder_of(c, folder, sizeof folder) ? opendir(folder) : NULL;
     for (struct dirent *e; d && (e = readdir(d));) {
         struct str name = str_of(e->d_name);

@@ -26,7 +26,7 @@ enum err_code engine_path(const struct config *c, struct str name, char *out, si
         err_set(e, ERR_INVALID_REQUEST, "No engine is called '%.*s'.", STR_ARG(name));
         return err_hint(e, "`hob engine list` has them; more go under `engines:` in hob.yaml.");
     }
-    if (launch_find_program(g->path, out, room))
+    if (run_find_program(g->path, out, room))
         return ERR_OK;
     if (memchr(g->path.p, '/', g->path.n)) {
         err_set(e, ERR_ENGINE_MISSING, "The engine '%.*s' is not there, or is no program that may be run.", STR_ARG(g->path));

@@ -8,6 +8,7 @@
 #include "conf/conf.h"
 #include "net/addr.h"
 #include "proc/port.h"
+#include "proc/run.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,7 +78,7 @@ static enum err_code pick_port(struct child *c, const struct conf_strs *command,
 static enum err_code find_program(struct launch *out, struct err *e)
 {
     char path[1024];
-    if (launch_find_program(out->argv[0], path, sizeof path)) {
+    if (run_find_program(out->argv[0], path, sizeof path)) {
         out->argv[0] = arena_copy(&out->arena, str_of(path));
         return ERR_OK;
     }

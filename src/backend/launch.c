@@ -5,9 +5,6 @@
 #include "proc/sweep.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 extern char **environ;
 
@@ -68,24 +65,4 @@ void launch_set_env(struct launch *c, struct str name_value)
     if (c->nenv == LAUNCH_MAX_ENV)
         die("more than %d variables for a child", LAUNCH_MAX_ENV); /* the configuration bounds the user's */
     c->env[c->nenv++] = name_value;
-}
-
-/* A program, whole in `out` (n is what snprintf said). A folder may be entered, which access() calls the same. */
-static bool runnable(const char *out, int n, size_t room)
-{
-    struct stat st;
-    return n > 0 && (size_t)n < room && stat(out, &st) == 0 && S_ISREG(st.st_mode) && access(out, X_OK) == 0;
-}
-
-bool launch_find_program(struct str named, char *out, size_t room)
-{
-    if (named.n && memchr(named.p, '/', named.n))
-        return runnable(out, snprintf(out, room, "%.*s", STR_ARG(named)), room);
-    struct str rest = str_of(getenv("PATH"));
-    while (rest.p && named.n) {
-        struct str dir = str_cut(rest, ':', &rest);
-        if (dir.n && runnable(out, snprintf(out, room, "%.*s/%.*s", STR_ARG(dir), STR_ARG(named)), room))
-            return true;
-    }
-    return false;
 }

@@ -27,7 +27,4 @@ void launch_pass_env(struct launch *c, struct str run_dir);
 /* One more, in the place of one of the same name. */
 void launch_set_env(struct launch *c, struct str name_value);
 
-/* A program of that name: the path itself when it has a slash, else the first executable on PATH. false: there is none, or its path does not fit. */
-bool launch_find_program(struct str named, char *out, size_t room);
-
 #endif

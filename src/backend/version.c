@@ -1,6 +1,5 @@
 #include "backend/version.h"
 
-#include "backend/launch.h"
 #include "conf/conf.h"
 #include "proc/run.h"
 
@@ -168,7 +167,7 @@ enum err_code version_ask(const struct conf_model *m, char out[VERSION_BYTES], s
     arena_init(&arena);
     buf_init(&said, SAID_MAX_BYTES);
     enum err_code rc = conf_words(m->version_command, &arena, &words, e);
-    if (!rc && (!words.n || words.n >= MAX_WORDS || !launch_find_program(words.at[0], program, sizeof program)))
+    if (!rc && (!words.n || words.n >= MAX_WORDS || !run_find_program(words.at[0], program, sizeof program)))
         rc = err_set(e, ERR_ENGINE_MISSING, "There is no program '%.*s', which `version:` names.", STR_ARG(words.n ? words.at[0] : STR("")));
     for (size_t i = 0; !rc && i < words.n; i++)
         argv[i] = i ? arena_copy(&arena, words.at[i]).p : program;

@@ -133,3 +133,11 @@ struct str str_nearest(struct str word, const struct str *candidates, size_t n)
     }
     return best;
 }
+
+uint64_t str_hash(struct str s)
+{
+    uint64_t h = UINT64_C(14695981039346656037);
+    for (size_t i = 0; i < s.n; i++)
+        h = (h ^ (unsigned char)s.p[i]) * UINT64_C(1099511628211);
+    return h;
+}

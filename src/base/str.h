@@ -64,6 +64,9 @@ ptrdiff_t str_find(struct str s, struct str needle);
 /* Whole of s as a decimal number in [min, max]; false (and *out untouched) otherwise. */
 bool str_to_int(struct str s, int64_t min, int64_t max, int64_t *out);
 
+/* FNV-1a, 64 bits: a short name for a long one. No defence against who chooses the text. */
+uint64_t str_hash(struct str s);
+
 /* The candidate nearest to `word` by edit distance (insert, delete, replace, swap of neighbours), or an empty str when none is near
  * enough to be what was meant (more than a third of the word's length away, at most 3). For "did you mean". */
 struct str str_nearest(struct str word, const struct str *candidates, size_t n);

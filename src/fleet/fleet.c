@@ -43,12 +43,12 @@ void fleet_figures(const struct world *w, size_t model, struct fleet_figures *ou
     const struct fleet_place *p = w->place[model];
     const struct sched_model *m = &p->m;
     int64_t now = fleet_now(w->fleet);
-    bool up = m->set.managed && (m->state == SCHED_HOT || m->state == SCHED_LEAVING);
+    bool up = m->state == SCHED_HOT || m->state == SCHED_LEAVING, known = m->set.managed ? up : m->used_ms > 0;
     *out = (struct fleet_figures){
         .waiting = m->nwaiting,
         .held = m->nheld,
         .oldest_ms = oldest_ms(m, now),
-        .idle_ms = m->nheld ? 0 : up || m->used_ms ? now - m->used_ms : -1,
+        .idle_ms = m->nheld ? 0 : known ? now - m->used_ms : -1,
         .eta_ms = sched_eta_ms(m, now),
         .estimated_bytes = p->estimated && p->estimate.bytes ? p->estimate.bytes : -1,
         .measured_bytes = p->measured_bytes,
@@ -56,8 +56,6 @@ void fleet_figures(const struct world *w, size_t model, struct fleet_figures *ou
         .pinned = m->pinned,
         .state = m->state,
     };
-    if (m->set.managed && !up && !m->nheld)
-        out->idle_ms = -1;
 }
 
 void fleet_budget(const struct fleet *f, struct fleet_budget *out)

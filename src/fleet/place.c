@@ -10,18 +10,10 @@ enum { FILE_LOOK_MS = 1000 };
 
 /* ---- what the configuration says of it ---- */
 
-static struct str tier_model(const struct config *c, struct str name)
-{
-    for (size_t i = 0; i < c->ntiers; i++)
-        if (str_eq(c->tiers[i].name, name))
-            return c->tiers[i].model;
-    return name;
-}
-
 static bool names(const struct config *c, struct str name, const struct conf_model *m)
 {
-    const struct conf_model *named = conf_model(c, name);
-    return (named ? named : conf_model(c, tier_model(c, name))) == m;
+    struct str role;
+    return conf_meant(c, name, &role) == m;
 }
 
 /* Among what is kept hot: as roles name them, each role's model before its fallbacks; then as the file has them. */

@@ -11,23 +11,14 @@ static bool plain(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
 }
 
-/* FNV-1a: two long names that begin alike stay two files. */
-static uint64_t hash(struct str s)
-{
-    uint64_t h = 14695981039346656037u;
-    for (size_t i = 0; i < s.n; i++)
-        h = (h ^ (unsigned char)s.p[i]) * 1099511628211u;
-    return h;
-}
-
-/* A leading dot would hide the file, or be `..`. */
+/* A leading dot would hide the file, or be `..`. Two long names that begin alike stay two files by their hashes. */
 static void encode(struct str name, char out[NAME_MOST + TAIL_HEX + 4])
 {
     size_t n = 0;
     for (size_t i = 0; i < name.n; i++) {
         bool as_it_is = plain(name.p[i]) && !(i == 0 && name.p[i] == '.');
         if (n + (as_it_is ? 1 : 3) > NAME_MOST) {
-            snprintf(out + n, TAIL_HEX + 4, "%%~%016llx", (unsigned long long)hash(name)); /* "%~" comes of no name */
+            snprintf(out + n, TAIL_HEX + 4, "%%~%016llx", (unsigned long long)str_hash(name)); /* "%~" comes of no name */
             return;
         }
         if (as_it_is)

@@ -5,9 +5,6 @@
 #include "proc/run.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { ASK_LIMIT_MS = 2000, SAID_MAX_BYTES = 64 * 1024 };
 
@@ -57,19 +54,6 @@ int64_t machine_read_apps(struct str said, int pid)
     return sum;
 }
 
-static bool find_tool(char *out, size_t room)
-{
-    struct str rest = str_of(getenv("PATH"));
-    struct stat st;
-    while (rest.p) {
-        struct str folder = str_cut(rest, ':', &rest);
-        int n = snprintf(out, room, "%.*s/nvidia-smi", STR_ARG(folder));
-        if (folder.n && n > 0 && (size_t)n < room && stat(out, &st) == 0 && S_ISREG(st.st_mode) && access(out, X_OK) == 0)
-            return true;
-    }
-    return false;
-}
-
 enum tool {
     TOOL_NONE,          /* it is not there, or has no GPU to tell of */
     TOOL_SILENT,        /* it did not answer in time */
@@ -81,7 +65,7 @@ static enum tool ask_nvidia(const char *query, struct buf *said)
     char tool[1024];
     struct run_end end;
     struct err e;
-    if (!find_tool(tool, sizeof tool))
+    if (!run_find_program(STR("nvidia-smi"), tool, sizeof tool))
         return TOOL_NONE;
     const char *const argv[] = { tool, query, "--format=csv,noheader,nounits", NULL };
     buf_init(said, SAID_MAX_BYTES);

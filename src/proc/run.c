@@ -7,6 +7,9 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #ifdef __linux__
@@ -129,4 +132,26 @@ enum err_code run_program(const char *const *argv, const char *const *env, const
     *end = (struct run_end){ .code = WIFEXITED(status) ? WEXITSTATUS(status) : 0, .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
         .too_long = !ended && heard != HEARD_ENOUGH, .enough = heard == HEARD_ENOUGH };
     return ERR_OK;
+}
+
+/* ---- where it is ---- */
+
+/* A program, whole in `out` (n is what snprintf said). A folder may be entered, which access() calls the same. */
+static bool runnable(const char *out, int n, size_t room)
+{
+    struct stat st;
+    return n > 0 && (size_t)n < room && stat(out, &st) == 0 && S_ISREG(st.st_mode) && access(out, X_OK) == 0;
+}
+
+bool run_find_program(struct str named, char *out, size_t room)
+{
+    if (named.n && memchr(named.p, '/', named.n))
+        return runnable(out, snprintf(out, room, "%.*s", STR_ARG(named)), room);
+    struct str rest = str_of(getenv("PATH"));
+    while (rest.p && named.n) {
+        struct str dir = str_cut(rest, ':', &rest);
+        if (dir.n && runnable(out, snprintf(out, room, "%.*s/%.*s", STR_ARG(dir), STR_ARG(named)), room))
+            return true;
+    }
+    return false;
 }

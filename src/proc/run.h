@@ -5,6 +5,9 @@
 
 #include "base/buf.h"
 
+/* A program of that name: the path itself when it has a slash, else the first executable on PATH. false: there is none, or its path does not fit. */
+bool run_find_program(struct str named, char *out, size_t room);
+
 struct run_end {
     int code;          /* exit code when signal is 0 */
     int signal;

@@ -1,8 +1,8 @@
 /* Engines: where they are, what makes a build, what they are asked and how often. The engines here are shell scripts. */
 #include "backend/engine.h"
 
-#include "backend/launch.h"
 #include "conf/conf.h"
+#include "proc/run.h"
 
 #include <glob.h>
 #include <setjmp.h>
@@ -87,7 +87,7 @@ static void test_the_engine_is_the_first_program_of_its_name(void **state)
             setenv("PATH", texts[1], 1);
         else
             unsetenv("PATH");
-        bool is = launch_find_program(str_of(texts[0]), found, sizeof found);
+        bool is = run_find_program(str_of(texts[0]), found, sizeof found);
         if (is != (cases[i].found != NULL))
             fail_msg("case %zu: %s", i, is ? found : "nothing");
         if (is)
@@ -103,9 +103,9 @@ static void test_a_path_that_does_not_fit_is_not_cut_to_another(void **state)
     char named[2048], found[64];
     snprintf(named, sizeof named, "%s/c/engine", folder);
     size_t n = strlen(named);
-    assert_true(launch_find_program(str_of(named), found, n + 1));
+    assert_true(run_find_program(str_of(named), found, n + 1));
     memset(named + n, 'x', 100); /* the program's name is the part that would be left */
-    assert_false(launch_find_program(str_make(named, n + 100), found, n + 1));
+    assert_false(run_find_program(str_make(named, n + 100), found, n + 1));
 }
 
 

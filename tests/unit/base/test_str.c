@@ -46,9 +46,17 @@ static void test_cut_and_find(void **state)
     assert_true(str_eq(str_trim(STR(" \t a b\r\n")), STR("a b")));
 }
 
+static void test_a_hash_is_fnv_1a(void **state)
+{
+    assert_true(str_hash(STR("")) == UINT64_C(0xcbf29ce484222325)); /* the values published for it */
+    assert_true(str_hash(STR("a")) == UINT64_C(0xaf63dc4c8601ec8c));
+    assert_true(str_hash(STR("foobar")) == UINT64_C(0x85944171f73967e8));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_hash_is_fnv_1a),
         cmocka_unit_test(test_nearest_finds_the_typo_and_only_that),
         cmocka_unit_test(test_numbers_must_be_whole_and_in_range),
         cmocka_unit_test(test_cut_and_find),
