@@ -3,6 +3,7 @@
 
 #include "api/reply.h"
 #include "json/json.h"
+#include "conf/conf.h"
 #include "route/decide.h"
 
 #include <stdlib.h>
@@ -42,7 +43,6 @@ static void gone(void *ctx)
 
 static const struct http_req_ops ops = { .on_gone = gone };
 
-enum { SERVES_ANYTHING = SERVES_CHAT | SERVES_EMBED | SERVES_RERANK | SERVES_TRANSCRIBE | SERVES_SPEECH | SERVES_IMAGE };
 
 struct wanted {
     size_t model;
@@ -53,25 +53,26 @@ struct wanted {
 static enum err_code read_wanted(const struct config *c, struct str body, struct wanted *out, struct err *e)
 {
     struct json_doc d = { 0 };
-    struct decision decision;
     enum err_code rc = json_parse(&d, body, e);
     if (rc)
         return rc;
-    struct ask ask = { .name = json_str(yyjson_obj_get(d.root, "model")), .serves = (enum serves)SERVES_ANYTHING };
+    struct str name = json_str(yyjson_obj_get(d.root, "model"));
     yyjson_val *pin = yyjson_obj_get(d.root, "pin");
-    if (!ask.name.n) {
+    if (!name.n) {
         err_set(e, ERR_INVALID_REQUEST, "The body must be {\"model\": NAME}.");
         rc = err_param(e, "model");
     } else if (pin && !yyjson_is_bool(pin)) {
         err_set(e, ERR_INVALID_REQUEST, "`pin` is true or false.");
         rc = err_param(e, "pin");
     } else {
-        rc = route_decide(c, &ask, &decision, e);
-        if (rc == ERR_MODEL_NOT_FOUND && c->nmodels)
+        struct str role;
+        const struct conf_model *m = conf_meant(c, name, &role);
+        rc = m ? ERR_OK : route_unknown_name(c, name, e);
+        if (m)
+            *out = (struct wanted){ (size_t)(m - c->models), yyjson_get_bool(pin) };
+        else if (c->nmodels)
             err_hint(e, "`hob models` lists what there is.");
     }
-    if (!rc)
-        *out = (struct wanted){ decision.chain[0].model, yyjson_get_bool(pin) };
     json_free(&d);
     return rc;
 }

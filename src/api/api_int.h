@@ -3,6 +3,7 @@
 #define HOB_API_INT_H
 
 #include "api/api.h"
+#include "api/places.h"
 #include "api/reply.h"
 #include "json/json.h"
 #include "route/ask.h"
@@ -20,6 +21,8 @@ struct api {
     size_t nspare;
     struct json_scratch scratch;    /* for events and answers: each dies before the next is read */
     struct metrics *metrics;
+    struct route_place *places;     /* the last snapshot (places.c) */
+    size_t nplaces;
     struct classifier *classifier;  /* NULL until somebody asks for `auto` */
     bool draining;
     void (*on_drained)(void *ctx);

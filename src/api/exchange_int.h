@@ -1,5 +1,6 @@
-/* Inside an exchange: what its files share. exchange.c is its life, exchange_answer.c what comes of a place's answer, exchange_tell.c what the caller
- * is told of the way. */
+/* Inside an exchange: what its files share. exchange.c is its life; exchange_begin.c what leads to a decision, exchange_try.c the
+ * tries that follow, exchange_answer.c what comes of a place's answer, exchange_reply.c what leaves for the caller, exchange_tell.c what the caller is told
+ * of the way, exchange_settle.c the books. */
 #ifndef HOB_API_EXCHANGE_INT_H
 #define HOB_API_EXCHANGE_INT_H
 
@@ -76,7 +77,30 @@ static inline bool exchange_over(const struct exchange *x)
     return x->state == X_SETTLED || x->state == X_FAILED || x->state == X_DONE;
 }
 
+/* ---- exchange.c ---- */
+void exchange_enter(struct exchange *x, enum exchange_state to);        /* the only writer of x->state */
+void exchange_fail(struct exchange *x, const struct err *e);            /* the end, with an error for the caller */
+void exchange_release_place(struct exchange *x);                        /* no byte comes from the place any more, and its slot is free */
+void exchange_finish(struct exchange *x);                               /* nothing more will happen */
 void exchange_free_spare(struct exchange *x);
+
+/* ---- exchange_begin.c ---- */
+enum err_code exchange_begin(struct exchange *x, struct err *e) __attribute__((warn_unused_result));
+
+/* ---- exchange_try.c ---- */
+void exchange_next_candidate(struct exchange *x);                       /* asks decision.chain[x->at] */
+void exchange_deadline(void *ctx);
+
+/* ---- exchange_reply.c ---- */
+void exchange_send_out(struct exchange *x);                             /* x->out, as part of a stream */
+void exchange_answer_whole(struct exchange *x);                         /* x->out, as the whole answer */
+void exchange_answer_error(struct exchange *x, const struct err *e);
+void exchange_drained(void *ctx);
+void exchange_tick(void *ctx);
+
+/* ---- exchange_settle.c ---- */
+void exchange_settle(struct exchange *x, const struct err *e);          /* counted; e NULL: it was answered */
+void exchange_deliver(struct exchange *x);                              /* the answer is ready in x->out: the books are closed, then the caller gets it */
 
 /* ---- exchange_answer.c ---- */
 const struct answer_facts *exchange_facts(const struct exchange *x);

@@ -77,7 +77,7 @@ void exchange_put_routing(struct exchange *x, struct buf *to)
     json_key(&o, STR("host"));
     json_string(&o, x->b->host);
     json_key(&o, STR("reason"));
-    json_string(&o, decision_reason(&x->decision, x->at));
+    json_string(&o, str_of(x->at || !x->decision.why[0] ? x->decision.chain[x->at].reason : x->decision.why));
     json_key(&o, STR("latency_ms"));
     json_double(&o, ms_between(x->started_ns, now), 1);
     json_key(&o, STR("queue_ms"));

@@ -25,13 +25,20 @@ enum err_code {
     ERR_MODEL_NOT_FOUND,
     ERR_CONTEXT,
     ERR_UNSUPPORTED_INPUT,
+    ERR_TOOLS_UNSUPPORTED,
     ERR_SCHEMA_UNSUPPORTED,
+    ERR_NO_KEY,        /* none, or one that is not known: the two are not told apart */
+    ERR_NOT_ALLOWED,   /* the key may not ask for this */
+    ERR_RETIRED,       /* an old name, and its day has come */
     ERR_CALLER_GONE,
     /* ours */
     ERR_QUEUE_FULL,
     ERR_QUEUE_TIMEOUT,
     ERR_NO_BACKEND,
     ERR_NOT_RESIDENT,  /* a background request, and its model is not in memory */
+    ERR_PRIVATE_NO_PLACE, /* nobody who is local can answer */
+    ERR_NOT_REMOTE,    /* a background request, and the place is elsewhere */
+    ERR_CAPPED,        /* what may be used up there today is used up */
     ERR_SHUTTING_DOWN,
     ERR_INTERNAL,
     /* the place that should have answered */
@@ -43,6 +50,10 @@ enum err_code {
     ERR_UP_AUTH,
     ERR_UP_MODEL_MISSING,
     ERR_UP_BUSY,     /* it answered 429 */
+    ERR_BREAKER_OPEN,  /* it failed too often of late: not asked */
+    ERR_WAKING,        /* it sleeps, and is being woken */
+    ERR_ONLY_THOUGHTS, /* the model's: it thought, and said nothing */
+    ERR_SCHEMA_UNMET,
     ERR_WEIGHTS_MISSING,
     ERR_WEIGHTS_BROKEN,
     ERR_UNKNOWN_ARCHITECTURE,

@@ -29,7 +29,8 @@ enum setting_type {
     SET_TOKENS,   /* int64_t, 32k = 32768 */
     SET_BYTES,    /* int64_t, 8MiB */
     SET_MS,       /* int64_t, 10s */
-    SET_NUMBER,   /* double, 0.5 */
+    SET_NUMBER,   /* double, 0.5; `zero` is its word for -1, outside of min..max */
+    SET_SHARE,    /* double, 0..1: 20% or 0.2 */
     SET_WORD,     /* an enum, by its words */
     SET_CHOICE,   /* struct str, one of the words */
     SET_TEXT,     /* struct str, any text */
@@ -37,9 +38,12 @@ enum setting_type {
     SET_FOLDER,   /* struct str, made absolute */
     SET_WEIGHTS,  /* struct str, made absolute; looked for in models_dir too */
     SET_PROGRAM,  /* struct str, absolute when it has a slash, else a name for PATH */
-    SET_LISTEN,   /* struct str, a loopback address with port */
-    SET_URL,      /* struct str, http://… */
+    SET_LISTEN,   /* struct str, an address with port */
+    SET_URL,      /* struct str, http://… or https://… */
     SET_WEB,      /* struct str, https://…, or http:// on this machine; without a slash at its end */
+    SET_DATE,     /* struct str, 2027-01-31 */
+    SET_RANGE,    /* struct conf_range, >0.6 */
+    SET_PROXY,    /* struct secret, socks5h://…, socks5://… or http://… */
     SET_SHA256,   /* struct str, 64 hex digits, made lower case */
     SET_COMMAND,  /* struct str, words for conf_words(); ${port} and ${socket} stay in it */
     SET_SECRET,   /* struct secret */

@@ -7,10 +7,16 @@
 #include "base/log.h"
 #include "base/str.h"
 
-enum host_kind { HOST_OPENAI };                       /* later: HOST_OLLAMA … */
+enum host_kind { HOST_OPENAI, HOST_ANTHROPIC, HOST_OLLAMA, HOST_HOB };
 enum keep { KEEP_DEMAND, KEEP_HOT };
 enum serves { SERVES_CHAT = 1, SERVES_EMBED = 2, SERVES_RERANK = 4, SERVES_TRANSCRIBE = 8, SERVES_SPEECH = 16, SERVES_IMAGE = 32 };
-enum input { INPUT_TEXT = 1, INPUT_IMAGE = 2, INPUT_AUDIO = 4, INPUT_VIDEO = 8 };
+enum input { INPUT_TEXT = 1, INPUT_IMAGE = 2, INPUT_AUDIO = 4, INPUT_VIDEO = 8, INPUT_FILE = 16 };
+enum can { CAN_TOOLS = 1, CAN_SCHEMA = 2 };
+enum tri { TRI_UNSAID, TRI_YES, TRI_NO };
+enum durability { DURABLE_PROCESS, DURABLE_POWER, DURABLE_LAZY };
+enum detect { DETECT_LOCAL, DETECT_MARK, DETECT_OFF };
+enum conf_class { CONF_CLASS_UNSAID, CONF_CLASS_CHAT, CONF_CLASS_PROGRAM, CONF_CLASS_BACKGROUND };
+enum after { AFTER_SERVE, AFTER_REFUSE };
 
 struct conf_place {                                   /* where in the file something was said, for errors found later */
     int line, column;                                 /* 0 = not in the file */
@@ -18,6 +24,26 @@ struct conf_place {                                   /* where in the file somet
 
 struct conf_timeouts {                                /* never 0: what a host leaves out is the global value */
     int64_t connect_ms, first_byte_ms, idle_ms, total_ms;
+};
+
+struct conf_price {                                   /* per million tokens, in whatever money the operator thinks in; negative = unknown, which is not 0 */
+    double input, output;
+};
+
+struct conf_breaker {                                 /* never 0 */
+    int64_t failures;                                 /* so many within window_ms open it */
+    int64_t window_ms, open_ms;
+};
+
+struct conf_cap {                                     /* 0 = none */
+    int64_t tokens_day;                               /* input and output together, a local day */
+    double money_day;
+};
+
+struct conf_range {                                   /* ">0.6" ">=3" "<5" "<=9" "3..8" "7" */
+    bool said;
+    double least, most;                               /* -INFINITY, INFINITY where there is no end */
+    bool over, under;                                 /* the end itself is outside */
 };
 
 struct conf_said {                                    /* a field (or an element of a list) that the file names, and where */
@@ -33,8 +59,20 @@ struct conf_strs {
 struct conf_host {
     struct str name;
     enum host_kind kind;
-    struct str url;                                   /* with or without a trailing /v1 */
+    struct str url;                                   /* http:// or https://, with or without a trailing /v1 */
     struct secret key;                                /* empty = none */
+    struct str ca;                                    /* a file of certificates to trust instead of the usual ones; absolute, or empty */
+    struct secret proxy;                              /* socks5://, socks5h:// or http://, a login may be in it; empty = none */
+    enum tri local_said;
+    bool local;                                       /* what is sent there stays with the operator: as said, else loopback without a proxy */
+    struct conf_strs labels;
+    struct conf_price price;                          /* of its models that say none */
+    int64_t cold_start_ms;                            /* it sleeps when nobody asks, and takes so long to wake; 0 = it is always up */
+    int64_t scale_down_ms;                            /* and goes to sleep after so long */
+    struct conf_cap cap;
+    struct conf_breaker breaker;
+    int64_t probe_ms;                                 /* how often its health is asked when nobody else asks it anything; 0 = never */
+    struct str keep_alive;                            /* ollama: how long it keeps a model; "" = its own default */
     struct conf_timeouts timeouts;
     struct conf_place place;
 };
@@ -95,6 +133,11 @@ struct conf_model {
     struct str upstream;                              /* what the host calls it; default: the same name */
     unsigned serves;                                  /* enum serves, or-ed */
     unsigned input;                                   /* enum input, or-ed */
+    unsigned can;                                     /* enum can, or-ed */
+    struct conf_strs replicas;                        /* names of models that are the same elsewhere */
+    struct conf_price price;                          /* negative: its host's */
+    struct str deprecated;                            /* YYYY-MM-DD: callers are told to leave it by then; empty = not */
+    struct str successor;                             /* what they should ask for instead; may be empty */
     int64_t max_tokens;                               /* default answer budget for a managed child; 0 = what is left of the context */
     int64_t answer_bytes;                             /* cap of a collected answer */
     struct conf_place place;
@@ -105,6 +148,47 @@ struct conf_role {
     struct str model;                                 /* a model, alias or tier */
     struct conf_strs fallback;
     bool background;
+    bool local_only;                                  /* candidates on hosts that are not local are left out */
+    int64_t total_ms;                                 /* of one request, all its tries together; never 0 */
+    struct conf_place place;
+};
+
+struct conf_alias {                                   /* an older name for a model, a tier or a role */
+    struct str name, to;
+    struct str deprecated;                            /* YYYY-MM-DD, or empty: it is a name like any other */
+    enum after after;                                 /* what becomes of it on that day */
+    struct conf_place place;
+};
+
+struct conf_weight {                                  /* of `auto`: what a sign counts for, against the built-in table */
+    struct str name;
+    double factor;
+    struct conf_place place;
+};
+
+/* A rule: when all that is said under `when` holds, what it says is done. A list holds when one of it does; "!" before a word: when it is not so. */
+struct conf_route {
+    struct str name;
+    struct conf_strs role, tier, intent, language, caller, class; /* words */
+    struct conf_strs label;                           /* of the host of the first candidate, or its name */
+    struct conf_strs header;                          /* "name", or "name: glob" */
+    struct conf_strs time;                            /* "22:00-06:00", "mon-fri", "sat,sun 08:00-12:00": local time */
+    struct conf_range complexity, tokens, tool_turns;
+    enum tri urgent, private, tools, fresh;
+    unsigned parts;                                   /* enum input, or-ed: one of them is there; 0 = not said */
+    struct str to;                                    /* a model, alias, tier, role or `auto`; empty = as asked */
+    struct conf_strs fallback;                        /* likewise, `auto` aside */
+    enum tri local_only, make_private, redact, background, remote;
+    struct str verify;                                /* a model, alias, tier or role that checks the draft; empty = none */
+    struct conf_place place;
+};
+
+struct conf_key {
+    struct str name;
+    struct str file;                                  /* absolute; what is in it: guard/key.h */
+    enum conf_class class;
+    struct conf_strs roles;                           /* what it may ask for: models, aliases, roles, tiers, `auto`; empty = anything */
+    bool admin;
     struct conf_place place;
 };
 
@@ -130,6 +214,22 @@ struct config {                                       /* read-only but for the c
     struct secret hub_token;                          /* sent to the hub alone; empty = $HF_TOKEN */
     struct conf_strs mirrors;                         /* base addresses that `hob pull` tries before the hub */
     struct str quant;                                 /* which quantisation `hob pull` takes when none is named */
+    const struct conf_weight *auto_weights;
+    size_t nauto_weights;
+    struct str triage_model;                          /* a model, alias, tier or role that is asked about an `auto`; empty = none */
+    struct conf_strs triage_intents;
+    int64_t triage_deadline_ms;
+    enum detect detect;                               /* what personal data in a prompt means for places that are not local */
+    bool redact;
+    struct conf_breaker breaker;
+    int64_t retry_attempts;                           /* tries of one place for one request, the first included */
+    double retry_budget;                              /* second tries and hedges, as a share of requests: 0..1 */
+    int64_t retry_backoff_ms;                         /* before the second try of a place; doubled with each, and jittered */
+    int64_t hedge_tokens;                             /* prompts up to this long may be sent to a second place; 0 = never */
+    enum durability durability;
+    int64_t rows_keep_ms, rows_bytes;                 /* of request rows: age and size, whichever is met first */
+    struct conf_price reference;                      /* what the tokens would have cost elsewhere */
+    bool known_callers;                               /* what chat pages ask by themselves goes to the role `task` */
     double auto_primary, auto_heavy;                  /* complexity from which on `auto` takes the tier primary, or heavy */
     bool routing_metadata;
     enum log_level log;
@@ -147,6 +247,12 @@ struct config {                                       /* read-only but for the c
     size_t nroles;
     const struct conf_tier *tiers;
     size_t ntiers;
+    const struct conf_alias *aliases;
+    size_t naliases;
+    const struct conf_route *routes;                  /* in order: the first that holds */
+    size_t nroutes;
+    const struct conf_key *keys;                      /* none: anybody who reaches the port */
+    size_t nkeys;
     const struct conf_said *said;                     /* for `config show` and late errors: sorted by address */
     size_t nsaid;
 };

@@ -109,6 +109,47 @@ static void name_adapters(struct conf_model *m)
     }
 }
 
+/* ---- hosts, rules, keys ---- */
+
+/* http://HOST… whose HOST is this machine. */
+static bool is_here(struct str url)
+{
+    static const struct str here[] = { STR("localhost"), STR("[::1]") };
+    struct str rest, authority = str_cut(str_from(url, str_starts(url, STR("https://")) ? 8 : 7), '/', &rest);
+    if (str_starts(authority, STR("127.")))
+        return true;
+    for (size_t i = 0; i < COUNTOF(here); i++)
+        if (str_starts(authority, here[i]) && (authority.n == here[i].n || authority.p[here[i].n] == ':'))
+            return true;
+    return false;
+}
+
+static void resolve_hosts(struct config *c)
+{
+    for (size_t i = 0; i < c->nhosts; i++) {
+        struct conf_host *h = (struct conf_host *)(uintptr_t)&c->hosts[i];
+        h->local = h->local_said == TRI_YES || (h->local_said == TRI_UNSAID && !h->proxy.hidden.n && is_here(h->url));
+    }
+}
+
+static void name_rules(struct config *c)
+{
+    for (size_t i = 0; i < c->nroutes; i++) {
+        struct conf_route *r = (struct conf_route *)(uintptr_t)&c->routes[i];
+        if (!r->name.n)
+            r->name = arena_printf(&c->arena, "rule %zu", i + 1);
+    }
+}
+
+static void find_keys(struct config *c)
+{
+    for (size_t i = 0; i < c->nkeys; i++) {
+        struct conf_key *k = (struct conf_key *)(uintptr_t)&c->keys[i];
+        if (!k->file.n)
+            k->file = arena_printf(&c->arena, "%.*s/keys/%.*s", STR_ARG(c->state), STR_ARG(k->name));
+    }
+}
+
 enum err_code resolve_all(struct reading *r)
 {
     struct config *c = r->c;
@@ -125,5 +166,8 @@ enum err_code resolve_all(struct reading *r)
             m->upstream = m->name;
         name_adapters(m);
     }
+    resolve_hosts(c);
+    name_rules(c);
+    find_keys(c);
     return rc;
 }

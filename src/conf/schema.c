@@ -142,6 +142,19 @@ static void ways(struct json_out *o, const struct setting *s)
         real(o, s);
         pattern(o, "^-?[0-9]+(\\.[0-9]+)?$");
         break;
+    case SET_SHARE:
+        real(o, s);
+        pattern(o, "^[0-9]+(\\.[0-9]+)?%?$");
+        break;
+    case SET_DATE:
+        pattern(o, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$");
+        break;
+    case SET_RANGE:
+        any_text(o);
+        break;
+    case SET_PROXY:
+        pattern(o, "^(socks5h?|http)://");
+        break;
     case SET_WORD:
     case SET_CHOICE:
         word_values(o, s);
@@ -159,7 +172,7 @@ static void ways(struct json_out *o, const struct setting *s)
         pattern(o, ":[0-9]{1,5}$");
         break;
     case SET_URL:
-        pattern(o, "^http://");
+        pattern(o, "^https?://");
         break;
     case SET_WEB:
         pattern(o, "^https?://");
@@ -200,7 +213,7 @@ static void put_default(struct json_out *o, const struct setting *s)
     json_key(o, STR("default"));
     if (s->type == SET_BOOL)
         json_bool(o, strcmp(s->def, "on") == 0);
-    else if (s->type == SET_NUMBER)
+    else if (s->type == SET_NUMBER && !(s->zero && strcmp(s->def, s->zero) == 0))
         json_raw(o, str_of(s->def)); /* a default is written as JSON would have it */
     else if ((s->type == SET_COUNT || s->type == SET_TOKENS) && str_to_int(str_of(s->def), 0, INT64_MAX, &number))
         json_int(o, number);

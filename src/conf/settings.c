@@ -9,6 +9,10 @@
 #define LORA(field) offsetof(struct conf_lora, field)
 #define ROLE(field) offsetof(struct conf_role, field)
 #define TIER(field) offsetof(struct conf_tier, field)
+#define ALIAS(field) offsetof(struct conf_alias, field)
+#define WEIGHT(field) offsetof(struct conf_weight, field)
+#define ROUTE(field) offsetof(struct conf_route, field)
+#define KEY(field) offsetof(struct conf_key, field)
 
 #define SECOND INT64_C(1000)
 #define HOUR (3600 * SECOND)
@@ -18,12 +22,25 @@
 static const struct word log_words[] = {
     { "error", LOG_ERROR }, { "warn", LOG_WARN }, { "info", LOG_INFO }, { "debug", LOG_DEBUG }, { "trace", LOG_TRACE }, { NULL, 0 },
 };
-static const struct word host_words[] = { { "openai", HOST_OPENAI }, { NULL, 0 } };
+static const struct word host_words[] = {
+    { "openai", HOST_OPENAI }, { "anthropic", HOST_ANTHROPIC }, { "ollama", HOST_OLLAMA }, { "hob", HOST_HOB }, { NULL, 0 },
+};
+static const struct word tri_words[] = { /* the first of a value is how it is written */
+    { "on", TRI_YES }, { "true", TRI_YES }, { "yes", TRI_YES }, { "off", TRI_NO }, { "false", TRI_NO }, { "no", TRI_NO }, { NULL, 0 },
+};
+static const struct word can_words[] = { { "tools", CAN_TOOLS }, { "schema", CAN_SCHEMA }, { NULL, 0 } };
+static const struct word durability_words[] = { { "process", DURABLE_PROCESS }, { "power", DURABLE_POWER }, { "lazy", DURABLE_LAZY }, { NULL, 0 } };
+static const struct word detect_words[] = { { "local", DETECT_LOCAL }, { "mark", DETECT_MARK }, { "off", DETECT_OFF }, { NULL, 0 } };
+static const struct word class_words[] = {
+    { "chat", CONF_CLASS_CHAT }, { "program", CONF_CLASS_PROGRAM }, { "background", CONF_CLASS_BACKGROUND }, { NULL, 0 },
+};
+static const struct word after_words[] = { { "serve", AFTER_SERVE }, { "refuse", AFTER_REFUSE }, { NULL, 0 } };
 static const struct word keep_words[] = { { "demand", KEEP_DEMAND }, { "hot", KEEP_HOT }, { NULL, 0 } };
 static const struct word serves_words[] = { { "chat", SERVES_CHAT }, { "embed", SERVES_EMBED }, { "rerank", SERVES_RERANK },
     { "transcribe", SERVES_TRANSCRIBE }, { "speech", SERVES_SPEECH }, { "image", SERVES_IMAGE }, { NULL, 0 } };
 static const struct word input_words[] = {
-    { "text", INPUT_TEXT }, { "image", INPUT_IMAGE }, { "audio", INPUT_AUDIO }, { "video", INPUT_VIDEO }, { NULL, 0 },
+    { "text", INPUT_TEXT }, { "image", INPUT_IMAGE }, { "audio", INPUT_AUDIO }, { "video", INPUT_VIDEO },
+    { "file", INPUT_FILE }, { NULL, 0 },
 };
 static const struct word kv_words[] = { /* what the engine takes for keys and values; only the names count */
     { "f32", 0 },  { "f16", 0 },  { "bf16", 0 }, { "q8_0", 0 },   { "q5_1", 0 },
@@ -52,7 +69,7 @@ const struct setting settings[] = {
     { "timeouts.idle", SET_MS, AT(timeouts.idle_ms), TAKES_NOW, .def = "120s", .min = 1, .max = DAY,
       .doc = "How long an answer may pause between two bytes." },
     { "timeouts.total", SET_MS, AT(timeouts.total_ms), TAKES_NOW, .def = "1h", .min = 1, .max = 7 * DAY,
-      .doc = "How long one try may take in all." },
+      .doc = "How long one request may take in all: waiting, every try, and the answer." },
 
     { "queue.limit", SET_COUNT, AT(queue.limit), TAKES_NOW, .def = "256", .min = 1, .max = 65536,
       .doc = "How many requests may wait for one model; the next one is refused." },
@@ -69,9 +86,49 @@ const struct setting settings[] = {
     { "budget.reserve", SET_BYTES, AT(reserve_bytes), TAKES_NOW, .def = "2GiB", .min = 0, .max = INT64_C(1) << 50,
       .doc = "Of the machine's memory so much is not for models, where the budget is `auto`." },
 
+    { "known_callers", SET_BOOL, AT(known_callers), TAKES_NOW, .def = "on",
+      .doc = "What chat pages ask by themselves (titles, tags, follow-ups, heartbeats) goes to the role `task`, where there is one, and never causes a load." },
+
+    { "breaker.failures", SET_COUNT, AT(breaker.failures), TAKES_NOW, .def = "3", .min = 1, .max = 1000,
+      .doc = "After so many failures within `window` a place is asked no more for a while." },
+    { "breaker.window", SET_MS, AT(breaker.window_ms), TAKES_NOW, .def = "30s", .min = 10, .max = DAY, .doc = "See failures." },
+    { "breaker.open", SET_MS, AT(breaker.open_ms), TAKES_NOW, .def = "30s", .min = 10, .max = DAY,
+      .doc = "For so long; then one request tries whether it is back." },
+
+    { "retry.attempts", SET_COUNT, AT(retry_attempts), TAKES_NOW, .def = "2", .min = 1, .max = 10,
+      .doc = "How often one place is tried for one request, before its first word; then comes the next candidate." },
+    { "retry.budget", SET_SHARE, AT(retry_budget), TAKES_NOW, .def = "0.2",
+      .doc = "Second tries of a place, and hedges, as a share of the requests it gets: more are not made, so that trouble is not made worse." },
+    { "retry.backoff", SET_MS, AT(retry_backoff_ms), TAKES_NOW, .def = "100ms", .min = 0, .max = 60 * SECOND,
+      .doc = "How long is waited before a second try of a place, give or take half; twice as long before a third." },
+    { "hedge.tokens", SET_TOKENS, AT(hedge_tokens), TAKES_NOW, .def = "never", .min = 1, .max = MAX_TOKENS, .zero = "never",
+      .doc = "A prompt no longer than this is sent to the next candidate too when the first is slower than it almost ever is; who answers first, answers." },
+
+    { "privacy.detect", SET_WORD, AT(detect), TAKES_NOW, .def = "local", .words = detect_words,
+      .doc = "What personal data found in a prompt means: `local`, it stays on local hosts where one can answer; `mark`, it is noted; `off`, nothing is looked for." },
+    { "privacy.redact", SET_BOOL, AT(redact), TAKES_NOW, .def = "off",
+      .doc = "Instead of staying local it goes out with a placeholder for each finding; the answer gets the values back." },
+
+    { "triage.model", SET_NAME, AT(triage_model), TAKES_NOW, .doc = "Who is asked how hard and of what kind a request for `auto` is; only while it is in memory." },
+    { "triage.intents", SET_NAMES, AT(triage_intents), TAKES_NOW, .max = 32, .doc = "The intents it may choose from." },
+    { "triage.deadline", SET_MS, AT(triage_deadline_ms), TAKES_NOW, .def = "2s", .min = 10, .max = 60 * SECOND,
+      .doc = "How long it may take; after that what the words alone say stands." },
+
+    { "durability", SET_WORD, AT(durability), TAKES_NOW, .def = "process", .words = durability_words,
+      .doc = "When a request counts as written down, before its last bytes leave: `process` survives the end of any process, `power` a power cut, `lazy` nothing." },
+    { "rows.keep", SET_MS, AT(rows_keep_ms), TAKES_NOW, .def = "90d", .min = HOUR, .max = 3650 * DAY, .doc = "How long a row about each request is kept; hourly sums stay." },
+    { "rows.size", SET_BYTES, AT(rows_bytes), TAKES_NOW, .def = "256MiB", .min = 1024 * 1024, .max = INT64_C(1) << 40,
+      .doc = "How large the rows may grow; then the oldest go." },
+    { "reference.input", SET_NUMBER, AT(reference.input), TAKES_NOW, .def = "unknown", .min = 0, .max = 1000000, .zero = "unknown",
+      .doc = "What a million tokens of input would have cost elsewhere: `hob gain` compares with it." },
+    { "reference.output", SET_NUMBER, AT(reference.output), TAKES_NOW, .def = "unknown", .min = 0, .max = 1000000, .zero = "unknown",
+      .doc = "And a million tokens of output." },
+
     { "auto.primary", SET_NUMBER, AT(auto_primary), TAKES_NOW, .def = "0.33", .min = 0, .max = 1,
       .doc = "Complexity, 0 to 1, from which on a request for `auto` goes to the tier `primary` instead of `fast`." },
     { "auto.heavy", SET_NUMBER, AT(auto_heavy), TAKES_NOW, .def = "0.66", .min = 0, .max = 1, .doc = "And from which on to the tier `heavy`." },
+    { "auto.weights.*", SET_NUMBER, WEIGHT(factor), TAKES_NOW, .required = true, .min = 0, .max = 10,
+      .doc = "How much a sign counts, 1 being as built in: greeting, code, analysis … (`hob route explain` names them)." },
 
     { "limits.body", SET_BYTES, AT(body_bytes), TAKES_NOW, .def = "8MiB", .min = 1024, .max = 1 << 30, .doc = "Largest request body." },
     { "limits.answer", SET_BYTES, AT(answer_bytes), TAKES_NOW, .def = "16MiB", .min = 1024, .max = INT64_C(4) << 30,
@@ -90,9 +147,28 @@ const struct setting settings[] = {
     /* hosts: places that answer over the network */
     { "hosts.*.kind", SET_WORD, HOST(kind), TAKES_MODEL, .def = "openai", .words = host_words, .doc = "What the host speaks." },
     { "hosts.*.url", SET_URL, HOST(url), TAKES_MODEL, .required = true,
-      .doc = "Address of the host's API, `http://HOST[:PORT][/PATH]`, with or without `/v1` at its end." },
+      .doc = "Address of the host's API, `http://HOST[:PORT][/PATH]` or `https://…`, with or without `/v1` at its end." },
     { "hosts.*.key", SET_SECRET, HOST(key), TAKES_MODEL,
       .doc = "Key sent to the host as a bearer token. Better `${file:NAME}` or `${env:NAME}` than written here." },
+    { "hosts.*.ca", SET_FOLDER, HOST(ca), TAKES_MODEL, .doc = "A file of certificates to trust instead of the machine's (https)." },
+    { "hosts.*.proxy", SET_PROXY, HOST(proxy), TAKES_MODEL, .doc = "A proxy on the way there: `socks5h://HOST:PORT`, `socks5://…` or `http://…`, a login in it if it wants one." },
+    { "hosts.*.local", SET_WORD, HOST(local_said), TAKES_NOW, .words = tri_words,
+      .doc = "Whether what is sent there stays with you. Default: on for an address of this machine without a proxy, else off." },
+    { "hosts.*.labels", SET_NAMES, HOST(labels), TAKES_NOW, .max = 16, .doc = "Words that `routes:` can ask for, such as metered or gpu." },
+    { "hosts.*.price.input", SET_NUMBER, HOST(price.input), TAKES_NOW, .def = "unknown", .min = 0, .max = 1000000, .zero = "unknown", .doc = "What a million tokens of input cost there." },
+    { "hosts.*.price.output", SET_NUMBER, HOST(price.output), TAKES_NOW, .def = "unknown", .min = 0, .max = 1000000, .zero = "unknown", .doc = "What a million tokens of output cost there." },
+    { "hosts.*.cold_start", SET_MS, HOST(cold_start_ms), TAKES_NOW, .def = "never", .min = SECOND, .max = DAY, .zero = "never",
+      .doc = "It sleeps when nobody asks, and takes so long to wake: meanwhile the next candidate answers, unless the caller insists." },
+    { "hosts.*.scale_down", SET_MS, HOST(scale_down_ms), TAKES_NOW, .def = "10m", .min = SECOND, .max = 365 * DAY, .doc = "With cold_start: after how long without a request it sleeps again." },
+    { "hosts.*.cap.tokens_day", SET_COUNT, HOST(cap.tokens_day), TAKES_NOW, .def = "none", .min = 1, .max = INT64_C(1) << 50, .zero = "none",
+      .doc = "Tokens that may go there a day, in and out; then it is closed until midnight." },
+    { "hosts.*.cap.money_day", SET_NUMBER, HOST(cap.money_day), TAKES_NOW, .def = "0", .min = 0, .max = 1000000, .doc = "Money that may be spent there a day, by `price`; 0: no cap." },
+    { "hosts.*.breaker.failures", SET_COUNT, HOST(breaker.failures), TAKES_NOW, .from = "breaker.failures", .min = 1, .max = 1000, .doc = "As breaker.failures, for this host." },
+    { "hosts.*.breaker.window", SET_MS, HOST(breaker.window_ms), TAKES_NOW, .from = "breaker.window", .min = 10, .max = DAY, .doc = "As breaker.window, for this host." },
+    { "hosts.*.breaker.open", SET_MS, HOST(breaker.open_ms), TAKES_NOW, .from = "breaker.open", .min = 10, .max = DAY, .doc = "As breaker.open, for this host." },
+    { "hosts.*.probe", SET_MS, HOST(probe_ms), TAKES_NOW, .def = "15s", .min = 100, .max = DAY, .zero = "never",
+      .doc = "How often it is asked for its list of models while nobody asks it anything else. A host with cold_start is never woken for it." },
+    { "hosts.*.keep_alive", SET_TEXT, HOST(keep_alive), TAKES_NOW, .doc = "Kind ollama: how long it keeps a model in memory (`10m`, `-1` for ever)." },
     { "hosts.*.timeouts.connect", SET_MS, HOST(timeouts.connect_ms), TAKES_MODEL, .from = "timeouts.connect", .min = 1, .max = DAY,
       .doc = "As timeouts.connect, for this host." },
     { "hosts.*.timeouts.first_byte", SET_MS, HOST(timeouts.first_byte_ms), TAKES_NOW, .from = "timeouts.first_byte", .min = 1, .max = DAY,
@@ -100,7 +176,7 @@ const struct setting settings[] = {
     { "hosts.*.timeouts.idle", SET_MS, HOST(timeouts.idle_ms), TAKES_NOW, .from = "timeouts.idle", .min = 1, .max = DAY,
       .doc = "As timeouts.idle, for this host." },
     { "hosts.*.timeouts.total", SET_MS, HOST(timeouts.total_ms), TAKES_NOW, .from = "timeouts.total", .min = 1, .max = 7 * DAY,
-      .doc = "As timeouts.total, for this host." },
+      .doc = "How long one try there may take." },
 
     /* models: on this machine (`file`) or on a host (`host`) */
     { "models.*.file", SET_WEIGHTS, MODEL(file), TAKES_MODEL, .scope = SCOPE_FILE,
@@ -157,6 +233,16 @@ const struct setting settings[] = {
     { "models.*.args", SET_ARGS, MODEL(args), TAKES_MODEL, .max = 64, .scope = SCOPE_FILE, .doc = "More flags for the engine, as they are, a list." },
     { "models.*.serves", SET_FLAGS, MODEL(serves), TAKES_ENGINE, .def = "chat", .words = serves_words, .doc = "What the model is good for." },
     { "models.*.input", SET_FLAGS, MODEL(input), TAKES_NOW, .def = "text", .words = input_words, .doc = "What the model takes in." },
+    { "models.*.capabilities", SET_FLAGS, MODEL(can), TAKES_NOW, .def = "tools schema", .words = can_words,
+      .doc = "What it can do besides: a request that needs what is missing goes to another candidate." },
+    { "models.*.replicas", SET_NAMES, MODEL(replicas), TAKES_NOW, .max = 7,
+      .doc = "Models that are the same elsewhere: who asks for this one gets whichever of them will answer first." },
+    { "models.*.price.input", SET_NUMBER, MODEL(price.input), TAKES_NOW, .def = "unknown", .min = 0, .max = 1000000, .zero = "unknown", .scope = SCOPE_HOST,
+      .doc = "What a million tokens of input cost; default: as its host says." },
+    { "models.*.price.output", SET_NUMBER, MODEL(price.output), TAKES_NOW, .def = "unknown", .min = 0, .max = 1000000, .zero = "unknown", .scope = SCOPE_HOST,
+      .doc = "What a million tokens of output cost; default: as its host says." },
+    { "models.*.deprecated", SET_DATE, MODEL(deprecated), TAKES_NOW, .doc = "The day by which callers should have left it, `2027-01-31`: answers say so." },
+    { "models.*.successor", SET_NAME, MODEL(successor), TAKES_NOW, .doc = "What they should ask for instead." },
     { "models.*.aliases", SET_NAMES, MODEL(aliases), TAKES_NOW, .doc = "Other names that callers may use for it." },
     { "models.*.max_tokens", SET_TOKENS, MODEL(max_tokens), TAKES_NOW, .def = "auto", .min = 1, .max = MAX_TOKENS, .zero = "auto", .scope = SCOPE_FILE,
       .doc = "Longest answer when the caller names none. `auto`: what is left of the context." },
@@ -167,16 +253,67 @@ const struct setting settings[] = {
     { "tiers.*", SET_NAME, TIER(model), TAKES_NOW, .required = true, .doc = "The model, or alias, that stands for this tier." },
     { "roles.*", SET_NAME, ROLE(model), TAKES_NOW, .doc = "The model alone, as a short form." },
     { "roles.*.model", SET_NAME, ROLE(model), TAKES_NOW, .required = true, .doc = "The model, alias or tier that answers." },
-    { "roles.*.fallback", SET_NAMES, ROLE(fallback), TAKES_NOW, .max = 7, .doc = "Models, aliases or tiers that are tried next, in this order." },
+    { "roles.*.fallback", SET_NAMES, ROLE(fallback), TAKES_NOW, .max = 15, .doc = "Models, aliases or tiers that are tried next, in this order." },
     { "roles.*.background", SET_BOOL, ROLE(background), TAKES_NOW, .def = "off",
       .doc = "Uses only models that are loaded already." },
+    { "roles.*.local_only", SET_BOOL, ROLE(local_only), TAKES_NOW, .def = "off", .doc = "Candidates on hosts that are not local are left out." },
+    { "roles.*.timeouts.total", SET_MS, ROLE(total_ms), TAKES_NOW, .from = "timeouts.total", .min = 1, .max = 7 * DAY, .doc = "As timeouts.total, for this role." },
+
+    { "aliases.*", SET_NAME, ALIAS(to), TAKES_NOW, .doc = "What it stands for alone, as a short form." },
+    { "aliases.*.to", SET_NAME, ALIAS(to), TAKES_NOW, .required = true, .doc = "The model, tier or role it stands for." },
+    { "aliases.*.deprecated", SET_DATE, ALIAS(deprecated), TAKES_NOW, .doc = "The day by which callers should have left it, `2027-01-31`: answers say so." },
+    { "aliases.*.after", SET_WORD, ALIAS(after), TAKES_NOW, .def = "serve", .words = after_words, .doc = "What becomes of it on that day." },
+
+    /* rules: the first whose conditions all hold */
+    { "routes.[].name", SET_TEXT, ROUTE(name), TAKES_NOW, .doc = "What it is called in explanations. Default: `rule` and its place in the list." },
+    { "routes.[].when.role", SET_NAMES, ROUTE(role), TAKES_NOW, .max = 32, .doc = "The role, or the name, that was asked for." },
+    { "routes.[].when.tier", SET_NAMES, ROUTE(tier), TAKES_NOW, .max = 32, .doc = "The tier of the first candidate." },
+    { "routes.[].when.complexity", SET_RANGE, ROUTE(complexity), TAKES_NOW, .doc = "How hard it is, 0 to 1: `>0.6`, `0.2..0.5`." },
+    { "routes.[].when.intent", SET_NAMES, ROUTE(intent), TAKES_NOW, .max = 32, .doc = "The intent that triage found." },
+    { "routes.[].when.urgent", SET_WORD, ROUTE(urgent), TAKES_NOW, .words = tri_words, .doc = "Whether it is urgent." },
+    { "routes.[].when.private", SET_WORD, ROUTE(private), TAKES_NOW, .words = tri_words, .doc = "Whether it was said to be private, or personal data was found in it." },
+    { "routes.[].when.language", SET_NAMES, ROUTE(language), TAKES_NOW, .max = 32, .doc = "The language it is written in: en, de, fr, es, zh, ja, ko." },
+    { "routes.[].when.tokens", SET_RANGE, ROUTE(tokens), TAKES_NOW, .doc = "How long it is, estimated in tokens: `>8000`." },
+    { "routes.[].when.tools", SET_WORD, ROUTE(tools), TAKES_NOW, .words = tri_words, .doc = "Whether tools are offered." },
+    { "routes.[].when.tool_turns", SET_RANGE, ROUTE(tool_turns), TAKES_NOW, .doc = "How many answers of tools are in it: `>=3`." },
+    { "routes.[].when.fresh", SET_WORD, ROUTE(fresh), TAKES_NOW, .words = tri_words, .doc = "Whether it asks about what is going on now." },
+    { "routes.[].when.parts", SET_FLAGS, ROUTE(parts), TAKES_NOW, .words = input_words, .doc = "What it holds: one of image, audio, video, file." },
+    { "routes.[].when.header", SET_NAMES, ROUTE(header), TAKES_NOW, .max = 32, .doc = "A header it carries, `x-team`, or with a value, `x-team: search*`." },
+    { "routes.[].when.caller", SET_NAMES, ROUTE(caller), TAKES_NOW, .max = 32, .doc = "The name of the caller's key." },
+    { "routes.[].when.class", SET_NAMES, ROUTE(class), TAKES_NOW, .max = 3, .doc = "The class of the caller: chat, program, background." },
+    { "routes.[].when.label", SET_NAMES, ROUTE(label), TAKES_NOW, .max = 32, .doc = "A label, or the name, of the host of the first candidate." },
+    { "routes.[].when.time", SET_NAMES, ROUTE(time), TAKES_NOW, .max = 16, .doc = "When it is, by the local clock: `22:00-06:00`, `mon-fri`, `sat,sun 08:00-12:00`." },
+    { "routes.[].to", SET_NAME, ROUTE(to), TAKES_NOW, .doc = "Who answers: a model, tier, role or `auto`. Default: as was asked." },
+    { "routes.[].fallback", SET_NAMES, ROUTE(fallback), TAKES_NOW, .max = 7, .doc = "Who is tried next, in this order." },
+    { "routes.[].local_only", SET_WORD, ROUTE(local_only), TAKES_NOW, .words = tri_words, .doc = "Candidates on hosts that are not local are left out." },
+    { "routes.[].private", SET_WORD, ROUTE(make_private), TAKES_NOW, .words = tri_words, .doc = "It is private: only local places may answer, or nobody." },
+    { "routes.[].redact", SET_WORD, ROUTE(redact), TAKES_NOW, .words = tri_words, .doc = "As privacy.redact, for these." },
+    { "routes.[].background", SET_WORD, ROUTE(background), TAKES_NOW, .words = tri_words, .doc = "Served as a background request: it uses only what is in memory." },
+    { "routes.[].remote", SET_WORD, ROUTE(remote), TAKES_NOW, .words = tri_words, .doc = "A background request may go to a host that is not local." },
+    { "routes.[].verify", SET_NAME, ROUTE(verify), TAKES_NOW, .doc = "The answer is a draft: this model, tier or role checks it, and the better one is returned." },
+
+    /* keys: with one of them nobody is served without */
+    { "keys.[].name", SET_TEXT, KEY(name), TAKES_NOW, .required = true, .doc = "Who it is for: in rows, rules and metrics." },
+    { "keys.[].file", SET_FOLDER, KEY(file), TAKES_NOW, .doc = "The file that `hob keys new` made for it. Default: `STATE/keys/NAME`." },
+    { "keys.[].class", SET_WORD, KEY(class), TAKES_NOW, .words = class_words, .doc = "The class its requests have unless they say x-hob-class." },
+    { "keys.[].roles", SET_NAMES, KEY(roles), TAKES_NOW, .max = 256, .doc = "What it may ask for: roles, tiers, models, `auto`. Default: anything." },
+    { "keys.[].admin", SET_BOOL, KEY(admin), TAKES_NOW, .def = "off", .doc = "It opens `/hob/v1` too." },
 };
 const size_t nsettings = COUNTOF(settings);
 
 const struct group groups[] = {
     { "timeouts", "How long places that answer may take." },
     { "queue", "Requests that wait for a model." },
+    { "breaker", "When a place that fails is left alone." },
+    { "retry", "Second tries of a place." },
+    { "hedge", "A second place for who waits unusually long." },
+    { "privacy", "Personal data in prompts." },
+    { "triage", "A small model's opinion about requests for `auto`." },
+    { "rows", "One row about each request, without its text." },
+    { "reference", "A price to compare with, per million tokens." },
     { "auto", "How a caller's `auto` becomes a tier." },
+    { "auto.weights", "What signs count for." },
+    { "auto.weights.*", "A sign.", sizeof(struct conf_weight), AT(auto_weights), AT(nauto_weights), WEIGHT(name), WEIGHT(place), "sign" },
     { "limits", "How large things may be." },
     { "budget", "Memory for models on this machine." },
     { "pull", "Where `hob pull` gets models." },
@@ -185,18 +322,30 @@ const struct group groups[] = {
       .always = "llama" },
     { "hosts", "Machines and services that answer, by name." },
     { "hosts.*", "A place that answers over the network.", sizeof(struct conf_host), AT(hosts), AT(nhosts), HOST(name), HOST(place), "host" },
+    { "hosts.*.price", "Per million tokens, for its models that say none." },
+    { "hosts.*.cap", "What may be used up there a day." },
+    { "hosts.*.breaker", "Where this host differs from the global breaker." },
     { "hosts.*.timeouts", "Where this host differs from the global timeouts." },
     { "models", "Models, by the name that callers use." },
     { "models.*", "A model on this machine (file, or command) or on a host (host).", sizeof(struct conf_model), AT(models), AT(nmodels), MODEL(name),
       MODEL(place), "model", { "file", "command", "host" } },
     { "models.*.lora", "Adapters, which requests may choose by name.", .scope = SCOPE_FILE },
     { "models.*.lora.[]", "An adapter.", sizeof(struct conf_lora), MODEL(loras), MODEL(nloras), LORA(name), LORA(place), "adapter" },
+    { "models.*.price", "Per million tokens." },
     { "models.*.queue", "Where this model differs from the global queue." },
     { "models.*.limits", "Where this model differs from the global limits." },
     { "tiers", "Names for models by strength, such as fast, primary, heavy." },
     { "tiers.*", "A tier.", sizeof(struct conf_tier), AT(tiers), AT(ntiers), TIER(name), TIER(place), "tier" },
     { "roles", "Names for what a caller wants done, such as chat, code, vision." },
     { "roles.*", "Who answers for a role.", sizeof(struct conf_role), AT(roles), AT(nroles), ROLE(name), ROLE(place), "role" },
+    { "roles.*.timeouts", "Where this role differs from the global timeouts." },
+    { "aliases", "Older names for models, tiers and roles." },
+    { "aliases.*", "An older name.", sizeof(struct conf_alias), AT(aliases), AT(naliases), ALIAS(name), ALIAS(place), "alias" },
+    { "routes", "Rules that change who answers: the first whose conditions all hold." },
+    { "routes.[]", "A rule.", sizeof(struct conf_route), AT(routes), AT(nroutes), ROUTE(name), ROUTE(place), "rule" },
+    { "routes.[].when", "What must hold: all that is said here." },
+    { "keys", "Who may ask. With a key here nobody is served without one." },
+    { "keys.[]", "A key.", sizeof(struct conf_key), AT(keys), AT(nkeys), KEY(name), KEY(place), "key" },
 };
 const size_t ngroups = COUNTOF(groups);
 

@@ -356,7 +356,7 @@ static void json_scalar(struct walk *w, const struct setting *s, const void *fie
     value_write(s, field, &text);
     if (s->type == SET_BOOL)
         json_bool(&w->json, *(const bool *)field);
-    else if (s->type == SET_NUMBER)
+    else if ((s->type == SET_NUMBER || s->type == SET_SHARE) && setting_is_number(s, field))
         json_raw(&w->json, buf_str(&text));
     else if (setting_is_number(s, field))
         json_int(&w->json, *(const int64_t *)field);

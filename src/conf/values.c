@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -140,17 +141,87 @@ static bool is_decimal(struct str s)
     return before.n && (!point || after.n);
 }
 
+/* False: it is none. */
+static bool to_real(struct str text, double *out)
+{
+    char copy[NUMBER_MAX_BYTES + 1];
+    if (text.n > NUMBER_MAX_BYTES || !is_decimal(text))
+        return false;
+    memcpy(copy, text.p, text.n);
+    copy[text.n] = 0;
+    *out = strtod(copy, NULL) + 0.0; /* no -0 */
+    return true;
+}
+
 static enum err_code read_number(const struct value *v, void *field)
 {
-    char text[NUMBER_MAX_BYTES + 1];
-    if (v->text.n > NUMBER_MAX_BYTES || !is_decimal(v->text))
-        return err_set(v->e, ERR_CONFIG, "%s is not a number, like 1 or 0.5", v->shown);
-    memcpy(text, v->text.p, v->text.n);
-    text[v->text.n] = 0;
-    double number = strtod(text, NULL);
+    double number;
+    if (v->s->zero && str_eq(v->text, str_of(v->s->zero))) {
+        *(double *)field = -1;
+        return ERR_OK;
+    }
+    if (!to_real(v->text, &number))
+        return err_set(v->e, ERR_CONFIG, "%s is not a number, like 1 or 0.5%s%s", v->shown, v->s->zero ? ", or " : "", v->s->zero ? v->s->zero : "");
     if (number < (double)v->s->min || number > (double)v->s->max)
         return err_set(v->e, ERR_CONFIG, "%s is out of range, %lld to %lld", v->shown, (long long)v->s->min, (long long)v->s->max);
-    *(double *)field = number + 0.0; /* no -0 */
+    *(double *)field = number;
+    return ERR_OK;
+}
+
+static enum err_code read_share(const struct value *v, void *field)
+{
+    bool percent = str_ends(v->text, STR("%"));
+    double number;
+    if (!to_real((struct str){ v->text.p, v->text.n - percent }, &number))
+        return err_set(v->e, ERR_CONFIG, "%s is no share, like 20%% or 0.2", v->shown);
+    number = percent ? number / 100 : number;
+    if (number < 0 || number > 1)
+        return err_set(v->e, ERR_CONFIG, "%s is out of range, 0%% to 100%%", v->shown);
+    *(double *)field = number;
+    return ERR_OK;
+}
+
+static bool is_date(struct str s)
+{
+    static const int days[] = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+    int64_t year, month, day;
+    if (s.n != 10 || s.p[4] != '-' || s.p[7] != '-' || !str_to_int((struct str){ s.p, 4 }, 1970, 9999, &year) ||
+        !str_to_int((struct str){ s.p + 5, 2 }, 1, 12, &month) || !str_to_int((struct str){ s.p + 8, 2 }, 1, days[month - 1], &day))
+        return false;
+    bool leap = (year % 4 == 0 && year % 100) || year % 400 == 0;
+    return month != 2 || day < 29 || leap;
+}
+
+static enum err_code read_text(const struct value *v, void *field);
+
+static enum err_code read_date(const struct value *v, void *field)
+{
+    if (!is_date(v->text))
+        return err_set(v->e, ERR_CONFIG, "%s is no date, like 2027-01-31", v->shown);
+    return read_text(v, field);
+}
+
+static bool parse_range(struct str s, struct conf_range *r)
+{
+    ptrdiff_t dots = str_find(s, STR(".."));
+    *r = (struct conf_range){ .said = true, .least = -INFINITY, .most = INFINITY };
+    if (dots >= 0)
+        return to_real((struct str){ s.p, (size_t)dots }, &r->least) && to_real(str_from(s, (size_t)dots + 2), &r->most) && r->least <= r->most;
+    bool more = str_starts(s, STR(">")), less = str_starts(s, STR("<")), equal = s.n > 1 && s.p[1] == '=';
+    double *end = less ? &r->most : &r->least;
+    if (!more && !less)
+        return to_real(s, &r->least) && ((r->most = r->least), true);
+    r->over = more && !equal;
+    r->under = less && !equal;
+    return to_real(str_trim(str_from(s, equal ? 2 : 1)), end);
+}
+
+static enum err_code read_range(const struct value *v, void *field)
+{
+    struct conf_range r;
+    if (!parse_range(v->text, &r))
+        return err_set(v->e, ERR_CONFIG, "%s is no range, like >0.6, <=3, 2..5 or 7", v->shown);
+    *(struct conf_range *)field = r;
     return ERR_OK;
 }
 
@@ -281,10 +352,8 @@ static enum err_code read_listen(const struct value *v, void *field)
     int64_t number;
     if (!split_listen(v->text, &host, &port) || !str_to_int(port, 0, 65535, &number))
         return err_set(v->e, ERR_CONFIG, "%s is not ADDRESS:PORT, like 127.0.0.1:8080 or [::1]:8080", v->shown);
-    if (!host.n || !is_loopback(host)) {
-        err_set(v->e, ERR_CONFIG, "%s is no loopback address; keys are not there yet, so only loopback addresses may be listened on", v->shown);
-        return err_hint(v->e, "write 127.0.0.1:%lld, and put a proxy that checks who calls in front", (long long)number);
-    }
+    if (!host.n)
+        return err_set(v->e, ERR_CONFIG, "%s names no address: write 127.0.0.1:%lld, or 0.0.0.0:%lld for all", v->shown, (long long)number, (long long)number);
     return read_text(v, field);
 }
 
@@ -313,11 +382,10 @@ static enum err_code check_authority(const struct value *v, struct str rest, str
 static enum err_code read_url(const struct value *v, void *field)
 {
     struct str host;
-    if (str_starts(v->text, STR("https://")))
-        return err_set(v->e, ERR_CONFIG, "%s: https comes with a later version, only http:// is there yet", v->shown);
-    if (!str_starts(v->text, STR("http://")))
-        return err_set(v->e, ERR_CONFIG, "%s is no address like http://127.0.0.1:9001", v->shown);
-    enum err_code rc = check_authority(v, str_from(v->text, 7), &host);
+    bool plain = str_starts(v->text, STR("http://"));
+    if (!plain && !str_starts(v->text, STR("https://")))
+        return err_set(v->e, ERR_CONFIG, "%s is no address like http://127.0.0.1:9001 or https://api.example.com/v1", v->shown);
+    enum err_code rc = check_authority(v, str_from(v->text, plain ? 7 : 8), &host);
     return rc ? rc : read_text(v, field);
 }
 
@@ -373,6 +441,29 @@ static enum err_code read_secret(const struct value *v, void *field)
     return ERR_OK;
 }
 
+/* SCHEME://[USER:PASSWORD@]HOST:PORT. Never quoted: a password may be in it. */
+static enum err_code read_proxy(const struct value *v, void *field)
+{
+    static const struct str schemes[] = { STR("socks5h://"), STR("socks5://"), STR("http://") };
+    struct str rest = { NULL, 0 }, host, port;
+    int64_t number;
+    for (size_t i = 0; i < COUNTOF(schemes); i++)
+        if (str_starts(v->text, schemes[i]))
+            rest = str_from(v->text, schemes[i].n);
+    for (size_t i = rest.n; i > 0; i--)
+        if (rest.p[i - 1] == '@') {
+            rest = str_from(rest, i);
+            break;
+        }
+    if (str_ends(rest, STR("/")))
+        rest.n--;
+    if (!rest.p || !split_listen(rest, &host, &port) || !host.n || !str_to_int(port, 1, 65535, &number)) {
+        err_set(v->e, ERR_CONFIG, "is no proxy");
+        return err_hint(v->e, "write socks5h://HOST:PORT, socks5://HOST:PORT or http://HOST:PORT, a login before the host if it wants one");
+    }
+    return read_secret(v, field);
+}
+
 /* ---- and back ---- */
 
 static void write_bool(const struct setting *s, const void *field, struct buf *out)
@@ -390,9 +481,8 @@ static void write_number(const struct setting *s, const void *field, struct buf 
 }
 
 /* As short as it reads back to the same. Without an exponent, which is not read: what is smaller than that was given with few digits. */
-static void write_real(const struct setting *s, const void *field, struct buf *out)
+static void put_real(double v, struct buf *out)
 {
-    double v = *(const double *)field;
     char text[2 * NUMBER_MAX_BYTES];
     for (int digits = 0; digits <= NUMBER_MAX_BYTES - 2; digits++) {
         snprintf(text, sizeof text, "%.*f", digits, v);
@@ -402,11 +492,50 @@ static void write_real(const struct setting *s, const void *field, struct buf *o
     buf_add(out, str_of(text));
 }
 
+static void write_real(const struct setting *s, const void *field, struct buf *out)
+{
+    double v = *(const double *)field;
+    if (s->zero && v < 0)
+        buf_add(out, str_of(s->zero));
+    else
+        put_real(v, out);
+}
+
+static void write_share(const struct setting *s, const void *field, struct buf *out)
+{
+    (void)s;
+    put_real(*(const double *)field, out);
+}
+
+static void write_range(const struct setting *s, const void *field, struct buf *out)
+{
+    const struct conf_range *r = field;
+    (void)s;
+    if (!r->said)
+        return;
+    if (r->least == r->most) {
+        put_real(r->least, out);
+    } else if (isinf(r->least)) {
+        buf_add(out, str_of(r->under ? "<" : "<="));
+        put_real(r->most, out);
+    } else if (isinf(r->most)) {
+        buf_add(out, str_of(r->over ? ">" : ">="));
+        put_real(r->least, out);
+    } else {
+        put_real(r->least, out);
+        buf_lit(out, "..");
+        put_real(r->most, out);
+    }
+}
+
+/* Of several words for one value the first. */
 static void write_word(const struct setting *s, const void *field, struct buf *out)
 {
     for (const struct word *w = s->words; w->name; w++)
-        if (w->value == *(const unsigned *)field)
+        if (w->value == *(const unsigned *)field) {
             buf_add(out, str_of(w->name));
+            return;
+        }
 }
 
 static void write_text(const struct setting *s, const void *field, struct buf *out)
@@ -452,6 +581,12 @@ static bool same_secret(const void *a, const void *b)
     return str_eq(((const struct secret *)a)->hidden, ((const struct secret *)b)->hidden);
 }
 
+static bool same_range(const void *a, const void *b)
+{
+    const struct conf_range *x = a, *y = b;
+    return x->said == y->said && x->least == y->least && x->most == y->most && x->over == y->over && x->under == y->under;
+}
+
 static bool same_list(const void *a, const void *b)
 {
     const struct conf_strs *x = a, *y = b;
@@ -473,6 +608,7 @@ static const struct type_row {
     [SET_BYTES]   = { read_bytes,   write_number, same_number, false },
     [SET_MS]      = { read_ms,      write_number, same_number, false },
     [SET_NUMBER]  = { read_number,  write_real,   same_real,   false },
+    [SET_SHARE]   = { read_share,   write_share,  same_real,   false },
     [SET_WORD]    = { read_word,    write_word,   same_word,   false },
     [SET_CHOICE]  = { read_choice,  write_text,   same_text,   false },
     [SET_TEXT]    = { read_text,    write_text,   same_text,   false },
@@ -483,6 +619,9 @@ static const struct type_row {
     [SET_LISTEN]  = { read_listen,  write_text,   same_text,   false },
     [SET_URL]     = { read_url,     write_text,   same_text,   false },
     [SET_WEB]     = { read_web,     write_text,   same_text,   false },
+    [SET_DATE]    = { read_date,    write_text,   same_text,   false },
+    [SET_RANGE]   = { read_range,   write_range,  same_range,  false },
+    [SET_PROXY]   = { read_proxy,   write_secret, same_secret, false },
     [SET_SHA256]  = { read_sha256,  write_text,   same_text,   false },
     [SET_COMMAND] = { read_command, write_text,   same_text,   false },
     [SET_SECRET]  = { read_secret,  write_secret, same_secret, false },
@@ -528,14 +667,20 @@ bool setting_is_strs(const struct setting *s)
 
 bool setting_is_number(const struct setting *s, const void *field)
 {
-    return s->type == SET_NUMBER || ((s->type == SET_COUNT || s->type == SET_TOKENS) && !(s->zero && *(const int64_t *)field == 0));
+    return (s->type == SET_NUMBER && !(s->zero && *(const double *)field < 0)) || s->type == SET_SHARE || ((s->type == SET_COUNT || s->type == SET_TOKENS) && !(s->zero && *(const int64_t *)field == 0));
 }
 
 bool value_is_empty(const struct setting *s, const void *field)
 {
     if (setting_is_strs(s))
         return ((const struct conf_strs *)field)->n == 0;
-    if (s->type == SET_SECRET)
+    if (s->type == SET_RANGE)
+        return !((const struct conf_range *)field)->said;
+    if (s->type == SET_WORD && !s->def)
+        return *(const unsigned *)field == 0;
+    if (s->type == SET_FLAGS && !s->def)
+        return *(const unsigned *)field == 0;
+    if (s->type == SET_SECRET || s->type == SET_PROXY)
         return ((const struct secret *)field)->hidden.n == 0;
     if (types[s->type].write == write_text)
         return ((const struct str *)field)->n == 0;

@@ -33,6 +33,12 @@ static const struct conf_model *find_model(const struct config *c, struct str na
     return conf_model(c, t->model);
 }
 
+static void put(struct candidate *to, size_t model, struct str tier, struct str reason)
+{
+    *to = (struct candidate){ .model = model, .tier = tier };
+    snprintf(to->reason, sizeof to->reason, "%.*s", STR_ARG(reason));
+}
+
 static void add(const struct config *c, struct decision *d, const struct conf_model *m, struct str tier, struct str reason)
 {
     size_t index = (size_t)(m - c->models);
@@ -40,7 +46,7 @@ static void add(const struct config *c, struct decision *d, const struct conf_mo
         if (d->chain[i].model == index)
             return;
     if (d->n < ROUTE_MAX_CHAIN)
-        d->chain[d->n++] = (struct candidate){ index, tier, reason };
+        put(&d->chain[d->n++], index, tier, reason);
 }
 
 static void add_role(const struct config *c, struct decision *d, const struct conf_role *r)
@@ -116,11 +122,6 @@ static void say_why(const struct config *c, const struct ask *ask, struct decisi
         n += snprintf(d->why + n, sizeof d->why - (size_t)n, "%s%s", i ? ", " : "", x->reasons[i]);
     if (n < (int)sizeof d->why)
         snprintf(d->why + n, sizeof d->why - (size_t)n, " -> %.*s", (int)(to.n < 40 ? to.n : 40), to.p);
-}
-
-struct str decision_reason(const struct decision *d, size_t i)
-{
-    return d->why[0] ? str_of(d->why) : d->chain[i].reason;
 }
 
 static enum err_code no_auto(struct err *e)
@@ -209,9 +210,16 @@ static enum err_code keep_able(const struct config *c, const struct ask *ask, st
     return err_param(e, "model");
 }
 
-enum err_code route_decide(const struct config *c, const struct ask *ask, struct decision *out, struct err *e)
+bool route_wants_words(const struct config *c, const struct ask *ask)
 {
-    struct decision d = { .n = 0 };
+    (void)c;
+    return route_is_auto(ask->name);
+}
+
+enum err_code route_decide(const struct config *c, const struct ask *ask, const struct snapshot *places, struct decision *out, struct err *e)
+{
+    struct decision d = { .total_ms = c->timeouts.total_ms, .verify = SIZE_MAX };
+    (void)places;
     const struct conf_role *role = NULL;
     struct str tier = { NULL, 0 };
     const struct conf_model *m = conf_model(c, ask->name);
@@ -229,6 +237,8 @@ enum err_code route_decide(const struct config *c, const struct ask *ask, struct
     enum err_code rc = keep_able(c, ask, &d, e);
     if (!rc && automatic)
         say_why(c, ask, &d);
+    else if (!rc)
+        snprintf(d.why, sizeof d.why, "%s", d.chain[0].reason);
     if (!rc)
         *out = d;
     return rc;

@@ -1,37 +1,63 @@
-/* From an ask to an ordered chain of candidates. Pure: reads its arguments, touches nothing else. */
+/* From an ask to an ordered chain of candidates. Pure: reads its arguments, touches nothing else.
+ *
+ *   name -> rules (first that holds) -> role, tier, model, auto -> candidates -> replicas in order -> those that cannot serve are skipped, with why */
 #ifndef HOB_ROUTE_DECIDE_H
 #define HOB_ROUTE_DECIDE_H
 
 #include "base/err.h"
 #include "route/ask.h"
+#include "route/snapshot.h"
 
-enum { ROUTE_MAX_CHAIN = 8 };
+enum { ROUTE_MAX_CHAIN = 16, ROUTE_MAX_SKIPPED = 32 };
 
 struct candidate {
     size_t model;            /* index in config->models */
     struct str tier;         /* by which it came into the chain; empty when its model was named */
-    struct str reason;       /* static */
+    char reason[96];
+    bool redact;             /* goes there with placeholders for personal data */
+    bool marked;             /* personal data goes there as it is: said in the row */
+};
+
+struct skipped {
+    size_t model;
+    struct str tier;
+    enum err_code code;      /* ERR_UNSUPPORTED_INPUT, ERR_CONTEXT, ERR_PRIVATE_NO_PLACE … */
+    char reason[96];
 };
 
 struct decision {
     struct str role;         /* by which the models were found; empty when one was named itself */
+    struct str rule;         /* that changed something; empty = none */
+    const struct conf_alias *alias;   /* the old name that was asked for and is deprecated; NULL = none */
+    const struct conf_model *leaving; /* the first candidate's model is deprecated; NULL = not */
+    bool retired;            /* the alias' day has come, and it is still served */
     bool background;         /* uses only what is in memory: never causes a load */
+    enum ask_privacy privacy;
+    int64_t total_ms;        /* for the whole request */
+    size_t verify;           /* model that checks the draft; SIZE_MAX = none */
     struct candidate chain[ROUTE_MAX_CHAIN];
     size_t n;
-    char why[128];           /* of `auto`: "complexity 0.71: analysis, long-form -> heavy"; else empty */
+    struct skipped skipped[ROUTE_MAX_SKIPPED];
+    size_t nskipped;
+    size_t wake[4];          /* models whose hosts sleep and should be woken, though another answers */
+    size_t nwake;
+    char why[160];           /* the first line of the explanation, of all kinds of decisions */
 };
-
-/* Why the i-th of the chain: for `auto` the reason of the whole decision. Lives as long as *d. */
-struct str decision_reason(const struct decision *d, size_t i);
 
 /* `auto` leaves the choice to hob: the tier (fast, primary, heavy) that ask->complexity calls for, else the nearest stronger one that is configured,
  * else the nearest weaker; then the weaker ones, then the stronger, each tried when those before it fail. Without any of the three tiers: role chat. */
 bool route_is_auto(struct str name);
 bool route_has_auto(const struct config *c); /* there is something for it to choose */
 
-/* ERR_MODEL_NOT_FOUND (with "did you mean"; for `auto` with what to configure), ERR_UNSUPPORTED_INPUT when no candidate takes what the ask has, ERR_INVALID_REQUEST when the
- * named model serves another kind of request. Texts in *out live as long as the config. */
-enum err_code route_decide(const struct config *c, const struct ask *ask, struct decision *out, struct err *e)
+/* Before a decision: must the words be looked at (complexity, language, urgent, fresh)? For `auto`, and for rules with such conditions. */
+bool route_wants_words(const struct config *c, const struct ask *ask);
+/* After one: does it depend on whether there is personal data in the prompt? Then it is looked for, and decided again. */
+bool route_wants_findings(const struct config *c, const struct ask *ask, const struct decision *d, const struct snapshot *s);
+
+/* ERR_MODEL_NOT_FOUND (with "did you mean"; for `auto` with what to configure), ERR_RETIRED, ERR_NOT_ALLOWED, ERR_PRIVATE_NO_PLACE, ERR_UNSUPPORTED_INPUT
+ * (names the roles that can) when no candidate takes what the ask has, ERR_TOOLS_UNSUPPORTED, ERR_SCHEMA_UNSUPPORTED, ERR_CONTEXT, ERR_INVALID_REQUEST when the
+ * named model serves another kind of request. *out is set on error, too: what was skipped, for the explanation. Texts in it live as long as the config. */
+enum err_code route_decide(const struct config *c, const struct ask *ask, const struct snapshot *s, struct decision *out, struct err *e)
     __attribute__((warn_unused_result));
 
 /* ERR_MODEL_NOT_FOUND for a name that is none, with "did you mean". */

@@ -31,13 +31,17 @@ static bool holds(const struct conf_strs *list, const char *name)
 
 static const char whole[] = "engines: {next: {path: x}}\n"
                             "pull: {mirrors: ['https://a']}\n"
-                            "hosts: {h: {url: 'http://a', key: k}}\n"
+                            "hosts: {h: {url: 'http://a', key: k, proxy: 'http://p:1'}}\n"
                             "models:\n"
                             "  f: {file: f, lora: [{file: x}], aliases: [a], args: [-x]}\n"
                             "  c: {command: 'c ${port}', env: [A=1], version: v, min_version: [1], serves: [transcribe]}\n"
                             "  h: {host: h}\n"
                             "tiers: {fast: f}\n"
-                            "roles: {chat: {model: f, fallback: [c]}}\n";
+                            "roles: {chat: {model: f, fallback: [c]}}\n"
+                            "aliases: {old: f}\n"
+                            "auto: {weights: {code: 2}}\n"
+                            "routes: [{to: f}]\n"
+                            "keys: [{name: k}]\n";
 enum { MODEL_FILE, MODEL_COMMAND, MODEL_HOST };
 
 /* Another value than it has: what it is does not matter, the parser is not asked. */
@@ -57,13 +61,18 @@ static enum err_code alter(void *ctx, const struct setting *s, void *base)
         *(int64_t *)field += 1;
         break;
     case SET_NUMBER:
+    case SET_SHARE:
         *(double *)field += 0.5;
         break;
     case SET_WORD:
     case SET_FLAGS:
         *(unsigned *)field += 1;
         break;
+    case SET_RANGE:
+        ((struct conf_range *)field)->least += 1;
+        break;
     case SET_SECRET:
+    case SET_PROXY:
         ((struct secret *)field)->hidden = (struct str){ NULL, 0 };
         break;
     case SET_NAMES:
@@ -72,6 +81,7 @@ static enum err_code alter(void *ctx, const struct setting *s, void *base)
         *(struct conf_strs *)field = (struct conf_strs){ other, 1 };
         break;
     case SET_CHOICE:
+    case SET_DATE:
     case SET_TEXT:
     case SET_NAME:
     case SET_FOLDER:

@@ -1,0 +1,77 @@
+/* What leaves for the caller: a stream's head, its events and its signs of life; a whole answer; an error. */
+#include "api/exchange_int.h"
+
+enum { HIGH_WATER_BYTES = 64 * 1024 }; /* not yet taken by the caller: above it the place is not read */
+
+void exchange_answer_error(struct exchange *x, const struct err *e)
+{
+    struct http_req *r = x->req;
+    x->req = NULL;
+    if (!x->committed) {
+        struct buf headers = { 0 };
+        exchange_put_dropped(x, &headers);
+        reply_error(r, e, str_of(x->id), buf_str(&headers), x->tried, x->ntried);
+        buf_free(&headers);
+        return;
+    }
+    struct buf event = { 0 };
+    buf_lit(&event, "data: ");
+    reply_error_json(&event, e, str_of(x->id), x->tried, x->ntried);
+    buf_lit(&event, "\n\n");
+    http_reply_write(r, buf_str(&event));
+    http_reply_end(r);
+    buf_free(&event);
+}
+
+static void commit(struct exchange *x)
+{
+    struct buf headers = { 0 };
+    exchange_put_headers(x, &headers);
+    buf_lit(&headers, "Cache-Control: no-cache\r\n");
+    http_reply_begin(x->req, 200, STR("text/event-stream"), buf_str(&headers));
+    buf_free(&headers);
+    x->committed = true;
+}
+
+void exchange_send_out(struct exchange *x)
+{
+    if (!x->committed)
+        commit(x);
+    http_reply_write(x->req, buf_str(&x->out));
+    x->out.n = 0;
+    timer_set(&x->tick, world_config(x->world)->keepalive_ms);
+    if (!x->paused && x->call && http_reply_pending(x->req) > HIGH_WATER_BYTES) {
+        x->paused = true;
+        http_call_pause(x->call, true);
+    }
+}
+
+void exchange_drained(void *ctx)
+{
+    struct exchange *x = ctx;
+    if (x->paused && x->call) {
+        x->paused = false;
+        http_call_pause(x->call, false);
+    }
+}
+
+void exchange_tick(void *ctx)
+{
+    struct exchange *x = ctx;
+    if (exchange_over(x) || !x->ask.stream || !x->req)
+        return;
+    if (!x->committed)
+        commit(x);
+    http_reply_write(x->req, STR(": waiting\n\n"));
+    timer_set(&x->tick, world_config(x->world)->keepalive_ms);
+}
+
+void exchange_answer_whole(struct exchange *x)
+{
+    struct buf headers = { 0 };
+    struct http_req *r = x->req;
+    exchange_put_headers(x, &headers);
+    x->req = NULL;
+    reply_json(r, 200, buf_str(&headers), buf_str(&x->out));
+    buf_free(&headers);
+}

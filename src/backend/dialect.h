@@ -1,0 +1,38 @@
+/* Places that do not speak as OpenAI does: a chat request is written in their words, and what they answer becomes the events of OpenAI's streams. They are
+ * always streamed from. Pure transformations of bytes. A kind (kind_*.c) names its dialect; where it has none its places speak OpenAI's. */
+#ifndef HOB_BACKEND_DIALECT_H
+#define HOB_BACKEND_DIALECT_H
+
+#include "base/buf.h"
+#include "json/json.h"
+
+struct dialect_wish {
+    struct str model;             /* what the place calls it */
+    int64_t max_tokens;           /* of the model's settings; 0 = none */
+    int64_t context;              /* tokens one request may use, as configured; 0 = not said */
+    int64_t prompt_tokens;        /* estimated */
+    struct str keep_alive;        /* may be empty */
+};
+
+/* data: a chunk of an OpenAI chat stream, or "[DONE]". It dies on return. */
+typedef void dialect_event_fn(void *ctx, struct str data);
+
+struct dialect_reader;            /* a dialect's own */
+
+struct dialect {
+    const char *path;             /* behind the place's base: "/messages" */
+    const char *content_type;     /* of a good answer: "text/event-stream", "application/x-ndjson" */
+    /* Appends the body. dropped: names of fields that the place does not know, comma separated, safe for a header. ERR_INVALID_REQUEST with param. */
+    enum err_code (*write)(const struct json_doc *d, const struct dialect_wish *w, struct buf *out, struct buf *dropped, struct err *e);
+    struct dialect_reader *(*reader_new)(size_t max_line_bytes, dialect_event_fn *on_event, void *ctx);
+    /* Any split of the same bytes gives the same events. ERR_UP_GARBLED, ERR_UP_STATUS, ERR_UP_BUSY (the place's own error event, with its words). */
+    enum err_code (*feed)(struct dialect_reader *r, struct str bytes, struct err *e);
+    /* The body is over. ERR_UP_GARBLED where it broke off. */
+    enum err_code (*end)(struct dialect_reader *r, struct err *e);
+    void (*stop)(struct dialect_reader *r); /* from inside on_event: no further one */
+    void (*free)(struct dialect_reader *r); /* NULL is fine */
+};
+
+extern const struct dialect dialect_anthropic, dialect_ollama;
+
+#endif
