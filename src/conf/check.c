@@ -425,6 +425,8 @@ enum err_code check_all(struct reading *r)
         rc = check_quant(r);
     if (!rc)
         rc = check_auto(r);
+    if (!rc)
+        rc = check_rules(r);
     for (size_t i = 0; !rc && i < c->nmodels; i++) {
         rc = check_aliases(r, &c->models[i]);
         if (!rc)

@@ -166,7 +166,8 @@ struct conf_weight {                                  /* of `auto`: what a sign 
     struct conf_place place;
 };
 
-/* A rule: when all that is said under `when` holds, what it says is done. A list holds when one of it does; "!" before a word: when it is not so. */
+/* A rule: when all that is said under `when` holds, what it says is done. A list holds when one of its words does, and none of
+ * those that begin with "!": "!chat" is any but chat. Words may be globs. */
 struct conf_route {
     struct str name;
     struct conf_strs role, tier, intent, language, caller, class; /* words */

@@ -329,6 +329,9 @@ static const struct {
       "hob.yaml:1:13: hub: 'http://example.com' is not encrypted: write https://; http:// is for this machine alone" },
     { "pull: {mirrors: ['https://a', 'https://u:p@b']}\n",
       "hob.yaml:1:31: mirrors: no user or password may stand in an address: put the key in 'key'" },
+    { "routes: [{when: {time: '8-12'}, local_only: true}]\n", "hob.yaml:1:24: '8-12' is no time" },
+    { "routes: [{when: {time: [mon-fri, '!sat 25:00-26:00']}, local_only: true}]\n", "hob.yaml:1:34: '!sat 25:00-26:00' is no time" },
+    { "routes: [{when: {class: [chat, robot]}, local_only: true}]\n", "hob.yaml:1:32: 'robot' is no class of callers" },
     { "pull: {quant: 'Q4 K'}\n", "hob.yaml:1:15: quant: 'Q4 K' is no quantisation" },
     { "models: {m: {file: a, args: [-c, 4096]}}\n", "hob.yaml:1:30: args: write 'context' for -c: hob must know it" },
     { "models: {m: {file: a, args: [--host, 0.0.0.0]}}\n", "hob.yaml:1:30: args: --host is not for args: hob alone decides how the engine "
