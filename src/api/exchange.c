@@ -128,7 +128,7 @@ static void exchange_clear(struct exchange *x)
     x->committed = x->leased = x->paused = false;
     x->waited_ns = x->sent_ns = x->first_ns = 0;
     x->ask = (struct ask){ .stream = false };
-    x->decision = (struct decision){ .n = 0 };
+    decision_clear(&x->decision);
     relay_init(&x->relay, &(struct answer_frame){ .created_s = 0 }, &x->api->scratch);
     struct buf *all[] = { &x->upstream, &x->dropped, &x->in, &x->out };
     for (size_t i = 0; i < COUNTOF(all); i++)

@@ -36,6 +36,7 @@ struct ask {
     struct str caller;       /* the name of its key; empty = none */
     const struct conf_strs *allowed; /* what its key may ask for; NULL or empty = anything */
     struct str session;      /* x-hob-session, or what stands for it; empty = none */
+    uint64_t affinity;       /* of the session, else of how the conversation begins: the same for all its turns; 0 = none */
     bool insists;            /* x-hob-wait: rather waits for the first candidate than take another */
     bool known_background;   /* a chat page asks by itself, or a heartbeat (route/known.h) */
     const struct ask_header *headers; /* the request's, names in lower case; for rules */

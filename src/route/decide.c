@@ -1,128 +1,16 @@
-/* Names to candidates. A name is looked for among models and aliases, then roles, then tiers; a role adds its fallbacks. `auto` is a name that no
- * configuration can give away (conf/check.c). */
-#include "route/decide.h"
+/* The decision as a whole: what the name means, which rule holds, the chain, and then what can only be judged of all candidates together: personal data that was
+ * found, prompts that fit some places and not others, hosts that sleep. A rule's conditions speak of the decision as it would be without it, so with rules
+ * a chain is made, and made again when one holds. */
+#include "route/decide_int.h"
 
 #include "conf/conf.h"
+#include "route/rules.h"
 
 #include <stdio.h>
 
-static const struct conf_role *find_role(const struct config *c, struct str name)
-{
-    for (size_t i = 0; i < c->nroles; i++)
-        if (str_eq(c->roles[i].name, name))
-            return &c->roles[i];
-    return NULL;
-}
+static const char named_by_caller[] = "named by the caller";
 
-static const struct conf_tier *find_tier(const struct config *c, struct str name)
-{
-    for (size_t i = 0; i < c->ntiers; i++)
-        if (str_eq(c->tiers[i].name, name))
-            return &c->tiers[i];
-    return NULL;
-}
-
-/* A model, an alias, or a tier's model; the tier's name goes to *tier. */
-static const struct conf_model *find_model(const struct config *c, struct str name, struct str *tier)
-{
-    const struct conf_model *m = conf_model(c, name);
-    const struct conf_tier *t = m ? NULL : find_tier(c, name);
-    if (!t)
-        return m;
-    *tier = t->name;
-    return conf_model(c, t->model);
-}
-
-static void put(struct candidate *to, size_t model, struct str tier, struct str reason)
-{
-    *to = (struct candidate){ .model = model, .tier = tier };
-    snprintf(to->reason, sizeof to->reason, "%.*s", STR_ARG(reason));
-}
-
-static void add(const struct config *c, struct decision *d, const struct conf_model *m, struct str tier, struct str reason)
-{
-    size_t index = (size_t)(m - c->models);
-    for (size_t i = 0; i < d->n; i++)
-        if (d->chain[i].model == index)
-            return;
-    if (d->n < ROUTE_MAX_CHAIN)
-        put(&d->chain[d->n++], index, tier, reason);
-}
-
-static void add_role(const struct config *c, struct decision *d, const struct conf_role *r)
-{
-    struct str tier = { NULL, 0 };
-    const struct conf_model *m = find_model(c, r->model, &tier);
-    d->role = r->name;
-    d->background = r->background;
-    if (m)
-        add(c, d, m, tier, STR("the role's model"));
-    for (size_t i = 0; i < r->fallback.n; i++) {
-        tier = (struct str){ NULL, 0 };
-        m = find_model(c, r->fallback.at[i], &tier);
-        if (m)
-            add(c, d, m, tier, STR("the role's fallback"));
-    }
-}
-
-/* ---- auto ---- */
-
-static const struct str levels[] = { STR("fast"), STR("primary"), STR("heavy") }; /* tiers by strength */
-enum { LEVELS = COUNTOF(levels) };
-
-bool route_is_auto(struct str name)
-{
-    return str_eq(name, STR("auto"));
-}
-
-bool route_has_auto(const struct config *c)
-{
-    for (size_t i = 0; i < LEVELS; i++)
-        if (find_tier(c, levels[i]))
-            return true;
-    return find_role(c, STR("chat")) != NULL;
-}
-
-static size_t level_for(const struct config *c, double score)
-{
-    return score < c->auto_primary ? 0 : score < c->auto_heavy ? 1 : 2;
-}
-
-static void add_level(const struct config *c, struct decision *d, size_t level, struct str reason)
-{
-    const struct conf_tier *t = find_tier(c, levels[level]);
-    if (t)
-        add(c, d, conf_model(c, t->model), t->name, reason);
-}
-
-static void add_auto(const struct config *c, const struct ask *ask, struct decision *d)
-{
-    size_t wanted = level_for(c, ask->complexity.score), first = wanted;
-    while (first < LEVELS && !find_tier(c, levels[first]))
-        first++;
-    if (first == LEVELS) /* none as strong: the strongest there is */
-        for (first = wanted; first > 0 && !find_tier(c, levels[first]);)
-            first--;
-    add_level(c, d, first, STR("the tier for its complexity"));
-    for (size_t i = first; i-- > 0;)
-        add_level(c, d, i, STR("a weaker tier"));
-    for (size_t i = first + 1; i < LEVELS; i++)
-        add_level(c, d, i, STR("a stronger tier"));
-    const struct conf_role *chat = d->n ? NULL : find_role(c, STR("chat"));
-    if (chat)
-        add_role(c, d, chat);
-}
-
-static void say_why(const struct config *c, const struct ask *ask, struct decision *d)
-{
-    const struct complexity *x = &ask->complexity;
-    struct str to = d->chain[0].tier.n ? d->chain[0].tier : d->role.n ? d->role : c->models[d->chain[0].model].name;
-    int n = snprintf(d->why, sizeof d->why, "complexity %.2f: ", x->score);
-    for (size_t i = 0; i < x->nreasons && n < (int)sizeof d->why; i++)
-        n += snprintf(d->why + n, sizeof d->why - (size_t)n, "%s%s", i ? ", " : "", x->reasons[i]);
-    if (n < (int)sizeof d->why)
-        snprintf(d->why + n, sizeof d->why - (size_t)n, " -> %.*s", (int)(to.n < 40 ? to.n : 40), to.p);
-}
+/* ---- what is asked for ---- */
 
 static enum err_code no_auto(struct err *e)
 {
@@ -131,115 +19,320 @@ static enum err_code no_auto(struct err *e)
     return err_param(e, "model");
 }
 
-/* ---- names that are none ---- */
-
-enum { MAX_NAMES = 256 };
-
-static size_t all_names(const struct config *c, struct str *names)
+static enum err_code no_name(enum task task, struct err *e)
 {
+    static const char *const roles[] = { [TASK_CHAT] = "chat", [TASK_TEXT] = "chat", [TASK_EMBED] = "embed", [TASK_RERANK] = "rerank" };
+    err_set(e, ERR_INVALID_REQUEST, "'model' is missing, and there is no role '%s' that would stand in for it.", roles[task]);
+    err_hint(e, "Name a model, role or tier; GET /v1/models lists them.");
+    return err_param(e, "model");
+}
+
+static enum err_code retired(const struct conf_alias *a, struct err *e)
+{
+    err_set(e, ERR_RETIRED, "'%.*s' is no longer served since %.*s.", STR_ARG(a->name), STR_ARG(a->deprecated));
+    err_hint(e, "Ask for '%.*s' instead.", STR_ARG(a->to));
+    return err_param(e, "model");
+}
+
+static enum err_code not_allowed(const struct ask *ask, struct str name, struct err *e)
+{
+    err_set(e, ERR_NOT_ALLOWED, "The key '%.*s' may not ask for '%.*s'.", STR_ARG(ask->caller), STR_ARG(name));
+    char names[128] = "";
     size_t n = 0;
-    for (size_t i = 0; i < c->nmodels; i++) {
-        const struct conf_model *m = &c->models[i];
-        if (n < MAX_NAMES)
-            names[n++] = m->name;
-        for (size_t k = 0; k < m->aliases.n && n < MAX_NAMES; k++)
-            names[n++] = m->aliases.at[k];
-    }
-    for (size_t i = 0; i < c->nroles && n < MAX_NAMES; i++)
-        names[n++] = c->roles[i].name;
-    for (size_t i = 0; i < c->ntiers && n < MAX_NAMES; i++)
-        names[n++] = c->tiers[i].name;
-    if (n < MAX_NAMES && route_has_auto(c))
-        names[n++] = STR("auto");
-    return n;
-}
-
-enum err_code route_unknown_name(const struct config *c, struct str name, struct err *e)
-{
-    struct str names[MAX_NAMES];
-    size_t n = all_names(c, names);
-    struct str near = str_nearest(name, names, n);
-    struct str shown = str_make(name.p, name.n < 80 ? name.n : 80);
-    if (near.n)
-        err_set(e, ERR_MODEL_NOT_FOUND, "There is no model, role or tier '%.*s'; did you mean '%.*s'?", STR_ARG(shown), STR_ARG(near));
-    else
-        err_set(e, ERR_MODEL_NOT_FOUND, "There is no model, role or tier '%.*s'.", STR_ARG(shown));
-    err_hint(e, n ? "GET /v1/models lists what there is." : "No model is configured: add one under `models:` in hob.yaml.");
+    for (size_t i = 0; i < ask->allowed->n && n + ask->allowed->at[i].n + 3 < sizeof names; i++)
+        n += (size_t)snprintf(names + n, sizeof names - n, "%s%.*s", i ? ", " : "", STR_ARG(ask->allowed->at[i]));
+    err_hint(e, "It may ask for: %s.", names);
     return err_param(e, "model");
 }
 
-struct word {
-    unsigned bit;
-    const char *name;
-};
-static const struct word inputs[] = { { INPUT_IMAGE, "image" }, { INPUT_AUDIO, "audio" }, { INPUT_VIDEO, "video" } };
-static const struct word services[] = { { SERVES_CHAT, "chat" }, { SERVES_EMBED, "embeddings" }, { SERVES_RERANK, "reranking" } };
-
-static const char *word_for(const struct word *words, size_t n, unsigned bits)
+/* The name under which errors speak of it. */
+static struct str shown_name(const struct ask *ask, const struct meaning *m)
 {
-    for (size_t i = 0; i < n; i++)
-        if (bits & words[i].bit)
-            return words[i].name;
-    return "such";
+    return ask->name.n ? ask->name : m->role ? m->role->name : STR("auto");
 }
 
-/* Leaves only those that can take what the ask has. */
-static enum err_code keep_able(const struct config *c, const struct ask *ask, struct decision *d, struct err *e)
+static enum err_code read_name(struct making *k, struct meaning *m, struct err *e)
 {
-    size_t kept = 0;
-    unsigned lacking = 0, wrong = 0;
-    for (size_t i = 0; i < d->n; i++) {
-        const struct conf_model *m = &c->models[d->chain[i].model];
-        if (!(m->serves & (unsigned)ask->serves))
-            wrong |= (unsigned)ask->serves;
-        else if (ask->input & ~m->input)
-            lacking |= ask->input & ~m->input;
-        else
-            d->chain[kept++] = d->chain[i];
-    }
-    d->n = kept;
-    if (kept)
+    const struct ask *ask = k->ask;
+    if (!ask->name.n && !name_for_kind(k->c, ask->task, m))
+        return no_name(ask->task, e);
+    if (ask->name.n && !name_meaning(k->c, ask->name, m))
+        return route_unknown_name(k->c, ask->name, e);
+    if (m->what == NAMED_AUTO && !route_has_auto(k->c))
+        return no_auto(e);
+    if (!name_is_allowed(k->c, ask->allowed, shown_name(ask, m), m))
+        return not_allowed(ask, shown_name(ask, m), e);
+    if (!m->alias || !m->alias->deprecated.n)
         return ERR_OK;
-    if (lacking) {
-        err_set(e, ERR_UNSUPPORTED_INPUT, "'%.*s' takes no %s input.", STR_ARG(ask->name), word_for(inputs, COUNTOF(inputs), lacking));
-        err_hint(e, "Ask a model whose `input:` in the configuration names it, or send text only.");
-        return err_param(e, "messages");
-    }
-    err_set(e, ERR_INVALID_REQUEST, "'%.*s' does not serve %s.", STR_ARG(ask->name), word_for(services, COUNTOF(services), wrong));
-    err_hint(e, "GET /v1/models lists what each model serves.");
-    return err_param(e, "model");
+    k->out->alias = m->alias;
+    k->out->retired = name_day_has_come(m->alias->deprecated, k->s);
+    return k->out->retired && m->alias->after == AFTER_REFUSE ? retired(m->alias, e) : ERR_OK;
 }
+
+/* What a chat page asks by itself is no matter for the model that its user has chosen. */
+static void send_to_task(struct making *k, struct meaning *m)
+{
+    const struct conf_role *task = name_role(k->c, STR("task"));
+    k->known = k->ask->known_background && k->c->known_callers && task && k->ask->task == TASK_CHAT;
+    if (k->known)
+        *m = (struct meaning){ .what = NAMED_ROLE, .role = task };
+}
+
+/* ---- all candidates together ---- */
+
+static void drop(struct making *k, size_t at, enum err_code code, const char *reason)
+{
+    struct candidate *chain = k->out->chain;
+    skip(k, chain[at].model, chain[at].tier, code, reason);
+    k->out->n--;
+    memmove(&chain[at], &chain[at + 1], (k->out->n - at) * sizeof *chain);
+}
+
+static bool is_local(const struct making *k, size_t at)
+{
+    return place_of(k, k->out->chain[at].model)->local;
+}
+
+/* Personal data was found: it stays here when it can, goes away in disguise when that is wanted, else as it is, and that is noted. */
+static void mind_findings(struct making *k)
+{
+    bool redact = k->rule && k->rule->redact != TRI_UNSAID ? k->rule->redact == TRI_YES : k->c->redact, any_local = false;
+    if (k->ask->privacy != PRIVATE_FOUND || k->private)
+        return;
+    for (size_t i = 0; i < k->out->n; i++)
+        any_local = any_local || is_local(k, i);
+    for (size_t i = 0; i < k->out->n;) {
+        struct candidate *to = &k->out->chain[i];
+        if (!is_local(k, i) && !redact && any_local && k->c->detect == DETECT_LOCAL) {
+            drop(k, i, ERR_PRIVATE_NO_PLACE, "personal data was found in it, and a local host can answer");
+            continue;
+        }
+        to->redact = !is_local(k, i) && redact;
+        to->marked = !is_local(k, i) && !redact;
+        i++;
+    }
+}
+
+static bool fits(const struct making *k, size_t at)
+{
+    int64_t context = place_of(k, k->out->chain[at].model)->context;
+    return !context || k->ask->tokens + k->ask->max_tokens <= context;
+}
+
+/* Who seems too small is left out where another is not. Where all do they are asked: the place counts exactly, and we have only guessed. */
+static void mind_length(struct making *k)
+{
+    bool any = false;
+    if (!k->ask->tokens)
+        return;
+    for (size_t i = 0; i < k->out->n; i++)
+        any = any || fits(k, i);
+    for (size_t i = 0; any && i < k->out->n;) {
+        char reason[REASON_BYTES];
+        snprintf(reason, sizeof reason, "it takes %lld tokens, and this has about %lld with its answer",
+            (long long)place_of(k, k->out->chain[i].model)->context, (long long)(k->ask->tokens + k->ask->max_tokens));
+        if (fits(k, i))
+            i++;
+        else
+            drop(k, i, ERR_CONTEXT, reason);
+    }
+}
+
+/* Hosts that sleep are woken, and who is awake answers meanwhile, unless the caller would rather wait. What runs in the background wakes nobody. */
+static void mind_sleepers(struct making *k)
+{
+    struct decision *d = k->out;
+    size_t awake = 0;
+    while (awake < d->n && (place_of(k, d->chain[awake].model)->asleep || place_of(k, d->chain[awake].model)->shut))
+        awake++;
+    for (size_t i = 0; i < awake && i < d->n && !k->background; i++)
+        if (place_of(k, d->chain[i].model)->asleep && d->nwake < COUNTOF(d->wake))
+            d->wake[d->nwake++] = d->chain[i].model;
+    if (k->ask->insists || awake == d->n || !place_of(k, d->chain[0].model)->asleep)
+        return;
+    struct candidate first = d->chain[awake];
+    memmove(&d->chain[1], &d->chain[0], awake * sizeof first);
+    d->chain[0] = first;
+}
+
+/* ---- one chain ---- */
+
+static bool says(enum tri t, bool otherwise)
+{
+    return t == TRI_UNSAID ? otherwise : t == TRI_YES;
+}
+
+static void begin(struct making *k, const struct meaning *m)
+{
+    const struct conf_route *r = k->rule;
+    const struct conf_role *role = chain_role(k->c, m);
+    struct decision *d = k->out;
+    d->n = d->nskipped = d->nwake = 0;
+    k->passed = 0;
+    k->failed = ERR_OK;
+    k->private = k->ask->privacy == PRIVATE_SAID || (r && r->make_private == TRI_YES);
+    k->local_only = r && r->local_only == TRI_YES;
+    k->may_remote = r && r->remote == TRI_YES;
+    d->role = role ? role->name : (struct str){ NULL, 0 };
+    d->background = says(r ? r->background : TRI_UNSAID, k->known || (role && role->background));
+    d->total_ms = role ? role->total_ms : k->c->timeouts.total_ms;
+    d->privacy = k->private ? PRIVATE_SAID : k->ask->privacy;
+    k->background = d->background || k->ask->class == CONF_CLASS_BACKGROUND;
+}
+
+static void make(struct making *k, const struct meaning *m)
+{
+    begin(k, m);
+    chain_add(k, m, k->rule && k->rule->to.n ? "the rule's model" : named_by_caller);
+    for (size_t i = 0; k->rule && i < k->rule->fallback.n; i++)
+        chain_add_fallback(k, k->rule->fallback.at[i]);
+    mind_findings(k);
+    mind_length(k);
+    if (k->out->n)
+        mind_sleepers(k);
+}
+
+/* ---- rules ---- */
+
+static const struct conf_route *find_rule(const struct making *k)
+{
+    const struct decision *d = k->out;
+    struct rule_facts f = { .role = d->role };
+    if (!k->c->nroutes)
+        return NULL;
+    if (d->n) {
+        f.tier = d->chain[0].tier;
+        f.host = conf_host(k->c, k->c->models[d->chain[0].model].host);
+    }
+    return rules_match(k->c, k->ask, &f, k->s);
+}
+
+static void make_by_rule(struct making *k, struct meaning *m)
+{
+    struct meaning to;
+    if (k->rule->to.n && name_meaning(k->c, k->rule->to, &to)) {
+        *m = to;
+        k->known = false;
+    }
+    k->out->rule = k->rule->name;
+    make(k, m);
+}
+
+/* Who checks the draft: one model, and only where what is asked may go. */
+static size_t find_verifier(const struct making *k)
+{
+    struct str role;
+    size_t passed;
+    char reason[REASON_BYTES];
+    const struct conf_model *m = k->rule && k->rule->verify.n ? conf_meant(k->c, k->rule->verify, &role) : NULL;
+    if (!m || k->ask->serves != SERVES_CHAT || able(k, (size_t)(m - k->c->models), &passed, reason))
+        return SIZE_MAX;
+    size_t index = (size_t)(m - k->c->models);
+    bool reveals = k->ask->privacy == PRIVATE_FOUND && !place_of(k, index)->local;
+    return reveals ? SIZE_MAX : index;
+}
+
+/* ---- the first line ---- */
+
+static struct str first_stop(const struct making *k)
+{
+    const struct candidate *first = &k->out->chain[0];
+    struct str to = first->tier.n ? first->tier : k->out->role.n ? k->out->role : k->c->models[first->model].name;
+    return str_make(to.p, to.n < 40 ? to.n : 40);
+}
+
+static int say_complexity(const struct making *k, char *out, size_t room)
+{
+    const struct complexity *x = &k->ask->complexity;
+    struct str to = first_stop(k);
+    int n = snprintf(out, room, "complexity %.2f: ", x->score);
+    for (size_t i = 0; i < x->nreasons && (size_t)n < room; i++)
+        n += snprintf(out + n, room - (size_t)n, "%s%s", i ? ", " : "", x->reasons[i]);
+    return (size_t)n < room ? n + snprintf(out + n, room - (size_t)n, " -> %.*s", STR_ARG(to)) : n;
+}
+
+/* Why it is not what was asked for, if so: "rule 'night': …". */
+static int say_detour(const struct making *k, const struct meaning *m, char *out, size_t room)
+{
+    enum { SHOWN = 40 };
+    struct str old = m->alias ? m->alias->name : STR("");
+    if (k->rule)
+        return snprintf(out, room, "rule '%.*s': ", (int)(k->rule->name.n < SHOWN ? k->rule->name.n : SHOWN), k->rule->name.p);
+    if (k->known)
+        return snprintf(out, room, "a chat page asks this by itself: ");
+    return m->alias ? snprintf(out, room, "'%.*s' stands for '%.*s': ", (int)(old.n < SHOWN ? old.n : SHOWN), old.p,
+                          (int)(m->alias->to.n < SHOWN ? m->alias->to.n : SHOWN), m->alias->to.p)
+                    : 0;
+}
+
+static void say_why(struct making *k, const struct meaning *m)
+{
+    struct decision *d = k->out;
+    size_t room = sizeof d->why, n = 0;
+    if (k->rule || k->known || m->alias)
+        n = (size_t)say_detour(k, m, d->why, room);
+    if (d->nwake && n < room && !place_of(k, d->chain[0].model)->asleep)
+        n += (size_t)snprintf(d->why + n, room - n, "'%.40s' sleeps: ", k->c->models[d->wake[0]].name.p);
+    if (n >= room)
+        return;
+    if (m->what == NAMED_AUTO)
+        say_complexity(k, d->why + n, room - n);
+    else
+        snprintf(d->why + n, room - n, "%s", d->chain[0].reason);
+}
+
+/* ---- the whole ---- */
 
 bool route_wants_words(const struct config *c, const struct ask *ask)
 {
-    (void)c;
-    return route_is_auto(ask->name);
+    struct meaning m;
+    bool automatic = ask->name.n && name_meaning(c, ask->name, &m) && m.what == NAMED_AUTO;
+    return automatic || (c->nroutes && rules_want_words(c));
 }
 
-enum err_code route_decide(const struct config *c, const struct ask *ask, const struct snapshot *places, struct decision *out, struct err *e)
+bool route_wants_findings(const struct config *c, const struct ask *ask, const struct decision *d, const struct snapshot *s)
 {
-    struct decision d = { .total_ms = c->timeouts.total_ms, .verify = SIZE_MAX };
-    (void)places;
-    const struct conf_role *role = NULL;
-    struct str tier = { NULL, 0 };
-    const struct conf_model *m = conf_model(c, ask->name);
-    bool automatic = route_is_auto(ask->name);
-    if (automatic)
-        add_auto(c, ask, &d);
-    else if (m)
-        add(c, &d, m, STR(""), STR("named by the caller"));
-    else if ((role = find_role(c, ask->name)))
-        add_role(c, &d, role);
-    else if ((m = find_model(c, ask->name, &tier)))
-        add(c, &d, m, tier, STR("the tier's model"));
-    if (d.n == 0)
-        return automatic ? no_auto(e) : route_unknown_name(c, ask->name, e);
-    enum err_code rc = keep_able(c, ask, &d, e);
-    if (!rc && automatic)
-        say_why(c, ask, &d);
-    else if (!rc)
-        snprintf(d.why, sizeof d.why, "%s", d.chain[0].reason);
-    if (!rc)
-        *out = d;
-    return rc;
+    bool any_remote = false;
+    if (ask->privacy != PRIVATE_NO)
+        return false;
+    for (size_t i = 0; i < d->n; i++)
+        any_remote = any_remote || !s->at[d->chain[i].model].local;
+    any_remote = any_remote || (d->verify != SIZE_MAX && !s->at[d->verify].local);
+    return (any_remote && c->detect != DETECT_OFF) || rules_want_findings(c);
+}
+
+void decision_clear(struct decision *d)
+{
+    struct str none = { NULL, 0 };
+    d->role = d->rule = none;
+    d->alias = NULL;
+    d->leaving = NULL;
+    d->retired = d->background = false;
+    d->privacy = PRIVATE_NO;
+    d->total_ms = 0;
+    d->verify = SIZE_MAX;
+    d->n = d->nskipped = d->nwake = 0;
+    d->why[0] = 0;
+}
+
+enum err_code route_decide(const struct config *c, const struct ask *ask, const struct snapshot *s, struct decision *out, struct err *e)
+{
+    struct making k = { .c = c, .ask = ask, .s = s, .out = out };
+    struct meaning m;
+    decision_clear(out);
+    enum err_code rc = read_name(&k, &m, e);
+    if (rc)
+        return rc;
+    struct str name = shown_name(ask, &m);
+    send_to_task(&k, &m);
+    make(&k, &m);
+    if ((k.rule = find_rule(&k)))
+        make_by_rule(&k, &m);
+    if (!out->n)
+        return refuse(&k, name, e);
+    const struct conf_model *first = &c->models[out->chain[0].model];
+    out->leaving = first->deprecated.n ? first : NULL;
+    out->verify = find_verifier(&k);
+    say_why(&k, &m);
+    return ERR_OK;
 }

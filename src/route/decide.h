@@ -43,6 +43,7 @@ struct decision {
     size_t nwake;
     char why[160];           /* the first line of the explanation, of all kinds of decisions */
 };
+void decision_clear(struct decision *d); /* as before a decision, without a hand on the long lists */
 
 /* `auto` leaves the choice to hob: the tier (fast, primary, heavy) that ask->complexity calls for, else the nearest stronger one that is configured,
  * else the nearest weaker; then the weaker ones, then the stronger, each tried when those before it fail. Without any of the three tiers: role chat. */
@@ -56,7 +57,8 @@ bool route_wants_findings(const struct config *c, const struct ask *ask, const s
 
 /* ERR_MODEL_NOT_FOUND (with "did you mean"; for `auto` with what to configure), ERR_RETIRED, ERR_NOT_ALLOWED, ERR_PRIVATE_NO_PLACE, ERR_UNSUPPORTED_INPUT
  * (names the roles that can) when no candidate takes what the ask has, ERR_TOOLS_UNSUPPORTED, ERR_SCHEMA_UNSUPPORTED, ERR_CONTEXT, ERR_INVALID_REQUEST when the
- * named model serves another kind of request. *out is set on error, too: what was skipped, for the explanation. Texts in it live as long as the config. */
+ * named model serves another kind of request. *out is set on error, too: what was skipped, for the explanation. Texts in it live as long as the config.
+ * Who is shut at the moment stays in the chain: the exchange passes it over and says so. s: of all models. */
 enum err_code route_decide(const struct config *c, const struct ask *ask, const struct snapshot *s, struct decision *out, struct err *e)
     __attribute__((warn_unused_result));
 

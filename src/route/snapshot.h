@@ -4,6 +4,7 @@
 #define HOB_ROUTE_SNAPSHOT_H
 
 #include "base/err.h"
+#include "conf/config.h"
 
 #include <stdint.h>
 
@@ -24,5 +25,8 @@ struct snapshot {
     int64_t wall_s;          /* UTC */
     int utc_offset_s;        /* of local time, for rules */
 };
+
+/* All of them up and idle, as the configuration has them: for who explains without a running gateway. at: config->nmodels of them. */
+void route_assume(const struct config *c, struct route_place *at);
 
 #endif
