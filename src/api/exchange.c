@@ -1,10 +1,12 @@
 /* One request's life.
  *
- *   ADMITTED -> DECIDED -> WAITING -> SENT -> RELAYING -> SETTLED -> DONE        from any of them: FAILED -> DONE
- *                  ^___________|_______|         (before the first content, the next candidate of the chain)
+ *   ADMITTED -> DECIDED -> TRYING -> SETTLED -> DONE        from any of them: FAILED -> DONE
  *
- * READING is the HTTP server's. exchange_enter() is the only writer of the state, and traces it. Whatever arrives (a lease, bytes, a timer, the
- * caller's leaving) is a function of its own below, and each leaves the exchange in a state where everything else may still happen.
+ *   of an attempt, while TRYING:   IDLE -> WAITING -> SENT -> RELAYING
+ *                                   ^_________|________|         (before the first content, the next candidate of the chain)
+ *
+ * READING is the HTTP server's. exchange_enter() and attempt_enter() are the only writers of the states, and trace them. Whatever arrives (a lease, bytes,
+ * a timer, the caller's leaving) is a function of its own, and each leaves the exchange in a state where everything else may still happen.
  *
  * Until the answer's first content nothing has gone to the caller but, after 10 s, the status and comments of a stream: till then a failure moves to
  * the next candidate, or is an ordinary HTTP error. After it, a failure is an error event and the end.
@@ -14,7 +16,7 @@
 
 #include <stdlib.h>
 
-static const char *const state_names[] = { "ADMITTED", "DECIDED", "WAITING", "SENT", "RELAYING", "SETTLED", "FAILED", "DONE" };
+static const char *const state_names[] = { "ADMITTED", "DECIDED", "TRYING", "SETTLED", "FAILED", "DONE" };
 
 const struct errand exchange_errands[] = {
     [TASK_CHAT]   = { "chat",        "/chat/completions", "choices", "messages" },
@@ -39,24 +41,18 @@ void exchange_enter(struct exchange *x, enum exchange_state to)
 
 static void dispose(void *ctx);
 
-/* Lets go of the place: no byte comes from it any more, and its slot is free. */
-void exchange_release_place(struct exchange *x)
+/* Lets go of the places: no byte comes from them any more, and their slots are free. */
+static void drop_tries(struct exchange *x)
 {
-    http_call_cancel(x->call);
-    x->call = NULL;
-    if (x->leased)
-        lease_drop(&x->lease);
-    x->leased = false;
+    for (size_t i = 0; i < COUNTOF(x->tries); i++)
+        attempt_drop(&x->tries[i]);
 }
 
 void exchange_finish(struct exchange *x)
 {
     exchange_enter(x, X_DONE);
-    exchange_release_place(x);
-    timer_cancel(&x->deadline);
+    drop_tries(x);
     timer_cancel(&x->tick);
-    if (x->sse)
-        sse_stop(x->sse); /* we may be inside of it */
     loop_later(x->api->loop, &x->dispose);
 }
 
@@ -64,7 +60,7 @@ void exchange_fail(struct exchange *x, const struct err *e)
 {
     struct err why = *e; /* it may lie in what is let go of now */
     exchange_enter(x, X_FAILED);
-    exchange_release_place(x);
+    drop_tries(x);
     exchange_settle(x, &why);
     if (x->req)
         exchange_answer_error(x, &why);
@@ -78,7 +74,7 @@ static void on_gone(void *ctx)
     x->req = NULL;
     err_set(&e, ERR_CALLER_GONE, "The caller left.");
     exchange_enter(x, X_FAILED);
-    exchange_release_place(x);
+    drop_tries(x);
     exchange_settle(x, &e);
     exchange_finish(x);
 }
@@ -101,8 +97,9 @@ static struct exchange *exchange_new(struct api *a)
         list_init(&x->node);
         x->api = a;
         later_init(&x->dispose, dispose, x);
-        timer_init(&x->deadline, a->loop, exchange_deadline, x);
         timer_init(&x->tick, a->loop, exchange_tick, x);
+        for (size_t i = 0; i < COUNTOF(x->tries); i++)
+            attempt_init(&x->tries[i], x);
     }
     list_push(&a->exchanges, &x->node);
     a->running++;
@@ -112,35 +109,21 @@ static struct exchange *exchange_new(struct api *a)
 static void exchange_clear(struct exchange *x)
 {
     json_free(&x->doc);
-    relay_free(&x->relay);
-    collect_free(x->collect);
-    embeddings_free(x->embeddings);
-    sse_free(x->sse);
-    x->collect = NULL;
-    x->embeddings = NULL;
-    x->embedded = 0;
-    x->sse = NULL;
+    for (size_t i = 0; i < COUNTOF(x->tries); i++)
+        attempt_clear(&x->tries[i], KEEP_BYTES);
     world_release(x->world);
     x->world = NULL;
-    x->b = NULL;
     x->state = X_ADMITTED;
-    x->ntried = x->at = 0;
-    x->committed = x->leased = x->paused = false;
-    x->waited_ns = x->sent_ns = x->first_ns = 0;
+    x->ntried = 0;
+    x->committed = false;
     x->ask = (struct ask){ .stream = false };
     decision_clear(&x->decision);
-    relay_init(&x->relay, &(struct answer_frame){ .created_s = 0 }, &x->api->scratch);
-    struct buf *all[] = { &x->upstream, &x->dropped, &x->in, &x->out };
-    for (size_t i = 0; i < COUNTOF(all); i++)
-        buf_reset(all[i], KEEP_BYTES);
 }
 
 void exchange_free_spare(struct exchange *x)
 {
-    struct buf *all[] = { &x->upstream, &x->dropped, &x->in, &x->out };
-    for (size_t i = 0; i < COUNTOF(all); i++)
-        buf_free(all[i]);
-    timer_cancel(&x->deadline);
+    for (size_t i = 0; i < COUNTOF(x->tries); i++)
+        attempt_free(&x->tries[i]);
     timer_cancel(&x->tick);
     free(x);
 }
@@ -172,8 +155,8 @@ void exchange_start(struct api *a, struct http_req *r, enum task task)
     x->started_ns = http_req_started_ns(r);
     x->ask.task = task;
     reply_make_id(x->id);
+    x->lead = &x->tries[0];
     http_req_watch(r, &req_ops, x);
-    facts_init(&x->relay.facts);
     if (exchange_begin(x, &e)) {
         exchange_fail(x, &e);
         return;
@@ -181,5 +164,5 @@ void exchange_start(struct api *a, struct http_req *r, enum task task)
     exchange_enter(x, X_DECIDED);
     if (x->ask.stream)
         timer_set(&x->tick, world_config(x->world)->keepalive_ms);
-    exchange_next_candidate(x);
+    exchange_walk(x);
 }

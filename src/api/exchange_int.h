@@ -1,6 +1,6 @@
-/* Inside an exchange: what its files share. exchange.c is its life; exchange_begin.c what leads to a decision, exchange_try.c the
- * tries that follow, exchange_answer.c what comes of a place's answer, exchange_reply.c what leaves for the caller, exchange_tell.c what the caller is told
- * of the way, exchange_settle.c the books. */
+/* Inside an exchange: what its files share. exchange.c is its life; exchange_begin.c what leads to a decision, exchange_walk.c the way along its candidates,
+ * exchange_try.c one of them being asked, exchange_answer.c what comes of its answer, exchange_reply.c what leaves for the caller, exchange_tell.c what the
+ * caller is told of the way, exchange_settle.c the books. */
 #ifndef HOB_API_EXCHANGE_INT_H
 #define HOB_API_EXCHANGE_INT_H
 
@@ -10,33 +10,24 @@
 #include "http/sse.h"
 #include "policy/body.h"
 
-enum exchange_state { X_ADMITTED, X_DECIDED, X_WAITING, X_SENT, X_RELAYING, X_SETTLED, X_FAILED, X_DONE };
+enum exchange_state { X_ADMITTED, X_DECIDED, X_TRYING, X_SETTLED, X_FAILED, X_DONE };
+enum attempt_state { TRY_IDLE, TRY_WAITING, TRY_SENT, TRY_RELAYING };
 
 enum way { WAY_RELAY, WAY_COLLECT, WAY_WHOLE, WAY_EMBED };
 
-struct exchange {
-    struct api *api;
-    struct world *world;                /* held: decision and names are of its configuration */
-    struct list node;
-    struct later dispose;
-    enum exchange_state state;
-    struct http_req *req;               /* NULL once answered, or when the caller is gone */
-    char id[REQUEST_ID_BYTES];
-    int64_t started_ns, waited_ns, sent_ns, first_ns;  /* 0 = has not happened */
-    int64_t load_ms;                    /* of the wait: until the model was loaded */
-
-    struct json_doc doc;
-    struct ask ask;
-    struct decision decision;
+/* A place being asked: one candidate of the chain, with all that belongs to it alone. When it fails the same attempt goes to the next candidate. */
+struct attempt {
+    struct exchange *x;
+    enum attempt_state state;           /* attempt_enter() is its only writer */
     size_t at;                          /* candidate in the chain */
-    struct tried tried[ROUTE_MAX_CHAIN];
-    size_t ntried;
-
-    enum caller_class class;
+    struct backend *b;                  /* its; NULL = none was asked yet */
     struct lease lease;
     bool leased;                        /* lease is held or waited for */
-    struct backend *b;                  /* of the candidate */
     struct http_call *call;
+    struct timer deadline;              /* of the queue, then of the whole */
+    int64_t waited_ns, sent_ns, first_ns; /* 0 = has not happened */
+    int64_t load_ms;                    /* of the wait: until the model was loaded */
+
     struct buf upstream;                /* what goes to the place, or the spliced-in parts of it */
     struct str pieces[BODY_MAX_PIECES];
     size_t npieces;
@@ -44,20 +35,40 @@ struct exchange {
 
     enum way way;
     int status;                         /* the place's */
+    struct str retry_after;
+    char retry_after_text[16];
     struct sse *sse;
     struct relay relay;
     struct collect *collect;
     struct embeddings *embeddings;
     size_t embedded;                    /* inputs done */
+    struct err broke;                   /* an error found while reading events */
     struct buf in;                      /* a refusal's body, or a whole answer */
     struct buf out;                     /* on its way to the caller */
-    struct str retry_after;
-    char retry_after_text[16];
-    struct err broke;                   /* an error found while reading events */
-    bool committed;                     /* the status line has gone to the caller */
     bool paused;
+};
 
-    struct timer deadline;              /* of the queue, then of the whole */
+struct exchange {
+    struct api *api;
+    struct world *world;                /* held: decision and names are of its configuration */
+    struct list node;
+    struct later dispose;
+    enum exchange_state state;          /* exchange_enter() is its only writer */
+    struct http_req *req;               /* NULL once answered, or when the caller is gone */
+    char id[REQUEST_ID_BYTES];
+    int64_t started_ns;
+
+    struct json_doc doc;
+    struct ask ask;
+    struct decision decision;
+    enum caller_class class;
+
+    struct attempt tries[1];
+    struct attempt *lead;               /* whose answer the caller gets, as things stand */
+    struct tried tried[ROUTE_MAX_CHAIN];
+    size_t ntried;
+
+    bool committed;                     /* the status line has gone to the caller */
     struct timer tick;                  /* signs of life for a waiting stream */
 };
 
@@ -80,34 +91,40 @@ static inline bool exchange_over(const struct exchange *x)
 /* ---- exchange.c ---- */
 void exchange_enter(struct exchange *x, enum exchange_state to);        /* the only writer of x->state */
 void exchange_fail(struct exchange *x, const struct err *e);            /* the end, with an error for the caller */
-void exchange_release_place(struct exchange *x);                        /* no byte comes from the place any more, and its slot is free */
 void exchange_finish(struct exchange *x);                               /* nothing more will happen */
 void exchange_free_spare(struct exchange *x);
 
 /* ---- exchange_begin.c ---- */
 enum err_code exchange_begin(struct exchange *x, struct err *e) __attribute__((warn_unused_result));
 
+/* ---- exchange_walk.c ---- */
+void exchange_walk(struct exchange *x);                                 /* asks the first candidate */
+void exchange_try_failed(struct attempt *t, const struct err *e);       /* the next candidate, or the end */
+
 /* ---- exchange_try.c ---- */
-void exchange_next_candidate(struct exchange *x);                       /* asks decision.chain[x->at] */
-void exchange_deadline(void *ctx);
+void attempt_init(struct attempt *t, struct exchange *x);
+void attempt_clear(struct attempt *t, size_t keep_bytes);               /* of each of its buffers */
+void attempt_free(struct attempt *t);                                   /* what a cleared one still has */
+void attempt_start(struct attempt *t, size_t at);                       /* asks decision.chain[at] */
+void attempt_drop(struct attempt *t);                                   /* no byte comes from the place any more, and its slot is free */
 
 /* ---- exchange_reply.c ---- */
-void exchange_send_out(struct exchange *x);                             /* x->out, as part of a stream */
-void exchange_answer_whole(struct exchange *x);                         /* x->out, as the whole answer */
+void exchange_send_out(struct exchange *x);                             /* what the lead has for the caller, as part of a stream */
+void exchange_answer_whole(struct exchange *x);                         /* likewise, as the whole answer */
 void exchange_answer_error(struct exchange *x, const struct err *e);
 void exchange_drained(void *ctx);
 void exchange_tick(void *ctx);
 
 /* ---- exchange_settle.c ---- */
 void exchange_settle(struct exchange *x, const struct err *e);          /* counted; e NULL: it was answered */
-void exchange_deliver(struct exchange *x);                              /* the answer is ready in x->out: the books are closed, then the caller gets it */
+void exchange_deliver(struct exchange *x);                              /* the lead's answer is ready: the books are closed, then the caller gets it */
 
 /* ---- exchange_answer.c ---- */
-const struct answer_facts *exchange_facts(const struct exchange *x);
-bool exchange_wants_events(const struct exchange *x);
-void exchange_begin_answer(struct exchange *x);
-/* The place has said all it will: x->out gets the caller's last bytes, or another part is to be asked for (then it stays empty). */
-enum err_code exchange_end_answer(struct exchange *x, struct err *e) __attribute__((warn_unused_result));
+const struct answer_facts *attempt_facts(const struct attempt *t);
+bool attempt_wants_events(const struct attempt *t);
+void attempt_begin_answer(struct attempt *t);
+/* The place has said all it will: t->out gets the caller's last bytes, or another part is to be asked for (then it stays empty). */
+enum err_code attempt_end_answer(struct attempt *t, struct err *e) __attribute__((warn_unused_result));
 
 /* ---- exchange_tell.c ---- */
 void exchange_put_routing(struct exchange *x, struct buf *to);  /* the `_routing` object */

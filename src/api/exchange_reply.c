@@ -35,23 +35,25 @@ static void commit(struct exchange *x)
 
 void exchange_send_out(struct exchange *x)
 {
+    struct attempt *t = x->lead;
     if (!x->committed)
         commit(x);
-    http_reply_write(x->req, buf_str(&x->out));
-    x->out.n = 0;
+    http_reply_write(x->req, buf_str(&t->out));
+    t->out.n = 0;
     timer_set(&x->tick, world_config(x->world)->keepalive_ms);
-    if (!x->paused && x->call && http_reply_pending(x->req) > HIGH_WATER_BYTES) {
-        x->paused = true;
-        http_call_pause(x->call, true);
+    if (!t->paused && t->call && http_reply_pending(x->req) > HIGH_WATER_BYTES) {
+        t->paused = true;
+        http_call_pause(t->call, true);
     }
 }
 
 void exchange_drained(void *ctx)
 {
     struct exchange *x = ctx;
-    if (x->paused && x->call) {
-        x->paused = false;
-        http_call_pause(x->call, false);
+    struct attempt *t = x->lead;
+    if (t->paused && t->call) {
+        t->paused = false;
+        http_call_pause(t->call, false);
     }
 }
 
@@ -72,6 +74,6 @@ void exchange_answer_whole(struct exchange *x)
     struct http_req *r = x->req;
     exchange_put_headers(x, &headers);
     x->req = NULL;
-    reply_json(r, 200, buf_str(&headers), buf_str(&x->out));
+    reply_json(r, 200, buf_str(&headers), buf_str(&x->lead->out));
     buf_free(&headers);
 }

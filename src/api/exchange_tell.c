@@ -33,9 +33,10 @@ static void put_tokens(struct json_out *o, const struct answer_facts *f)
 /* "heavy->primary" where both came by a tier, else the models. */
 static void put_fallback(struct buf *to, const struct exchange *x)
 {
-    const struct candidate *first = &x->decision.chain[0], *now = &x->decision.chain[x->at];
+    const struct attempt *t = x->lead;
+    const struct candidate *first = &x->decision.chain[0], *now = &x->decision.chain[t->at];
     bool tiers = first->tier.n && now->tier.n;
-    buf_printf(to, "%.*s->%.*s", STR_ARG(tiers ? first->tier : x->tried[0].model), STR_ARG(tiers ? now->tier : x->b->name));
+    buf_printf(to, "%.*s->%.*s", STR_ARG(tiers ? first->tier : x->tried[0].model), STR_ARG(tiers ? now->tier : t->b->name));
 }
 
 static void put_chain(struct json_out *o, const struct exchange *x)
@@ -66,30 +67,31 @@ static void put_chain(struct json_out *o, const struct exchange *x)
 
 void exchange_put_routing(struct exchange *x, struct buf *to)
 {
+    const struct attempt *t = x->lead;
     int64_t now = clock_mono_ns();
-    double queued = ms_between(x->waited_ns, x->sent_ns) - (double)x->load_ms;
+    double queued = ms_between(t->waited_ns, t->sent_ns) - (double)t->load_ms;
     struct json_out o = json_out(to);
     json_begin_object(&o);
     put_text_or_null(&o, STR("role"), x->decision.role);
-    put_text_or_null(&o, STR("tier"), x->decision.chain[x->at].tier);
+    put_text_or_null(&o, STR("tier"), x->decision.chain[t->at].tier);
     json_key(&o, STR("model"));
-    json_string(&o, x->b->name);
+    json_string(&o, t->b->name);
     json_key(&o, STR("host"));
-    json_string(&o, x->b->host);
+    json_string(&o, t->b->host);
     json_key(&o, STR("reason"));
-    json_string(&o, str_of(x->at || !x->decision.why[0] ? x->decision.chain[x->at].reason : x->decision.why));
+    json_string(&o, str_of(t->at || !x->decision.why[0] ? x->decision.chain[t->at].reason : x->decision.why));
     json_key(&o, STR("latency_ms"));
     json_double(&o, ms_between(x->started_ns, now), 1);
     json_key(&o, STR("queue_ms"));
     json_double(&o, queued > 0 ? queued : 0, 1);
     json_key(&o, STR("load_ms"));
-    json_int(&o, x->load_ms);
+    json_int(&o, t->load_ms);
     json_key(&o, STR("ttft_ms"));
-    if (x->first_ns)
-        json_double(&o, ms_between(x->started_ns, x->first_ns), 1);
+    if (t->first_ns)
+        json_double(&o, ms_between(x->started_ns, t->first_ns), 1);
     else
         json_null(&o);
-    put_tokens(&o, exchange_facts(x));
+    put_tokens(&o, attempt_facts(t));
     put_chain(&o, x);
     json_key(&o, STR("policy"));
     json_raw(&o, STR("{\"thinking\":null,\"context\":null,\"schema\":null}")); /* null: none applies */
@@ -108,24 +110,25 @@ static void put_header(struct buf *to, const char *name, struct str value)
 
 void exchange_put_dropped(const struct exchange *x, struct buf *to)
 {
-    put_header(to, "x-hob-dropped", buf_str(&x->dropped));
+    put_header(to, "x-hob-dropped", buf_str(&x->lead->dropped));
 }
 
 /* Nobody else will answer any more. A head that has to leave before that (the signs of life of a stream) must not name who may yet fail. */
 static bool place_is_final(const struct exchange *x)
 {
-    return exchange_facts(x)->began || x->at + 1 == x->decision.n;
+    return attempt_facts(x->lead)->began || x->lead->at + 1 == x->decision.n;
 }
 
 void exchange_put_headers(struct exchange *x, struct buf *to)
 {
+    const struct attempt *t = x->lead;
     put_header(to, "x-request-id", str_of(x->id));
     put_header(to, "x-hob-role", x->decision.role);
     if (!place_is_final(x))
         return;
-    put_header(to, "x-hob-tier", x->decision.chain[x->at].tier);
-    put_header(to, "x-hob-model", x->b->name);
-    put_header(to, "x-hob-host", x->b->host);
+    put_header(to, "x-hob-tier", x->decision.chain[t->at].tier);
+    put_header(to, "x-hob-model", t->b->name);
+    put_header(to, "x-hob-host", t->b->host);
     if (x->ntried) {
         buf_lit(to, "x-hob-fallback: ");
         put_fallback(to, x);

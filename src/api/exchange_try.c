@@ -1,5 +1,4 @@
-/* One request's tries: the candidates of its decision in order, each with a lease, a body, a call and an answer, until one of them has answered. Until the
- * answer's first content a failure moves to the next candidate; after it, it is the end. */
+/* One candidate being asked: a lease, a body, a call and an answer. What becomes of the request when it fails is for exchange_walk.c. */
 #include "api/exchange_int.h"
 #include "base/clock.h"
 
@@ -11,258 +10,304 @@ enum {
     END_MS = 50,                        /* from [DONE] to the end of the body; then the connection is given up */
 };
 
-static void send_request(struct exchange *x);
+static const char *const state_names[] = { "IDLE", "WAITING", "SENT", "RELAYING" };
 
-/* A part of the answer has gone to the caller. */
-static bool has_left(const struct exchange *x)
+static void send_request(struct attempt *t);
+
+static void attempt_enter(struct attempt *t, enum attempt_state to)
 {
-    return x->way == WAY_RELAY && exchange_facts(x)->began;
+    log_trace("%s try of %.*s: %s -> %s at %lld us", t->x->id, STR_ARG(t->b->name), state_names[t->state], state_names[to],
+        (long long)((clock_mono_ns() - t->x->started_ns) / 1000));
+    t->state = to;
 }
 
-/* This candidate will not do. While nothing of an answer has left the next one is asked, if the kind of error allows it. */
-static void candidate_failed(struct exchange *x, const struct err *e)
-{
-    struct err why = *e;
-    bool next = err_row(why.code)->failover && !has_left(x) && x->at + 1 < x->decision.n;
-    exchange_release_place(x);
-    x->tried[x->ntried++] = (struct tried){ x->b->name, x->b->host, why.code };
-    if (!next) {
-        exchange_fail(x, &why);
-        return;
-    }
-    log_info("%s: %.*s failed, trying the next: %s", x->id, STR_ARG(x->b->name), why.text);
-    x->at++;
-    exchange_next_candidate(x);
-}
-
-/* As candidate_failed(), for what went wrong on the way: the sentence begins with who it was. */
-static void place_failed(struct exchange *x, const struct err *e)
+/* What went wrong on the way: the sentence begins with who it was. */
+static void place_failed(struct attempt *t, const struct err *e)
 {
     struct err named = *e;
-    snprintf(named.text, sizeof named.text, "'%.*s' on '%.*s': %.200s", STR_ARG(x->b->name), STR_ARG(x->b->host), e->text);
-    candidate_failed(x, &named);
+    snprintf(named.text, sizeof named.text, "'%.*s' on '%.*s': %.200s", STR_ARG(t->b->name), STR_ARG(t->b->host), e->text);
+    exchange_try_failed(t, &named);
 }
 
 /* The place has said all it will. */
-static void complete(struct exchange *x)
+static void complete(struct attempt *t)
 {
     struct err e;
-    if (exchange_end_answer(x, &e)) {
-        place_failed(x, &e);
+    if (attempt_end_answer(t, &e)) {
+        place_failed(t, &e);
         return;
     }
-    x->b->drafted += exchange_facts(x)->drafted;
-    x->b->accepted += exchange_facts(x)->accepted;
-    if (x->way == WAY_EMBED && x->embedded < body_inputs(&x->doc))
-        send_request(x); /* the next part, under the same lease */
+    t->b->drafted += attempt_facts(t)->drafted;
+    t->b->accepted += attempt_facts(t)->accepted;
+    if (t->way == WAY_EMBED && t->embedded < body_inputs(&t->x->doc))
+        send_request(t); /* the next part, under the same lease */
     else
-        exchange_deliver(x);
+        exchange_deliver(t->x);
+}
+
+/* A part of the answer has gone to the caller, or is about to. */
+static bool has_left(const struct attempt *t)
+{
+    return t->way == WAY_RELAY && attempt_facts(t)->began;
 }
 
 /* ---- from the place ---- */
 
 static void on_answer_head(void *ctx, const struct http_answer *a)
 {
-    struct exchange *x = ctx;
-    x->status = a->status;
+    struct attempt *t = ctx;
+    t->status = a->status;
     struct str wait = http_header(&a->headers, STR("retry-after"));
-    snprintf(x->retry_after_text, sizeof x->retry_after_text, "%.*s", STR_ARG(wait));
-    x->retry_after = str_of(x->retry_after_text);
+    snprintf(t->retry_after_text, sizeof t->retry_after_text, "%.*s", STR_ARG(wait));
+    t->retry_after = str_of(t->retry_after_text);
     if (a->status != 200)
         return;
     bool events = str_eq_nocase(a->content_type, STR("text/event-stream"));
     struct err e;
-    exchange_enter(x, X_RELAYING);
-    if (events != exchange_wants_events(x)) {
+    attempt_enter(t, TRY_RELAYING);
+    if (events != attempt_wants_events(t)) {
         err_set(&e, ERR_UP_GARBLED, "it answered with '%.*s' where %s was asked for", (int)(a->content_type.n < 60 ? a->content_type.n : 60),
             a->content_type.n ? a->content_type.p : "", events ? "one JSON object" : "a stream of events");
-        place_failed(x, &e);
+        place_failed(t, &e);
     }
 }
 
-static void feed_events(struct exchange *x, struct str bytes)
+static void feed_events(struct attempt *t, struct str bytes)
 {
     struct err e;
-    if (exchange_facts(x)->done)
+    if (attempt_facts(t)->done)
         return; /* only the end of the body is waited for, and not for long */
-    enum err_code rc = sse_feed(x->sse, bytes, &e);
-    if (exchange_over(x))
+    enum err_code rc = sse_feed(t->sse, bytes, &e);
+    if (exchange_over(t->x))
         return;
-    if (x->broke.code) {
-        rc = x->broke.code;
-        e = x->broke;
+    if (t->broke.code) {
+        rc = t->broke.code;
+        e = t->broke;
     }
-    if (!rc && x->out.n > SILENT_MAX_BYTES && !exchange_facts(x)->began)
-        rc = err_set(&e, ERR_UP_GARBLED, "it sent %zu bytes of events without a word of an answer", x->out.n);
-    if (x->out.n && has_left(x))
-        exchange_send_out(x);
+    if (!rc && t->out.n > SILENT_MAX_BYTES && !attempt_facts(t)->began)
+        rc = err_set(&e, ERR_UP_GARBLED, "it sent %zu bytes of events without a word of an answer", t->out.n);
+    if (t->out.n && has_left(t))
+        exchange_send_out(t->x);
     if (rc)
-        place_failed(x, &e);
-    else if (exchange_facts(x)->done) /* its connection can be kept once the body ends too, which is now or never */
-        timer_set(&x->deadline, END_MS);
+        place_failed(t, &e);
+    else if (attempt_facts(t)->done) /* its connection can be kept once the body ends too, which is now or never */
+        timer_set(&t->deadline, END_MS);
 }
 
-static void refused(struct exchange *x)
+static void refused(struct attempt *t)
 {
     struct err e;
-    x->b->kind->read_refusal(x->b, x->status, x->retry_after, buf_str(&x->in), &e);
+    t->b->kind->read_refusal(t->b, t->status, t->retry_after, buf_str(&t->in), &e);
     if (e.code == ERR_CONTEXT)
-        err_param(&e, "%s", exchange_errands[x->ask.task].subject);
-    candidate_failed(x, &e);
+        err_param(&e, "%s", exchange_errands[t->x->ask.task].subject);
+    exchange_try_failed(t, &e);
 }
 
 static void on_answer_body(void *ctx, struct str bytes)
 {
-    struct exchange *x = ctx;
+    struct attempt *t = ctx;
     struct err e;
-    if (x->status == 200 && exchange_wants_events(x)) {
-        feed_events(x, bytes);
+    if (t->status == 200 && attempt_wants_events(t)) {
+        feed_events(t, bytes);
         return;
     }
-    size_t room = x->status == 200 ? (size_t)x->b->model->answer_bytes : REFUSAL_MAX_BYTES;
-    if (x->in.n + bytes.n <= room) {
-        buf_add(&x->in, bytes);
-    } else if (x->status != 200) {
-        refused(x); /* however much it still has to say about it */
+    size_t room = t->status == 200 ? (size_t)t->b->model->answer_bytes : REFUSAL_MAX_BYTES;
+    if (t->in.n + bytes.n <= room) {
+        buf_add(&t->in, bytes);
+    } else if (t->status != 200) {
+        refused(t); /* however much it still has to say about it */
     } else {
         err_set(&e, ERR_UP_GARBLED, "its answer is longer than %zu bytes (`limits: {answer: …}`)", room);
-        place_failed(x, &e);
+        place_failed(t, &e);
     }
 }
 
 static void on_answer_done(void *ctx, enum err_code rc, const struct err *e)
 {
-    struct exchange *x = ctx;
-    x->call = NULL;
-    if (exchange_over(x))
+    struct attempt *t = ctx;
+    t->call = NULL;
+    if (exchange_over(t->x))
         return;
-    if (rc && exchange_wants_events(x) && exchange_facts(x)->finish[0]) /* the answer itself is whole */
+    if (rc && attempt_wants_events(t) && attempt_facts(t)->finish[0]) /* the answer itself is whole */
         rc = ERR_OK;
     if (rc)
-        place_failed(x, e);
-    else if (x->status != 200)
-        refused(x);
+        place_failed(t, e);
+    else if (t->status != 200)
+        refused(t);
     else
-        complete(x);
+        complete(t);
 }
 
 static const struct http_call_ops call_ops = { on_answer_head, on_answer_body, on_answer_done };
 
 /* ---- to the place ---- */
 
-static struct body_wish wish_of(const struct exchange *x)
+static struct body_wish wish_of(const struct attempt *t)
 {
-    const struct conf_model *m = x->b->model;
+    const struct conf_model *m = t->b->model;
     return (struct body_wish){
-        .task = x->ask.task, .model = x->b->upstream, .from = x->embedded, .count = EMBED_AT_A_TIME, .loras = m->loras, .nloras = m->nloras };
+        .task = t->x->ask.task, .model = t->b->upstream, .from = t->embedded, .count = EMBED_AT_A_TIME, .loras = m->loras, .nloras = m->nloras };
 }
 
-static enum err_code make_body(struct exchange *x, struct err *e)
+static enum err_code make_body(struct attempt *t, struct err *e)
 {
-    struct body_wish w = wish_of(x);
-    x->upstream.n = x->dropped.n = 0;
-    if (!x->b->kind->rebuilt) {
-        x->npieces = body_splice(&x->doc, &w, x->ask.stream, &x->upstream, x->pieces);
+    struct body_wish w = wish_of(t);
+    t->upstream.n = t->dropped.n = 0;
+    if (!t->b->kind->rebuilt) {
+        t->npieces = body_splice(&t->x->doc, &w, t->x->ask.stream, &t->upstream, t->pieces);
         return ERR_OK;
     }
-    w.max_tokens = x->b->model->max_tokens ? x->b->model->max_tokens : x->b->context;
-    enum err_code rc = body_rebuild(&x->doc, &w, &x->upstream, &x->dropped, e);
-    x->pieces[0] = buf_str(&x->upstream);
-    x->npieces = 1;
+    w.max_tokens = t->b->model->max_tokens ? t->b->model->max_tokens : t->b->context;
+    enum err_code rc = body_rebuild(&t->x->doc, &w, &t->upstream, &t->dropped, e);
+    t->pieces[0] = buf_str(&t->upstream);
+    t->npieces = 1;
     return rc;
 }
 
-void exchange_deadline(void *ctx)
+static void on_deadline(void *ctx)
 {
-    struct exchange *x = ctx;
+    struct attempt *t = ctx;
     struct err e;
-    if (exchange_over(x))
+    if (exchange_over(t->x))
         return;
-    if (x->state == X_RELAYING && exchange_facts(x)->done) {
-        complete(x);
+    if (t->state == TRY_RELAYING && attempt_facts(t)->done) {
+        complete(t);
         return;
     }
-    if (x->state == X_WAITING) {
-        err_set(&e, ERR_QUEUE_TIMEOUT, "'%.*s' did not get free in time.", STR_ARG(x->b->name));
+    if (t->state == TRY_WAITING) {
+        err_set(&e, ERR_QUEUE_TIMEOUT, "'%.*s' did not get free in time.", STR_ARG(t->b->name));
         err_hint(&e, "Try again later, or raise `queue: {deadline: …}`.");
         e.retry_after_s = 5;
-        candidate_failed(x, &e);
+        exchange_try_failed(t, &e);
         return;
     }
     err_set(&e, ERR_UP_TIMEOUT, "its answer took longer than the %lld s it may take (`timeouts: {total: …}`)",
-        (long long)(x->b->timeouts.total_ms / 1000));
-    x->at = x->decision.n; /* the time is up for all of them */
-    place_failed(x, &e);
+        (long long)(t->b->timeouts.total_ms / 1000));
+    t->at = t->x->decision.n; /* the time is up for all of them */
+    place_failed(t, &e);
 }
 
-static void send_request(struct exchange *x)
+static void send_request(struct attempt *t)
 {
     struct err e;
-    if (make_body(x, &e)) {
-        candidate_failed(x, &e);
+    if (make_body(t, &e)) {
+        exchange_try_failed(t, &e);
         return;
     }
-    exchange_begin_answer(x);
-    exchange_enter(x, X_SENT);
-    if (!x->embedded) { /* else it is a further part of one request */
-        x->sent_ns = clock_mono_ns();
-        if (x->b->timeouts.total_ms)
-            timer_set(&x->deadline, x->b->timeouts.total_ms);
+    attempt_begin_answer(t);
+    attempt_enter(t, TRY_SENT);
+    if (!t->embedded) { /* else it is a further part of one request */
+        t->sent_ns = clock_mono_ns();
+        if (t->b->timeouts.total_ms)
+            timer_set(&t->deadline, t->b->timeouts.total_ms);
         else
-            timer_cancel(&x->deadline); /* the queue's */
+            timer_cancel(&t->deadline); /* the queue's */
     }
     char path[560]; /* of a host's at most 480 bytes, and the errand's */
-    int n = snprintf(path, sizeof path, "%.*s%s", STR_ARG(buf_str(&x->b->path)), exchange_errands[x->ask.task].path);
+    int n = snprintf(path, sizeof path, "%.*s%s", STR_ARG(buf_str(&t->b->path)), exchange_errands[t->x->ask.task].path);
     struct http_request q = {
         .method = STR("POST"),
         .path = str_make(path, (size_t)n < sizeof path ? (size_t)n : sizeof path - 1),
-        .headers = buf_str(&x->b->headers),
-        .body = x->pieces,
-        .pieces = x->npieces,
-        .first_byte_ms = x->b->timeouts.first_byte_ms,
-        .idle_ms = x->b->timeouts.idle_ms,
+        .headers = buf_str(&t->b->headers),
+        .body = t->pieces,
+        .pieces = t->npieces,
+        .first_byte_ms = t->b->timeouts.first_byte_ms,
+        .idle_ms = t->b->timeouts.idle_ms,
     };
-    x->call = http_call_start(x->b->pool, &q, &call_ops, x);
+    t->call = http_call_start(t->b->pool, &q, &call_ops, t);
 }
 
 /* ---- waiting for a place ---- */
 
 static void on_lease(void *ctx, const struct err *e)
 {
-    struct exchange *x = ctx;
+    struct attempt *t = ctx;
     if (e) {
-        x->leased = false;
-        candidate_failed(x, e);
+        t->leased = false;
+        exchange_try_failed(t, e);
         return;
     }
-    x->b = world_backend(x->world, x->decision.chain[x->at].model); /* a reload may have put another in its place */
-    int64_t hot_for_ms = loop_now_ms(x->api->loop) - x->b->since_ms, waited_ms = (clock_mono_ns() - x->waited_ns) / 1000000;
-    x->load_ms = waited_ms > hot_for_ms ? waited_ms - hot_for_ms : 0;
-    send_request(x);
+    t->b = world_backend(t->x->world, t->x->decision.chain[t->at].model); /* a reload may have put another in its place */
+    int64_t hot_for_ms = loop_now_ms(t->x->api->loop) - t->b->since_ms, waited_ms = (clock_mono_ns() - t->waited_ns) / 1000000;
+    t->load_ms = waited_ms > hot_for_ms ? waited_ms - hot_for_ms : 0;
+    send_request(t);
 }
 
-void exchange_next_candidate(struct exchange *x)
+void attempt_start(struct attempt *t, size_t at)
 {
     struct err e;
-    size_t model = x->decision.chain[x->at].model;
-    x->b = world_backend(x->world, model);
-    lease_init(&x->lease, on_lease, x);
-    x->waited_ns = clock_mono_ns();
-    x->load_ms = 0;
-    embeddings_free(x->embeddings); /* what another place has given does not go with this one's */
-    x->embeddings = NULL;
-    x->embedded = 0;
-    struct body_wish w = wish_of(x);
-    bool fits = !x->b->kind->rebuilt || !body_check(&x->doc, &w, &e); /* before anything is loaded for it */
-    if (!fits || fleet_lease(x->world, model, x->class, &x->lease, &e)) {
-        candidate_failed(x, &e); /* recursion: at most the chain's length deep */
+    struct exchange *x = t->x;
+    size_t model = x->decision.chain[at].model;
+    t->at = at;
+    t->b = world_backend(x->world, model);
+    lease_init(&t->lease, on_lease, t);
+    t->waited_ns = clock_mono_ns();
+    t->load_ms = 0;
+    embeddings_free(t->embeddings); /* what another place has given does not go with this one's */
+    t->embeddings = NULL;
+    t->embedded = 0;
+    struct body_wish w = wish_of(t);
+    bool fits = !t->b->kind->rebuilt || !body_check(&x->doc, &w, &e); /* before anything is loaded for it */
+    if (!fits || fleet_lease(x->world, model, x->class, &t->lease, &e)) {
+        exchange_try_failed(t, &e);
         return;
     }
-    x->leased = true;
-    if (x->lease.own.state == LEASE_HELD) {
-        send_request(x);
+    t->leased = true;
+    if (t->lease.own.state == LEASE_HELD) {
+        send_request(t);
         return;
     }
-    exchange_enter(x, X_WAITING);
-    timer_set(&x->deadline, x->b->model->queue.deadline_ms);
+    attempt_enter(t, TRY_WAITING);
+    timer_set(&t->deadline, t->b->model->queue.deadline_ms);
+}
+
+/* ---- birth and death ---- */
+
+void attempt_init(struct attempt *t, struct exchange *x)
+{
+    t->x = x;
+    timer_init(&t->deadline, x->api->loop, on_deadline, t);
+    facts_init(&t->relay.facts);
+}
+
+void attempt_drop(struct attempt *t)
+{
+    http_call_cancel(t->call);
+    t->call = NULL;
+    if (t->leased)
+        lease_drop(&t->lease);
+    t->leased = false;
+    timer_cancel(&t->deadline);
+    if (t->sse)
+        sse_stop(t->sse); /* we may be inside of it */
+    if (t->state != TRY_IDLE)
+        attempt_enter(t, TRY_IDLE);
+}
+
+void attempt_clear(struct attempt *t, size_t keep_bytes)
+{
+    relay_free(&t->relay);
+    relay_init(&t->relay, &(struct answer_frame){ .created_s = 0 }, &t->x->api->scratch);
+    collect_free(t->collect);
+    embeddings_free(t->embeddings);
+    sse_free(t->sse);
+    t->collect = NULL;
+    t->embeddings = NULL;
+    t->sse = NULL;
+    t->b = NULL;
+    t->at = t->embedded = 0;
+    t->way = WAY_RELAY;
+    t->paused = false;
+    t->waited_ns = t->sent_ns = t->first_ns = t->load_ms = 0;
+    struct buf *all[] = { &t->upstream, &t->dropped, &t->in, &t->out };
+    for (size_t i = 0; i < COUNTOF(all); i++)
+        buf_reset(all[i], keep_bytes);
+}
+
+void attempt_free(struct attempt *t)
+{
+    struct buf *all[] = { &t->upstream, &t->dropped, &t->in, &t->out };
+    for (size_t i = 0; i < COUNTOF(all); i++)
+        buf_free(all[i]);
+    timer_cancel(&t->deadline);
 }
