@@ -23,6 +23,8 @@ void backend_enter(struct backend *b, enum backend_state to)
             backend_state_name[to]);
     b->state = to;
     b->since_ms = now;
+    if (b->kind->managed && to == BACKEND_HOT)
+        health_renew(b);
     if (b->on_state)
         b->on_state(b->ctx, b);
 }

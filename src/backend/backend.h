@@ -3,6 +3,7 @@
 #ifndef HOB_BACKEND_BACKEND_H
 #define HOB_BACKEND_BACKEND_H
 
+#include "backend/health.h"
 #include "base/buf.h"
 #include "conf/config.h"
 #include "http/client.h"
@@ -66,6 +67,8 @@ struct backend {
     unsigned flags;                                 /* enum backend_flag */
     int64_t warmed_ms, warm_took_ms;                /* the last heartbeat (`warm:`): when (loop time; 0 = none yet), and how long its token took */
     int64_t drafted, accepted;                      /* tokens that its draft model proposed since the load, and those that stood */
+
+    struct health health;                           /* written by health.c alone */
 
     void (*on_state)(void *ctx, struct backend *b); /* to the fleet, after each change */
     /* Does somebody wait for it? Asked when a child could be hot: then the first request is the proof that it answers, else it is asked for a token

@@ -18,7 +18,7 @@ static __attribute__((format(printf, 2, 0))) struct str print_text(struct arena 
     return arena_copy(a, str_of(text));
 }
 
-void doctor_say(struct doctor *d, const char *of, enum health h, const char *fmt, ...)
+void doctor_say(struct doctor *d, const char *of, enum doctor_health h, const char *fmt, ...)
 {
     struct finding *f = arena_new(&d->arena, struct finding);
     va_list ap;

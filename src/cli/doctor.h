@@ -5,12 +5,12 @@
 #include "cli/ask.h"
 #include "cli/rundir.h"
 
-enum health { HEALTH_OK, HEALTH_WARN, HEALTH_FAIL };
+enum doctor_health { HEALTH_OK, HEALTH_WARN, HEALTH_FAIL };
 
 struct finding {
     struct finding *next;
     struct str name, detail, fix; /* fix may be empty */
-    enum health health;
+    enum doctor_health health;
 };
 
 struct doctor {
@@ -31,7 +31,7 @@ struct check {
 extern const struct check doctor_setup_checks[], doctor_model_checks[], doctor_machine_checks[]; /* each ended by a row without a name */
 
 /* A finding of the running check; `of` (a model's name) is added to its name, NULL for none. */
-void doctor_say(struct doctor *d, const char *of, enum health h, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void doctor_say(struct doctor *d, const char *of, enum doctor_health h, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void doctor_fix(struct doctor *d, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* of the last finding */
 
 #endif

@@ -35,7 +35,7 @@ static void configuration(struct doctor *d)
     d->config = c;
     if (!c)
         return; /* cli_load_config() has said why */
-    enum health h = c->nmodels ? HEALTH_OK : HEALTH_WARN;
+    enum doctor_health h = c->nmodels ? HEALTH_OK : HEALTH_WARN;
     if (path.n)
         doctor_say(d, NULL, h, "%.*s: models %zu, hosts %zu, roles %zu, tiers %zu", STR_ARG(path), c->nmodels, c->nhosts, c->nroles, c->ntiers);
     else

@@ -89,7 +89,7 @@ const struct setting settings[] = {
     { "known_callers", SET_BOOL, AT(known_callers), TAKES_NOW, .def = "on",
       .doc = "What chat pages ask by themselves (titles, tags, follow-ups, heartbeats) goes to the role `task`, where there is one, and never causes a load." },
 
-    { "breaker.failures", SET_COUNT, AT(breaker.failures), TAKES_NOW, .def = "3", .min = 1, .max = 1000,
+    { "breaker.failures", SET_COUNT, AT(breaker.failures), TAKES_NOW, .def = "3", .min = 1, .max = 100,
       .doc = "After so many failures within `window` a place is asked no more for a while." },
     { "breaker.window", SET_MS, AT(breaker.window_ms), TAKES_NOW, .def = "30s", .min = 10, .max = DAY, .doc = "See failures." },
     { "breaker.open", SET_MS, AT(breaker.open_ms), TAKES_NOW, .def = "30s", .min = 10, .max = DAY,
@@ -163,7 +163,7 @@ const struct setting settings[] = {
     { "hosts.*.cap.tokens_day", SET_COUNT, HOST(cap.tokens_day), TAKES_NOW, .def = "none", .min = 1, .max = INT64_C(1) << 50, .zero = "none",
       .doc = "Tokens that may go there a day, in and out; then it is closed until midnight." },
     { "hosts.*.cap.money_day", SET_NUMBER, HOST(cap.money_day), TAKES_NOW, .def = "0", .min = 0, .max = 1000000, .doc = "Money that may be spent there a day, by `price`; 0: no cap." },
-    { "hosts.*.breaker.failures", SET_COUNT, HOST(breaker.failures), TAKES_NOW, .from = "breaker.failures", .min = 1, .max = 1000, .doc = "As breaker.failures, for this host." },
+    { "hosts.*.breaker.failures", SET_COUNT, HOST(breaker.failures), TAKES_NOW, .from = "breaker.failures", .min = 1, .max = 100, .doc = "As breaker.failures, for this host." },
     { "hosts.*.breaker.window", SET_MS, HOST(breaker.window_ms), TAKES_NOW, .from = "breaker.window", .min = 10, .max = DAY, .doc = "As breaker.window, for this host." },
     { "hosts.*.breaker.open", SET_MS, HOST(breaker.open_ms), TAKES_NOW, .from = "breaker.open", .min = 10, .max = DAY, .doc = "As breaker.open, for this host." },
     { "hosts.*.probe", SET_MS, HOST(probe_ms), TAKES_NOW, .def = "15s", .min = 100, .max = DAY, .zero = "never",
