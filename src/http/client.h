@@ -20,7 +20,18 @@ struct http_pool_opts {
     int64_t connect_ms;
 };
 
-/* host_header: value of Host (copied). */
+/* Where a pool's connections lead. */
+struct http_target {
+    struct addr to;
+    bool tls;
+    struct str ca;            /* a file of certificates to trust instead of the machine's; empty = those */
+    struct str proxy;         /* `socks5h://[LOGIN@]HOST:PORT`, `socks5://…`, `http://…`; empty = none: never what the environment says */
+};
+
+/* By the target's address, in the words of a Host field. ERR_CONFIG: this build cannot reach such a target. */
+enum err_code http_pool_open(struct loop *l, const struct http_target *to, const struct http_pool_opts *opts, struct http_pool **out, struct err *e)
+    __attribute__((warn_unused_result));
+/* Plain HTTP straight to an address. host_header: value of Host (copied). */
 struct http_pool *http_pool_new(struct loop *l, const struct addr *to, struct str host_header, const struct http_pool_opts *opts);
 /* No call may be running (one cancelled from inside its own on_head or on_body runs until that returns; in on_done it does not). Closes the
  * idle connections. NULL is fine. */

@@ -421,6 +421,19 @@ struct http_pool *http_pool_new(struct loop *l, const struct addr *to, struct st
     return p;
 }
 
+enum err_code http_pool_open(struct loop *l, const struct http_target *to, const struct http_pool_opts *opts, struct http_pool **out, struct err *e)
+{
+    char host[320];
+    if (to->tls || to->proxy.n)
+        return err_set(e, ERR_CONFIG, "https and proxies need the curl module, which this build does not have");
+    addr_format(&to->to, host, sizeof host);
+    struct str shown = str_of(host);
+    if (str_ends(shown, STR(":80")))
+        shown.n -= 3;
+    *out = http_pool_new(l, &to->to, shown, opts);
+    return ERR_OK;
+}
+
 size_t http_pool_idle(const struct http_pool *p)
 {
     return p->idle_n;

@@ -127,20 +127,24 @@ void addr_format(const struct addr *a, char *out, size_t room)
         snprintf(out, room, "%s:%u", a->host, a->port);
 }
 
+static bool has_scheme(struct str url, struct str scheme)
+{
+    return url.n >= scheme.n && str_eq_nocase(str_make(url.p, scheme.n), scheme);
+}
+
 static enum err_code refuse_scheme(struct str url, struct err *e)
 {
     struct str rest;
     struct str scheme = str_cut(url, ':', &rest);
-    if (str_eq_nocase(scheme, STR("https")))
-        return err_set(e, ERR_CONFIG, "'%.*s': https needs the curl module, which this build does not have", STR_ARG(url));
     if (!rest.p)
         return err_set(e, ERR_CONFIG, "'%.*s' is not a URL; expected http://HOST:PORT", STR_ARG(url));
-    return err_set(e, ERR_CONFIG, "'%.*s': unknown scheme '%.*s'; expected http", STR_ARG(url), STR_ARG(scheme));
+    return err_set(e, ERR_CONFIG, "'%.*s': unknown scheme '%.*s'; expected http or https", STR_ARG(url), STR_ARG(scheme));
 }
 
-enum err_code addr_parse_url(struct str url, struct addr *out, struct str *path, struct err *e)
+enum err_code addr_parse_web(struct str url, struct addr *out, bool *tls, struct str *path, struct err *e)
 {
-    if (url.n < 7 || !str_eq_nocase(str_make(url.p, 7), STR("http://")))
+    bool secure = has_scheme(url, STR("https://"));
+    if (!secure && !has_scheme(url, STR("http://")))
         return refuse_scheme(url, e);
     for (size_t i = 0; i < url.n; i++) {
         if ((unsigned char)url.p[i] <= ' ' || url.p[i] == 0x7f)
@@ -148,17 +152,26 @@ enum err_code addr_parse_url(struct str url, struct addr *out, struct str *path,
         if (url.p[i] == '?' || url.p[i] == '#')
             return err_set(e, ERR_CONFIG, "'%.*s': a query or fragment has no place here", STR_ARG(url));
     }
-    struct str rest = str_from(url, 7);
+    struct str rest = str_from(url, secure ? 8 : 7);
     ptrdiff_t slash = str_find(rest, STR("/"));
     struct str authority = slash < 0 ? rest : str_make(rest.p, (size_t)slash);
     struct str tail = slash < 0 ? str_make(rest.p, 0) : str_from(rest, (size_t)slash);
     if (memchr(authority.p ? authority.p : "", '@', authority.n))
         return err_set(e, ERR_CONFIG, "user and password have no place in a URL: use 'key'");
-    enum err_code rc = parse_tcp(authority, 80, out, e);
+    enum err_code rc = parse_tcp(authority, secure ? 443 : 80, out, e);
     if (rc)
         return rc;
     while (str_ends(tail, STR("/")))
         tail.n--;
+    *tls = secure;
     *path = tail;
     return ERR_OK;
+}
+
+enum err_code addr_parse_url(struct str url, struct addr *out, struct str *path, struct err *e)
+{
+    bool tls;
+    if (has_scheme(url, STR("https://")))
+        return err_set(e, ERR_CONFIG, "'%.*s': only http:// can be used here", STR_ARG(url));
+    return addr_parse_web(url, out, &tls, path, e);
 }

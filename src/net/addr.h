@@ -17,8 +17,10 @@ enum err_code addr_parse(struct str text, struct addr *out, struct err *e) __att
 bool addr_is_loopback(const struct addr *a);       /* 127.0.0.0/8, ::1, localhost, unix */
 void addr_format(const struct addr *a, char *out, size_t room); /* as addr_parse reads it */
 
-/* `http://host[:port][/path]`: fills addr; *path is what follows the authority without a trailing slash (may be empty).
- * ERR_CONFIG for any other scheme (says which module would be needed), user info, query or fragment. */
+/* `http://host[:port][/path]` or `https://…`: fills addr (port 80 or 443 where none is said) and *tls; *path is what follows the authority without a
+ * trailing slash (may be empty). ERR_CONFIG for any other scheme, user info, query or fragment. */
+enum err_code addr_parse_web(struct str url, struct addr *out, bool *tls, struct str *path, struct err *e) __attribute__((warn_unused_result));
+/* The same where only http:// is spoken: ERR_CONFIG for https, too. */
 enum err_code addr_parse_url(struct str url, struct addr *out, struct str *path, struct err *e) __attribute__((warn_unused_result));
 
 #endif

@@ -76,6 +76,7 @@ static void test_urls(void **state)
         const char *url, *host;
         int port;
         const char *path;
+        bool tls;
     } cases[] = {
         { "http://127.0.0.1:9001",     "127.0.0.1", 9001, "" },
         { "http://127.0.0.1:9001/",    "127.0.0.1", 9001, "" },
@@ -83,7 +84,10 @@ static void test_urls(void **state)
         { "HTTP://anvil:1/a/b//",      "anvil",     1,    "/a/b" },
         { "http://[::1]:9/x",          "::1",       9,    "/x" },
         { "http://[::1]",              "::1",       80,   "" },
-        { "https://anvil/v1",          NULL, 0, NULL },
+        { "https://anvil/v1/",         "anvil",     443,  "/v1", true },
+        { "HTTPS://[::1]:9",           "::1",       9,    "", true },
+        { "https://",                  NULL, 0, NULL },
+        { "https:anvil",               NULL, 0, NULL },
         { "ftp://anvil",               NULL, 0, NULL },
         { "anvil:80",                  NULL, 0, NULL },
         { "http://",                   NULL, 0, NULL },
@@ -98,8 +102,12 @@ static void test_urls(void **state)
         struct addr a;
         struct str path;
         struct err e = { 0 };
-        enum err_code rc = addr_parse_url(str_of(cases[i].url), &a, &path, &e);
+        bool tls = false;
+        enum err_code rc = addr_parse_web(str_of(cases[i].url), &a, &tls, &path, &e), plain;
         assert_int_equal(rc, cases[i].host ? ERR_OK : ERR_CONFIG);
+        assert_int_equal(tls, cases[i].tls);
+        plain = addr_parse_url(str_of(cases[i].url), &a, &path, &e);
+        assert_int_equal(plain, cases[i].tls ? ERR_CONFIG : rc);
         if (rc) {
             assert_null(strstr(e.text, "secret"));
             continue;
