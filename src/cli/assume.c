@@ -2,6 +2,7 @@
  * (conf/assume). */
 #include "cli/assume.h"
 
+#include "cli/accepted.h"
 #include "model/catalog.h"
 
 enum err_code assume_models(struct config **c, bool notes, struct buf *yaml, struct err *e)
@@ -37,10 +38,17 @@ static void say_what(const struct config *c)
             "put a .gguf file there or write a hob.yaml, then start again", STR_ARG(c->models_dir));
 }
 
+static void use_options(const struct cli_args *a, struct config *c)
+{
+    struct str listen = cli_option_value(a, "--listen");
+    if (listen.p)
+        c->listen = arena_copy(&c->arena, listen);
+    log_level_parse(cli_option_value(a, "--log"), &c->log); /* what is no level was refused at the start */
+}
+
 enum err_code cli_read_models(const struct cli_args *a, struct config **out, struct err *e)
 {
     struct config *c = NULL;
-    struct str listen = cli_option_value(a, "--listen");
     enum err_code rc = cli_read_config(a, &c, e);
     if (!rc)
         rc = assume_models(&c, true, NULL, e);
@@ -48,9 +56,7 @@ enum err_code cli_read_models(const struct cli_args *a, struct config **out, str
         conf_free(c);
         return rc;
     }
-    if (listen.p)
-        c->listen = arena_copy(&c->arena, listen);
-    log_level_parse(cli_option_value(a, "--log"), &c->log); /* what is no level was refused at the start */
+    use_options(a, c);
     *out = c;
     return ERR_OK;
 }
@@ -66,5 +72,16 @@ int cli_load_models(const struct cli_args *a, struct config **out)
         return EXIT_USAGE;
     }
     say_what(*out);
+    return EXIT_OK;
+}
+
+int cli_load_accepted(const struct cli_args *a, struct config **out)
+{
+    struct err e = { 0 };
+    if (accepted_load(out, &e))
+        return EXIT_USAGE;
+    cli_use_state(a, *out);
+    use_options(a, *out);
+    log_warn("going on with the configuration that was accepted before; mend %.*s, then `hob config reload`", STR_ARG((*out)->path));
     return EXIT_OK;
 }

@@ -14,5 +14,7 @@ enum err_code cli_read_models(const struct cli_args *a, struct config **out, str
 /* The same at the start: says where models come from, or prints why not. The log is as loud as --log says from here on, since broken files are told
  * while it reads. */
 int cli_load_models(const struct cli_args *a, struct config **out);
+/* What an earlier gateway of this keeper had accepted (cli/accepted.h); EXIT_USAGE when there is nothing. */
+int cli_load_accepted(const struct cli_args *a, struct config **out);
 
 #endif

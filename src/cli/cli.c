@@ -127,6 +127,15 @@ static struct str make_absolute(struct arena *arena, struct str path)
     return arena_printf(arena, "%s/%.*s", here, STR_ARG(path));
 }
 
+void cli_use_state(const struct cli_args *a, struct config *c)
+{
+    struct str state = cli_option_value(a, "--state");
+    if (!state.p)
+        state = str_of(getenv("HOB_STATE"));
+    if (state.n)
+        c->state = make_absolute(&c->arena, state);
+}
+
 enum err_code cli_read_config(const struct cli_args *a, struct config **out, struct err *e)
 {
     struct arena arena;
@@ -136,14 +145,9 @@ enum err_code cli_read_config(const struct cli_args *a, struct config **out, str
     if (!rc)
         rc = conf_load(path, out, e);
     arena_fini(&arena);
-    if (rc)
-        return rc;
-    struct str state = cli_option_value(a, "--state");
-    if (!state.p)
-        state = str_of(getenv("HOB_STATE"));
-    if (state.n)
-        (*out)->state = make_absolute(&(*out)->arena, state);
-    return ERR_OK;
+    if (!rc)
+        cli_use_state(a, *out);
+    return rc;
 }
 
 int cli_load_config(const struct cli_args *a, struct config **out)

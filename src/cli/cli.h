@@ -66,7 +66,9 @@ bool cli_flag(const struct cli_args *a, const char *name);
 
 /* Finds and loads the configuration as -c and --state say. */
 enum err_code cli_read_config(const struct cli_args *a, struct config **out, struct err *e) __attribute__((warn_unused_result));
-/* The same; prints why not and returns EXIT_USAGE, else EXIT_OK. */
+/* Its state folder is the one that --state or the environment names, where they do. */
+void cli_use_state(const struct cli_args *a, struct config *c);
+/* As cli_read_config(); prints why not and returns EXIT_USAGE, else EXIT_OK. */
 int cli_load_config(const struct cli_args *a, struct config **out);
 
 /* The absolute path of this very program. */

@@ -5,6 +5,7 @@
  * Leaving by exit code tells the keeper that it was meant; dying by a signal means: start me again. */
 #include "admin/admin.h"
 #include "api/api.h"
+#include "cli/accepted.h"
 #include "cli/assume.h"
 #include "cli/commands.h"
 #include "cli/daemon.h"
@@ -159,6 +160,7 @@ static void on_change(void *ctx, const struct config *now)
     struct gateway *g = ctx;
     conf_free(g->config);
     g->config = conf_hold(now);
+    accepted_keep(now);
     estimate_warm(g->loop, g->config, g->store);
     tell_status(g);
 }
@@ -406,6 +408,8 @@ int gateway_run(const struct cli_args *a)
     static struct gateway g; /* static: what an end at once leaves behind is still somebody's */
     struct config *config = NULL;
     int rc = cli_load_models(a, &config);
+    if (rc) /* a gateway before us may have had a better one */
+        rc = cli_load_accepted(a, &config);
     g.config = config;
     if (!rc)
         rc = read_options(&g, a);
@@ -415,6 +419,7 @@ int gateway_run(const struct cli_args *a)
         return rc;
     signal(SIGPIPE, SIG_IGN);
     raise_file_limit();
+    accepted_keep(g.config);
     build(&g, a);
     keeper_list(g.keeper, on_list, &g);
     loop_run(g.loop);

@@ -1,4 +1,5 @@
 /* hob serve: checks the configuration, so that its errors come at once and plainly, then becomes the keeper, which starts the gateway. */
+#include "cli/accepted.h"
 #include "cli/commands.h"
 
 #include <errno.h>
@@ -54,6 +55,7 @@ static int run(const struct cli_args *a)
     argv[n++] = gateway;
     for (int i = 2; i < a->argc; i++)
         argv[n++] = a->argv[i];
+    accepted_open();
     execv(keeper, argv);
     fprintf(stderr, "hob: cannot start %s: %s\n", keeper, strerror(errno));
     free(argv);

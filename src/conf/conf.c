@@ -62,6 +62,7 @@ static enum err_code fill(struct reading *r, struct str text)
     if (rc)
         return rc;
     r->c->path = r->name.n ? full : (struct str){ "", 0 };
+    r->c->text.hidden = arena_copy(&r->c->arena, text);
     expansion_init(&r->x, path_folder(full));
     rc = tree_parse(r->name, text, r->tree, &root, r->e);
     if (!rc)
@@ -173,6 +174,8 @@ void conf_free(const struct config *held)
     for (size_t i = 0; i < nsettings; i++)
         if (settings[i].type == SET_SECRET)
             fields_each(c, &settings[i], wipe_secret, NULL);
+    if (c->text.hidden.n)
+        wipe((void *)(uintptr_t)c->text.hidden.p, c->text.hidden.n);
     arena_fini(&c->arena);
     free(c);
 }

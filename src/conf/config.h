@@ -202,6 +202,7 @@ struct config {                                       /* read-only but for the c
     struct arena arena;
     size_t holders;                                   /* conf_hold(), conf_free() */
     struct str path;                                  /* the file, absolute; empty = built-in defaults */
+    struct secret text;                               /* what was in it, as it was */
     struct str listen;                                /* "127.0.0.1:8080", checked: loopback */
     struct str state;                                 /* absolute, ~ resolved */
     struct str models_dir;

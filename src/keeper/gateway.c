@@ -153,7 +153,7 @@ static _Noreturn void become(int sock)
 {
     if (sock == WIRE_FD ? fcntl(sock, F_SETFD, 0) : dup2(sock, WIRE_FD) < 0)
         _exit(1);
-    os_close_from(WIRE_FD + 1);
+    os_close_from(WIRE_KEPT_FD + 1); /* that one is closed by itself, unless it was given to us */
     execv(g.argv[0], g.argv);
     log_error("cannot run %s: %s", g.argv[0], strerror(errno));
     _exit(1); /* an exit of its own: there is no use in trying again */

@@ -21,6 +21,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -218,7 +219,8 @@ static void tidy_descriptors(void)
     do
         fd = open("/dev/null", O_RDWR);
     while (fd >= 0 && fd <= STDERR_FILENO); /* 0, 1 and 2 are always something */
-    os_close_from(STDERR_FILENO + 1);
+    close(WIRE_FD);
+    os_close_from(getenv(WIRE_KEPT_NAME) ? WIRE_KEPT_FD + 1 : WIRE_KEPT_FD);
 }
 
 int main(int argc, char **argv)

@@ -11,7 +11,8 @@
 #include "base/err.h"
 #include "base/str.h"
 
-enum { WIRE_FD = 3, WIRE_VERSION = 1, WIRE_MAX_BYTES = 1024 * 1024, WIRE_OBITUARY_BYTES = 64 * 1024 };
+#define WIRE_KEPT_NAME "HOB_ACCEPTED" /* in the environment: `hob serve` keeps something for its gateways in WIRE_KEPT_FD */
+enum { WIRE_FD = 3, WIRE_KEPT_FD = 4, WIRE_VERSION = 1, WIRE_MAX_BYTES = 1024 * 1024, WIRE_OBITUARY_BYTES = 64 * 1024 };
 
 enum wire_type {
     /* gateway -> keeper                                                    answer */

@@ -16,7 +16,7 @@
 
 enum { OUT_MAX_BYTES = 4 * 1024 * 1024, SPAWN_MAX_BYTES = 256 * 1024 };
 
-_Static_assert((int)KEEPER_FD == (int)WIRE_FD, "one number, two names");
+_Static_assert((int)KEEPER_FD == (int)WIRE_FD && (int)KEEPER_KEPT_FD == (int)WIRE_KEPT_FD, "one number, two names");
 
 union done {
     keeper_listen_fn *listen;

@@ -10,7 +10,8 @@
 
 struct keeper;
 
-enum { KEEPER_FD = 3 }; /* where a gateway that hob-keeper started finds its end of the wire (WIRE_FD, for who may not include the wire) */
+#define KEEPER_KEPT_NAME "HOB_ACCEPTED"
+enum { KEEPER_FD = 3, KEEPER_KEPT_FD = 4 }; /* where a gateway that hob-keeper started finds its end of the wire (WIRE_FD, for who may not include the wire) */
 
 struct keeper_exit {
     struct str label;

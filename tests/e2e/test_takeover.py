@@ -202,3 +202,20 @@ def test_strays_are_swept_at_the_next_start_and_strangers_are_left_alone(managed
     finally:
         p.terminate()
         p.wait(10)
+
+
+@pytest.mark.parametrize("wrong", ["models: {m: {file: x, contxt: 4}}\n", "[", None])
+def test_a_wrong_file_does_not_end_what_runs(world, wrong):
+    h, before = world, pids(world)
+    good = h.config_path.read_text()
+    if wrong is None:
+        h.config_path.unlink()
+    else:
+        h.config_path.write_text(wrong)
+    for _ in range(2):  # the next gateway keeps it, too
+        kill_gateway(h, signal.SIGKILL)
+        wait_for("the same child answers", lambda: pids(h) == before)
+        assert h.chat("m", "hello").status == 200
+    assert "accepted before" in h.stderr()
+    h.config_path.write_text(good)
+    assert cli("config", "reload", "-c", str(h.config_path), "--state", str(h.state)).returncode == 0
