@@ -15,15 +15,14 @@ bool attempt_wants_events(const struct attempt *t)
     return t->way == WAY_RELAY || t->way == WAY_COLLECT;
 }
 
-static void on_event(void *ctx, struct str event, struct str data)
+static void on_event(void *ctx, struct str data)
 {
     struct attempt *t = ctx;
-    (void)event;
     if (exchange_over(t->x) || t->broke.code)
         return;
     enum err_code rc = t->way == WAY_RELAY ? relay_event(&t->relay, data, &t->out, &t->broke) : collect_event(t->collect, data, &t->broke);
     if (rc) {
-        sse_stop(t->sse);
+        t->dialect->stop(t->reader);
         return;
     }
     if (!t->first_ns && attempt_facts(t)->began)
@@ -32,7 +31,7 @@ static void on_event(void *ctx, struct str event, struct str data)
 
 static enum way pick_way(const struct attempt *t)
 {
-    bool generates = t->x->ask.task == TASK_CHAT || t->x->ask.task == TASK_TEXT, rebuilt = t->b->kind->rebuilt;
+    bool generates = t->x->ask.task == TASK_CHAT || t->x->ask.task == TASK_TEXT, rebuilt = t->b->kind->rebuilt || t->dialect->write;
     if (generates && t->x->ask.stream)
         return WAY_RELAY;
     if (generates && rebuilt)
@@ -64,8 +63,7 @@ void attempt_begin_answer(struct attempt *t)
         t->first_ns = 0;
     collect_free(t->collect);
     t->collect = t->way == WAY_COLLECT ? collect_new(&f, &t->x->api->scratch) : NULL;
-    sse_free(t->sse);
-    t->sse = attempt_wants_events(t) ? sse_new(EVENT_MAX_BYTES, on_event, t) : NULL;
+    t->reader = attempt_wants_events(t) ? t->dialect->reader_new(EVENT_MAX_BYTES, on_event, t) : NULL;
 }
 
 /* ---- its end ---- */
@@ -79,8 +77,15 @@ static void routing_of(struct attempt *t, struct buf *to)
 static enum err_code end_events(struct attempt *t, struct err *e)
 {
     struct buf routing = { 0 };
+    enum err_code rc = t->dialect->end(t->reader, e); /* it may have held one back until now */
+    if (!rc && t->broke.code) {
+        *e = t->broke;
+        rc = e->code;
+    }
+    if (rc)
+        return rc;
     routing_of(t, &routing);
-    enum err_code rc = t->way == WAY_RELAY ? relay_end(&t->relay, buf_str(&routing), &t->out, e) : collect_end(t->collect, buf_str(&routing), &t->out, e);
+    rc = t->way == WAY_RELAY ? relay_end(&t->relay, buf_str(&routing), &t->out, e) : collect_end(t->collect, buf_str(&routing), &t->out, e);
     buf_free(&routing);
     return rc;
 }

@@ -7,7 +7,6 @@
 #include "api/answer.h"
 #include "api/embed.h"
 #include "api/exchange.h"
-#include "http/sse.h"
 #include "policy/body.h"
 
 enum exchange_state { X_ADMITTED, X_DECIDED, X_TRYING, X_SETTLED, X_FAILED, X_DONE };
@@ -37,7 +36,8 @@ struct attempt {
     int status;                         /* the place's */
     struct str retry_after;
     char retry_after_text[16];
-    struct sse *sse;
+    const struct dialect *dialect;      /* in which the place is asked, and answers */
+    struct dialect_reader *reader;
     struct relay relay;
     struct collect *collect;
     struct embeddings *embeddings;

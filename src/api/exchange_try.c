@@ -62,7 +62,7 @@ static void on_answer_head(void *ctx, const struct http_answer *a)
     t->retry_after = str_of(t->retry_after_text);
     if (a->status != 200)
         return;
-    bool events = str_eq_nocase(a->content_type, STR("text/event-stream"));
+    bool events = str_eq_nocase(a->content_type, str_of(t->dialect->content_type));
     struct err e;
     attempt_enter(t, TRY_RELAYING);
     if (events != attempt_wants_events(t)) {
@@ -77,7 +77,7 @@ static void feed_events(struct attempt *t, struct str bytes)
     struct err e;
     if (attempt_facts(t)->done)
         return; /* only the end of the body is waited for, and not for long */
-    enum err_code rc = sse_feed(t->sse, bytes, &e);
+    enum err_code rc = t->dialect->feed(t->reader, bytes, &e);
     if (exchange_over(t->x))
         return;
     if (t->broke.code) {
@@ -149,10 +149,23 @@ static struct body_wish wish_of(const struct attempt *t)
         .task = t->x->ask.task, .model = t->b->upstream, .from = t->embedded, .count = EMBED_AT_A_TIME, .loras = m->loras, .nloras = m->nloras };
 }
 
+static enum err_code write_in_dialect(struct attempt *t, struct err *e)
+{
+    const struct conf_model *m = t->b->model;
+    struct dialect_wish w = {
+        .model = t->b->upstream, .max_tokens = m->max_tokens, .context = m->context, .prompt_tokens = t->x->ask.tokens, .keep_alive = t->b->place->keep_alive };
+    enum err_code rc = t->dialect->write(&t->x->doc, &w, &t->upstream, &t->dropped, e);
+    t->pieces[0] = buf_str(&t->upstream);
+    t->npieces = 1;
+    return rc;
+}
+
 static enum err_code make_body(struct attempt *t, struct err *e)
 {
     struct body_wish w = wish_of(t);
     t->upstream.n = t->dropped.n = 0;
+    if (t->dialect->write)
+        return write_in_dialect(t, e);
     if (!t->b->kind->rebuilt) {
         t->npieces = body_splice(&t->x->doc, &w, t->x->ask.stream, &t->upstream, t->pieces);
         return ERR_OK;
@@ -187,9 +200,37 @@ static void on_deadline(void *ctx)
     place_failed(t, &e);
 }
 
+static void drop_reader(struct attempt *t)
+{
+    if (t->reader)
+        t->dialect->free(t->reader);
+    t->reader = NULL;
+}
+
+/* Only chats differ: what else a place can do it does as OpenAI has it. */
+static void pick_dialect(struct attempt *t)
+{
+    drop_reader(t);
+    t->dialect = t->x->ask.task == TASK_CHAT && t->b->kind->dialect ? t->b->kind->dialect : &dialect_openai;
+}
+
+/* Where at its host the place is asked: a dialect has a path of its own there. */
+static struct str make_path(const struct attempt *t, char *to, size_t room)
+{
+    struct str base = buf_str(&t->b->path);
+    const char *rest = exchange_errands[t->x->ask.task].path;
+    if (t->dialect->write) {
+        base.n -= str_ends(base, STR("/v1")) ? 3 : 0;
+        rest = t->dialect->path;
+    }
+    int n = snprintf(to, room, "%.*s%s", STR_ARG(base), rest);
+    return str_make(to, (size_t)n < room ? (size_t)n : room - 1);
+}
+
 static void send_request(struct attempt *t)
 {
     struct err e;
+    pick_dialect(t);
     if (make_body(t, &e)) {
         exchange_try_failed(t, &e);
         return;
@@ -204,10 +245,9 @@ static void send_request(struct attempt *t)
             timer_cancel(&t->deadline); /* the queue's */
     }
     char path[560]; /* of a host's at most 480 bytes, and the errand's */
-    int n = snprintf(path, sizeof path, "%.*s%s", STR_ARG(buf_str(&t->b->path)), exchange_errands[t->x->ask.task].path);
     struct http_request q = {
         .method = STR("POST"),
-        .path = str_make(path, (size_t)n < sizeof path ? (size_t)n : sizeof path - 1),
+        .path = make_path(t, path, sizeof path),
         .headers = buf_str(&t->b->headers),
         .body = t->pieces,
         .pieces = t->npieces,
@@ -278,8 +318,8 @@ void attempt_drop(struct attempt *t)
         lease_drop(&t->lease);
     t->leased = false;
     timer_cancel(&t->deadline);
-    if (t->sse)
-        sse_stop(t->sse); /* we may be inside of it */
+    if (t->reader)
+        t->dialect->stop(t->reader); /* we may be inside of it */
     if (t->state != TRY_IDLE)
         attempt_enter(t, TRY_IDLE);
 }
@@ -290,10 +330,9 @@ void attempt_clear(struct attempt *t, size_t keep_bytes)
     relay_init(&t->relay, &(struct answer_frame){ .created_s = 0 }, &t->x->api->scratch);
     collect_free(t->collect);
     embeddings_free(t->embeddings);
-    sse_free(t->sse);
+    drop_reader(t);
     t->collect = NULL;
     t->embeddings = NULL;
-    t->sse = NULL;
     t->b = NULL;
     t->at = t->embedded = 0;
     t->way = WAY_RELAY;

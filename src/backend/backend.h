@@ -3,6 +3,7 @@
 #ifndef HOB_BACKEND_BACKEND_H
 #define HOB_BACKEND_BACKEND_H
 
+#include "backend/dialect.h"
 #include "backend/health.h"
 #include "base/buf.h"
 #include "conf/config.h"
@@ -28,6 +29,7 @@ struct backend_kind {
     const char *name;
     bool managed;                                   /* a child of ours: it is loaded and unloaded, and has slots */
     bool rebuilt;                                   /* its requests are written anew from the allowlist, chats always streamed from it */
+    const struct dialect *dialect;                  /* NULL: OpenAI's */
     void (*load)(struct backend *b);                /* cold or failed -> loading -> hot or failed */
     void (*unload)(struct backend *b);              /* any -> draining -> cold, or wedged */
     void (*adopt)(struct backend *b, const struct keeper_child *c); /* managed only; cold -> loading -> hot, or draining -> cold */

@@ -1,5 +1,6 @@
-/* Places that do not speak as OpenAI does: a chat request is written in their words, and what they answer becomes the events of OpenAI's streams. They are
- * always streamed from. Pure transformations of bytes. A kind (kind_*.c) names its dialect; where it has none its places speak OpenAI's. */
+/* How a place is spoken to in a chat. Where it does not speak as OpenAI does, the request is written in its words, and what it answers becomes the events of
+ * OpenAI's streams; it is always streamed from. Pure transformations of bytes. A kind (kind_*.c) names its dialect; where it has none its places speak
+ * OpenAI's (dialect_openai). */
 #ifndef HOB_BACKEND_DIALECT_H
 #define HOB_BACKEND_DIALECT_H
 
@@ -20,9 +21,10 @@ typedef void dialect_event_fn(void *ctx, struct str data);
 struct dialect_reader;            /* a dialect's own */
 
 struct dialect {
-    const char *path;             /* behind the place's base: "/messages" */
+    const char *path;             /* behind the place's address, in the place of "/v1…": "/v1/messages" */
     const char *content_type;     /* of a good answer: "text/event-stream", "application/x-ndjson" */
     /* Appends the body. dropped: names of fields that the place does not know, comma separated, safe for a header. ERR_INVALID_REQUEST with param. */
+    /* NULL: the caller's own words will do. */
     enum err_code (*write)(const struct json_doc *d, const struct dialect_wish *w, struct buf *out, struct buf *dropped, struct err *e);
     struct dialect_reader *(*reader_new)(size_t max_line_bytes, dialect_event_fn *on_event, void *ctx);
     /* Any split of the same bytes gives the same events. ERR_UP_GARBLED, ERR_UP_STATUS, ERR_UP_BUSY (the place's own error event, with its words). */
@@ -30,9 +32,9 @@ struct dialect {
     /* The body is over. ERR_UP_GARBLED where it broke off. */
     enum err_code (*end)(struct dialect_reader *r, struct err *e);
     void (*stop)(struct dialect_reader *r); /* from inside on_event: no further one */
-    void (*free)(struct dialect_reader *r); /* NULL is fine */
+    void (*free)(struct dialect_reader *r); /* NULL is fine; not from inside on_event */
 };
 
-extern const struct dialect dialect_anthropic, dialect_ollama;
+extern const struct dialect dialect_openai, dialect_anthropic, dialect_ollama;
 
 #endif
