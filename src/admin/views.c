@@ -2,6 +2,7 @@
 #include "admin/admin_int.h"
 
 #include "json/json.h"
+#include "route/decide.h"
 
 static void put_str(struct json_out *o, const char *key, struct str value) /* empty = null */
 {
@@ -13,11 +14,6 @@ static void put_int(struct json_out *o, const char *key, int64_t value) /* negat
 {
     json_key(o, str_of(key));
     json_int_or_null(o, value);
-}
-
-static void put_null(struct json_out *o, const char *key)
-{
-    put_int(o, key, -1);
 }
 
 static void begin(struct json_out *o, const char *key)
@@ -152,7 +148,7 @@ static void put_backend(struct json_out *o, const struct backend *b, const struc
     put_int(o, "leases", (int64_t)(f->held + f->waiting));
     put_int(o, "idle_ms", f->idle_ms);
     put_str(o, "breaker", STR("closed")); /* there is none yet that could open */
-    put_null(o, "deprecated_until");
+    put_str(o, "deprecated_until", b->model->deprecated);
     put_flags(o, b, f);
     put_draft(o, b);
     put_error(o, b);
@@ -192,7 +188,24 @@ static void put_model(struct json_out *o, const struct backend *b, const struct 
     put_int(o, "context", context_of(b));
     put_words(o, "input", m->input, inputs, COUNTOF(inputs));
     put_words(o, "capabilities", m->serves, services, COUNTOF(services));
-    put_null(o, "deprecated_until");
+    put_strs(o, "replicas", &m->replicas);
+    put_str(o, "deprecated_until", m->deprecated);
+    put_str(o, "successor", m->successor);
+    json_end_object(o);
+}
+
+static void put_old_names(struct json_out *o, const struct config *c)
+{
+    begin(o, "aliases");
+    for (size_t i = 0; i < c->naliases; i++) {
+        const struct conf_alias *a = &c->aliases[i];
+        json_key(o, a->name);
+        json_begin_object(o);
+        put_str(o, "to", a->to);
+        put_str(o, "deprecated_until", a->deprecated);
+        put_str(o, "after", a->after == AFTER_REFUSE ? STR("refuse") : STR("serve"));
+        json_end_object(o);
+    }
     json_end_object(o);
 }
 
@@ -227,6 +240,9 @@ void view_models(const struct world *w, struct buf *out)
         json_string(&o, c->tiers[i].model);
     }
     json_end_object(&o);
+    put_old_names(&o, c);
+    json_key(&o, STR("auto"));
+    json_bool(&o, route_has_auto(c));
     json_end_object(&o);
 }
 

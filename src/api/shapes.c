@@ -113,7 +113,7 @@ static const struct member members[] = {
 
     { "Models", NULL, "", false, "Every name that may be asked for." },
     { "Models", "object",             "=list",           true,  "Always this." },
-    { "Models", "data",               "[]Model",         true,  "Models and aliases, then roles, then tiers." },
+    { "Models", "data",               "[]Model",         true,  "Models and their aliases, roles, tiers, old names, `auto`." },
 
     { "Model", NULL, "", false, "A name that may be asked for." },
     { "Model", "id",                  "string",          true,  "The name." },

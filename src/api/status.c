@@ -127,6 +127,11 @@ static void list_models(struct api *a, struct listing *l)
             put_entry(l->o, c->tiers[i].name, STR("tier"), c->tiers[i].model);
             json_end_object(l->o);
         }
+    for (size_t i = 0; i < c->naliases; i++)
+        if (wanted(l, c->aliases[i].name)) {
+            put_entry(l->o, c->aliases[i].name, STR("alias"), c->aliases[i].to);
+            json_end_object(l->o);
+        }
     if (route_has_auto(c) && wanted(l, STR("auto"))) {
         put_entry(l->o, STR("auto"), STR("auto"), STR(""));
         json_end_object(l->o);

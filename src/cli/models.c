@@ -1,4 +1,4 @@
-/* hob models: what may be asked for, models first, then the roles and tiers that stand for them. */
+/* hob models: what may be asked for, models first, then the roles, tiers and old names that stand for them, and `auto`. */
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/table.h"
@@ -79,6 +79,27 @@ static void put_tiers(yyjson_val *tiers, struct buf *out)
     table_fini(&t);
 }
 
+static void put_old_names(yyjson_val *aliases, struct buf *out)
+{
+    static const char *const heads[] = { "OLD NAME", "STANDS FOR", "UNTIL", "AFTER" };
+    struct table t;
+    size_t i, n;
+    yyjson_val *name, *a;
+    if (!yyjson_obj_size(aliases))
+        return;
+    table_init(&t, heads, COUNTOF(heads));
+    yyjson_obj_foreach(aliases, i, n, name, a) {
+        struct str until = json_str(yyjson_obj_get(a, "deprecated_until"));
+        table_cell(&t, json_str(name));
+        table_cell(&t, json_str(yyjson_obj_get(a, "to")));
+        table_cell(&t, until);
+        table_cell(&t, until.n ? json_str(yyjson_obj_get(a, "after")) : STR(""));
+    }
+    buf_lit(out, "\n");
+    table_print(&t, out);
+    table_fini(&t);
+}
+
 static int print_tables(struct str json)
 {
     struct json_doc d = { 0 };
@@ -91,6 +112,9 @@ static int print_tables(struct str json)
     put_models(yyjson_obj_get(d.root, "models"), &out);
     put_roles(yyjson_obj_get(d.root, "roles"), &out);
     put_tiers(yyjson_obj_get(d.root, "tiers"), &out);
+    put_old_names(yyjson_obj_get(d.root, "aliases"), &out);
+    if (yyjson_get_bool(yyjson_obj_get(d.root, "auto")))
+        buf_lit(&out, "\nauto: hob chooses the tier\n");
     fwrite(out.p, 1, out.n, stdout);
     buf_free(&out);
     json_free(&d);
@@ -109,5 +133,5 @@ static int run(const struct cli_args *a)
 }
 
 static const struct cli_option options[] = { CLI_COMMON, { "--json", NULL, NULL, "one JSON object" }, CLI_END };
-const struct command cli_models = { .name = "models", .usage = "[--json]", .what = "show what may be asked for: models, roles, tiers",
+const struct command cli_models = { .name = "models", .usage = "[--json]", .what = "show what may be asked for: models, roles, tiers, old names",
     .example = "hob models", .run = run, .options = options };

@@ -3,6 +3,7 @@
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "json/json.h"
+#include "route/decide.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -46,6 +47,9 @@ static bool print_from_daemon(const struct cli_args *a, const struct config *c, 
     if (all) {
         print_keys(yyjson_obj_get(d.root, "roles"));
         print_keys(yyjson_obj_get(d.root, "tiers"));
+        print_keys(yyjson_obj_get(d.root, "aliases"));
+        if (yyjson_get_bool(yyjson_obj_get(d.root, "auto")))
+            print(STR("auto"));
     }
     json_free(&d);
     buf_free(&got.body);
@@ -63,6 +67,10 @@ static void print_from_config(const struct config *c, bool all)
         print(c->roles[i].name);
     for (size_t i = 0; all && i < c->ntiers; i++)
         print(c->tiers[i].name);
+    for (size_t i = 0; all && i < c->naliases; i++)
+        print(c->aliases[i].name);
+    if (all && route_has_auto(c))
+        print(STR("auto"));
 }
 
 static int run(const struct cli_args *a)

@@ -1,146 +1,8 @@
-/* What one setting cannot know alone: names that are taken, references to what is not there, settings that do not go together. */
+/* What one setting cannot know alone: settings that do not go together, hosts and engines that are not there. Names that callers use: check_names.c. */
 #include "conf/conf.h"
 #include "conf/conf_int.h"
 
 #include <ctype.h>
-#include <stdlib.h>
-
-/* A caller puts a model, an alias, a role or a tier into the same field, so they share one space of names. */
-struct taken {
-    struct str name;
-    const char *what;
-    struct conf_place place;
-};
-
-struct names {
-    struct taken *at; /* sorted by name, then by place */
-    size_t n;
-};
-
-static int by_place(struct conf_place a, struct conf_place b)
-{
-    return a.line != b.line ? (a.line > b.line) - (a.line < b.line) : (a.column > b.column) - (a.column < b.column);
-}
-
-static int by_name(const void *a, const void *b)
-{
-    const struct taken *x = a, *y = b;
-    size_t n = x->name.n < y->name.n ? x->name.n : y->name.n;
-    int order = n ? memcmp(x->name.p, y->name.p, n) : 0;
-    if (order)
-        return order;
-    if (x->name.n != y->name.n)
-        return x->name.n < y->name.n ? -1 : 1;
-    return by_place(x->place, y->place);
-}
-
-static void add(struct names *names, struct str name, const char *what, struct conf_place place)
-{
-    names->at[names->n++] = (struct taken){ name, what, place };
-}
-
-static void collect(struct reading *r, struct names *names)
-{
-    const struct config *c = r->c;
-    size_t most = c->nmodels + c->nroles + c->ntiers;
-    for (size_t i = 0; i < c->nmodels; i++)
-        most += c->models[i].aliases.n;
-    names->at = arena_array(r->tree, struct taken, most);
-    for (size_t i = 0; i < c->nmodels; i++) {
-        const struct conf_model *m = &c->models[i];
-        add(names, m->name, "model", m->place);
-        for (size_t k = 0; k < m->aliases.n; k++)
-            add(names, m->aliases.at[k], "alias", said_where(c, &m->aliases.at[k]));
-    }
-    for (size_t i = 0; i < c->nroles; i++)
-        add(names, c->roles[i].name, "role", c->roles[i].place);
-    for (size_t i = 0; i < c->ntiers; i++)
-        add(names, c->tiers[i].name, "tier", c->tiers[i].place);
-    if (names->n)
-        qsort(names->at, names->n, sizeof *names->at, by_name);
-}
-
-static enum err_code check_reserved(struct reading *r, const struct names *names)
-{
-    for (size_t i = 0; i < names->n; i++)
-        if (str_eq(names->at[i].name, STR("auto")))
-            return fail_at(r->name, names->at[i].place, r->e, "'auto' is taken: a caller who names it leaves the choice to hob");
-    return ERR_OK;
-}
-
-/* Of all doubled names the one that comes first in the file. */
-static enum err_code check_doubles(struct reading *r, const struct names *names)
-{
-    const struct taken *worst = NULL;
-    for (size_t i = 1; i < names->n; i++)
-        if (str_eq(names->at[i].name, names->at[i - 1].name) && (!worst || by_place(names->at[i].place, worst->place) < 0))
-            worst = &names->at[i];
-    if (!worst)
-        return ERR_OK;
-    const struct taken *first = worst - 1;
-    fail_at(r->name, worst->place, r->e, "the %s %s has the name of %s %s (line %d)", worst->what, show_text(worst->name).text,
-            first->what[0] == 'a' ? "an" : "a", first->what, first->place.line);
-    return err_hint(r->e, "callers use models, aliases, roles and tiers alike, so each needs a name of its own");
-}
-
-static const struct taken *find(const struct names *names, struct str name)
-{
-    size_t from = 0, to = names->n;
-    while (from < to) {
-        size_t mid = from + (to - from) / 2;
-        struct taken key = { .name = name, .place = { 0 } }; /* before any real place */
-        if (by_name(&names->at[mid], &key) < 0)
-            from = mid + 1;
-        else
-            to = mid;
-    }
-    return from < names->n && str_eq(names->at[from].name, name) ? &names->at[from] : NULL;
-}
-
-static bool is_answering(const struct taken *t) /* a role may not stand for a role, nor a tier for a tier */
-{
-    return strcmp(t->what, "role") != 0;
-}
-
-/* A reference to a model, an alias or (from a role) a tier. */
-static enum err_code check_reference(struct reading *r, const struct names *names, const struct str *field, bool tiers)
-{
-    const struct taken *t = find(names, *field);
-    bool tier = t && strcmp(t->what, "tier") == 0;
-    if (t && is_answering(t) && (tiers || !tier))
-        return ERR_OK;
-    struct conf_place at = said_where(r->c, field);
-    struct shown shown = show_text(*field);
-    const char *want = tiers ? "a model, an alias or a tier" : "a model or an alias";
-    if (t)
-        return fail_at(r->name, at, r->e, "%s is a %s, here must be %s", shown.text, t->what, want);
-    struct str *candidates = arena_array(r->tree, struct str, names->n);
-    size_t n = 0;
-    for (size_t i = 0; i < names->n; i++)
-        if (is_answering(&names->at[i]) && (tiers || strcmp(names->at[i].what, "tier") != 0))
-            candidates[n++] = names->at[i].name;
-    struct str near = str_nearest(*field, candidates, n);
-    if (near.n)
-        fail_at(r->name, at, r->e, "unknown model %s, did you mean '%.*s'?", shown.text, STR_ARG(near));
-    else
-        fail_at(r->name, at, r->e, "unknown model %s: here must be %s", shown.text, want);
-    return err_hint(r->e, "models are named under 'models:'");
-}
-
-static enum err_code check_references(struct reading *r, const struct names *names)
-{
-    const struct config *c = r->c;
-    enum err_code rc = ERR_OK;
-    for (size_t i = 0; !rc && i < c->ntiers; i++)
-        rc = check_reference(r, names, &c->tiers[i].model, false);
-    for (size_t i = 0; !rc && i < c->nroles; i++) {
-        const struct conf_role *role = &c->roles[i];
-        rc = check_reference(r, names, &role->model, true);
-        for (size_t k = 0; !rc && k < role->fallback.n; k++)
-            rc = check_reference(r, names, &role->fallback.at[k], true);
-    }
-    return rc;
-}
 
 /* ---- one model ---- */
 
@@ -419,7 +281,6 @@ static enum err_code check_auto(struct reading *r)
 enum err_code check_all(struct reading *r)
 {
     const struct config *c = r->c;
-    struct names names = { 0 };
     enum err_code rc = check_engines(r);
     if (!rc)
         rc = check_quant(r);
@@ -432,11 +293,5 @@ enum err_code check_all(struct reading *r)
         if (!rc)
             rc = check_model(r, &c->models[i]);
     }
-    if (rc)
-        return rc;
-    collect(r, &names);
-    rc = check_reserved(r, &names);
-    if (!rc)
-        rc = check_doubles(r, &names);
-    return rc ? rc : check_references(r, &names);
+    return rc ? rc : check_names(r);
 }

@@ -196,6 +196,9 @@ const struct conf_model *conf_model(const struct config *c, struct str name_or_a
 const struct conf_model *conf_meant(const struct config *c, struct str name, struct str *role)
 {
     *role = (struct str){ NULL, 0 };
+    for (size_t i = 0; i < c->naliases; i++)
+        if (str_eq(c->aliases[i].name, name))
+            name = c->aliases[i].to; /* no old name itself */
     for (size_t i = 0; i < c->nroles && !role->n; i++)
         if (str_eq(c->roles[i].name, name)) {
             *role = c->roles[i].name;

@@ -46,9 +46,11 @@ void conf_show_json(const struct config *c, struct buf *out); /* the same as one
 void conf_schema(struct buf *out);
 
 const struct conf_model *conf_model(const struct config *c, struct str name_or_alias);
-/* The model that a caller's name means, `auto` aside: a model, an alias, a tier, or a role, whose first model it is (then *role is the name, else empty).
- * NULL: there is none. */
+/* The model that a caller's name means, `auto` aside: a model, an alias, a tier, or a role, whose first model it is (then *role is the name, else empty); or
+ * an old name of one of them. NULL: there is none. */
 const struct conf_model *conf_meant(const struct config *c, struct str name, struct str *role);
+/* What `auto.weights` may name: the signs of route/classify_words.c, ended by NULL. */
+extern const char *const conf_signs[];
 const struct conf_engine *conf_engine(const struct config *c, struct str name);
 const struct conf_host *conf_host(const struct config *c, struct str name);
 

@@ -189,7 +189,8 @@ struct reading {
 enum err_code read_tree(struct reading *r, const struct node *root) __attribute__((warn_unused_result));
 enum err_code resolve_all(struct reading *r) __attribute__((warn_unused_result));
 enum err_code check_all(struct reading *r) __attribute__((warn_unused_result));
-enum err_code check_rules(struct reading *r) __attribute__((warn_unused_result)); /* check_rules.c: a part of check_all() */
+enum err_code check_names(struct reading *r) __attribute__((warn_unused_result)); /* check_names.c, */
+enum err_code check_rules(struct reading *r) __attribute__((warn_unused_result)); /* check_rules.c: parts of check_all() */
 
 /* Letters, digits and . _ : / - */
 bool name_is_valid(struct str name);

@@ -134,6 +134,11 @@ struct str path_join(struct arena *a, struct str folder, struct str path)
     return arena_printf(a, "%.*s%s%.*s", STR_ARG(folder), slash, STR_ARG(path));
 }
 
+const char *const conf_signs[] = {
+    "greeting", "acknowledgement", "small-talk", "simple-fact", "code", "writing", "rewriting", "translation", "summary", "extraction", "explanation",
+    "how-to", "analysis", "comparison", "proof", "several-steps", "planning", "long-form", "several-constraints", "brief", "follow-up", NULL,
+};
+
 const char *const command_names[] = { "port", "socket", NULL };
 
 /* One word from *at on, which is no space: copied to out without its quotes. False when a quote or a backslash has no end. */

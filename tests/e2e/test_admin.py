@@ -384,14 +384,14 @@ def test_a_daemon_elsewhere_says_what_it_serves(shared, run):
 
 def test_names_for_completions(shared, run):
     r = run("__names", env={"HOB_STATE": str(shared.state)})
-    assert r.stdout.split() == ["small", "tiny", "lazy", "broken", "far", "chat", "fast"]
+    assert r.stdout.split() == ["small", "tiny", "lazy", "broken", "far", "chat", "fast", "auto"]
     assert run("__names", "models", env={"HOB_STATE": str(shared.state)}).stdout.split() == ["small", "tiny", "lazy", "broken", "far"]
 
 
 def test_names_without_a_daemon_are_the_configurations(run, place):
     gguf(place / "a.gguf")
     (place / "hob.yaml").write_text("models: {a: {file: a.gguf}}\nroles: {chat: {model: a}}\nstate: st\n")
-    assert run("__names").stdout.split() == ["a", "chat"]
+    assert run("__names").stdout.split() == ["a", "chat", "auto"]
     (place / "hob.yaml").write_text("models: [\n")
     r = run("__names")
     assert r.returncode == 0 and r.stdout == r.stderr == ""

@@ -271,6 +271,34 @@ static const struct {
     { MODEL "tiers: {fast: zzzz}\n", "hob.yaml:2:15: unknown model 'zzzz': here must be a model or an alias" },
     { MODEL "tiers: {fast: m, slow: fast}\n", "hob.yaml:2:24: 'fast' is a tier, here must be a model or an alias" },
     { MODEL "roles: {a: m, b: a}\n", "hob.yaml:2:18: 'a' is a role, here must be a model, an alias or a tier" },
+    { MODEL "aliases: {m: m}\n", "hob.yaml:2:11: the old name 'm' has the name of a model (line 1)" },
+    { MODEL "aliases: {auto: m}\n", "hob.yaml:2:11: 'auto' is taken: a caller who names it leaves the choice to hob" },
+    { MODEL "aliases: {gpt: {to: smol}}\n", "hob.yaml:2:21: unknown name 'smol': here must be a model, an alias, a tier, a role or 'auto'" },
+    { MODEL "aliases: {a: m, b: a}\n", "hob.yaml:2:20: 'a' is an old name, here must be a model, an alias, a tier, a role or 'auto'" },
+    { MODEL "aliases: {old: m}\nroles: {r: old}\n", "hob.yaml:3:12: 'old' is an old name, here must be a model, an alias or a tier" },
+    { MODEL "aliases: {gpt: {to: m, deprecated: tomorrow}}\n", "hob.yaml:2:36: deprecated: 'tomorrow' is no date, like 2027-01-31" },
+    /* rules */
+    { MODEL "routes: [{to: n}]\n", "hob.yaml:2:15: unknown name 'n', did you mean 'm'?" },
+    { MODEL "routes: [{to: m, fallback: [auto]}]\n", "hob.yaml:2:29: unknown name 'auto': here must be a model, an alias, a tier or a role" },
+    { MODEL "routes: [{verify: strong}]\n", "hob.yaml:2:19: unknown name 'strong': here must be a model, an alias, a tier or a role" },
+    { MODEL "roles: {chat: m}\nroutes: [{when: {role: [chat, '!chta']}}]\n", "hob.yaml:3:31: unknown name 'chta', did you mean 'chat'?" },
+    { MODEL "tiers: {fast: m}\nroutes: [{when: {tier: fats}}]\n", "hob.yaml:3:24: unknown tier 'fats', did you mean 'fast'?" },
+    { MODEL "routes: [{when: {tier: m}}]\n", "hob.yaml:2:24: 'm' is a model, here must be a tier" },
+    { "routes: [{when: {header: 'two words: x'}}]\n", "hob.yaml:1:26: 'two words: x' names no header" },
+    { "routes: [{when: {language: [en, it]}}]\n", "hob.yaml:1:33: unknown language 'it'" },
+    { "triage: {intents: [search]}\nroutes: [{when: {intent: serach}}]\n", "hob.yaml:2:26: unknown intent 'serach', did you mean 'search'?" },
+    { "routes: [{when: {caller: bob}}]\n", "hob.yaml:1:26: unknown caller 'bob'" },
+    { HOST "routes: [{when: {label: '!g'}}]\n", "hob.yaml:2:25: unknown host or label 'g', did you mean 'h'?" },
+    { MODEL "triage: {model: n}\n", "hob.yaml:2:17: unknown name 'n', did you mean 'm'?" },
+    { "keys: [{name: k, roles: [caht]}]\nmodels: {m: {file: a}}\nroles: {chat: m}\n", "hob.yaml:1:26: unknown name 'caht', did you mean 'chat'?" },
+    { "auto: {weights: {analisis: 2}}\n", "hob.yaml:1:18: auto.weights: there is no sign 'analisis', did you mean 'analysis'?" },
+    /* replicas */
+    { "models: {m: {file: a, replicas: [m]}}\n", "hob.yaml:1:34: replicas: 'm' is the model itself" },
+    { "models: {m: {file: a, replicas: [q]}}\n", "hob.yaml:1:34: unknown model 'q', did you mean 'm'?" },
+    { "models: {m: {file: a, replicas: [e]}, e: {file: b, serves: embed}}\n", "hob.yaml:1:34: replicas: 'e' does not serve the same as 'm'" },
+    { MODEL "tiers: {t: m}\nroles: {r: t}\naliases: {o: r}\nroutes: [{to: o}]\n",
+      "hob.yaml:5:15: 'o' is an old name, here must be a model, an alias, a tier, a role or 'auto'" },
+    { "models: {m: {file: a, successor: m}}\n", "hob.yaml:1:34: successor: 'm' is the model itself" },
     { MODEL "roles: {chat: {fallback: [m]}}\n", "hob.yaml:2:9: the role 'chat' has no 'model'" },
     /* models */
     { "models: {m: {context: 4096}}\n", "hob.yaml:1:10: the model 'm' has none of 'file', 'command' and 'host'" },
@@ -728,6 +756,24 @@ static void test_a_file_that_cannot_be_read_is_an_error(void **state)
     conf_free(c);
 }
 
+static void test_a_name_means_a_model(void **state)
+{
+    static const struct { const char *name, *model, *role; } cases[] = {
+        { "a", "a", "" }, { "alpha", "a", "" }, { "fast", "a", "" }, { "chat", "a", "chat" }, { "code", "b", "code" },
+        { "gpt", "b", "" }, { "old-fast", "a", "" }, { "old-chat", "a", "chat" }, { "b", "b", "" },
+        { "auto", NULL, "" }, { "old-auto", NULL, "" }, { "nobody", NULL, "" }, { "", NULL, "" },
+    };
+    struct config *c = parse("models: {a: {file: a, aliases: [alpha]}, b: {file: b}}\ntiers: {fast: alpha}\nroles: {chat: fast, code: b}\n"
+                                  "aliases: {gpt: b, old-fast: {to: fast, deprecated: 2027-01-31}, old-chat: {to: chat, after: refuse}, old-auto: auto}\n");
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct str role;
+        const struct conf_model *m = conf_meant(c, str_of(cases[i].name), &role);
+        assert_true(m ? cases[i].model && str_eq(m->name, str_of(cases[i].model)) : !cases[i].model);
+        assert_true(str_eq(role, str_of(cases[i].role)));
+    }
+    conf_free(c);
+}
+
 int main(void)
 {
     setenv("HOME", "/home/cook", 1);
@@ -738,6 +784,7 @@ int main(void)
         cmocka_unit_test(test_yaml_never_decides_what_a_value_is),
         cmocka_unit_test(test_references_are_put_in),
         cmocka_unit_test(test_each_mistake_has_its_place_and_sentence),
+        cmocka_unit_test(test_a_name_means_a_model),
         cmocka_unit_test(test_engines_have_llama_first),
         cmocka_unit_test(test_adapters_projectors_and_drafts),
         cmocka_unit_test(test_a_program_with_all_its_settings),
