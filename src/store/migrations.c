@@ -10,5 +10,23 @@ const char *const store_migrations[] = {
     "CREATE TABLE probes ("
     "  engine TEXT NOT NULL, architecture TEXT NOT NULL, known INTEGER NOT NULL, at_s INTEGER NOT NULL,"
     "  PRIMARY KEY (engine, architecture)) STRICT, WITHOUT ROWID;",
+    /* A way: who asks for what and who answers. Few, and the same again and again. */
+    "CREATE TABLE ways ("
+    "  way INTEGER PRIMARY KEY, endpoint TEXT NOT NULL, caller TEXT NOT NULL, class TEXT NOT NULL, role TEXT NOT NULL, tier TEXT NOT NULL,"
+    "  asked TEXT NOT NULL, model TEXT NOT NULL, host TEXT NOT NULL, remote INTEGER NOT NULL,"
+    "  UNIQUE (endpoint, caller, class, role, tier, asked, model, host, remote)) STRICT;"
+    /* at: (ms since 1970) * 1024 when it was written, or one more than the last. NULL: unknown, or none. flags: requests_books.c */
+    "CREATE TABLE requests ("
+    "  at INTEGER PRIMARY KEY, came_ms INTEGER NOT NULL, way INTEGER NOT NULL, id BLOB NOT NULL, status INTEGER NOT NULL, fault INTEGER NOT NULL,"
+    "  flags INTEGER NOT NULL, input INTEGER, output INTEGER, reasoning INTEGER, cached INTEGER, queue_us INTEGER, load_us INTEGER, ttft_us INTEGER,"
+    "  total_us INTEGER, bytes_in INTEGER, bytes_out INTEGER, cost REAL, complexity REAL, reason TEXT, code TEXT, evidence TEXT, chain TEXT,"
+    "  client_id TEXT, asked TEXT) STRICT;"
+    "CREATE TABLE request_sums ("
+    "  hour_s INTEGER NOT NULL, way INTEGER NOT NULL, requests INTEGER NOT NULL, faults INTEGER NOT NULL, input INTEGER NOT NULL, output INTEGER NOT NULL,"
+    "  cached INTEGER NOT NULL, cost REAL NOT NULL, unpriced INTEGER NOT NULL, verified INTEGER NOT NULL, agreed INTEGER NOT NULL,"
+    "  fell_back INTEGER NOT NULL, last_ms INTEGER NOT NULL, PRIMARY KEY (hour_s, way)) STRICT, WITHOUT ROWID;"
+    /* One row: up to where rows are in the sums, and about how many bytes those rows have. */
+    "CREATE TABLE request_books (summed_at INTEGER NOT NULL, bytes INTEGER NOT NULL) STRICT;"
+    "INSERT INTO request_books VALUES (0, 0);",
     NULL,
 };

@@ -1,73 +1,84 @@
 /* One row for each request: what it was, where it went, what came of it. No text of prompts or answers. Rows are kept for a while and up to a size; hourly
- * sums stay. The hot table has no index but its order in time. */
+ * sums stay. The hot table has no index but its order in time, and the names in it are numbers: who asked for what and who answered (a `way`) repeats. */
 #ifndef HOB_STORE_REQUESTS_H
 #define HOB_STORE_REQUESTS_H
 
-#include "base/arena.h"
 #include "store/store.h"
 
-/* -1: unknown. Empty text: none. Texts are borrowed while it is written, and lie in the reader's arena when it is read. */
+enum verified { VERIFIED_NONE, VERIFIED_AGREED, VERIFIED_IMPROVED, VERIFIED_FAILED };
+extern const char *const verified_name[]; /* "", "agreed" … */
+
+/* -1: unknown. Empty text: none. Texts are borrowed while it is written, and until the reader's function returns when it is read. */
 struct request_row {
+    int64_t at;                  /* its place: rows are in the order in which they were written; the store's own */
     int64_t time_ms;             /* wall clock, when it came */
-    struct str id, client_id;    /* ours; the caller's own (x-client-request-id, x-request-id, traceparent) */
+    struct str id, client_id;    /* ours ("req_" and hex digits); the caller's own (x-client-request-id, x-request-id, traceparent) */
     struct str caller, class;
     struct str endpoint;         /* "chat" … */
     struct str role, tier;
     struct str asked;            /* the name in the request */
+    bool unknown;                /* … which is none of ours: it is kept in this row, and not summed by */
     struct str model, host;      /* who answered, or was tried last */
     int status;                  /* that the caller got, or would have: 499 when it left */
-    struct str fault, code;      /* "none" … of enum fault; "ok" … of the table of errors */
+    enum fault fault;
+    struct str code;             /* "ok", or an error's */
     struct str evidence;         /* a line: what was seen */
     struct str reason;           /* the first line of the decision */
     int64_t input_tokens, output_tokens, reasoning_tokens, cached_tokens;
     double queue_ms, load_ms, ttft_ms, total_ms;
-    struct str chain;            /* JSON: [{"model","host","error"}] */
+    struct str chain;            /* JSON: [{"model","host","error"}] of those that failed or were passed over; empty = none */
     int64_t bytes_in, bytes_out;
     bool stream, remote, private_, redacted;
-    double cost;                 /* negative = unknown */
-    double complexity;           /* negative = not looked at */
-    struct str verify;           /* "", "agreed", "improved", "failed" */
+    bool fell_back;              /* answered by another place than the first of its chain */
+    double cost;
+    double complexity;           /* -1 = not looked at */
+    enum verified verified;
 };
 
 /* A row on its way: lies inside its owner, who lives until on_done. */
 struct request_put {
     struct store_job job;
-    struct request_row row;      /* its texts must live until on_done */
+    const struct request_row *row; /* it and its texts must live until on_done */
     void (*on_done)(void *ctx, const struct err *e); /* e NULL: it is committed as `durability` wants it */
     void *ctx;
 };
-void requests_put(struct store *s, struct request_put *p);
+/* under_way: requests that run now, this one among them: the writer waits a moment (STORE_LINGER_US) for the rows of others, and not at all for one alone. */
+void requests_put(struct store *s, struct request_put *p, size_t under_way);
 
 struct requests_wish {
     int64_t since_ms, until_ms;  /* wall clock; 0 = no end */
+    int64_t after;               /* behind this place; 0 = from the first */
     bool faults;                 /* only those with a fault */
-    struct str id;               /* only this one (or a caller's own id) */
+    struct str id;               /* only this one, or those with this id of the caller's own */
     struct str model, caller;
     size_t last;                 /* so many, the newest; 0 = all */
 };
-/* The rows wished for, oldest first, each handed to fn; its texts die on return. From the thread that calls (store_do). */
+/* The rows wished for, oldest first, each handed to fn. Looks through all rows of the time: for a store that was opened to read, in a command or on the pool,
+ * never for the daemon's own. */
 enum err_code requests_read(struct store *s, const struct requests_wish *w, void (*fn)(void *ctx, const struct request_row *r), void *ctx, struct err *e)
     __attribute__((warn_unused_result));
 
-/* Sums of an hour, by what was asked, who asked and who answered: they outlive the rows. */
+/* Sums of an hour, by who asked for what and who answered: they outlive the rows. Those of rows that were not summed up yet are in. */
 struct request_sum {
-    int64_t hour_s;
-    struct str asked, caller, model, host;
+    int64_t hour_s;              /* wall clock, its begin */
+    struct str endpoint, caller, class, role, tier, asked, model, host;
     bool remote;
-    int64_t requests, faults, input_tokens, output_tokens, cached_tokens;
+    int64_t requests, faults;
+    int64_t input_tokens, output_tokens, cached_tokens;
     double cost;                 /* of those whose price is known */
-    int64_t unpriced;            /* requests whose price is not */
+    int64_t unpriced;            /* requests with tokens whose price is not */
     int64_t verified, agreed, fell_back;
-    int64_t last_ms;             /* of the last one */
+    int64_t last_ms;             /* when the last one came */
 };
+/* Hours from since_s on, oldest first. As requests_read(): for a store that was opened to read. */
 enum err_code requests_sums(struct store *s, int64_t since_s, void (*fn)(void *ctx, const struct request_sum *r), void *ctx, struct err *e)
     __attribute__((warn_unused_result));
 
-/* Age and size, as configured: done by the writer from time to time. */
+/* Age and size, kept to by the writer in small bites. */
 struct requests_limits {
-    int64_t keep_ms, bytes;
-    enum { ROWS_PROCESS, ROWS_POWER, ROWS_LAZY } durability;
+    int64_t keep_ms, bytes;      /* 0 = no limit */
+    bool power;                  /* a commit is on the disk, not only in the system's hands */
 };
-void requests_limit(struct store *s, const struct requests_limits *l);
+void requests_limit(struct store *s, const struct requests_limits *l); /* the loop's thread */
 
 #endif

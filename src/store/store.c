@@ -18,6 +18,7 @@
 enum {
     MAX_BATCH = 1024,               /* jobs in a transaction: the first of them shall not wait for ever */
     REOPEN_MS = 10 * 1000,          /* between two tries to have the file again */
+    TIDY_MS = 60 * 60 * 1000,       /* rows grow old when nobody writes, too */
     STACK_BYTES = 512 * 1024,
 };
 
@@ -31,11 +32,18 @@ struct store {
     struct wake *wake;
     pthread_t thread;
     int64_t tried_ms;               /* to open it again */
+    bool untidy;                    /* tidying up went wrong, and that was said */
 
     pthread_mutex_t lock;           /* holds what follows */
-    pthread_cond_t come, over;      /* for the writer; for those who wait in store_do() */
+    uv_cond_t come;                 /* what pthread_cond_t is */
+    pthread_cond_t over;            /* for the writer; for those who wait in store_do() */
     struct queue waiting, ended;
     size_t nwaiting;
+    size_t company;                 /* so many rows may come to wait together, as the last one said */
+    bool hurry;                     /* somebody waits who has no company */
+    int64_t since_ms;               /* when the first of those that wait, or are being written, was handed in; 0 = none */
+    struct requests_limits limits;
+    bool limits_new;
     bool running, closing;          /* closing: what is still handed in is refused */
     _Atomic int holders;
 };
@@ -85,8 +93,9 @@ static void tell(struct store_db *db, const struct err *e)
 }
 
 /* From `from` on what has written is lost; `to` is where to stop. */
-static void fail_all(struct store_job *from, const struct store_job *to, const struct err *e)
+static void fail_all(struct store_db *db, struct store_job *from, const struct store_job *to, const struct err *e)
 {
+    books_forget(db);
     for (struct store_job *j = from; j != to; j = j->next)
         if (!j->reads)
             fail(j, e);
@@ -95,12 +104,14 @@ static void fail_all(struct store_job *from, const struct store_job *to, const s
 static enum err_code run_writing(struct store_db *db, struct store_job *job, struct err *e)
 {
     struct err undo;
-    enum err_code rc = db_exec(db, "SAVEPOINT job", e);
+    enum err_code rc = job->single ? ERR_OK : db_exec(db, "SAVEPOINT job", e);
     if (rc)
         return rc;
     rc = job->run(db, job, e);
     if (sqlite3_get_autocommit(db->sql)) /* SQLite has given it all up by itself */
         return rc ? rc : err_set(e, ERR_SYSTEM, "%.200s: the transaction was given up", db->path);
+    if (job->single)
+        return rc;
     if (rc && db_exec(db, "ROLLBACK TO job", &undo))
         sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
     else if (db_exec(db, "RELEASE job", &undo) && !rc)
@@ -144,7 +155,7 @@ static void run_job(struct batch *b, struct store_job *job)
     fail(job, &e);
     went_wrong(b, &e);
     if (b->open_since && sqlite3_get_autocommit(b->db->sql)) {
-        fail_all(b->open_since, job->next, &e);
+        fail_all(b->db, b->open_since, job->next, &e);
         b->open_since = NULL;
     }
 }
@@ -162,7 +173,7 @@ static void run_batch(struct store_db *db, struct store_job *first)
     if (b.open_since && db_exec(db, "COMMIT", &e)) {
         if (!sqlite3_get_autocommit(db->sql))
             sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
-        fail_all(b.open_since, NULL, &e);
+        fail_all(db, b.open_since, NULL, &e);
         went_wrong(&b, &e);
     } else if (b.open_since && !b.bad) {
         tell(db, NULL);
@@ -207,6 +218,7 @@ static struct store_job *take_batch(struct store *s) /* under the lock */
     for (; n < MAX_BATCH && last->next; n++)
         last = last->next;
     s->nwaiting -= n;
+    s->hurry = last->next != NULL;
     s->waiting.first = last->next;
     if (!last->next)
         s->waiting.end = &s->waiting.first;
@@ -214,30 +226,80 @@ static struct store_job *take_batch(struct store *s) /* under the lock */
     return first;
 }
 
+/* Until there is work; false when there will be none any more. Under the lock. */
+static bool wait_for_work(struct store *s, bool *tidy)
+{
+    while (!s->waiting.first && !s->closing && !s->limits_new && !*tidy)
+        *tidy = uv_cond_timedwait(&s->come, &s->lock, (uint64_t)TIDY_MS * 1000000) != 0;
+    return s->waiting.first || !s->closing;
+}
+
+/* The rows of those that are under way: one commit for all of them. Under the lock. */
+static void wait_for_company(struct store *s)
+{
+    int64_t until_ns = clock_mono_ns() + STORE_LINGER_US * 1000, left_ns;
+    while (!s->hurry && !s->closing && s->nwaiting < s->company && (left_ns = until_ns - clock_mono_ns()) > 0)
+        uv_cond_timedwait(&s->come, &s->lock, (uint64_t)left_ns);
+}
+
+static void take_limits(struct store *s) /* under the lock */
+{
+    bool other = s->db.limits.power != s->limits.power;
+    s->db.limits = s->limits;
+    s->limits_new = false;
+    if (other)
+        db_durable(&s->db);
+}
+
+static void write_batch(struct store *s) /* under the lock, which it lets go of while it writes */
+{
+    wait_for_company(s);
+    struct store_job *job = take_batch(s), *next;
+    pthread_mutex_unlock(&s->lock);
+    have_file(s);
+    run_batch(&s->db, job);
+    pthread_mutex_lock(&s->lock);
+    for (; job; job = next) {
+        next = job->next;
+        end_job(s, job);
+    }
+    s->since_ms = s->waiting.first ? clock_mono_ms() : 0;
+    pthread_cond_broadcast(&s->over);
+    if (s->ended.first)
+        wake_up(s->wake);
+}
+
+/* What nobody waits for. False: nothing is left to do, or it cannot be done now. */
+static bool tidy_up(struct store *s)
+{
+    struct err e;
+    bool more = false;
+    if (!s->db.sql || s->db.broken)
+        return false;
+    bool failed = books_tidy(&s->db, &more, &e) != ERR_OK;
+    if (failed && !s->untidy && !s->db.failing)
+        log_warn("old requests cannot be summed up or forgotten: %s", e.text);
+    s->untidy = failed;
+    db_checkpoint(&s->db);
+    return more;
+}
+
 static void *write_all(void *arg)
 {
     struct store *s = arg;
+    bool tidy = true;
     have_file(s); /* here: making it takes a disk its time, and the loop is not to wait */
     if (s->db.sql)
         s->tried_ms = 0; /* should it break at once, it is looked after at once */
     pthread_mutex_lock(&s->lock);
-    for (;;) {
-        while (!s->waiting.first && !s->closing)
-            pthread_cond_wait(&s->come, &s->lock);
-        if (!s->waiting.first)
-            break;
-        struct store_job *job = take_batch(s), *next;
+    while (wait_for_work(s, &tidy)) {
+        if (s->limits_new)
+            take_limits(s);
+        if (s->waiting.first)
+            write_batch(s);
         pthread_mutex_unlock(&s->lock);
-        have_file(s);
-        run_batch(&s->db, job);
+        tidy = tidy_up(s);
         pthread_mutex_lock(&s->lock);
-        for (; job; job = next) {
-            next = job->next;
-            end_job(s, job);
-        }
-        pthread_cond_broadcast(&s->over);
-        if (s->ended.first)
-            wake_up(s->wake);
     }
     pthread_mutex_unlock(&s->lock);
     return NULL;
@@ -286,7 +348,11 @@ static void hand_in(struct store *s, struct store_job *job) /* under the lock */
         return;
     }
     queue_add(&s->waiting, job);
-    if (++s->nwaiting == 1)
+    s->company = job->company;
+    s->hurry = s->hurry || !job->company;
+    if (!s->since_ms)
+        s->since_ms = clock_mono_ms();
+    if (++s->nwaiting == 1 || s->hurry || s->nwaiting >= s->company)
         pthread_cond_signal(&s->come);
 }
 
@@ -334,6 +400,23 @@ enum err_code store_do(struct store *s, struct store_job *job, struct err *e)
     return w.rc;
 }
 
+int64_t store_lag_ms(struct store *s)
+{
+    pthread_mutex_lock(&s->lock);
+    int64_t since_ms = s->since_ms;
+    pthread_mutex_unlock(&s->lock);
+    return since_ms ? clock_mono_ms() - since_ms : 0;
+}
+
+void requests_limit(struct store *s, const struct requests_limits *l)
+{
+    pthread_mutex_lock(&s->lock);
+    s->limits = *l;
+    s->limits_new = true;
+    pthread_cond_signal(&s->come);
+    pthread_mutex_unlock(&s->lock);
+}
+
 /* ---- opening, closing ---- */
 
 static struct store *make(struct loop *l, struct str folder)
@@ -347,7 +430,8 @@ static struct store *make(struct loop *l, struct str folder)
     queue_init(&s->waiting);
     queue_init(&s->ended);
     pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->come, NULL);
+    if (uv_cond_init(&s->come)) /* its waits with a limit are of the monotonic clock */
+        die("cannot make a condition");
     pthread_cond_init(&s->over, NULL);
     snprintf(s->db.path, sizeof s->db.path, "%.*s/hob.db", STR_ARG(folder));
     return s;
@@ -438,7 +522,7 @@ void store_release(struct store *s)
     if (!s || --s->holders)
         return;
     pthread_mutex_destroy(&s->lock);
-    pthread_cond_destroy(&s->come);
+    uv_cond_destroy(&s->come);
     pthread_cond_destroy(&s->over);
     free(s);
 }

@@ -33,10 +33,16 @@ struct store_job {
     enum err_code (*run)(struct store_db *db, struct store_job *job, struct err *e);
     void (*done)(struct store_job *job, const struct err *e);                           /* e NULL: it is done */
     bool reads;                                                                         /* it writes nothing: opens no transaction */
+    bool single;                                                                        /* what it writes is one statement, whole or not at all by itself */
+    size_t company;                                                                     /* so many such jobs may come at any moment, this one among them;
+                                                                                           0 = it is in a hurry */
     struct err *why;                                                                    /* the store's, and the next too */
     void *wait;
 };
 enum { STORE_MAX_JOBS = 1 << 16 };      /* waiting at a time; one more fails with ERR_QUEUE_FULL */
+enum { STORE_LINGER_US = 400 };         /* the writer waits for company, where there may be some: a commit for several costs little more than for one */
+
+int64_t store_lag_ms(struct store *s);  /* since when something waits to be written; 0 = nothing does */
 
 void store_submit(struct store *s, struct store_job *job);                              /* any thread, never waits */
 /* Hands it in and waits for it: for the pool and for commands, never on the loop thread. `done` is not called. */

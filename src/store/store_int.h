@@ -2,7 +2,7 @@
 #ifndef HOB_STORE_INT_H
 #define HOB_STORE_INT_H
 
-#include "store/store.h"
+#include "store/requests.h"
 
 #include <sqlite3.h>
 
@@ -18,6 +18,9 @@ struct store_db {
     bool speaks;                    /* the daemon's: says what goes wrong, a command's errors are its own to print */
     bool failing;                   /* the last write went wrong, and that was said */
     struct { const char *text; sqlite3_stmt *stmt; } kept[DB_MAX_STATEMENTS];
+    int wal_pages, wal_due;         /* in the log; from so many on they are brought into the file */
+    struct requests_limits limits;
+    struct request_books *books;    /* what is known of the rows (requests_books.c); NULL = nothing yet */
 };
 
 extern const char *const store_migrations[];    /* number n takes the file from version n to n + 1; ended by NULL */
@@ -26,6 +29,8 @@ enum db_mode { DB_READ, DB_WRITE, DB_WRITE_OR_ANEW /* what is broken is set asid
 /* db->path is set; on error db->sql is NULL. DB_READ: ERR_OK and db->sql NULL when there is no file, or none of this program's version yet. */
 enum err_code db_open(struct store_db *db, enum db_mode mode, struct err *e) __attribute__((warn_unused_result));
 void db_close(struct store_db *db);
+void db_durable(struct store_db *db);   /* as db->limits.power says; not in a transaction */
+void db_checkpoint(struct store_db *db); /* where it is due: the daemon's connection alone does that, between two batches */
 
 /* Text is a static string: the statement is made once and kept by its address. NULL with *e set. Ends (db_end) before it is asked for again. */
 sqlite3_stmt *db_begin(struct store_db *db, const char *text, struct err *e);
@@ -36,5 +41,13 @@ void db_text(sqlite3_stmt *s, int at, struct str text);     /* borrowed until db
 /* From db_begin() to db_end() of a statement without rows and without values. */
 enum err_code db_exec(struct store_db *db, const char *text, struct err *e) __attribute__((warn_unused_result));
 enum err_code db_error(struct store_db *db, struct err *e); /* what SQLite says of the last call */
+
+/* ---- requests_books.c ---- */
+/* Places and numbers for rows, on the writer's thread, inside of a transaction. */
+enum err_code books_place(struct store_db *db, int64_t *at, struct err *e) __attribute__((warn_unused_result));
+enum err_code books_way(struct store_db *db, const struct request_row *r, int64_t *way, struct err *e) __attribute__((warn_unused_result));
+/* A bite of what is to be done between two batches: rows are summed up, old ones go. *more: there is still something to do. */
+enum err_code books_tidy(struct store_db *db, bool *more, struct err *e) __attribute__((warn_unused_result));
+void books_forget(struct store_db *db); /* a transaction went back, or the file is another */
 
 #endif

@@ -1,0 +1,125 @@
+/* A row goes in: one insert, most of whose columns are small numbers. What is unknown or none is NULL and costs a byte. */
+#include "store/requests.h"
+
+#include "store/requests_int.h"
+
+const char *const verified_name[] = { "", "agreed", "improved", "failed" };
+
+static const char put_sql[] = "INSERT INTO requests VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,"
+                              " ?22, ?23, ?24, ?25)";
+
+static void put_count(sqlite3_stmt *s, int at, int64_t n)
+{
+    if (n >= 0)
+        sqlite3_bind_int64(s, at, n);
+}
+
+static void put_us(sqlite3_stmt *s, int at, double ms)
+{
+    if (ms >= 0)
+        sqlite3_bind_int64(s, at, (int64_t)(ms * 1000 + 0.5));
+}
+
+static void put_number(sqlite3_stmt *s, int at, double v)
+{
+    if (v >= 0)
+        sqlite3_bind_double(s, at, v);
+}
+
+static void put_text(sqlite3_stmt *s, int at, struct str text)
+{
+    if (text.n)
+        db_text(s, at, text);
+}
+
+static int64_t flags_of(const struct request_row *r)
+{
+    return (r->stream ? ROW_STREAM : 0) | (r->private_ ? ROW_PRIVATE : 0) | (r->redacted ? ROW_REDACTED : 0) | (r->fell_back ? ROW_FELL_BACK : 0) |
+           (r->unknown ? ROW_UNKNOWN : 0) | (int64_t)r->verified << ROW_VERIFIED_SHIFT;
+}
+
+static void bind(sqlite3_stmt *s, const struct request_row *r)
+{
+    sqlite3_bind_int64(s, 2, r->time_ms);
+    sqlite3_bind_int(s, 5, r->status);
+    sqlite3_bind_int(s, 6, (int)r->fault);
+    sqlite3_bind_int64(s, 7, flags_of(r));
+    const int64_t counts[] = { r->input_tokens, r->output_tokens, r->reasoning_tokens, r->cached_tokens };
+    const double times[] = { r->queue_ms, r->load_ms, r->ttft_ms, r->total_ms };
+    for (int i = 0; i < 4; i++) {
+        put_count(s, 8 + i, counts[i]);
+        put_us(s, 12 + i, times[i]);
+    }
+    put_count(s, 16, r->bytes_in);
+    put_count(s, 17, r->bytes_out);
+    put_number(s, 18, r->cost);
+    put_number(s, 19, r->complexity);
+    const struct str texts[] = { r->reason, r->fault == FAULT_NONE ? STR("") : r->code, r->evidence, r->chain, r->client_id, r->unknown ? r->asked : STR("") };
+    for (int i = 0; i < (int)COUNTOF(texts); i++)
+        put_text(s, 20 + i, texts[i]);
+}
+
+static enum err_code run_put(struct store_db *db, struct store_job *job, struct err *e)
+{
+    const struct request_row *r = ((struct request_put *)(void *)job)->row;
+    char id[ROW_ID_BYTES];
+    int64_t way, at;
+    if (books_way(db, r, &way, e) || books_place(db, &at, e))
+        return e->code;
+    sqlite3_stmt *s = db_begin(db, put_sql, e);
+    if (!s)
+        return e->code;
+    bind(s, r);
+    sqlite3_bind_int64(s, 1, at);
+    sqlite3_bind_int64(s, 3, way);
+    sqlite3_bind_blob(s, 4, id, (int)row_id_pack(r->id, id), SQLITE_STATIC);
+    int rc = db_step(db, s, e);
+    db_end(s);
+    return rc < 0 ? e->code : ERR_OK;
+}
+
+static void put_done(struct store_job *job, const struct err *e)
+{
+    struct request_put *p = (struct request_put *)(void *)job;
+    p->on_done(p->ctx, e);
+}
+
+void requests_put(struct store *s, struct request_put *p, size_t under_way)
+{
+    p->job = (struct store_job){ .run = run_put, .done = put_done, .single = true, .company = under_way };
+    store_submit(s, &p->job);
+}
+
+/* ---- ids ---- */
+
+static int hex(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+size_t row_id_pack(struct str id, char out[ROW_ID_BYTES])
+{
+    struct str digits = str_starts(id, STR("req_")) ? str_from(id, 4) : STR("");
+    size_t n = digits.n / 2;
+    if (digits.n % 2 || n > ROW_ID_BYTES)
+        return 0;
+    for (size_t i = 0; i < n; i++) {
+        int high = hex(digits.p[2 * i]), low = hex(digits.p[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return 0;
+        out[i] = (char)(high << 4 | low);
+    }
+    return n;
+}
+
+struct str row_id_text(const unsigned char *packed, size_t n, char out[ROW_ID_TEXT])
+{
+    static const char digits[] = "0123456789abcdef";
+    n = n < ROW_ID_BYTES ? n : ROW_ID_BYTES;
+    memcpy(out, "req_", 4);
+    for (size_t i = 0; i < n; i++) {
+        out[4 + 2 * i] = digits[packed[i] >> 4];
+        out[5 + 2 * i] = digits[packed[i] & 15];
+    }
+    return str_make(out, 4 + 2 * n);
+}

@@ -1,0 +1,22 @@
+/* How a row lies in the table: what its three files share. */
+#ifndef HOB_STORE_REQUESTS_INT_H
+#define HOB_STORE_REQUESTS_INT_H
+
+#include "store/store_int.h"
+
+/* The column `flags`. The two bits above ROW_VERIFIED_SHIFT are enum verified. */
+enum { ROW_STREAM = 1, ROW_PRIVATE = 2, ROW_REDACTED = 4, ROW_FELL_BACK = 8, ROW_UNKNOWN = 16, ROW_VERIFIED_SHIFT = 5 };
+enum { ROW_PLACES_A_MS = 1024 };        /* of `at` */
+
+/* An id is half as long without its hex digits. Anything else than one of ours packs to nothing. */
+enum { ROW_ID_BYTES = 16, ROW_ID_TEXT = 4 + 2 * ROW_ID_BYTES };
+size_t row_id_pack(struct str id, char out[ROW_ID_BYTES]);
+struct str row_id_text(const unsigned char *packed, size_t n, char out[ROW_ID_TEXT]);
+
+/* What is summed up of rows, the same wherever it is done: the columns of request_sums. */
+#define ROW_SUMS                                                                                                                     \
+    " came_ms / 3600000 * 3600, way, count(*), sum(fault <> 0), ifnull(sum(input), 0), ifnull(sum(output), 0), ifnull(sum(cached), 0)," \
+    " total(cost), sum(cost IS NULL AND ifnull(input, 0) + ifnull(output, 0) > 0), sum(flags >> 5 & 3 > 0), sum(flags >> 5 & 3 = 1),"   \
+    " sum(flags >> 3 & 1), max(came_ms) FROM requests"
+
+#endif
