@@ -39,7 +39,7 @@ void api_free(struct api *a)
     json_scratch_free(&a->scratch);
     metrics_free(a->metrics);
     classifier_free(a->classifier);
-    free(a->places);
+    places_free(&a->places);
     free(a);
 }
 

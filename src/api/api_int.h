@@ -21,8 +21,7 @@ struct api {
     size_t nspare;
     struct json_scratch scratch;    /* for events and answers: each dies before the next is read */
     struct metrics *metrics;
-    struct route_place *places;     /* the last snapshot (places.c) */
-    size_t nplaces;
+    struct places places;           /* the last snapshot */
     struct classifier *classifier;  /* NULL until somebody asks for `auto` */
     bool draining;
     void (*on_drained)(void *ctx);

@@ -1,7 +1,9 @@
-/* From the body of a request to an ask. */
+/* From the body of a request to an ask, and to a decision about it. */
 #include "api/ask.h"
 
 #include "api/exchange.h"
+#include "api/size.h"
+#include "api/talk.h"
 #include "policy/fields.h"
 
 static const struct part {
@@ -10,6 +12,7 @@ static const struct part {
 } parts[] = {
     { "text", INPUT_TEXT },         { "refusal", INPUT_TEXT },    { "image_url", INPUT_IMAGE }, { "input_image", INPUT_IMAGE },
     { "input_audio", INPUT_AUDIO }, { "audio_url", INPUT_AUDIO }, { "video_url", INPUT_VIDEO }, { "input_video", INPUT_VIDEO },
+    { "file", INPUT_FILE },         { "input_file", INPUT_FILE },
 };
 
 static unsigned part_input(yyjson_val *part)
@@ -32,6 +35,82 @@ static unsigned read_inputs(yyjson_val *messages)
     }
     return seen;
 }
+
+static bool offers_tools(yyjson_val *root)
+{
+    return yyjson_arr_size(yyjson_obj_get(root, "tools")) > 0 && !str_eq(json_str(yyjson_obj_get(root, "tool_choice")), STR("none"));
+}
+
+static bool wants_schema(yyjson_val *root)
+{
+    return str_eq(json_str(yyjson_obj_get(yyjson_obj_get(root, "response_format"), "type")), STR("json_schema"));
+}
+
+static int count_tool_turns(yyjson_val *messages)
+{
+    int turns = 0;
+    size_t i, n;
+    yyjson_val *m;
+    yyjson_arr_foreach(messages, i, n, m) {
+        struct str role = json_str(yyjson_obj_get(m, "role"));
+        turns += str_eq(role, STR("tool")) || str_eq(role, STR("function"));
+    }
+    return turns;
+}
+
+static int64_t read_max_tokens(yyjson_val *root)
+{
+    static const char *const names[] = { "max_completion_tokens", "max_tokens", "n_predict" }; /* the first that is there */
+    for (size_t i = 0; i < COUNTOF(names); i++) {
+        int64_t n = field_int(root, names[i]);
+        if (n > 0)
+            return n;
+    }
+    return 0;
+}
+
+/* ---- which conversation is it? ---- */
+
+static uint64_t mix(uint64_t sum, struct str text)
+{
+    enum { BEGINNING_BYTES = 512 };
+    return (sum ^ str_hash(str_make(text.p, text.n < BEGINNING_BYTES ? text.n : BEGINNING_BYTES))) * UINT64_C(0x9E3779B97F4A7C15);
+}
+
+static uint64_t mix_content(uint64_t sum, yyjson_val *content)
+{
+    size_t i, n;
+    yyjson_val *part;
+    if (yyjson_is_str(content))
+        return mix(sum, json_str(content));
+    yyjson_arr_foreach(content, i, n, part) sum = mix(sum, json_str(yyjson_obj_get(part, "text")));
+    return sum;
+}
+
+/* How it begins: up to the first thing that its user says. It stays the same however long the conversation gets. */
+static uint64_t beginning(yyjson_val *root)
+{
+    uint64_t sum = 1;
+    size_t i, n;
+    yyjson_val *m, *prompt = yyjson_obj_get(root, "prompt");
+    if (yyjson_is_str(prompt))
+        return mix(sum, json_str(prompt));
+    yyjson_arr_foreach(yyjson_obj_get(root, "messages"), i, n, m) {
+        sum = mix_content(sum, yyjson_obj_get(m, "content"));
+        if (str_eq(json_str(yyjson_obj_get(m, "role")), STR("user")))
+            break;
+    }
+    return sum;
+}
+
+static void read_session(yyjson_val *root, struct ask *ask)
+{
+    struct str key = json_str(yyjson_obj_get(root, "prompt_cache_key")), user = json_str(yyjson_obj_get(root, "user"));
+    ask->session = key.n ? key : user;
+    ask->affinity = key.n ? mix(1, key) : 0;
+}
+
+/* ---- the body ---- */
 
 static const struct need {
     enum serves serves;
@@ -63,8 +142,65 @@ enum err_code ask_read(struct str body, enum task task, struct json_doc *d, stru
         .input = read_inputs(yyjson_obj_get(d->root, "messages")),
         .stream = streams && yyjson_get_bool(yyjson_obj_get(d->root, "stream")),
         .include_usage = yyjson_get_bool(yyjson_obj_get(yyjson_obj_get(d->root, "stream_options"), "include_usage")),
+        .tools = offers_tools(d->root),
+        .schema = wants_schema(d->root),
+        .tool_turns = count_tool_turns(yyjson_obj_get(d->root, "messages")),
+        .tokens = size_tokens(d, task),
+        .max_tokens = streams ? read_max_tokens(d->root) : 0,
     };
+    read_session(d->root, ask);
     return ERR_OK;
+}
+
+/* ---- the head ---- */
+
+/* Present, and not said to be off. */
+static bool is_on(const struct http_headers *h, struct str name)
+{
+    struct str v = http_header(h, name);
+    return v.n && !str_eq_nocase(v, STR("false")) && !str_eq_nocase(v, STR("no")) && !str_eq_nocase(v, STR("off")) && !str_eq(v, STR("0"));
+}
+
+void ask_read_head(const struct http_headers *h, struct ask *ask)
+{
+    struct str session = http_header(h, STR("x-hob-session"));
+    if (session.n) {
+        ask->session = session;
+        ask->affinity = mix(1, session);
+    }
+    ask->insists = is_on(h, STR("x-hob-wait"));
+    if (is_on(h, STR("x-hob-private")))
+        ask->privacy = PRIVATE_SAID;
+    ask->headers = h->at;
+    ask->nheaders = h->n;
+}
+
+/* ---- the decision ---- */
+
+static bool has_replicas(const struct config *c)
+{
+    for (size_t i = 0; i < c->nmodels; i++)
+        if (c->models[i].replicas.n)
+            return true;
+    return false;
+}
+
+void ask_weigh(const struct config *c, struct classifier **words, const struct json_doc *d, struct ask *ask)
+{
+    struct talk talk;
+    if (!ask->affinity && ask->serves == SERVES_CHAT && has_replicas(c))
+        ask->affinity = beginning(d->root);
+    if (!route_wants_words(c, ask))
+        return;
+    if (!*words)
+        *words = classifier_new();
+    talk_read(d, ask->task, &talk);
+    classify(*words, &talk, &ask->complexity);
+}
+
+enum err_code ask_decide(const struct config *c, const struct snapshot *s, const struct json_doc *d, struct ask *ask, struct decision *out, struct err *e)
+{
+    return route_decide(c, ask, s, out, e);
 }
 
 void api_chat(struct api *a, struct http_req *r)

@@ -2,18 +2,22 @@
 #include "api/ask.h"
 #include "api/caller.h"
 #include "api/exchange_int.h"
-#include "api/talk.h"
 
-/* How hard is it? Where somebody wants to know. */
-static void weigh(struct exchange *x)
+static const enum conf_class conf_classes[CALLER_CLASSES] = {
+    [CALLER_CHAT] = CONF_CLASS_CHAT, [CALLER_PROGRAM] = CONF_CLASS_PROGRAM, [CALLER_BACKGROUND] = CONF_CLASS_BACKGROUND,
+};
+
+static enum err_code decide(struct exchange *x, struct err *e)
 {
-    struct talk talk;
-    if (!route_wants_words(world_config(x->world), &x->ask))
-        return;
-    if (!x->api->classifier)
-        x->api->classifier = classifier_new();
-    talk_read(&x->doc, x->ask.task, &talk);
-    classify(x->api->classifier, &talk, &x->ask.complexity);
+    const struct config *c = world_config(x->world);
+    struct snapshot now;
+    x->ask.class = conf_classes[x->class];
+    ask_weigh(c, &x->api->classifier, &x->doc, &x->ask);
+    places_look(&x->api->places, x->world, &now);
+    enum err_code rc = ask_decide(c, &now, &x->doc, &x->ask, &x->decision, e);
+    if (!rc && x->decision.background) /* of a role or a rule: the operator has the last word */
+        x->class = CALLER_BACKGROUND;
+    return rc;
 }
 
 enum err_code exchange_begin(struct exchange *x, struct err *e)
@@ -24,14 +28,8 @@ enum err_code exchange_begin(struct exchange *x, struct err *e)
         rc = caller_class(http_req_headers(r), &x->class, e);
     if (!rc)
         rc = ask_read(http_req_body(r), x->ask.task, &x->doc, &x->ask, e);
-    if (!rc)
-        weigh(x);
-    if (!rc) {
-        struct snapshot places;
-        api_snapshot(x->api, x->world, &places);
-        rc = route_decide(world_config(x->world), &x->ask, &places, &x->decision, e);
-    }
-    if (!rc && x->decision.background) /* of a role: the operator has the last word */
-        x->class = CALLER_BACKGROUND;
-    return rc;
+    if (rc)
+        return rc;
+    ask_read_head(http_req_headers(r), &x->ask);
+    return decide(x, e);
 }

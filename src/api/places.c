@@ -1,36 +1,55 @@
 #include "api/places.h"
 
-#include "api/api_int.h"
 #include "base/clock.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 static void look(const struct world *w, size_t model, struct route_place *out)
 {
     const struct backend *b = world_backend(w, model);
     const struct conf_model *m = &world_config(w)->models[model];
-    bool ours = b->kind->managed;
     *out = (struct route_place){
+        .shut = health_would_admit(b),
         .state = backend_state_name[b->state],
         .hot = b->state == BACKEND_HOT,
-        .local = ours || (b->place && b->place->local),
-        .wait_ms = -1,
+        .local = !b->place || b->place->local,
+        .wait_ms = fleet_wait_ms(w, model),
         .context = b->context ? b->context : m->context,
         .input = m->input,
     };
 }
 
-void api_snapshot(struct api *a, struct world *w, struct snapshot *out)
+/* Summer time begins and ends at full hours. */
+static int utc_offset(struct places *p, int64_t wall_s)
+{
+    time_t now = (time_t)wall_s;
+    struct tm local;
+    if (p->hour != wall_s / 3600 && localtime_r(&now, &local)) {
+        p->hour = wall_s / 3600;
+        p->utc_offset_s = (int)local.tm_gmtoff;
+    }
+    return p->utc_offset_s;
+}
+
+void places_look(struct places *p, const struct world *w, struct snapshot *out)
 {
     size_t n = world_config(w)->nmodels;
-    if (n > a->nplaces) {
-        free(a->places);
-        a->places = calloc(n, sizeof *a->places);
-        if (!a->places)
+    if (n > p->room) {
+        free(p->at);
+        p->at = calloc(n, sizeof *p->at);
+        if (!p->at)
             die("out of memory for a snapshot");
-        a->nplaces = n;
+        p->room = n;
     }
     for (size_t i = 0; i < n; i++)
-        look(w, i, &a->places[i]);
-    *out = (struct snapshot){ .at = a->places, .n = n, .wall_s = clock_wall_ms() / 1000 };
+        look(w, i, &p->at[i]);
+    int64_t wall_s = clock_wall_ms() / 1000;
+    *out = (struct snapshot){ .at = p->at, .n = n, .wall_s = wall_s, .utc_offset_s = utc_offset(p, wall_s) };
+}
+
+void places_free(struct places *p)
+{
+    free(p->at);
+    *p = (struct places){ .room = 0 };
 }

@@ -5,9 +5,16 @@
 #include "fleet/fleet.h"
 #include "route/snapshot.h"
 
-struct api;
+/* Memory for snapshots; zeroed is empty. */
+struct places {
+    struct route_place *at;
+    size_t room;
+    int64_t hour;            /* in which utc_offset_s was looked up */
+    int utc_offset_s;
+};
 
-/* Lives until it is asked for again. */
-void api_snapshot(struct api *a, struct world *w, struct snapshot *out);
+/* How everything is now. *out lives until the next look, or places_free(). */
+void places_look(struct places *p, const struct world *w, struct snapshot *out);
+void places_free(struct places *p);
 
 #endif

@@ -58,6 +58,11 @@ void fleet_figures(const struct world *w, size_t model, struct fleet_figures *ou
     };
 }
 
+int64_t fleet_wait_ms(const struct world *w, size_t model)
+{
+    return sched_wait_ms(&w->place[model]->m, fleet_now(w->fleet));
+}
+
 void fleet_budget(const struct fleet *f, struct fleet_budget *out)
 {
     *out = (struct fleet_budget){ .total_bytes = budget_bytes(f->budget), .used_bytes = sched_booked(f->sched), .others_bytes = budget_others(f->budget) };

@@ -92,6 +92,8 @@ struct fleet_figures {
 /* DESIGN's word for it: "cold" "loading" "hot" "draining" "failed" "wedged". */
 const char *fleet_state_word(enum sched_state s);
 void fleet_figures(const struct world *w, size_t model, struct fleet_figures *out);
+/* Until a request that comes now would begin, as things look: queue x service time + load; -1 = nobody knows how long its load takes. */
+int64_t fleet_wait_ms(const struct world *w, size_t model);
 size_t fleet_waiting(const struct world *w, size_t model);
 size_t fleet_held(const struct world *w, size_t model);
 size_t fleet_evictions(const struct world *w, size_t model, enum sched_reason why); /* so far */

@@ -202,6 +202,7 @@ bool sched_has_orders(const struct sched *s);
 /* ---- figures ---- */
 
 int64_t sched_eta_ms(const struct sched_model *m, int64_t now_ms);   /* until who comes last in line is served; -1 = nobody waits, or nobody knows */
+int64_t sched_wait_ms(const struct sched_model *m, int64_t now_ms);  /* until one who came now would be served; -1 = nobody knows how long its load takes */
 int64_t sched_oldest_ms(const struct sched_model *m);                /* when the one who waits longest came; INT64_MAX = nobody waits */
 bool sched_is_pinned(const struct sched_model *m);                   /* by a person or by `keep: hot` */
 

@@ -244,14 +244,33 @@ void sched_drop(struct sched_lease *l, int64_t now_ms)
 
 /* ---- figures ---- */
 
+/* What is left of its load; 0 when it is hot. */
+static int64_t load_left_ms(const struct sched_model *m, int64_t now_ms)
+{
+    if (m->state == SCHED_LOADING)
+        return m->load_ms > now_ms - m->since_ms ? m->load_ms - (now_ms - m->since_ms) : 0;
+    return m->state == SCHED_HOT ? 0 : m->load_ms;
+}
+
 int64_t sched_eta_ms(const struct sched_model *m, int64_t now_ms)
 {
     if (!m->nwaiting || !m->service_ms)
         return -1;
-    int64_t load = 0;
-    if (m->state == SCHED_LOADING)
-        load = m->load_ms > now_ms - m->since_ms ? m->load_ms - (now_ms - m->since_ms) : 0;
-    else if (m->state != SCHED_HOT)
-        load = m->load_ms;
-    return load + wait_ms(m, m->nwaiting);
+    return load_left_ms(m, now_ms) + wait_ms(m, m->nwaiting);
+}
+
+/* A place without slots takes any number at once, each of them slower for the others: as if it had so many. */
+enum { SLOTS_ELSEWHERE = 8, UNMEASURED_SERVICE_MS = 1000 };
+
+int64_t sched_wait_ms(const struct sched_model *m, int64_t now_ms)
+{
+    int64_t slots = m->slots > 0 ? m->slots : SLOTS_ELSEWHERE, service_ms = m->service_ms ? m->service_ms : UNMEASURED_SERVICE_MS;
+    size_t before = m->nheld + m->nwaiting; /* a free slot costs nothing */
+    bool up = m->state == SCHED_HOT;
+    if (m->set.managed && !up && !m->load_ms)
+        return -1;
+    if (m->set.managed && up && before < (size_t)slots)
+        return 0;
+    int64_t line_ms = service_ms * (int64_t)before / slots;
+    return m->set.managed ? load_left_ms(m, now_ms) + line_ms : line_ms;
 }

@@ -19,7 +19,7 @@ enum {
 /* clang-format off */
 static const struct field fields[] = {
     /* name                    in      types                       min   max        child       what */
-    { "model",                 ALL,    FIELD_STRING,               1,    256,       CHILD_OWN, "A model, an alias, a role, a tier or `auto`: GET /v1/models lists them." },
+    { "model",                 ALL,    FIELD_STRING,               1,    256,       CHILD_OWN, "A model, an alias, a role, a tier or `auto`: GET /v1/models lists them. Without it: the role `chat`, `embed` or `rerank`, by the request." },
     { "messages",              CHAT,   FIELD_ARRAY,                1,    100000,    CHILD_OWN, "The conversation so far, oldest first." },
     { "stream",                BOTH,   FIELD_BOOL,                 0,    0,         CHILD_OWN, "Answer in server-sent events, as it is made." },
     { "stream_options",        BOTH,   FIELD_OBJECT,               0,    0,         CHILD_OWN, "`include_usage: true`: one more chunk, with the usage." },
@@ -324,10 +324,10 @@ static enum err_code check_content(yyjson_val *root, enum task task, struct err 
 }
 
 static const char *const required[][3] = {
-    [TASK_CHAT] = { "model", "messages", NULL },
-    [TASK_TEXT] = { "model", "prompt", NULL },
-    [TASK_EMBED] = { "model", "input", NULL },
-    [TASK_RERANK] = { "model", "query", "documents" },
+    [TASK_CHAT] = { "messages", NULL, NULL }, /* without a model it is the role of its kind */
+    [TASK_TEXT] = { "prompt", NULL, NULL },
+    [TASK_EMBED] = { "input", NULL, NULL },
+    [TASK_RERANK] = { "query", "documents", NULL },
 };
 
 const char *field_required(enum task task, size_t i)
@@ -342,8 +342,6 @@ static enum err_code check_required(yyjson_val *root, enum task task, struct err
         if (v && !yyjson_is_null(v))
             continue;
         err_set(e, ERR_INVALID_REQUEST, "'%s' is missing.", required[task][k]);
-        if (k == 0)
-            err_hint(e, "Name a model, role or tier; GET /v1/models lists them.");
         return err_param(e, "%s", required[task][k]);
     }
     return ERR_OK;

@@ -5,6 +5,7 @@
 
 #include "base/str.h"
 #include "conf/config.h"
+#include "http/http.h"
 #include "route/classify.h"
 
 enum task { TASK_CHAT, TASK_TEXT, TASK_EMBED, TASK_RERANK }; /* chat, plain completion, embeddings, reranking */
@@ -13,10 +14,6 @@ enum ask_privacy {
     PRIVATE_NO,
     PRIVATE_FOUND,           /* personal data was found in it: soft */
     PRIVATE_SAID,            /* a header or a rule says so: hard */
-};
-
-struct ask_header {
-    struct str name, value;
 };
 
 struct ask {
@@ -39,7 +36,7 @@ struct ask {
     uint64_t affinity;       /* of the session, else of how the conversation begins: the same for all its turns; 0 = none */
     bool insists;            /* x-hob-wait: rather waits for the first candidate than take another */
     bool known_background;   /* a chat page asks by itself, or a heartbeat (route/known.h) */
-    const struct ask_header *headers; /* the request's, names in lower case; for rules */
+    const struct http_header *headers; /* the request's, for rules */
     size_t nheaders;
 
     struct complexity complexity; /* of what is asked: when `auto` or a rule wants to know (route_wants_words()), else zeros */

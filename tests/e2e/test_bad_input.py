@@ -46,7 +46,7 @@ BODIES = [
     (b"[]", "invalid_request", None),
     (b'"hello"', "invalid_request", None),
     (b"null", "invalid_request", None),
-    (b"{}", "invalid_request", "model"),
+    (b"{}", "invalid_request", "messages"),
     (b'{"model":5,"messages":[]}', "invalid_request", "model"),
     (b'{"model":null,"messages":[{"role":"user","content":"hi"}]}', "invalid_request", "model"),
     (b'{"model":"","messages":[]}', None, "model"),

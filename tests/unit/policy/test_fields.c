@@ -43,7 +43,7 @@ static void expect(const struct field *f, const char *value, enum err_code want)
 
 static bool is_required(const struct field *f)
 {
-    return strcmp(f->name, "model") == 0 || strcmp(f->name, "messages") == 0;
+    return strcmp(f->name, "messages") == 0;
 }
 
 static void test_every_row_says_a_whole_thing(void **state)
@@ -181,8 +181,6 @@ static void test_lengths_are_in_characters(void **state)
 static void test_sentences_name_the_field_and_what_was_wanted(void **state)
 {
     static const struct { const char *body, *param, *text; } cases[] = {
-        { "{" MESSAGES "}", "model", "'model' is missing." },
-        { "{\"model\":null," MESSAGES "}", "model", "'model' is missing." },
         { "{\"model\":\"m\"}", "messages", "'messages' is missing." },
         { "{\"model\":\"\"," MESSAGES "}", "model", "'model' must not be empty." },
         { "{\"model\":\"m\",\"messages\":[]}", "messages", "'messages' must not be empty." },

@@ -13,12 +13,14 @@
 static const int64_t noon_s = INT64_C(1794960000) + 12 * 3600;
 
 static const char kitchen[] =
-    "hosts: {anvil: {url: \"http://127.0.0.1:9001\", labels: [gpu, metered]}}\n"
+    "hosts: {anvil: {url: \"http://127.0.0.1:9001\", labels: [gpu, metered]}, other: {url: \"http://127.0.0.1:9002\", labels: [cheap]}}\n"
     "models: {small: {file: small.gguf}, big: {host: anvil}}\n"
-    "tiers: {fast: small, heavy: big}\n"
-    "roles: {chat: big, code: small}\n";
+    "tiers: {fast: small, primary: small, heavy: big}\n"
+    "roles: {chat: big, code: small, embed: small, rerank: small}\n"
+    "triage: {intents: [refund, search, other]}\n"
+    "keys: [{name: nightly-import}, {name: importer}, {name: importers}, {name: nightly}]\n";
 
-static const struct ask_header headers[] = {
+static const struct http_header headers[] = {
     { { "x-team", 6 }, { "search-emea", 11 } },
     { { "user-agent", 10 }, { " Crawler/2 ", 11 } },
     { { "x-team", 6 }, { "second", 6 } },
