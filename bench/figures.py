@@ -28,13 +28,15 @@ FIGURES = [
     ("start_ms",           "start to first answer, ms",                "nginx",  None, 50),
     ("tokens_per_s",       "tokens per s, whole request",              "direct", 0.99, None),
     ("cold_start_ms",      "request to first token, model cold, ms",   "direct", 1.05, None),
+    ("affinity_ttft_ms",   "first token of a later turn, 2 replicas, ms", "scattered", None, None),
+    ("affinity_cached",    "tokens of it that were in the cache",      "scattered", None, None),
     ("decode_per_s",       "tokens per s, first to last",              "direct", None, None),
     ("auto_right_percent", "auto: right of the held-out half, %",      None,     None, 90),
     ("auto_heavy_as_fast_percent", "auto: heavy taken for fast, %",    None,     None, 2),
     ("auto_4k_us",         "auto: judging 4 KiB, us (English)",        None,     None, 20),
     ("auto_4k_dense_us",   "auto: judging 4 KiB, us (Chinese)",        None,     None, 20),
 ]
-MORE_IS_BETTER = {"requests_per_s", "tokens_per_s", "decode_per_s", "auto_right_percent"}
+MORE_IS_BETTER = {"requests_per_s", "tokens_per_s", "decode_per_s", "auto_right_percent", "affinity_cached"}
 
 
 def within(key, value, limit):

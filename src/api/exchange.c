@@ -52,6 +52,7 @@ void exchange_finish(struct exchange *x)
 {
     exchange_enter(x, X_DONE);
     drop_tries(x);
+    inner_drop(&x->inner);
     timer_cancel(&x->tick);
     loop_later(x->api->loop, &x->dispose);
 }
@@ -62,16 +63,16 @@ void exchange_fail(struct exchange *x, const struct err *e)
     exchange_enter(x, X_FAILED);
     drop_tries(x);
     exchange_settle(x, &why);
-    if (x->req)
+    if (x->req || x->asker)
         exchange_answer_error(x, &why);
     exchange_finish(x);
 }
 
-static void on_gone(void *ctx)
+void exchange_abandon(struct exchange *x)
 {
-    struct exchange *x = ctx;
     struct err e;
     x->req = NULL;
+    x->asker = NULL;
     err_set(&e, ERR_CALLER_GONE, "The caller left.");
     exchange_enter(x, X_FAILED);
     drop_tries(x);
@@ -79,11 +80,16 @@ static void on_gone(void *ctx)
     exchange_finish(x);
 }
 
+static void on_gone(void *ctx)
+{
+    exchange_abandon(ctx);
+}
+
 static const struct http_req_ops req_ops = { on_gone, exchange_drained };
 
 /* ---- birth and death ---- */
 
-static struct exchange *exchange_new(struct api *a)
+struct exchange *exchange_new(struct api *a, struct world *w)
 {
     struct exchange *x;
     if (a->nspare) {
@@ -100,7 +106,10 @@ static struct exchange *exchange_new(struct api *a)
         timer_init(&x->tick, a->loop, exchange_tick, x);
         for (size_t i = 0; i < COUNTOF(x->tries); i++)
             attempt_init(&x->tries[i], x);
+        inner_init(&x->inner, x);
     }
+    x->world = world_hold(w);
+    x->lead = &x->tries[0];
     list_push(&a->exchanges, &x->node);
     a->running++;
     return x;
@@ -115,7 +124,8 @@ static void exchange_clear(struct exchange *x)
     x->world = NULL;
     x->state = X_ADMITTED;
     x->ntried = 0;
-    x->committed = false;
+    x->committed = x->whole_stream = false;
+    x->verified.verdict = VERDICT_NONE;
     x->ask = (struct ask){ .stream = false };
     decision_clear(&x->decision);
 }
@@ -146,23 +156,30 @@ static void dispose(void *ctx)
         loop_later(a->loop, &a->drained);
 }
 
-void exchange_start(struct api *a, struct http_req *r, enum task task)
+void exchange_go(struct exchange *x)
 {
-    struct exchange *x = exchange_new(a);
     struct err e;
-    x->req = r;
-    x->world = world_hold(fleet_world(a->fleet));
-    x->started_ns = http_req_started_ns(r);
-    x->ask.task = task;
-    reply_make_id(x->id);
-    x->lead = &x->tries[0];
-    http_req_watch(r, &req_ops, x);
-    if (exchange_begin(x, &e)) {
+    if (exchange_decide(x, &e)) {
         exchange_fail(x, &e);
         return;
     }
     exchange_enter(x, X_DECIDED);
-    if (x->ask.stream)
+    if (x->ask.stream || x->whole_stream)
         timer_set(&x->tick, world_config(x->world)->keepalive_ms);
     exchange_walk(x);
+}
+
+void exchange_start(struct api *a, struct http_req *r, enum task task)
+{
+    struct exchange *x = exchange_new(a, fleet_world(a->fleet));
+    struct err e;
+    x->req = r;
+    x->started_ns = http_req_started_ns(r);
+    x->ask.task = task;
+    reply_make_id(x->id);
+    http_req_watch(r, &req_ops, x);
+    if (exchange_begin(x, &e))
+        exchange_fail(x, &e);
+    else if (!exchange_triage(x))
+        exchange_go(x);
 }

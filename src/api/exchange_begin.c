@@ -7,19 +7,6 @@ static const enum conf_class conf_classes[CALLER_CLASSES] = {
     [CALLER_CHAT] = CONF_CLASS_CHAT, [CALLER_PROGRAM] = CONF_CLASS_PROGRAM, [CALLER_BACKGROUND] = CONF_CLASS_BACKGROUND,
 };
 
-static enum err_code decide(struct exchange *x, struct err *e)
-{
-    const struct config *c = world_config(x->world);
-    struct snapshot now;
-    x->ask.class = conf_classes[x->class];
-    ask_weigh(c, &x->api->classifier, &x->doc, &x->ask);
-    places_look(&x->api->places, x->world, &now);
-    enum err_code rc = ask_decide(c, &now, &x->doc, &x->ask, &x->decision, e);
-    if (!rc && x->decision.background) /* of a role or a rule: the operator has the last word */
-        x->class = CALLER_BACKGROUND;
-    return rc;
-}
-
 enum err_code exchange_begin(struct exchange *x, struct err *e)
 {
     struct http_req *r = x->req;
@@ -31,5 +18,28 @@ enum err_code exchange_begin(struct exchange *x, struct err *e)
     if (rc)
         return rc;
     ask_read_head(http_req_headers(r), &x->ask);
-    return decide(x, e);
+    x->ask.class = conf_classes[x->class];
+    ask_weigh(world_config(x->world), &x->api->classifier, &x->doc, &x->ask);
+    return ERR_OK;
+}
+
+/* What is checked before it leaves cannot be streamed from its place. */
+static void keep_whole(struct exchange *x)
+{
+    if (x->decision.verify == SIZE_MAX || x->ask.task != TASK_CHAT || !x->ask.stream)
+        return;
+    x->whole_stream = true;
+    x->ask.stream = false;
+}
+
+enum err_code exchange_decide(struct exchange *x, struct err *e)
+{
+    struct snapshot now;
+    places_look(&x->api->places, x->world, &now);
+    enum err_code rc = ask_decide(world_config(x->world), &now, &x->doc, &x->ask, &x->decision, e);
+    if (!rc)
+        keep_whole(x);
+    if (!rc && x->decision.background) /* of a role or a rule: the operator has the last word */
+        x->class = CALLER_BACKGROUND;
+    return rc;
 }

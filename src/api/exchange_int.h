@@ -7,6 +7,8 @@
 #include "api/answer.h"
 #include "api/embed.h"
 #include "api/exchange.h"
+#include "api/inner.h"
+#include "api/verify.h"
 #include "policy/body.h"
 
 enum exchange_state { X_ADMITTED, X_DECIDED, X_TRYING, X_SETTLED, X_FAILED, X_DONE };
@@ -68,6 +70,17 @@ struct exchange {
     struct tried tried[ROUTE_MAX_CHAIN];
     size_t ntried;
 
+    struct inner *asker;                /* it is a request's own chat: the answer goes there, and there is no caller */
+    struct inner inner;                 /* the chat of its own that it has under way */
+    struct verified {
+        enum verdict verdict;
+        size_t model;                   /* who has checked */
+        struct tokens tokens;           /* of the check */
+        int64_t since_ns;
+        double ms;                      /* it took */
+    } verified;
+    bool whole_stream;                  /* the caller streams, but gets the answer when it is whole: it is checked before */
+
     bool committed;                     /* the status line has gone to the caller */
     struct timer tick;                  /* signs of life for a waiting stream */
 };
@@ -89,13 +102,25 @@ static inline bool exchange_over(const struct exchange *x)
 }
 
 /* ---- exchange.c ---- */
+struct exchange *exchange_new(struct api *a, struct world *w);          /* w is held */
+void exchange_go(struct exchange *x);                                   /* all is known of it: decides, and asks */
+void exchange_abandon(struct exchange *x);                              /* nobody wants its answer any more */
 void exchange_enter(struct exchange *x, enum exchange_state to);        /* the only writer of x->state */
 void exchange_fail(struct exchange *x, const struct err *e);            /* the end, with an error for the caller */
 void exchange_finish(struct exchange *x);                               /* nothing more will happen */
 void exchange_free_spare(struct exchange *x);
 
 /* ---- exchange_begin.c ---- */
-enum err_code exchange_begin(struct exchange *x, struct err *e) __attribute__((warn_unused_result));
+enum err_code exchange_begin(struct exchange *x, struct err *e) __attribute__((warn_unused_result));  /* who asks, and what */
+enum err_code exchange_decide(struct exchange *x, struct err *e) __attribute__((warn_unused_result)); /* who shall answer */
+
+/* ---- exchange_triage.c ---- */
+bool exchange_triage(struct exchange *x);                               /* true: a model is asked first, exchange_go() follows */
+
+/* ---- exchange_verify.c ---- */
+/* The lead has its answer. True: it is being checked, and will be delivered after that. */
+bool exchange_verify(struct exchange *x);
+void exchange_put_verified(const struct exchange *x, struct json_out *o); /* its member in `_routing`, where there was a check */
 
 /* ---- exchange_walk.c ---- */
 void exchange_walk(struct exchange *x);                                 /* asks the first candidate */

@@ -6,6 +6,10 @@ enum { HIGH_WATER_BYTES = 64 * 1024 }; /* not yet taken by the caller: above it 
 void exchange_answer_error(struct exchange *x, const struct err *e)
 {
     struct http_req *r = x->req;
+    if (x->asker) {
+        inner_answered(x, e);
+        return;
+    }
     x->req = NULL;
     if (!x->committed) {
         struct buf headers = { 0 };
@@ -60,7 +64,7 @@ void exchange_drained(void *ctx)
 void exchange_tick(void *ctx)
 {
     struct exchange *x = ctx;
-    if (exchange_over(x) || !x->ask.stream || !x->req)
+    if (exchange_over(x) || !(x->ask.stream || x->whole_stream) || !x->req)
         return;
     if (!x->committed)
         commit(x);
@@ -72,6 +76,10 @@ void exchange_answer_whole(struct exchange *x)
 {
     struct buf headers = { 0 };
     struct http_req *r = x->req;
+    if (x->asker) {
+        inner_answered(x, NULL);
+        return;
+    }
     exchange_put_headers(x, &headers);
     x->req = NULL;
     reply_json(r, 200, buf_str(&headers), buf_str(&x->lead->out));

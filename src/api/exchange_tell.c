@@ -93,6 +93,7 @@ void exchange_put_routing(struct exchange *x, struct buf *to)
         json_null(&o);
     put_tokens(&o, attempt_facts(t));
     put_chain(&o, x);
+    exchange_put_verified(x, &o);
     json_key(&o, STR("policy"));
     json_raw(&o, STR("{\"thinking\":null,\"context\":null,\"schema\":null}")); /* null: none applies */
     json_end_object(&o);

@@ -41,7 +41,7 @@ static void complete(struct attempt *t)
     t->b->accepted += attempt_facts(t)->accepted;
     if (t->way == WAY_EMBED && t->embedded < body_inputs(&t->x->doc))
         send_request(t); /* the next part, under the same lease */
-    else
+    else if (!exchange_verify(t->x))
         exchange_deliver(t->x);
 }
 

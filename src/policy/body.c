@@ -255,6 +255,8 @@ size_t body_splice(const struct json_doc *d, const struct body_wish *w, bool str
         edits[n++] = (struct json_edit){ m.value.at, m.value.end - m.value.at, model };
     if (stream)
         edits[n++] = ask_usage(d);
+    else if (yyjson_is_true(yyjson_obj_get(d->root, "stream")) && json_find_member(d, d->root, STR("stream"), &m))
+        edits[n++] = (struct json_edit){ m.value.at, m.value.end - m.value.at, STR("false") };
     if (n == 2 && edits[0].at > edits[1].at) {
         struct json_edit first = edits[1];
         edits[1] = edits[0];
