@@ -43,6 +43,11 @@ void api_free(struct api *a)
     free(a);
 }
 
+void api_use_store(struct api *a, struct store *s)
+{
+    a->store = s;
+}
+
 void api_use_server(struct api *a, const struct http_server *s)
 {
     a->server = s;

@@ -7,6 +7,7 @@
 #include "meter/meter.h"
 
 struct api;
+struct store;
 
 /* Everything is borrowed and must outlive the api. */
 struct api *api_new(struct loop *l, struct fleet *f, struct meter *m);
@@ -14,6 +15,8 @@ void api_free(struct api *a); /* no exchange may be running */
 
 /* What http_server_new() takes, with the api as its ctx. */
 extern const struct http_handler api_http;
+/* Where a row about each request goes. */
+void api_use_store(struct api *a, struct store *s);
 /* For the gauge of open connections. */
 void api_use_server(struct api *a, const struct http_server *s);
 

@@ -14,6 +14,8 @@ struct api {
     struct loop *loop;
     struct fleet *fleet;
     struct meter *meter;
+    struct store *store;            /* NULL: nothing is kept of requests */
+    bool row_was_lost;              /* the last one, and that was said */
     const struct http_server *server;
     struct list exchanges;          /* running */
     size_t running;
@@ -78,5 +80,7 @@ struct request_figures {
 };
 void metrics_request(struct metrics *m, const struct request_figures *f);
 void metrics_fallback(struct metrics *m, struct str from, struct str to);
+enum row_end { ROW_WRITTEN, ROW_LOST, ROW_LATE /* its answer has left without it */ };
+void metrics_row(struct metrics *m, enum row_end end, double seconds);
 
 #endif

@@ -10,7 +10,7 @@
  *
  * Until the answer's first content nothing has gone to the caller but, after 10 s, the status and comments of a stream: till then a failure moves to
  * the next candidate, or is an ordinary HTTP error. After it, a failure is an error event and the end.
- * Settled (counted, later: the row written) before the last bytes leave. */
+ * Settled (counted, its row written) before the last bytes leave, of an answer or of an error. */
 #include "api/exchange_int.h"
 #include "base/clock.h"
 
@@ -39,7 +39,7 @@ void exchange_enter(struct exchange *x, enum exchange_state to)
 
 /* ---- the end ---- */
 
-static void dispose(void *ctx);
+static void on_dispose(void *ctx);
 
 /* Lets go of the places: no byte comes from them any more, and their slots are free. */
 static void drop_tries(struct exchange *x)
@@ -54,7 +54,8 @@ void exchange_finish(struct exchange *x)
     drop_tries(x);
     inner_drop(&x->inner);
     timer_cancel(&x->tick);
-    loop_later(x->api->loop, &x->dispose);
+    if (!x->books.under_way)
+        loop_later(x->api->loop, &x->dispose);
 }
 
 void exchange_fail(struct exchange *x, const struct err *e)
@@ -63,9 +64,6 @@ void exchange_fail(struct exchange *x, const struct err *e)
     exchange_enter(x, X_FAILED);
     drop_tries(x);
     exchange_settle(x, &why);
-    if (x->req || x->asker)
-        exchange_answer_error(x, &why);
-    exchange_finish(x);
 }
 
 void exchange_abandon(struct exchange *x)
@@ -73,11 +71,10 @@ void exchange_abandon(struct exchange *x)
     struct err e;
     x->req = NULL;
     x->asker = NULL;
+    if (exchange_over(x)) /* its row is on the way: that it could have had the answer is true as well */
+        return;
     err_set(&e, ERR_CALLER_GONE, "The caller left.");
-    exchange_enter(x, X_FAILED);
-    drop_tries(x);
-    exchange_settle(x, &e);
-    exchange_finish(x);
+    exchange_fail(x, &e);
 }
 
 static void on_gone(void *ctx)
@@ -102,11 +99,12 @@ struct exchange *exchange_new(struct api *a, struct world *w)
             die("out of memory for a request");
         list_init(&x->node);
         x->api = a;
-        later_init(&x->dispose, dispose, x);
+        later_init(&x->dispose, on_dispose, x);
         timer_init(&x->tick, a->loop, exchange_tick, x);
         for (size_t i = 0; i < COUNTOF(x->tries); i++)
             attempt_init(&x->tries[i], x);
         inner_init(&x->inner, x);
+        books_init(x);
     }
     x->world = world_hold(w);
     x->lead = &x->tries[0];
@@ -128,6 +126,7 @@ static void exchange_clear(struct exchange *x)
     x->verified.verdict = VERDICT_NONE;
     x->ask = (struct ask){ .stream = false };
     decision_clear(&x->decision);
+    books_clear(x, KEEP_BYTES);
 }
 
 void exchange_free_spare(struct exchange *x)
@@ -135,13 +134,12 @@ void exchange_free_spare(struct exchange *x)
     for (size_t i = 0; i < COUNTOF(x->tries); i++)
         attempt_free(&x->tries[i]);
     timer_cancel(&x->tick);
+    books_free(x);
     free(x);
 }
 
-/* At the end of the turn in which it was done: nobody is inside of it any more. */
-static void dispose(void *ctx)
+void exchange_dispose(struct exchange *x)
 {
-    struct exchange *x = ctx;
     struct api *a = x->api;
     list_remove(&x->node);
     a->running--;
@@ -154,6 +152,12 @@ static void dispose(void *ctx)
     }
     if (a->draining && !a->running)
         loop_later(a->loop, &a->drained);
+}
+
+/* At the end of the turn in which it was done. */
+static void on_dispose(void *ctx)
+{
+    exchange_dispose(ctx);
 }
 
 void exchange_go(struct exchange *x)
@@ -169,15 +173,28 @@ void exchange_go(struct exchange *x)
     exchange_walk(x);
 }
 
-void exchange_start(struct api *a, struct http_req *r, enum task task)
+static struct exchange *open_exchange(struct api *a, struct http_req *r, enum task task)
 {
     struct exchange *x = exchange_new(a, fleet_world(a->fleet));
-    struct err e;
     x->req = r;
     x->started_ns = http_req_started_ns(r);
     x->ask.task = task;
+    x->class = CALLER_PROGRAM;
     reply_make_id(x->id);
     http_req_watch(r, &req_ops, x);
+    books_open(x);
+    return x;
+}
+
+void exchange_refuse(struct api *a, struct http_req *r, enum task task, const struct err *e)
+{
+    exchange_fail(open_exchange(a, r, task), e);
+}
+
+void exchange_start(struct api *a, struct http_req *r, enum task task)
+{
+    struct exchange *x = open_exchange(a, r, task);
+    struct err e;
     if (exchange_begin(x, &e))
         exchange_fail(x, &e);
     else if (!exchange_triage(x))

@@ -7,5 +7,7 @@
 
 /* Takes the request over: parses the body, decides, waits, sends, relays, settles, answers. */
 void exchange_start(struct api *a, struct http_req *r, enum task task);
+/* One that was refused before its body was read, or for it: its row, and the error. */
+void exchange_refuse(struct api *a, struct http_req *r, enum task task, const struct err *e);
 
 #endif

@@ -10,6 +10,7 @@
 #include "api/inner.h"
 #include "api/verify.h"
 #include "policy/body.h"
+#include "store/requests.h"
 
 enum exchange_state { X_ADMITTED, X_DECIDED, X_TRYING, X_SETTLED, X_FAILED, X_DONE };
 enum attempt_state { TRY_IDLE, TRY_WAITING, TRY_SENT, TRY_RELAYING };
@@ -50,6 +51,21 @@ struct attempt {
     bool paused;
 };
 
+/* The row about a request, and what has to live until it is written. */
+struct books {
+    struct request_put put;
+    struct request_row row;
+    bool open;                          /* it gets a row: it is no chat of a request's own */
+    bool under_way;                     /* put is the store's */
+    bool closed;                        /* the last bytes have left, or nobody is there who could get them */
+    struct timer patience;              /* nobody waits longer for a disk */
+    struct err why;                     /* code ERR_OK: it was answered */
+    int64_t settled_ns;
+    int64_t bytes_in, bytes_out;
+    char client_id[64];
+    struct buf chain;                   /* JSON */
+};
+
 struct exchange {
     struct api *api;
     struct world *world;                /* held: decision and names are of its configuration */
@@ -83,6 +99,7 @@ struct exchange {
 
     bool committed;                     /* the status line has gone to the caller */
     struct timer tick;                  /* signs of life for a waiting stream */
+    struct books books;
 };
 
 /* What is asked of a place, by task. */
@@ -107,7 +124,8 @@ void exchange_go(struct exchange *x);                                   /* all i
 void exchange_abandon(struct exchange *x);                              /* nobody wants its answer any more */
 void exchange_enter(struct exchange *x, enum exchange_state to);        /* the only writer of x->state */
 void exchange_fail(struct exchange *x, const struct err *e);            /* the end, with an error for the caller */
-void exchange_finish(struct exchange *x);                               /* nothing more will happen */
+void exchange_finish(struct exchange *x);                               /* nothing more will happen, but for the row's way to the disk */
+void exchange_dispose(struct exchange *x);                              /* nobody is inside of it any more */
 void exchange_free_spare(struct exchange *x);
 
 /* ---- exchange_begin.c ---- */
@@ -141,8 +159,14 @@ void exchange_drained(void *ctx);
 void exchange_tick(void *ctx);
 
 /* ---- exchange_settle.c ---- */
-void exchange_settle(struct exchange *x, const struct err *e);          /* counted; e NULL: it was answered */
-void exchange_deliver(struct exchange *x);                              /* the lead's answer is ready: the books are closed, then the caller gets it */
+void books_init(struct exchange *x);
+void books_open(struct exchange *x);                                    /* what the request is known by, while it can be read */
+void books_clear(struct exchange *x, size_t keep_bytes);
+void books_free(struct exchange *x);
+/* Counted, and the row handed in; when that is written the caller gets its last bytes, if it is still there, and the exchange is finished. e NULL: the
+ * lead's answer is ready. */
+void exchange_settle(struct exchange *x, const struct err *e);
+void exchange_deliver(struct exchange *x);                              /* the lead's answer is ready */
 
 /* ---- exchange_answer.c ---- */
 const struct answer_facts *attempt_facts(const struct attempt *t);

@@ -43,6 +43,7 @@ void exchange_send_out(struct exchange *x)
     if (!x->committed)
         commit(x);
     http_reply_write(x->req, buf_str(&t->out));
+    x->books.bytes_out += (int64_t)t->out.n;
     t->out.n = 0;
     timer_set(&x->tick, world_config(x->world)->keepalive_ms);
     if (!t->paused && t->call && http_reply_pending(x->req) > HIGH_WATER_BYTES) {

@@ -1,42 +1,295 @@
-/* The books of a request: closed before its last bytes leave. */
+/* The books of a request: counted, its row written, and then its last bytes leave; those of an error too. A caller who has been answered finds the row,
+ * whoever dies then. With `durability: lazy` nobody waits.
+ *
+ * A store that fails stops no answer: the row is lost, which is said once and counted. One that hangs stops it for PATIENCE_MS. */
 #include "api/exchange_int.h"
+#include "backend/health.h"
 #include "base/clock.h"
 
-void exchange_settle(struct exchange *x, const struct err *e)
+
+enum { PATIENCE_MS = 2000, EVIDENCE_MAX_BYTES = 240 };
+
+static const char *const class_name[] = { [CALLER_CHAT] = "chat", [CALLER_PROGRAM] = "program", [CALLER_BACKGROUND] = "background" };
+
+/* ---- what is known at its begin ---- */
+
+/* Under which a caller may know its request, the best first. */
+static const char *const own_ids[] = { "x-client-request-id", "x-request-id", "traceparent" };
+
+static void keep_client_id(struct books *b, const struct http_headers *h)
 {
-    int64_t now = clock_mono_ns();
+    struct str id = STR("");
+    for (size_t i = 0; i < COUNTOF(own_ids) && !id.n; i++)
+        id = http_header(h, str_of(own_ids[i]));
+    size_t n = id.n < sizeof b->client_id ? id.n : sizeof b->client_id - 1;
+    for (size_t i = 0; i < n; i++) /* what a terminal would obey, and what is no UTF-8, is not kept */
+        b->client_id[i] = id.p[i] > ' ' && id.p[i] < 0x7f ? id.p[i] : '?';
+    b->client_id[n] = 0;
+}
+
+void books_open(struct exchange *x)
+{
+    x->books.open = true;
+    keep_client_id(&x->books, http_req_headers(x->req));
+    x->books.bytes_in = (int64_t)http_req_body(x->req).n;
+}
+
+/* ---- the row ---- */
+
+static double ms_between(int64_t from_ns, int64_t to_ns)
+{
+    return from_ns && to_ns > from_ns ? (double)(to_ns - from_ns) / 1e6 : 0;
+}
+
+static void put_chain(struct buf *to, const struct exchange *x)
+{
+    struct json_out o = json_out(to);
+    json_begin_array(&o);
+    for (size_t i = 0; i < x->ntried; i++) {
+        json_begin_object(&o);
+        json_key(&o, STR("model"));
+        json_string(&o, x->tried[i].model);
+        json_key(&o, STR("host"));
+        json_string(&o, x->tried[i].host);
+        json_key(&o, STR("error"));
+        json_string(&o, str_of(err_row(x->tried[i].code)->code));
+        json_end_object(&o);
+    }
+    json_end_array(&o);
+}
+
+/* What was seen, without a word of what was asked: a host that refuses a request may quote it, and so may a complaint about its JSON. */
+static struct str evidence(const struct exchange *x)
+{
+    const struct err *e = &x->books.why;
     const struct attempt *t = x->lead;
+    struct str text = str_of(e->text), rest;
+    bool refused = t->b && t->status >= 400 && t->status < 500;
+    if (!e->code)
+        return STR("");
+    if (e->code == ERR_INVALID_JSON)
+        text = str_cut(text, ':', &rest);
+    else if (refused && err_row(e->code)->fault == FAULT_CALLER)
+        text = STR("The place refused it as the caller's mistake.");
+    return str_make(text.p, text.n < EVIDENCE_MAX_BYTES ? text.n : EVIDENCE_MAX_BYTES);
+}
+
+static struct str reason(const struct exchange *x)
+{
+    const struct decision *d = &x->decision;
+    bool first = !x->lead->b || !x->lead->at || x->lead->at >= d->n;
+    return str_of(first && d->why[0] ? d->why : d->n ? d->chain[first ? 0 : x->lead->at].reason : "");
+}
+
+static bool is_remote(const struct attempt *t)
+{
+    return t->b && !t->b->kind->managed && !(t->b->place && t->b->place->local);
+}
+
+static void note_way(struct exchange *x, struct request_row *r)
+{
+    const struct attempt *t = x->lead;
+    const struct decision *d = &x->decision;
+    const struct candidate *c = t->b && t->at < d->n ? &d->chain[t->at] : NULL;
+    r->endpoint = str_of(exchange_errands[x->ask.task].name);
+    r->caller = x->ask.caller;
+    r->class = str_of(class_name[x->class]);
+    r->role = d->role;
+    r->tier = c ? c->tier : STR("");
+    r->asked = x->ask.name;
+    r->unknown = !t->b && x->books.why.code == ERR_MODEL_NOT_FOUND;
+    r->model = t->b ? t->b->name : STR("");
+    r->host = t->b ? t->b->host : STR("");
+    r->remote = is_remote(t);
+    r->redacted = c && c->redact;
+    r->private_ = d->privacy != PRIVATE_NO;
+    r->reason = reason(x);
+    r->chain = x->ntried ? buf_str(&x->books.chain) : STR("");
+    r->verdict = (enum row_verdict)x->verified.verdict;
+    r->fell_back = !x->books.why.code && x->ntried;
+}
+
+static double price(const struct backend *b, const struct tokens *n)
+{
+    return n->input >= 0 && n->output >= 0 ? health_price(b, n->input, n->output) : -1;
+}
+
+/* Of the answer and of its check. Where the checker's words are the answer the draft was made here, or was cheap. */
+static double cost(const struct exchange *x, bool remote)
+{
+    const struct verified *v = &x->verified;
+    bool checked = v->verdict == VERDICT_AGREED || v->verdict == VERDICT_IMPROVED;
+    double of_check = checked ? price(world_backend(x->world, v->model), &v->tokens) : 0;
+    double of_answer = remote && v->verdict != VERDICT_IMPROVED ? price(x->lead->b, &attempt_facts(x->lead)->tokens) : 0;
+    if (!remote && !checked)
+        return -1;
+    return of_check < 0 || of_answer < 0 ? -1 : of_check + of_answer;
+}
+
+static void note_figures(const struct exchange *x, struct request_row *r)
+{
+    const struct attempt *t = x->lead;
+    const struct books *b = &x->books;
+    const struct tokens *n = &attempt_facts(t)->tokens;
+    double waited = ms_between(t->waited_ns, t->sent_ns ? t->sent_ns : b->settled_ns) - (double)t->load_ms;
+    r->input_tokens = t->b ? n->input : -1;
+    r->output_tokens = t->b ? n->output : -1;
+    r->reasoning_tokens = t->b ? n->reasoning : -1;
+    r->cached_tokens = t->b ? n->cached : -1;
+    r->queue_ms = t->b && waited > 0 ? waited : 0;
+    r->load_ms = (double)t->load_ms;
+    r->ttft_ms = t->first_ns ? ms_between(x->started_ns, t->first_ns) : -1;
+    r->total_ms = ms_between(x->started_ns, b->settled_ns);
+    r->bytes_in = b->bytes_in;
+    r->bytes_out = b->bytes_out + (b->why.code ? 0 : (int64_t)t->out.n);
+    r->cost = cost(x, r->remote);
+    r->complexity = x->ask.complexity.score > 0 ? x->ask.complexity.score : -1;
+}
+
+static void make_row(struct exchange *x)
+{
+    struct books *b = &x->books;
+    const struct err_row *row = err_row(b->why.code);
+    x->books.chain.n = 0;
+    if (x->ntried)
+        put_chain(&b->chain, x);
+    b->row = (struct request_row){
+        .time_ms = clock_wall_ms() - (b->settled_ns - x->started_ns) / 1000000,
+        .id = str_of(x->id),
+        .client_id = str_of(b->client_id),
+        .status = row->http,
+        .fault = row->fault,
+        .code = str_of(row->code),
+        .evidence = evidence(x),
+        .stream = x->ask.stream,
+    };
+    note_way(x, &b->row);
+    note_figures(x, &b->row);
+}
+
+/* ---- what is counted ---- */
+
+static void count(struct exchange *x)
+{
+    const struct attempt *t = x->lead;
+    const struct err *e = &x->books.why;
     const struct answer_facts *f = attempt_facts(t);
     struct request_figures figures = {
         .endpoint = str_of(exchange_errands[x->ask.task].name),
         .model = t->b ? t->b->name : STR(""),
         .host = t->b ? t->b->host : STR(""),
-        .code = str_of(err_row(e ? e->code : ERR_OK)->code),
-        .seconds = (double)(now - x->started_ns) / 1e9,
+        .code = str_of(err_row(e->code)->code),
+        .seconds = (double)(x->books.settled_ns - x->started_ns) / 1e9,
         .ttft_seconds = t->first_ns ? (double)(t->first_ns - x->started_ns) / 1e9 : -1,
         .input_tokens = f->tokens.input,
         .output_tokens = f->tokens.output,
     };
     metrics_request(x->api->metrics, &figures);
-    if (!e && x->ntried)
+    if (!e->code && x->ntried)
         metrics_fallback(x->api->metrics, x->tried[0].model, t->b->name);
     log_debug("%s %.*s -> %.*s on %.*s: %s, %.1f ms%s%s", x->id, STR_ARG(x->ask.name), STR_ARG(figures.model), STR_ARG(figures.host),
-        e ? err_row(e->code)->code : "ok", (double)(now - x->started_ns) / 1e6, e ? ": " : "", e ? e->text : "");
+        err_row(e->code)->code, figures.seconds * 1e3, e->code ? ": " : "", e->code ? e->text : "");
 }
 
-/* The lead's answer is ready: the books are closed, then the caller gets it. */
+static void count_row(struct exchange *x, const struct err *e)
+{
+    struct api *a = x->api;
+    if (e && !a->row_was_lost)
+        log_error("requests are answered, but not written down: %s", e->text);
+    else if (!e && a->row_was_lost)
+        log_info("requests are written down again");
+    a->row_was_lost = e != NULL;
+    metrics_row(a->metrics, e ? ROW_LOST : ROW_WRITTEN, (double)(clock_mono_ns() - x->books.settled_ns) / 1e9);
+}
+
+/* ---- the end ---- */
+
+/* The last bytes. */
+static void leave(struct exchange *x)
+{
+    x->books.closed = true;
+    if ((x->req || x->asker) && x->books.why.code) {
+        exchange_answer_error(x, &x->books.why);
+    } else if (x->req && x->lead->way == WAY_RELAY) {
+        exchange_send_out(x);
+        http_reply_end(x->req);
+        x->req = NULL;
+    } else if (x->req || x->asker) {
+        exchange_answer_whole(x);
+    }
+    exchange_finish(x);
+}
+
+/* Out of the store, where nobody is inside of us. */
+static void on_row(void *ctx, const struct err *e)
+{
+    struct exchange *x = ctx;
+    timer_cancel(&x->books.patience);
+    count_row(x, e);
+    if (!x->books.closed)
+        leave(x);
+    x->books.under_way = false;
+    exchange_dispose(x);
+}
+
+static void on_impatience(void *ctx)
+{
+    struct exchange *x = ctx;
+    metrics_row(x->api->metrics, ROW_LATE, 0);
+    leave(x);
+}
+
+void exchange_settle(struct exchange *x, const struct err *e)
+{
+    struct books *b = &x->books;
+    bool lazy = world_config(x->world)->durability == DURABLE_LAZY;
+    if (e)
+        b->why = *e;
+    b->settled_ns = clock_mono_ns();
+    count(x);
+    if (!x->api->store || !b->open) {
+        leave(x);
+        return;
+    }
+    make_row(x);
+    b->under_way = true;
+    requests_put(x->api->store, &b->put, x->api->running);
+    if (lazy)
+        leave(x);
+    else
+        timer_set(&b->patience, PATIENCE_MS);
+}
+
 void exchange_deliver(struct exchange *x)
 {
     struct attempt *t = x->lead;
     exchange_enter(x, X_SETTLED);
-    exchange_settle(x, NULL);
     lease_outcome(&t->lease, NULL, attempt_facts(t)->tokens.input);
-    if (t->way == WAY_RELAY) {
-        exchange_send_out(x);
-        http_reply_end(x->req);
-        x->req = NULL;
-    } else {
-        exchange_answer_whole(x);
-    }
-    exchange_finish(x);
+    attempt_drop(t); /* its slot is for others while the row is written */
+    exchange_settle(x, NULL);
+}
+
+/* ---- birth and death ---- */
+
+void books_init(struct exchange *x)
+{
+    struct books *b = &x->books;
+    b->put = (struct request_put){ .row = &b->row, .on_done = on_row, .ctx = x };
+    timer_init(&b->patience, x->api->loop, on_impatience, x);
+}
+
+void books_clear(struct exchange *x, size_t keep_bytes)
+{
+    struct books *b = &x->books;
+    b->why.code = ERR_OK;
+    b->open = b->closed = false;
+    b->bytes_in = b->bytes_out = 0;
+    b->client_id[0] = 0;
+    buf_reset(&b->chain, keep_bytes);
+}
+
+void books_free(struct exchange *x)
+{
+    buf_free(&x->books.chain);
+    timer_cancel(&x->books.patience);
 }

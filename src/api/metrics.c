@@ -1,13 +1,16 @@
 /* What is counted of requests and backends. Names and units: one table. No caller, key or request id ever becomes a label. */
 #include "api/api_int.h"
+#include "store/store.h"
 
 #include <stdlib.h>
 
 static const double latency_buckets[] = { 0.001, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
     163.84, 327.68 }; /* OpenTelemetry's for generative AI, and two more: a cold start takes minutes */
 
-enum { M_REQUESTS, M_SECONDS, M_TTFT, M_TOKENS, M_FALLBACKS, M_RUNNING, M_WAITING, M_UP, M_LOAD, M_MEMORY, M_EVICTIONS, M_BUDGET,
-    M_CONNECTIONS, M_INFO, M_COUNT };
+static const double row_buckets[] = { 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5 };
+
+enum { M_REQUESTS, M_SECONDS, M_TTFT, M_TOKENS, M_FALLBACKS, M_ROWS, M_ROWS_LOST, M_ROWS_LATE, M_ROW_WAIT, M_LAG, M_RUNNING, M_WAITING, M_UP, M_LOAD,
+    M_MEMORY, M_EVICTIONS, M_BUDGET, M_CONNECTIONS, M_INFO, M_COUNT };
 
 static const struct meter_row metric_rows[M_COUNT] = {
     [M_REQUESTS]    = { "hob_requests_total", "Requests by outcome; code is ok or an error's.", METER_COUNTER, { "endpoint", "model", "host", "code" }, NULL, 0 },
@@ -15,6 +18,11 @@ static const struct meter_row metric_rows[M_COUNT] = {
     [M_TTFT]        = { "hob_time_to_first_token_seconds", "From the first byte of a request to the first content of its answer.", METER_HISTOGRAM, { "model" }, latency_buckets, COUNTOF(latency_buckets) },
     [M_TOKENS]      = { "hob_tokens_total", "Tokens as counted by the places that answered.", METER_COUNTER, { "model", "host", "kind" }, NULL, 0 },
     [M_FALLBACKS]   = { "hob_fallbacks_total", "Requests that another model answered than the first of their chain.", METER_COUNTER, { "from", "to" }, NULL, 0 },
+    [M_ROWS]        = { "hob_rows_written_total", "Rows about requests that were written.", METER_COUNTER, { NULL }, NULL, 0 },
+    [M_ROWS_LOST]   = { "hob_rows_lost_total", "Rows about requests that could not be written; the requests were answered all the same.", METER_COUNTER, { NULL }, NULL, 0 },
+    [M_ROWS_LATE]   = { "hob_rows_late_total", "Answers that left before their row was written, as the disk took too long.", METER_COUNTER, { NULL }, NULL, 0 },
+    [M_ROW_WAIT]    = { "hob_row_wait_seconds", "How long the end of an answer waited for its row.", METER_HISTOGRAM, { NULL }, row_buckets, COUNTOF(row_buckets) },
+    [M_LAG]         = { "hob_store_lag_seconds", "Since when the oldest record waits that is not written yet.", METER_GAUGE, { NULL }, NULL, 0 },
     [M_RUNNING]     = { "hob_requests_running", "Requests being answered now.", METER_GAUGE, { NULL }, NULL, 0 },
     [M_WAITING]     = { "hob_queue_depth", "Requests waiting for a model.", METER_GAUGE, { "model" }, NULL, 0 },
     [M_UP]          = { "hob_backend_up", "1 while the backend takes requests.", METER_GAUGE, { "model", "host" }, NULL, 0 },
@@ -67,6 +75,7 @@ static void collect(void *ctx)
     struct metrics *m = ctx;
     struct api *a = m->api;
     meter_set(meter_plain(m->f[M_RUNNING]), (double)a->running);
+    meter_set(meter_plain(m->f[M_LAG]), a->store ? (double)store_lag_ms(a->store) / 1000 : 0);
     meter_set(meter_plain(m->f[M_CONNECTIONS]), a->server ? (double)http_server_connections(a->server) : 0);
     const struct world *w = fleet_world(a->fleet);
     for (size_t i = 0; i < world_config(w)->nmodels; i++) {
@@ -119,6 +128,14 @@ void metrics_request(struct metrics *m, const struct request_figures *f)
         meter_observe(meter_series(m->f[M_TTFT], &f->model), f->ttft_seconds);
     count_tokens(m, f, STR("input"), f->input_tokens);
     count_tokens(m, f, STR("output"), f->output_tokens);
+}
+
+void metrics_row(struct metrics *m, enum row_end end, double seconds)
+{
+    static const int which[] = { [ROW_WRITTEN] = M_ROWS, [ROW_LOST] = M_ROWS_LOST, [ROW_LATE] = M_ROWS_LATE };
+    meter_inc(meter_plain(m->f[which[end]]), 1);
+    if (end == ROW_WRITTEN)
+        meter_observe(meter_plain(m->f[M_ROW_WAIT]), seconds);
 }
 
 void metrics_fallback(struct metrics *m, struct str from, struct str to)

@@ -1,5 +1,6 @@
 /* The table of routes, and the handler the HTTP server calls. One parsed path decides everything. */
 #include "api/api_int.h"
+#include "api/exchange.h"
 
 #include <stdio.h>
 
@@ -101,6 +102,12 @@ static void on_refused(void *ctx, struct http_req *r, const struct err *e)
 {
     struct api *a = ctx;
     char id[REQUEST_ID_BYTES];
+    bool path_known;
+    const struct route *t = find_route(http_req_method(r), http_req_path(r), &path_known);
+    if (t && t->body != BODY_NONE) { /* one for a model, and it gets its row */
+        exchange_refuse(a, r, route_task(t), e);
+        return;
+    }
     reply_make_id(id);
     struct request_figures f = { .endpoint = STR("refused"), .code = str_of(err_row(e->code)->code), .seconds = -1, .ttft_seconds = -1,
         .input_tokens = -1, .output_tokens = -1 };

@@ -374,6 +374,7 @@ static void build(struct gateway *g, const struct cli_args *a)
     g->store = store_start(g->loop, g->config->state);
     g->fleet = fleet_new(g->loop, conf_hold(g->config), g->services, str_of(g->run_dir), g->store);
     g->api = api_new(g->loop, g->fleet, g->meter);
+    api_use_store(g->api, g->store);
     g->server = http_server_new(g->loop, &http_limits_default, &api_http, g->api);
     api_use_server(g->api, g->server);
     g->admin = admin_new(g->loop, g->fleet, g->keeper);
@@ -391,11 +392,11 @@ static void build(struct gateway *g, const struct cli_args *a)
 static void take_apart(struct gateway *g)
 {
     admin_free(g->admin);
+    store_close(g->store); /* the last requests hold what is the fleet's until their rows are written */
     fleet_free(g->fleet);
     services_free(g->services);
     keeper_free(g->keeper);
     notify_free(g->notify);
-    store_close(g->store);
     loop_free(g->loop);
     reload_free(g->reload);
     api_free(g->api);

@@ -3,7 +3,7 @@
 
 #include "store/requests_int.h"
 
-const char *const verified_name[] = { "", "agreed", "improved", "failed" };
+const char *const row_verdict_name[] = { "", "agreed", "improved", "failed" };
 
 static const char put_sql[] = "INSERT INTO requests VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,"
                               " ?22, ?23, ?24, ?25)";
@@ -35,7 +35,7 @@ static void put_text(sqlite3_stmt *s, int at, struct str text)
 static int64_t flags_of(const struct request_row *r)
 {
     return (r->stream ? ROW_STREAM : 0) | (r->private_ ? ROW_PRIVATE : 0) | (r->redacted ? ROW_REDACTED : 0) | (r->fell_back ? ROW_FELL_BACK : 0) |
-           (r->unknown ? ROW_UNKNOWN : 0) | (int64_t)r->verified << ROW_VERIFIED_SHIFT;
+           (r->unknown ? ROW_UNKNOWN : 0) | (int64_t)r->verdict << ROW_VERDICT_SHIFT;
 }
 
 static void bind(sqlite3_stmt *s, const struct request_row *r)

@@ -5,8 +5,8 @@
 
 #include "store/store.h"
 
-enum verified { VERIFIED_NONE, VERIFIED_AGREED, VERIFIED_IMPROVED, VERIFIED_FAILED };
-extern const char *const verified_name[]; /* "", "agreed" … */
+enum row_verdict { ROW_UNCHECKED, ROW_AGREED, ROW_IMPROVED, ROW_CHECK_FAILED };
+extern const char *const row_verdict_name[]; /* "", "agreed" … */
 
 /* -1: unknown. Empty text: none. Texts are borrowed while it is written, and until the reader's function returns when it is read. */
 struct request_row {
@@ -32,7 +32,7 @@ struct request_row {
     bool fell_back;              /* answered by another place than the first of its chain */
     double cost;
     double complexity;           /* -1 = not looked at */
-    enum verified verified;
+    enum row_verdict verdict;
 };
 
 /* A row on its way: lies inside its owner, who lives until on_done. */

@@ -48,7 +48,7 @@ static void read_flags(struct request_row *r, int64_t flags)
     r->redacted = flags & ROW_REDACTED;
     r->fell_back = flags & ROW_FELL_BACK;
     r->unknown = flags & ROW_UNKNOWN;
-    r->verified = (enum verified)(flags >> ROW_VERIFIED_SHIFT & 3);
+    r->verdict = (enum row_verdict)(flags >> ROW_VERDICT_SHIFT & 3);
 }
 
 static void read_figures(sqlite3_stmt *s, struct request_row *r)

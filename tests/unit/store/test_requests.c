@@ -208,7 +208,7 @@ static void same(void *ctx, const struct request_row *r)
         assert_str(texts[i][0], texts[i][1]);
     for (size_t i = 0; i < COUNTOF(numbers); i++)
         assert_true(numbers[i][0] > numbers[i][1] - 0.001 && numbers[i][0] < numbers[i][1] + 0.001);
-    assert_true(r->time_ms == w->time_ms && r->status == w->status && r->fault == w->fault && r->verified == w->verified);
+    assert_true(r->time_ms == w->time_ms && r->status == w->status && r->fault == w->fault && r->verdict == w->verdict);
     assert_true(r->input_tokens == w->input_tokens && r->output_tokens == w->output_tokens && r->reasoning_tokens == w->reasoning_tokens);
     assert_true(r->cached_tokens == w->cached_tokens && r->bytes_in == w->bytes_in && r->bytes_out == w->bytes_out);
     assert_true(r->stream == w->stream && r->remote == w->remote && r->private_ == w->private_ && r->redacted == w->redacted);
@@ -223,7 +223,7 @@ static void test_rows_come_out_as_they_went_in(void **state)
         .host = STR("cloud"), .status = 502, .fault = FAULT_HARNESS, .code = STR("backend_failed"), .evidence = STR("it said \"no\""),
         .reason = STR("because"), .input_tokens = 0, .output_tokens = INT64_C(1) << 40, .reasoning_tokens = 7, .cached_tokens = 1, .queue_ms = -1,
         .load_ms = 12000, .ttft_ms = -1, .total_ms = 0, .chain = STR("[{\"model\":\"a\"}]"), .bytes_in = 0, .bytes_out = -1, .remote = true,
-        .private_ = true, .redacted = true, .fell_back = true, .cost = 0, .complexity = 0.25, .verified = VERIFIED_FAILED };
+        .private_ = true, .redacted = true, .fell_back = true, .cost = 0, .complexity = 0.25, .verdict = ROW_CHECK_FAILED };
     rows[2].id = STR("not one of ours");
     struct store *s;
     struct err e;
@@ -313,7 +313,7 @@ static void test_sums_are_right_at_every_moment(void **state)
         row.time_ms = now_ms;
         row.fault = round % 4 ? FAULT_NONE : FAULT_MODEL;
         row.cost = round % 2 ? 0.5 : -1;
-        row.verified = round % 8 ? VERIFIED_NONE : round % 16 ? VERIFIED_AGREED : VERIFIED_FAILED;
+        row.verdict = round % 8 ? ROW_UNCHECKED : round % 16 ? ROW_AGREED : ROW_CHECK_FAILED;
         row.fell_back = round % 5 == 0;
         write_many(&row, 50 + (size_t)round);
         all += 50 + round;
