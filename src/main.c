@@ -13,6 +13,7 @@ const struct command *const cli_commands[] = {
     &cli_logs,
     &cli_fit,
     &cli_preflight,
+    &cli_route,
     &cli_service,
     &cli_doctor,
     &cli_engine,

@@ -36,6 +36,7 @@ static const struct admin_row rows[] = {
     { "GET",  "/hob/v1/version",       version,       false, "This program and its libraries." },
     { "POST", "/hob/v1/models/load",   admin_load,    true,  "Load a model; answers when it is hot or cannot be." },
     { "POST", "/hob/v1/models/unload", admin_unload,  true,  "Let a model finish what it does, then unload it." },
+    { "POST", "/hob/v1/route/explain", admin_explain, true,  "Who would answer this request, and why; its head counts, too. Nothing is asked of any model." },
     { "POST", "/hob/v1/config/reload", admin_reload,  false, "Take over the configuration as it is now; answers what has changed." },
 };
 
@@ -61,12 +62,15 @@ static const struct admin_row *find_row(struct str method, struct str path, cons
 
 static enum err_code on_head(void *ctx, struct http_req *r, size_t *body_limit, struct err *e)
 {
-    const struct admin_row *same_path;
+    const struct admin *a = ctx;
+    const struct admin_row *same_path, *row;
     struct str method = http_req_method(r), path = http_req_path(r);
-    (void)ctx;
     *body_limit = BODY_MAX_BYTES;
-    if (find_row(method, path, &same_path))
+    if ((row = find_row(method, path, &same_path))) {
+        if (row->handle == admin_explain) /* a whole request */
+            *body_limit = (size_t)world_config(fleet_world(a->fleet))->body_bytes;
         return ERR_OK;
+    }
     if (same_path) {
         err_set(e, ERR_METHOD, "%.*s is not for '%.*s'.", STR_ARG(method), STR_ARG(path));
         return err_hint(e, "The Allow header names what is.");

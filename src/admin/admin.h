@@ -6,6 +6,7 @@
  *   GET  /hob/v1/version        this program and its libraries
  *   POST /hob/v1/models/load    {"model": NAME, "pin": false}: answers when it is hot (200) or could not be made so (the error's status)
  *   POST /hob/v1/models/unload  {"model": NAME}: answers when what ran has finished and the child is gone
+ *   POST /hob/v1/route/explain  a request as to /v1: who would answer it, and why
  *   POST /hob/v1/config/reload  answers what the configuration has changed, once it is in force, or why nothing has changed */
 #ifndef HOB_ADMIN_ADMIN_H
 #define HOB_ADMIN_ADMIN_H

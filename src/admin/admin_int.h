@@ -35,6 +35,7 @@ void admin_ps(struct admin *a, struct http_req *r);
 void admin_load(struct admin *a, struct http_req *r);
 void admin_unload(struct admin *a, struct http_req *r);
 void admin_reload(struct admin *a, struct http_req *r);
+void admin_explain(struct admin *a, struct http_req *r); /* explain.c */
 
 /* ---- system_*.c ---- */
 /* The user at the other end of a unix socket; false when the system does not say. */

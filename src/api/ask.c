@@ -161,13 +161,18 @@ static bool is_on(const struct http_headers *h, struct str name)
     return v.n && !str_eq_nocase(v, STR("false")) && !str_eq_nocase(v, STR("no")) && !str_eq_nocase(v, STR("off")) && !str_eq(v, STR("0"));
 }
 
-void ask_read_head(const struct http_headers *h, struct ask *ask)
+static const enum conf_class classes[CALLER_CLASSES] = {
+    [CALLER_CHAT] = CONF_CLASS_CHAT, [CALLER_PROGRAM] = CONF_CLASS_PROGRAM, [CALLER_BACKGROUND] = CONF_CLASS_BACKGROUND,
+};
+
+void ask_read_head(const struct http_headers *h, enum caller_class class, struct ask *ask)
 {
     struct str session = http_header(h, STR("x-hob-session"));
     if (session.n) {
         ask->session = session;
         ask->affinity = mix(1, session);
     }
+    ask->class = classes[class];
     ask->insists = is_on(h, STR("x-hob-wait"));
     if (is_on(h, STR("x-hob-private")))
         ask->privacy = PRIVATE_SAID;
@@ -185,12 +190,12 @@ static bool has_replicas(const struct config *c)
     return false;
 }
 
-void ask_weigh(const struct config *c, struct classifier **words, const struct json_doc *d, struct ask *ask)
+void ask_weigh(const struct config *c, struct classifier **words, const struct json_doc *d, struct ask *ask, bool always)
 {
     struct talk talk;
     if (!ask->affinity && ask->serves == SERVES_CHAT && has_replicas(c))
         ask->affinity = beginning(d->root);
-    if (!route_wants_words(c, ask))
+    if ((!always && !route_wants_words(c, ask)) || ask->serves != SERVES_CHAT)
         return;
     if (!*words)
         *words = classifier_new();

@@ -3,10 +3,6 @@
 #include "api/caller.h"
 #include "api/exchange_int.h"
 
-static const enum conf_class conf_classes[CALLER_CLASSES] = {
-    [CALLER_CHAT] = CONF_CLASS_CHAT, [CALLER_PROGRAM] = CONF_CLASS_PROGRAM, [CALLER_BACKGROUND] = CONF_CLASS_BACKGROUND,
-};
-
 enum err_code exchange_begin(struct exchange *x, struct err *e)
 {
     struct http_req *r = x->req;
@@ -17,9 +13,8 @@ enum err_code exchange_begin(struct exchange *x, struct err *e)
         rc = ask_read(http_req_body(r), x->ask.task, &x->doc, &x->ask, e);
     if (rc)
         return rc;
-    ask_read_head(http_req_headers(r), &x->ask);
-    x->ask.class = conf_classes[x->class];
-    ask_weigh(world_config(x->world), &x->api->classifier, &x->doc, &x->ask);
+    ask_read_head(http_req_headers(r), x->class, &x->ask);
+    ask_weigh(world_config(x->world), &x->api->classifier, &x->doc, &x->ask, false);
     return ERR_OK;
 }
 

@@ -99,6 +99,7 @@ enum err_code door_ask(const struct door *d, const struct question *q, struct an
     buf_init(&out->body, ANSWER_MAX_BYTES);
     buf_printf(&path, "%.*s%s", STR_ARG(d->prefix), q->path);
     put_headers(&headers, d, q->body.n > 0);
+    buf_add(&headers, q->headers);
     struct http_request r = { .method = str_of(q->method), .path = buf_str(&path), .headers = buf_str(&headers), .body = &q->body,
         .pieces = q->body.n ? 1 : 0, .first_byte_ms = q->answer_ms, .idle_ms = q->answer_ms };
     timer_init(&s.tick, s.loop, on_tick, &s);

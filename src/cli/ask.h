@@ -16,6 +16,7 @@ struct door {
 struct question {
     const char *method, *path;
     struct str body;         /* a JSON object, or empty */
+    struct str headers;      /* further ones, complete lines; or empty */
     int64_t connect_ms;      /* 0 = 5 s */
     int64_t answer_ms;       /* from asked to answered; 0 = however long it takes */
     int64_t tick_ms;         /* > 0: on_tick so often while it waits */

@@ -19,6 +19,7 @@ extern const struct command
     cli_logs,
     cli_fit,
     cli_preflight,
+    cli_route,
     cli_service,
     cli_doctor,
     cli_engine,

@@ -15,6 +15,7 @@ enum value_kind value_kind_of(const struct cli_option *o, const char **words)
         { "DIR",   VALUE_FOLDER, NULL },
         { "LEVEL", VALUE_WORDS,  "error warn info debug trace" },
         { "MANAGER", VALUE_WORDS, "systemd launchd" },
+        { "CLASS", VALUE_WORDS,  "chat program background" },
         { "MODEL", VALUE_NAMES,  "models" },
         { "ROLE",  VALUE_NAMES,  "all" },
     };

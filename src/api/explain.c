@@ -1,0 +1,269 @@
+/* The explanation as JSON: first what is known of the ask, then who would be asked in which order, then who would not. */
+#include "api/explain.h"
+
+#include "api/ask.h"
+#include "api/caller.h"
+#include "conf/conf.h"
+
+struct told {
+    const struct config *c;
+    const struct snapshot *now;
+    const struct ask *ask;
+    const struct decision *d;
+    const struct err *refused;       /* code ERR_OK: it would be served */
+    bool assumed;
+};
+
+static void put_text(struct json_out *o, const char *key, struct str v) /* empty = null */
+{
+    json_key(o, str_of(key));
+    json_string_or_null(o, v);
+}
+
+static void put_number(struct json_out *o, const char *key, int64_t v) /* negative = null */
+{
+    json_key(o, str_of(key));
+    json_int_or_null(o, v);
+}
+
+static void put_bool(struct json_out *o, const char *key, bool v)
+{
+    json_key(o, str_of(key));
+    json_bool(o, v);
+}
+
+/* ---- the ask ---- */
+
+static void put_signs(struct json_out *o, const struct complexity *x)
+{
+    json_key(o, STR("signs"));
+    json_begin_array(o);
+    for (size_t i = 0; i < x->nreasons; i++)
+        json_string(o, str_of(x->reasons[i]));
+    json_end_array(o);
+}
+
+static struct str class_word(enum conf_class class)
+{
+    static const char *const words[] = { "", "chat", "program", "background" };
+    return str_of(words[class]);
+}
+
+static void put_ask(struct json_out *o, const struct told *t)
+{
+    const struct ask *ask = t->ask;
+    put_text(o, "asked", ask->name);
+    put_text(o, "class", class_word(ask->class));
+    put_text(o, "caller", ask->caller);
+    json_key(o, STR("complexity"));
+    if (ask->complexity.language)
+        json_double(o, ask->complexity.score, 2);
+    else
+        json_null(o);
+    put_text(o, "language", str_of(ask->complexity.language));
+    put_signs(o, &ask->complexity);
+    put_bool(o, "urgent", ask->urgent);
+    put_bool(o, "fresh", ask->fresh);
+    put_text(o, "intent", ask->intent);
+    put_bool(o, "private", t->d->privacy != PRIVATE_NO);
+    put_number(o, "tokens", ask->tokens);
+    put_number(o, "max_tokens", ask->max_tokens ? ask->max_tokens : -1);
+}
+
+/* ---- the places ---- */
+
+static void put_place(struct json_out *o, const struct told *t, size_t model, struct str tier)
+{
+    const struct conf_model *m = &t->c->models[model];
+    const struct route_place *p = &t->now->at[model];
+    put_text(o, "model", m->name);
+    put_text(o, "host", m->host.n ? m->host : STR("local"));
+    put_text(o, "tier", tier);
+    put_text(o, "state", t->assumed ? STR("") : str_of(p->state));
+    put_bool(o, "local", p->local);
+}
+
+static void put_chain(struct json_out *o, const struct told *t)
+{
+    json_key(o, STR("chain"));
+    json_begin_array(o);
+    for (size_t i = 0; i < t->d->n; i++) {
+        const struct candidate *c = &t->d->chain[i];
+        const struct route_place *p = &t->now->at[c->model];
+        json_begin_object(o);
+        put_place(o, t, c->model, c->tier);
+        put_number(o, "wait_ms", t->assumed ? -1 : p->wait_ms);
+        put_text(o, "shut", p->shut ? str_of(err_row(p->shut)->code) : STR(""));
+        put_bool(o, "asleep", p->asleep);
+        put_bool(o, "redact", c->redact);
+        put_bool(o, "marked", c->marked);
+        put_text(o, "reason", str_of(c->reason));
+        json_end_object(o);
+    }
+    json_end_array(o);
+}
+
+static void put_skipped(struct json_out *o, const struct told *t)
+{
+    json_key(o, STR("skipped"));
+    json_begin_array(o);
+    for (size_t i = 0; i < t->d->nskipped; i++) {
+        const struct skipped *s = &t->d->skipped[i];
+        json_begin_object(o);
+        put_place(o, t, s->model, s->tier);
+        put_text(o, "code", str_of(err_row(s->code)->code));
+        put_text(o, "reason", str_of(s->reason));
+        json_end_object(o);
+    }
+    json_end_array(o);
+}
+
+/* ---- what applies ---- */
+
+static void put_models(struct json_out *o, const char *key, const struct config *c, const size_t *models, size_t n)
+{
+    json_key(o, str_of(key));
+    json_begin_array(o);
+    for (size_t i = 0; i < n; i++)
+        json_string(o, c->models[models[i]].name);
+    json_end_array(o);
+}
+
+static void put_policy(struct json_out *o, const struct told *t)
+{
+    const struct decision *d = t->d;
+    bool redact = false;
+    for (size_t i = 0; i < d->n; i++)
+        redact = redact || d->chain[i].redact;
+    json_key(o, STR("policy"));
+    json_begin_object(o);
+    put_bool(o, "background", d->background);
+    put_bool(o, "redact", redact);
+    put_text(o, "verify", d->verify == SIZE_MAX ? STR("") : t->c->models[d->verify].name);
+    put_number(o, "total_ms", d->total_ms ? d->total_ms : -1);
+    json_end_object(o);
+}
+
+static void put_old_name(struct json_out *o, const struct decision *d)
+{
+    json_key(o, STR("alias"));
+    if (!d->alias) {
+        json_null(o);
+        return;
+    }
+    json_begin_object(o);
+    put_text(o, "name", d->alias->name);
+    put_text(o, "to", d->alias->to);
+    put_text(o, "deprecated_until", d->alias->deprecated);
+    put_bool(o, "retired", d->retired);
+    json_end_object(o);
+}
+
+static void put_refusal(struct json_out *o, const struct err *e)
+{
+    json_key(o, STR("error"));
+    if (!e->code) {
+        json_null(o);
+        return;
+    }
+    json_begin_object(o);
+    put_text(o, "code", str_of(err_row(e->code)->code));
+    put_number(o, "status", err_row(e->code)->http);
+    put_text(o, "message", str_of(e->text));
+    put_text(o, "hint", str_of(e->hint));
+    json_end_object(o);
+}
+
+static void put_all(struct json_out *o, const struct told *t)
+{
+    const struct decision *d = t->d;
+    json_begin_object(o);
+    put_number(o, "schema", 1);
+    put_text(o, "reason", str_of(t->refused->code ? t->refused->text : d->why));
+    put_text(o, "role", d->role);
+    put_text(o, "tier", d->n ? d->chain[0].tier : STR(""));
+    put_text(o, "rule", d->rule);
+    put_ask(o, t);
+    put_chain(o, t);
+    put_skipped(o, t);
+    put_models(o, "wake", t->c, d->wake, d->nwake);
+    put_policy(o, t);
+    put_old_name(o, d);
+    put_refusal(o, t->refused);
+    put_bool(o, "assumed", t->assumed);
+    json_end_object(o);
+}
+
+/* ---- the steps of a request ---- */
+
+/* What kind of request is it? By what only that kind has. */
+static enum task task_of(struct str body)
+{
+    static const struct {
+        const char *field;
+        enum task task;
+    } kinds[] = { { "messages", TASK_CHAT }, { "documents", TASK_RERANK }, { "input", TASK_EMBED }, { "prompt", TASK_TEXT } };
+    struct json_doc d = { 0 };
+    struct err e;
+    enum task task = TASK_CHAT;
+    if (json_parse(&d, body, &e))
+        return task;
+    for (size_t i = COUNTOF(kinds); i-- > 0;)
+        if (yyjson_obj_get(d.root, kinds[i].field))
+            task = kinds[i].task;
+    json_free(&d);
+    return task;
+}
+
+static enum err_code come_as(const struct explain_ask *x, struct ask *ask, struct err *e)
+{
+    struct str as = http_header(x->head, STR("x-hob-as"));
+    for (size_t i = 0; i < x->config->nkeys; i++) {
+        const struct conf_key *k = &x->config->keys[i];
+        if (!str_eq(k->name, as))
+            continue;
+        ask->caller = k->name;
+        ask->allowed = &k->roles;
+        if (k->class && !http_header(x->head, STR("x-hob-class")).n)
+            ask->class = k->class;
+        return ERR_OK;
+    }
+    if (!as.n)
+        return ERR_OK;
+    err_set(e, ERR_INVALID_REQUEST, "There is no key '%.*s' under `keys:`.", as.n < 80 ? (int)as.n : 80, as.p);
+    return err_param(e, "x-hob-as");
+}
+
+static enum err_code decide(const struct explain_ask *x, struct json_doc *doc, struct buf *out, struct err *e)
+{
+    struct ask ask;
+    struct decision d;
+    struct err refused = { .code = ERR_OK };
+    enum caller_class class;
+    struct classifier *words = NULL;
+    enum err_code rc = caller_class(x->head, &class, e);
+    if (!rc)
+        rc = ask_read(x->body, task_of(x->body), doc, &ask, e);
+    if (rc)
+        return rc;
+    ask_read_head(x->head, class, &ask);
+    rc = come_as(x, &ask, e);
+    if (rc)
+        return rc;
+    ask_weigh(x->config, &words, doc, &ask, true);
+    if (ask_decide(x->config, x->now, doc, &ask, &d, &refused))
+        d.n = 0;
+    struct told t = { x->config, x->now, &ask, &d, &refused, x->assumed };
+    struct json_out o = json_out(out);
+    put_all(&o, &t);
+    classifier_free(words);
+    return ERR_OK;
+}
+
+enum err_code explain(const struct explain_ask *x, struct buf *out, struct err *e)
+{
+    struct json_doc doc = { 0 };
+    enum err_code rc = decide(x, &doc, out, e);
+    json_free(&doc);
+    return rc;
+}

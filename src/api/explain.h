@@ -1,0 +1,21 @@
+/* A decision told: what a request would meet with, by the same steps as a real one, and nothing asked of any model. */
+#ifndef HOB_API_EXPLAIN_H
+#define HOB_API_EXPLAIN_H
+
+#include "base/buf.h"
+#include "http/http.h"
+#include "route/snapshot.h"
+
+struct explain_ask {
+    const struct config *config;
+    const struct snapshot *now;
+    struct str body;                 /* of the request: a chat, a completion, embeddings or a ranking, by what it has */
+    const struct http_headers *head; /* of the request; x-hob-as: the name of the key it would come with */
+    bool assumed;                    /* nobody has looked at the places: they are taken to be up */
+};
+
+/* The object of `hob route explain --json`. A request that would be refused is explained, too ("error"); what is none at all is an error: as ask_read(), and
+ * ERR_INVALID_REQUEST for a class or key that there is not. */
+enum err_code explain(const struct explain_ask *x, struct buf *out, struct err *e) __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,385 @@
+/* hob route explain: who would answer a request, in which order, and why. The running daemon says how it is now; without one the configuration is explained, as if
+ * every place were up. */
+#include "api/explain.h"
+
+#include "base/clock.h"
+#include "cli/ask.h"
+#include "cli/assume.h"
+#include "cli/commands.h"
+#include "cli/table.h"
+#include "json/json.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BODY_MAX_BYTES = 64 * 1024 * 1024, CONNECT_MS = 300, ANSWER_MS = 10 * 1000 };
+
+struct explaining {
+    const struct cli_args *args;
+    struct config *config;
+    struct buf body, head;          /* of the request that is explained; head: complete lines */
+    struct buf out;                 /* the explanation */
+};
+
+/* ---- the request ---- */
+
+static int read_whole(const char *path, struct buf *to)
+{
+    int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
+    ssize_t n = fd < 0 ? -1 : 1;
+    while (n > 0 && to->n <= BODY_MAX_BYTES) {
+        char *at = buf_reserve(to, 64 * 1024);
+        n = read(fd, at, 64 * 1024);
+        to->n += n > 0 ? (size_t)n : 0;
+    }
+    int why = errno;
+    if (fd > STDIN_FILENO)
+        close(fd);
+    if (!n)
+        return EXIT_OK;
+    fprintf(stderr, "hob: %s: %s\n", path, n < 0 ? strerror(why) : "this is too long for a request");
+    return EXIT_FAILED;
+}
+
+/* The picture itself decides nothing and stays where it is. */
+static void put_image(struct json_out *o, struct str file)
+{
+    json_begin_object(o);
+    json_key(o, STR("type"));
+    json_string(o, STR("image_url"));
+    json_key(o, STR("image_url"));
+    json_begin_object(o);
+    json_key(o, STR("url"));
+    json_string(o, file);
+    json_end_object(o);
+    json_end_object(o);
+}
+
+static void put_text(struct json_out *o, struct str text)
+{
+    json_begin_object(o);
+    json_key(o, STR("type"));
+    json_string(o, STR("text"));
+    json_key(o, STR("text"));
+    json_string(o, text);
+    json_end_object(o);
+}
+
+/* A chat of one message out of the words on the command line. */
+static int make_body(struct explaining *x)
+{
+    struct str model = cli_option_value(x->args, "--model"), image = cli_option_value(x->args, "--image");
+    struct json_out o = json_out(&x->body);
+    struct buf text = { 0 };
+    if (image.n && access(image.p, R_OK)) {
+        fprintf(stderr, "hob: %s: %s\n", image.p, strerror(errno));
+        return EXIT_FAILED;
+    }
+    for (size_t i = 1; i < x->args->nwords; i++) {
+        if (i > 1)
+            buf_add_char(&text, ' ');
+        buf_add(&text, x->args->words[i]);
+    }
+    json_begin_object(&o);
+    if (model.n) {
+        json_key(&o, STR("model"));
+        json_string(&o, model);
+    }
+    json_key(&o, STR("messages"));
+    json_begin_array(&o);
+    json_begin_object(&o);
+    json_key(&o, STR("role"));
+    json_string(&o, STR("user"));
+    json_key(&o, STR("content"));
+    json_begin_array(&o);
+    put_text(&o, buf_str(&text));
+    if (image.n)
+        put_image(&o, image);
+    json_end_array(&o);
+    json_end_object(&o);
+    json_end_array(&o);
+    json_end_object(&o);
+    buf_free(&text);
+    return EXIT_OK;
+}
+
+static void put_header(struct explaining *x, struct str name, struct str value)
+{
+    buf_add(&x->head, name);
+    buf_lit(&x->head, ": ");
+    buf_add(&x->head, value);
+    buf_lit(&x->head, "\r\n");
+}
+
+static int make_head(struct explaining *x)
+{
+    static const struct {
+        const char *option, *header;
+    } rows[] = { { "--class", "x-hob-class" }, { "--as", "x-hob-as" } };
+    for (size_t i = 0; i < COUNTOF(rows); i++) {
+        struct str v = cli_option_value(x->args, rows[i].option);
+        if (v.n)
+            put_header(x, str_of(rows[i].header), v);
+    }
+    for (size_t i = 0; i < x->args->ngiven; i++) {
+        if (strcmp(x->args->given[i].option->name, "--header"))
+            continue;
+        struct str value, name = str_trim(str_cut(x->args->given[i].value, ':', &value));
+        bool ok = name.n && value.p && conf_is_text(x->args->given[i].value) && !memchr(name.p, ' ', name.n);
+        if (!ok) {
+            fprintf(stderr, "hob: --header wants 'name: value'\n");
+            return EXIT_USAGE;
+        }
+        put_header(x, name, str_trim(value));
+    }
+    return EXIT_OK;
+}
+
+/* ---- who explains ---- */
+
+static int take_answer(struct explaining *x, struct answer *got)
+{
+    struct json_doc d = { 0 };
+    struct err e;
+    int rc = EXIT_OK;
+    if (got->status == 200) {
+        buf_add(&x->out, buf_str(&got->body));
+    } else {
+        struct str why = json_parse(&d, buf_str(&got->body), &e) ? STR("") : json_str(yyjson_obj_get(yyjson_obj_get(d.root, "error"), "message"));
+        fprintf(stderr, "hob: %.*s\n", STR_ARG(why.n ? why : STR("the daemon did not answer as hob does")));
+        rc = EXIT_FAILED;
+    }
+    json_free(&d);
+    buf_free(&got->body);
+    return rc;
+}
+
+/* The head's lines, as a server would have read them; they point into x->head. */
+static size_t head_lines(const struct explaining *x, struct http_header *at, size_t room)
+{
+    struct str rest = buf_str(&x->head);
+    size_t n = 0;
+    while (rest.n && n < room) {
+        struct str value, line = str_cut(rest, '\n', &rest);
+        struct str name = str_cut(line, ':', &value);
+        at[n++] = (struct http_header){ name, str_trim(value) };
+    }
+    return n;
+}
+
+static int explain_here(struct explaining *x)
+{
+    struct http_header lines[CLI_MAX_ARGS];
+    struct http_headers head = { .at = lines, .n = head_lines(x, lines, COUNTOF(lines)) };
+    struct arena a;
+    struct err e;
+    arena_init(&a);
+    struct route_place *at = arena_array(&a, struct route_place, x->config->nmodels + 1);
+    time_t now_s = (time_t)(clock_wall_ms() / 1000);
+    struct tm local = { 0 };
+    localtime_r(&now_s, &local);
+    route_assume(x->config, at);
+    struct snapshot now = { .at = at, .n = x->config->nmodels, .wall_s = now_s, .utc_offset_s = (int)local.tm_gmtoff };
+    struct explain_ask ask = { .config = x->config, .now = &now, .body = buf_str(&x->body), .head = &head, .assumed = true };
+    enum err_code rc = explain(&ask, &x->out, &e);
+    if (rc)
+        cli_error(&e);
+    arena_fini(&a);
+    return rc ? EXIT_FAILED : EXIT_OK;
+}
+
+static int ask_around(struct explaining *x)
+{
+    struct question q = { .method = "POST", .path = "/hob/v1/route/explain", .body = buf_str(&x->body), .headers = buf_str(&x->head),
+        .connect_ms = CONNECT_MS, .answer_ms = ANSWER_MS };
+    struct door door;
+    struct answer got;
+    struct err e;
+    enum err_code rc = door_find(x->args, x->config, &door, &e);
+    if (!rc)
+        rc = door_ask(&door, &q, &got, &e);
+    if (!rc)
+        return take_answer(x, &got);
+    if (door.remote || rc != ERR_UP_REFUSED) {
+        cli_error(&e);
+        return EXIT_FAILED;
+    }
+    if (assume_models(&x->config, false, NULL, &e)) {
+        cli_error(&e);
+        return EXIT_USAGE;
+    }
+    fprintf(stderr, "hob: no daemon answers at %s: this is from the configuration, as if every place were up\n", door.name);
+    return explain_here(x);
+}
+
+/* ---- for people ---- */
+
+static void put_wait(struct table *t, yyjson_val *c)
+{
+    char text[32];
+    yyjson_val *wait = yyjson_obj_get(c, "wait_ms");
+    struct str shut = json_str(yyjson_obj_get(c, "shut"));
+    if (shut.n)
+        table_cell(t, shut);
+    else if (yyjson_get_bool(yyjson_obj_get(c, "asleep")))
+        table_cell(t, STR("asleep"));
+    else
+        table_cell(t, yyjson_is_int(wait) ? yyjson_get_sint(wait) ? show_ms(yyjson_get_sint(wait), text) : STR("none") : STR(""));
+}
+
+static void put_why(struct table *t, yyjson_val *c)
+{
+    struct buf text = { 0 };
+    buf_add(&text, json_str(yyjson_obj_get(c, "reason")));
+    if (yyjson_get_bool(yyjson_obj_get(c, "redact")))
+        buf_lit(&text, "; personal data is replaced on the way");
+    if (yyjson_get_bool(yyjson_obj_get(c, "marked")))
+        buf_lit(&text, "; personal data goes there as it is");
+    table_cell(t, buf_str(&text));
+    buf_free(&text);
+}
+
+static void put_candidates(yyjson_val *list, bool chain, struct buf *out)
+{
+    static const char *const heads[][5] = { { "NOT ASKED", "HOST", "STATE", "CODE", "WHY" }, { "MODEL", "HOST", "STATE", "WAIT", "WHY" } };
+    struct table t;
+    size_t i, n;
+    yyjson_val *c;
+    if (!yyjson_arr_size(list))
+        return;
+    table_init(&t, heads[chain], COUNTOF(heads[chain]));
+    yyjson_arr_foreach(list, i, n, c) {
+        table_cell(&t, json_str(yyjson_obj_get(c, "model")));
+        table_cell(&t, json_str(yyjson_obj_get(c, "host")));
+        table_cell(&t, json_str(yyjson_obj_get(c, "state")));
+        if (chain)
+            put_wait(&t, c);
+        else
+            table_cell(&t, json_str(yyjson_obj_get(c, "code")));
+        put_why(&t, c);
+    }
+    buf_lit(out, "\n");
+    table_print(&t, out);
+    table_fini(&t);
+}
+
+static void put_known(yyjson_val *root, struct buf *out)
+{
+    static const struct {
+        const char *key, *word;
+    } yes[] = { { "urgent", "urgent" }, { "fresh", "about what is going on now" }, { "private", "private" } };
+    struct str language = json_str(yyjson_obj_get(root, "language")), intent = json_str(yyjson_obj_get(root, "intent"));
+    yyjson_val *complexity = yyjson_obj_get(root, "complexity"), *sign;
+    size_t i, n;
+    buf_printf(out, "about %lld tokens", (long long)yyjson_get_sint(yyjson_obj_get(root, "tokens")));
+    if (yyjson_is_num(complexity))
+        buf_printf(out, ", complexity %.2f", yyjson_get_num(complexity));
+    yyjson_arr_foreach(yyjson_obj_get(root, "signs"), i, n, sign)
+        buf_printf(out, "%s%.*s", i ? ", " : " (", STR_ARG(json_str(sign)));
+    if (yyjson_arr_size(yyjson_obj_get(root, "signs")))
+        buf_lit(out, ")");
+    if (language.n)
+        buf_printf(out, ", language %.*s", STR_ARG(language));
+    if (intent.n)
+        buf_printf(out, ", intent %.*s", STR_ARG(intent));
+    for (i = 0; i < COUNTOF(yes); i++)
+        if (yyjson_get_bool(yyjson_obj_get(root, yes[i].key)))
+            buf_printf(out, ", %s", yes[i].word);
+    buf_lit(out, "\n");
+}
+
+static void put_applies(yyjson_val *root, struct buf *out)
+{
+    yyjson_val *policy = yyjson_obj_get(root, "policy"), *alias = yyjson_obj_get(root, "alias"), *model;
+    struct str verify = json_str(yyjson_obj_get(policy, "verify")), until = json_str(yyjson_obj_get(alias, "deprecated_until"));
+    size_t i, n;
+    if (until.n)
+        buf_printf(out, "'%.*s' is an old name, to be left by %.*s: ask for '%.*s'\n", STR_ARG(json_str(yyjson_obj_get(alias, "name"))), STR_ARG(until),
+            STR_ARG(json_str(yyjson_obj_get(alias, "to"))));
+    if (yyjson_get_bool(yyjson_obj_get(policy, "background")))
+        buf_lit(out, "in the background: uses only what is in memory\n");
+    if (verify.n)
+        buf_printf(out, "the answer is checked by %.*s\n", STR_ARG(verify));
+    yyjson_arr_foreach(yyjson_obj_get(root, "wake"), i, n, model)
+        buf_printf(out, "%.*s is woken meanwhile\n", STR_ARG(json_str(model)));
+}
+
+static int print_lines(struct str json)
+{
+    struct json_doc d = { 0 };
+    struct err e;
+    struct buf out = { 0 };
+    if (json_parse(&d, json, &e)) {
+        fprintf(stderr, "hob: the daemon's answer is no JSON: %s\n", e.text);
+        return EXIT_FAILED;
+    }
+    struct str hint = json_str(yyjson_obj_get(yyjson_obj_get(d.root, "error"), "hint"));
+    buf_printf(&out, "%.*s\n", STR_ARG(json_str(yyjson_obj_get(d.root, "reason"))));
+    if (hint.n)
+        buf_printf(&out, "%.*s\n", STR_ARG(hint));
+    put_known(d.root, &out);
+    put_applies(d.root, &out);
+    put_candidates(yyjson_obj_get(d.root, "chain"), true, &out);
+    put_candidates(yyjson_obj_get(d.root, "skipped"), false, &out);
+    fwrite(out.p, 1, out.n, stdout);
+    buf_free(&out);
+    json_free(&d);
+    return fflush(stdout) ? EXIT_FAILED : EXIT_OK;
+}
+
+/* ---- the command ---- */
+
+static int make_request(struct explaining *x)
+{
+    struct str file = cli_option_value(x->args, "--body");
+    if (file.n && (x->args->nwords > 1 || cli_option_value(x->args, "--model").n || cli_option_value(x->args, "--image").n)) {
+        fprintf(stderr, "hob: --body is the whole request: no text, --model or --image beside it\n");
+        return EXIT_USAGE;
+    }
+    if (!file.n && x->args->nwords < 2) {
+        fprintf(stderr, "hob: what would be asked? hob route explain [--model M] \"TEXT\", or --body FILE\n");
+        return EXIT_USAGE;
+    }
+    int rc = file.n ? read_whole(file.p, &x->body) : make_body(x);
+    return rc ? rc : make_head(x);
+}
+
+static int run(const struct cli_args *a)
+{
+    struct explaining x = { .args = a };
+    if (!a->nwords || !str_eq(a->words[0], STR("explain"))) {
+        fprintf(stderr, "hob: hob route explain [--model M] \"TEXT\"; `hob help route` shows the rest\n");
+        return EXIT_USAGE;
+    }
+    log_set_level(LOG_ERROR); /* whose file is not there is no matter here */
+    int rc = make_request(&x);
+    if (!rc)
+        rc = cli_load_config(a, &x.config);
+    if (!rc)
+        rc = ask_around(&x);
+    if (!rc)
+        rc = cli_flag(a, "--json") ? print_answer(buf_str(&x.out)) : print_lines(buf_str(&x.out));
+    conf_free(x.config);
+    buf_free(&x.body);
+    buf_free(&x.head);
+    buf_free(&x.out);
+    return rc;
+}
+
+static const struct cli_option options[] = {
+    CLI_COMMON,
+    { "--model", NULL, "ROLE", "what is asked for: a model, role, tier, old name or auto (default: the role chat)" },
+    { "--image", NULL, "FILE", "with a picture" },
+    { "--body", NULL, "FILE", "a whole request as JSON; - reads it from stdin" },
+    { "--class", NULL, "CLASS", "who asks: chat, program or background" },
+    { "--as", NULL, "KEY", "with the key of that name" },
+    { "--header", NULL, "'K: V'", "a header of the request; may be given several times" },
+    { "--json", NULL, NULL, "one JSON object" },
+    CLI_END,
+};
+static const struct cli_sub subs[] = { { "explain", "show who would answer a request, in which order, and why", CLI_WORDS_NONE }, { .name = NULL } };
+const struct command cli_route = { .name = "route", .usage = "explain [--model M] \"TEXT\"", .what = "show who would answer a request, and why",
+    .example = "hob route explain --model auto \"Compare these two plans\"", .run = run, .options = options, .max_words = CLI_MAX_ARGS - 1, .subs = subs };
