@@ -1,5 +1,6 @@
 #include "api/places.h"
 
+#include "backend/host.h"
 #include "base/clock.h"
 
 #include <stdlib.h>
@@ -9,10 +10,13 @@ static void look(const struct world *w, size_t model, struct route_place *out)
 {
     const struct backend *b = world_backend(w, model);
     const struct conf_model *m = &world_config(w)->models[model];
+    bool asleep = health_is_asleep(b);
+    enum err_code shut = health_would_admit(b);
     *out = (struct route_place){
-        .shut = health_would_admit(b),
+        .shut = shut == ERR_WAKING ? ERR_OK : shut, /* it may be woken */
         .state = backend_state_name[b->state],
-        .hot = b->state == BACKEND_HOT,
+        .hot = b->state == BACKEND_HOT && !asleep,
+        .asleep = asleep,
         .local = !b->place || b->place->local,
         .wait_ms = fleet_wait_ms(w, model),
         .context = b->context ? b->context : m->context,

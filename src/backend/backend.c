@@ -2,6 +2,7 @@
 #include "backend/backend.h"
 
 #include "backend/child.h"
+#include "backend/host.h"
 #include "conf/conf.h"
 #include "json/json.h"
 
@@ -88,6 +89,7 @@ void backend_retire(struct backend *b)
     if (b->retired)
         return;
     b->on_state = NULL;
+    host_leave(b);
     b->kind->free(b);
     b->child = NULL;
     b->retired = true;
@@ -124,6 +126,7 @@ void backend_free(struct backend *b)
     if (b->pool)
         http_pool_free(b->pool);
     buf_free(&b->path);
+    buf_free(&b->list);
     if (b->headers.p)
         memset(b->headers.p, 0, b->headers.cap); /* a key was in it */
     buf_free(&b->headers);

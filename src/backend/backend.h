@@ -23,6 +23,7 @@ enum backend_flag {
 };
 
 struct backend;
+struct host;
 
 /* One kind of place: a row, and a file kind_*.c. */
 struct backend_kind {
@@ -35,6 +36,8 @@ struct backend_kind {
     void (*adopt)(struct backend *b, const struct keeper_child *c); /* managed only; cold -> loading -> hot, or draining -> cold */
     int (*pid)(const struct backend *b);            /* managed only: 0 = no process now */
     void (*free)(struct backend *b);                /* what the kind keeps beside it */
+    bool lists_all;                                 /* not managed: a model that is not in its list is not there */
+    void (*take_state)(struct backend *b, struct str body); /* what it answers at b->list is its state, of all its models; NULL: a list of models */
     /* What a refusal (any status but 200) means; body is what came, at most 64 KiB. Fills e, with retry_after_s where known. */
     enum err_code (*read_refusal)(const struct backend *b, int status, struct str retry_after, struct str body, struct err *e);
 };
@@ -62,6 +65,7 @@ struct backend {
 
     struct http_pool *pool;                         /* NULL until there is somebody to connect to */
     struct buf path;                                /* "/v1": goes before "/chat/completions" */
+    struct buf list;                                /* path of the place's list of models */
     struct buf headers;                             /* complete lines for each request, the key included: never printed */
     struct conf_timeouts timeouts;                  /* resolved: no zeros but total */
 
@@ -71,6 +75,9 @@ struct backend {
     int64_t drafted, accepted;                      /* tokens that its draft model proposed since the load, and those that stood */
 
     struct health health;                           /* written by health.c alone */
+    struct host *at;                                /* hosts_join(); NULL: this machine, or it is in none */
+    struct list in_host;
+    uint64_t address;                               /* of the place: it changes when what is there may be another */
 
     void (*on_state)(void *ctx, struct backend *b); /* to the fleet, after each change */
     /* Does somebody wait for it? Asked when a child could be hot: then the first request is the proof that it answers, else it is asked for a token

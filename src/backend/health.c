@@ -1,6 +1,7 @@
 #include "backend/health.h"
 
 #include "backend/backend.h"
+#include "backend/host.h"
 #include "base/clock.h"
 
 #include <stdlib.h>
@@ -10,7 +11,6 @@ enum {
     COOL_LONGEST_S = 3600,              /* however long it says */
     TRIES_MOST = 10,                    /* second tries saved up */
     P95_LEAST = 16,                     /* samples */
-    SERVICE_PART = 8,                   /* the newest counts for so little in the average */
 };
 
 /* ---- what outcomes say ---- */
@@ -80,6 +80,9 @@ enum err_code health_would_admit(const struct backend *b)
 {
     const struct conf_breaker *set = settings_of(b);
     const struct health *h = &b->health;
+    enum err_code rc = b->at ? host_would_admit(b) : ERR_OK;
+    if (rc)
+        return rc;
     if (health_cool_ms(b))
         return ERR_UP_BUSY;
     if (!breaker_would_admit(&h->refusals, set, now_of(b)))
@@ -122,6 +125,8 @@ static enum err_code is_refusing(const struct backend *b, struct err *e)
 
 static enum err_code explain(const struct backend *b, enum err_code code, struct err *e)
 {
+    if (b->at && host_would_admit(b) == code)
+        return host_explain(b, code, e);
     if (code == ERR_UP_BUSY)
         return is_cooling(b, e);
     return code == ERR_BREAKER_OPEN ? is_open(b, e) : is_refusing(b, e);
@@ -140,6 +145,8 @@ enum err_code health_admits(struct backend *b, struct err *e)
     if (h->tries > TRIES_MOST)
         h->tries = TRIES_MOST;
     h->asked++;
+    if (b->at)
+        host_asked(b);
     return ERR_OK;
 }
 
@@ -232,11 +239,16 @@ static void sample(struct health *h, const struct outcome *o)
 {
     if (o->ttft_ms >= 0)
         h->ttft_ms[h->nttft++ % HEALTH_SAMPLES] = o->ttft_ms < INT32_MAX ? (int32_t)o->ttft_ms : INT32_MAX;
-    if (o->code == ERR_OK && o->took_ms > 0)
-        h->service_ms += h->service_ms ? (o->took_ms - h->service_ms) / SERVICE_PART : o->took_ms;
 }
 
 void health_tell(struct backend *b, const struct outcome *o)
+{
+    if (b->at)
+        host_told(b, o, verdict_of(b, o));
+    health_heard(b, o);
+}
+
+void health_heard(struct backend *b, const struct outcome *o)
 {
     enum breaker_state was = b->health.breaker.state;
     bool refused = health_is_refusing(b);

@@ -23,7 +23,6 @@ struct health {                       /* zeros: nothing is known */
     int cooled;                       /* times in a row: what it does not say itself is doubled each time */
     int32_t ttft_ms[HEALTH_SAMPLES];  /* the last ones, a ring */
     size_t nttft;
-    int64_t service_ms;               /* how long a request there takes, a moving average; 0 = not known */
     double tries;                     /* second tries that were earned, less those that were made */
     int64_t asked;                    /* requests admitted so far */
     struct err last;                  /* the last failure that counted; code ERR_OK = none */
@@ -42,12 +41,13 @@ struct outcome {
     const struct err *why;            /* NULL when it answered */
     int64_t asked_ms;                 /* loop time when it was admitted, or sent; 0 = not known. What began before an outage says nothing about its end */
     int64_t ttft_ms;                  /* from sent to the first content; -1 = there was none */
-    int64_t took_ms;                  /* from sent to the end; 0 or less = not known */
     int64_t input_tokens, output_tokens; /* -1 = unknown */
 };
 /* What came of a try that was admitted. Which codes count against the place is a table's business (health.c): never a caller's leaving, a caller's own 4xx or
  * a context overflow. */
 void health_tell(struct backend *b, const struct outcome *o);
+/* As health_tell(), of what nobody was admitted for: a probe found it. */
+void health_heard(struct backend *b, const struct outcome *o);
 /* Its first content has come: it is back, however long the answer is. May be left out; health_tell() still follows. */
 void health_began(struct backend *b, int64_t asked_ms);
 

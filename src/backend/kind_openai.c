@@ -22,6 +22,7 @@ void openai_init(struct backend *b)
         buf_printf(&b->path, "%.*s/v1", STR_ARG(path));
     else
         buf_add(&b->path, path);
+    buf_printf(&b->list, "%.*s/models", STR_ARG(buf_str(&b->path)));
     if (b->place->key.hidden.n)
         buf_printf(&b->headers, "Authorization: Bearer %.*s\r\n", STR_ARG(b->place->key.hidden));
     buf_lit(&b->headers, "Content-Type: application/json\r\n");

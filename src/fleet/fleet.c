@@ -144,6 +144,7 @@ bool fleet_adopt(struct fleet *f, const struct keeper_child *c)
 void fleet_start(struct fleet *f)
 {
     f->started = true;
+    hosts_start(f->hosts);
     budget_ask(f->budget, NULL);
     sched_start(f->sched, fleet_now(f));
     fleet_carry(f);
@@ -160,6 +161,7 @@ void fleet_stop(struct fleet *f, void (*done)(void *ctx), void *ctx)
     f->stopping = true;
     f->on_stopped = done;
     f->stopped_ctx = ctx;
+    hosts_stop(f->hosts);
     sched_stop(f->sched, fleet_now(f));
     for (struct list *i = f->places.next; i != &f->places; i = i->next) {
         struct fleet_place *p = list_entry(i, struct fleet_place, node);
@@ -192,6 +194,7 @@ struct fleet *fleet_new(struct loop *l, const struct config *c, struct services 
     later_init(&f->stopped, all_stopped, f);
     f->sched = sched_new();
     f->budget = budget_new(l, list_pids, budget_changed, f);
+    f->hosts = hosts_new(l, store);
     orders_begin(f);
     f->world = world_new(f, c);
     use_limits(f);
@@ -216,5 +219,6 @@ void fleet_free(struct fleet *f)
     world_release(f->world);
     budget_free(f->budget);
     sched_free(f->sched);
+    hosts_free(f->hosts);
     free(f);
 }

@@ -7,6 +7,7 @@
 #ifndef HOB_FLEET_INT_H
 #define HOB_FLEET_INT_H
 
+#include "backend/host.h"
 #include "fleet/budget.h"
 #include "fleet/fleet.h"
 #include "fleet/measure.h"
@@ -86,6 +87,7 @@ struct fleet {
     struct list places;
     struct sched *sched;
     struct budget *budget;
+    struct hosts *hosts;
     struct later carry;                 /* orders are carried out at the end of the turn: never under the callback that caused them */
     struct timer tick, refresh;
     int64_t tick_ms;                    /* when the tick is set for; INT64_MAX = it is not */

@@ -274,6 +274,8 @@ struct backend *place_backend(struct fleet_place *p, const struct config *c, siz
     struct fleet *f = p->fleet;
     struct backend *b = backend_new(f->loop, c, model, f->services, f->run_dir, on_backend, p);
     b->wanted = is_wanted;
+    if (b->place)
+        hosts_join(f->hosts, b);
     return b;
 }
 
@@ -282,6 +284,7 @@ struct backend *place_backend(struct fleet_place *p, const struct config *c, siz
 void place_configure(struct fleet_place *p, const struct config *c, size_t model)
 {
     backend_use_config(p->b, c, model);
+    host_reconfigured(p->b);
     struct sched_settings set = place_settings(p);
     sched_configure(&p->m, &set, fleet_now(p->fleet));
 }

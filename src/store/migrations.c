@@ -28,5 +28,8 @@ const char *const store_migrations[] = {
     /* One row: up to where rows are in the sums, and about how many bytes those rows have. */
     "CREATE TABLE request_books (summed_at INTEGER NOT NULL, bytes INTEGER NOT NULL) STRICT;"
     "INSERT INTO request_books VALUES (0, 0);",
+    "CREATE TABLE host_days ("
+    "  host TEXT NOT NULL, day INTEGER NOT NULL, tokens INTEGER NOT NULL, unpriced INTEGER NOT NULL, money REAL NOT NULL,"
+    "  PRIMARY KEY (host, day)) STRICT, WITHOUT ROWID;",
     NULL,
 };

@@ -100,8 +100,8 @@ def test_the_answer_is_as_it_came_plus_routing(far):
     assert body["choices"] == direct["choices"] and body["usage"] == direct["usage"] and routing["host"] == "up"
 
 
-def test_connections_are_kept_and_reused(far):
-    h, up = far
+def test_connections_are_kept_and_reused(hob, fake):
+    h, up = hob({"hosts": {"up": {"url": fake.url, "probe": "never"}}, "models": {"far": {"host": "up"}}}), fake
     for _ in range(5):
         assert h.chat("far", "hi").status == 200
         assert h.chat("far", "hi", stream=True).status == 200

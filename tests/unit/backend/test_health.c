@@ -1,5 +1,7 @@
-/* What outcomes say about a place, and whether it is asked then. Time is a number of this file: it defines loop_now_ms() itself. */
+/* What outcomes say about a place, and whether it is asked then. Time is a number of this file, and the host a stand-in: it defines loop_now_ms() and what
+ * health.c asks of hosts itself. */
 #include "backend/backend.h"
+#include "backend/host.h"
 
 #include "conf/conf.h"
 
@@ -31,6 +33,31 @@ int64_t loop_now_ms(const struct loop *l)
 {
     (void)l;
     return now_ms;
+}
+
+/* ---- the host ---- */
+
+static enum err_code host_says;
+static int asked, told;
+
+enum err_code host_would_admit(const struct backend *of)
+{
+    return host_says;
+}
+
+enum err_code host_explain(const struct backend *of, enum err_code why, struct err *e)
+{
+    return err_set(e, why, "the host's");
+}
+
+void host_asked(struct backend *of)
+{
+    asked++;
+}
+
+void host_told(struct backend *of, const struct outcome *o, enum health_verdict v)
+{
+    told++;
 }
 
 static int begin(void **state)
@@ -254,12 +281,11 @@ static void test_the_95th_of_a_hundred(void **state)
 {
     for (int64_t i = 1; i <= 64; i++) {
         assert_int_equal(health_p95_ms(&b[FAR]), i <= 16 ? -1 : i - 1 - (i - 1) / 20);
-        health_tell(&b[FAR], &(struct outcome){ .ttft_ms = i, .took_ms = 2 * i, .input_tokens = -1, .output_tokens = -1 });
+        health_tell(&b[FAR], &(struct outcome){ .ttft_ms = i, .input_tokens = -1, .output_tokens = -1 });
     }
     for (int64_t i = 0; i < 64; i++)
-        health_tell(&b[FAR], &(struct outcome){ .ttft_ms = 7, .took_ms = 500, .input_tokens = -1, .output_tokens = -1 });
+        health_tell(&b[FAR], &(struct outcome){ .ttft_ms = 7, .input_tokens = -1, .output_tokens = -1 });
     assert_int_equal(health_p95_ms(&b[FAR]), 7);
-    assert_in_range(b[FAR].health.service_ms, 480, 500);
 }
 
 static void test_what_tokens_cost(void **state)
@@ -269,6 +295,25 @@ static void test_what_tokens_cost(void **state)
     assert_true(health_price(&b[FAR], -1, 100000) == 1.0);
     assert_true(health_price(&b[GIFT], 5, 5) < 0);
     assert_true(health_price(&b[NEAR], 5, 5) < 0);
+}
+
+static void test_its_host_has_the_first_word(void **state)
+{
+    static const enum err_code words[] = { ERR_CAPPED, ERR_WAKING, ERR_UP_MODEL_MISSING };
+    int somewhere = 0;
+    b[FAR].at = (struct host *)(void *)&somewhere;
+    for (size_t i = 0; i < COUNTOF(words); i++) {
+        struct err e;
+        host_says = words[i];
+        assert_int_equal(health_would_admit(&b[FAR]), words[i]);
+        assert_int_equal(health_admits(&b[FAR], &e), words[i]);
+        assert_string_equal(e.text, "the host's");
+    }
+    assert_int_equal(asked, 0);
+    host_says = ERR_OK;
+    asked_and_told(&b[FAR], ERR_OK, 3);
+    assert_int_equal(asked, 3);
+    assert_int_equal(told, 3);
 }
 
 int main(void)
@@ -286,6 +331,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_second_tries_are_a_fifth_at_most, begin, end),
         cmocka_unit_test_setup_teardown(test_the_95th_of_a_hundred, begin, end),
         cmocka_unit_test_setup_teardown(test_what_tokens_cost, begin, end),
+        cmocka_unit_test_setup_teardown(test_its_host_has_the_first_word, begin, end),
     };
     setenv("HOME", "/home/cook", 1);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,84 @@
+/* A host's list of models: what it says, and what the configuration wants that is not in it. */
+#include "backend/host_int.h"
+
+#include "json/json.h"
+
+static struct str name_of(yyjson_val *entry)
+{
+    static const char *const keys[] = { "id", "name", "model" };
+    struct str name = json_str(entry); /* some list texts */
+    for (size_t i = 0; i < COUNTOF(keys) && !name.n; i++)
+        name = json_str(yyjson_obj_get(entry, keys[i]));
+    return name;
+}
+
+enum err_code host_read_list(struct str body, struct arena *a, struct conf_strs *out, struct err *e)
+{
+    struct json_doc d = { 0 };
+    size_t i, count, n = 0;
+    yyjson_val *entry;
+    if (json_parse(&d, body, e))
+        return err_set(e, ERR_UP_GARBLED, "its list of models is no JSON");
+    yyjson_val *list = yyjson_is_arr(d.root) ? d.root : yyjson_obj_get(d.root, "data");
+    if (!yyjson_is_arr(list))
+        list = yyjson_obj_get(d.root, "models");
+    if (!yyjson_is_arr(list)) {
+        json_free(&d);
+        return err_set(e, ERR_UP_GARBLED, "its list of models is none");
+    }
+    struct str *names = arena_array(a, struct str, yyjson_arr_size(list) + 1);
+    yyjson_arr_foreach(list, i, count, entry) {
+        struct str name = name_of(entry);
+        if (name.n)
+            names[n++] = arena_copy(a, name);
+    }
+    json_free(&d);
+    *out = (struct conf_strs){ names, n };
+    return ERR_OK;
+}
+
+static bool same_model(struct str listed, struct str model)
+{
+    if (str_eq(listed, model))
+        return true;
+    struct str latest = STR(":latest"); /* Ollama's way */
+    return str_ends(listed, latest) && str_eq(str_make(listed.p, listed.n - latest.n), model);
+}
+
+bool host_lists(const struct conf_strs *names, struct str model)
+{
+    for (size_t i = 0; i < names->n; i++)
+        if (same_model(names->at[i], model))
+            return true;
+    return false;
+}
+
+static void say_missing(struct host *h)
+{
+    for (struct list *i = h->members.next; i != &h->members; i = i->next) {
+        const struct backend *b = list_entry(i, const struct backend, in_host);
+        if (b->address != h->address || host_lists(&h->names, b->upstream))
+            continue;
+        struct str near = str_nearest(b->upstream, h->names.at, h->names.n);
+        log_warn("host '%s' does not list '%.*s', which the model '%.*s' is there%s%.*s", h->name, STR_ARG(b->upstream), STR_ARG(b->name),
+            near.n ? "; did you mean " : "", STR_ARG(near));
+    }
+}
+
+void host_take_list(struct host *h, struct str body)
+{
+    struct conf_strs names;
+    struct err e;
+    struct arena fresh = { 0 };
+    if (host_read_list(body, &fresh, &names, &e)) {
+        arena_fini(&fresh);
+        return; /* a place may have none */
+    }
+    arena_fini(&h->names_in);
+    h->names_in = fresh;
+    h->names = names;
+    h->listed_ms = host_now(h);
+    if (!h->list_said && names.n)
+        say_missing(h);
+    h->list_said = true;
+}
