@@ -1,4 +1,4 @@
-/* Reads one HTTP/1.x answer out of the bytes of a connection: no sockets, no time. For client_plain.c, the tests and the fuzzer.
+/* Reads one HTTP/1.x answer out of the bytes of a connection: no sockets, no time. For client.c, the tests and the fuzzer.
  * Strict: what is not plainly one answer is broken. Body bytes are handed on as slices of what was fed; only the head is copied. */
 #ifndef HOB_HTTP_CLIENT_ANSWER_H
 #define HOB_HTTP_CLIENT_ANSWER_H

@@ -1,11 +1,10 @@
-/* The module hob-web.so: one request by libcurl, and SHA-256 by libcrypto. What may be asked, redirects and tokens are the program's business (web.c);
+/* The module hob-web.so: one request by libcurl, and SHA-256 by libcrypto; its connections for the loop are in web_lines.c. What may be asked, redirects and tokens are the program's business (web.c);
  * here is how bytes come. A transfer is driven by a multi handle of its own thread, so that silence is noticed to the millisecond and a stop at once;
  * the handle of the last transfer is kept for the next, with its connections. */
-#include "http/web_module.h"
+#include "http/web_curl_int.h"
 
 #include "base/clock.h"
 
-#include <curl/curl.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -27,6 +26,34 @@ struct transfer {
     int64_t mark_ms;            /* when enough bytes had last come */
     int64_t since_mark;         /* bytes since then */
 };
+
+/* ---- what all of it needs ---- */
+
+static void init(void)
+{
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+void web_curl_start(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, init);
+}
+
+static const char *env(const char *name)
+{
+    const char *value = getenv(name);
+    return value && value[0] ? value : NULL;
+}
+
+struct web_trust web_curl_trust(const char *ca)
+{
+    if (ca)
+        return (struct web_trust){ .file = ca, .alone = true };
+    struct web_trust t = { .file = env("SSL_CERT_FILE"), .folder = env("SSL_CERT_DIR") };
+    t.alone = t.folder;
+    return t;
+}
 
 /* ---- what comes ---- */
 
@@ -148,7 +175,7 @@ static bool add_header(struct transfer *t, const char *name, const char *value)
 static bool set_options(struct transfer *t)
 {
     const struct web_hop *h = t->hop;
-    const char *ca_file = h->ca ? h->ca : getenv("SSL_CERT_FILE"), *ca_folder = h->ca ? NULL : getenv("SSL_CERT_DIR");
+    struct web_trust trust = web_curl_trust(h->ca);
     long connect_ms = (long)(h->idle_ms < CONNECT_MAX_MS ? h->idle_ms : CONNECT_MAX_MS);
     CURL *c = t->easy;
     CURLcode bad = CURLE_OK;
@@ -178,28 +205,23 @@ static bool set_options(struct transfer *t)
         SET(CURLOPT_RANGE, h->range);
     if (h->direct)
         SET(CURLOPT_PROXY, "");
-    if (ca_file && ca_file[0])
-        SET(CURLOPT_CAINFO, ca_file);
-    if (h->ca || (ca_folder && ca_folder[0]))
-        SET(CURLOPT_CAPATH, ca_folder);
+    if (trust.file)
+        SET(CURLOPT_CAINFO, trust.file);
+    if (trust.alone)
+        SET(CURLOPT_CAPATH, trust.folder);
 #undef SET
     return !bad;
 }
 
 /* ---- the turns ---- */
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static CURLM *spare; /* the last transfer's, with its open connections */
 
-static void init(void)
-{
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-}
 
 static CURLM *take_multi(void)
 {
-    pthread_once(&once, init);
+    web_curl_start();
     pthread_mutex_lock(&lock);
     CURLM *m = spare;
     spare = NULL;
@@ -299,7 +321,7 @@ static void sha256_end(struct web_sha256 *h, unsigned char out[32])
 
 static const char *libraries(void)
 {
-    pthread_once(&once, init);
+    web_curl_start();
     return curl_version();
 }
 
@@ -308,6 +330,15 @@ __attribute__((visibility("default"))) const struct web_module hob_web_module = 
     .release = HOB_VERSION,
     .libraries = libraries,
     .get = get,
+    .lane_new = web_lane_new,
+    .lane_free = web_lane_free,
+    .lane_socket = web_lane_socket,
+    .lane_timer = web_lane_timer,
+    .dial = web_dial,
+    .socket = web_line_socket,
+    .receive = web_line_receive,
+    .send = web_line_send,
+    .hang_up = web_line_hang_up,
     .sha256_new = sha256_new,
     .sha256_feed = sha256_feed,
     .sha256_end = sha256_end,

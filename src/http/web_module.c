@@ -39,7 +39,7 @@ static enum err_code load(const struct web_module **out, struct err *e)
 {
     char path[4096 + 64], text[400];
     if (!find(path, sizeof path))
-        return fail("downloads and hashes need hob's module hob-web.so, which is neither beside the program nor in its library folder", e);
+        return fail("https, proxies, downloads and hashes need hob's module hob-web.so, which is neither beside the program nor in its library folder", e);
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!handle) {
         const char *why = dlerror();

@@ -1,10 +1,14 @@
 /* The client against a scripted server on the same loop: real sockets, each step of the script where it can hurt. The server of a test is a
- * list of scripts, one for each connection it accepts; who asks for more connections than that fails the test. */
+ * list of scripts, one for each connection it accepts; who asks for more connections than that fails the test.
+ *
+ * All of it three times: over net's connections, over the module's without TLS, and over the module's with TLS. */
 #include "base/buf.h"
-#include "http/client.h"
-#include "net/conn.h"
+#include "http/client_int.h"
+#include "http/web_module.h"
+#include "tls_peer.h"
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -16,6 +20,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include <cmocka.h>
+
+static enum way { PLAIN, WEB, TLS } way; /* that bytes go in this round of tests */
 
 /* --- the server ----------------------------------------------------------------------------------------------------------- */
 
@@ -42,6 +48,7 @@ struct server;
 struct peer {
     struct server *server;
     struct conn *conn;
+    struct tls_peer *tls;
     const struct step *at;
     struct buf in;
     struct later turn;
@@ -102,6 +109,33 @@ static bool take_request(struct peer *p, bool head_only)
     return true;
 }
 
+static void peer_flush(struct peer *p)
+{
+    struct str out = tls_peer_out(p->tls);
+    if (out.n)
+        conn_write(p->conn, &out, 1);
+}
+
+static void peer_send(struct peer *p, struct str bytes)
+{
+    if (p->tls) {
+        tls_peer_write(p->tls, bytes);
+        peer_flush(p);
+    } else {
+        conn_write(p->conn, &bytes, 1);
+    }
+}
+
+static void peer_close(struct peer *p)
+{
+    if (p->tls) {
+        tls_peer_finish(p->tls);
+        peer_flush(p);
+    }
+    conn_close(p->conn);
+    p->conn = NULL;
+}
+
 static void peer_step(struct peer *p)
 {
     for (;; p->at++) {
@@ -114,7 +148,7 @@ static void peer_step(struct peer *p)
                 return;
             break;
         case SEND:
-            conn_write(p->conn, &p->at->bytes, 1);
+            peer_send(p, p->at->bytes);
             break;
         case TURN:
             if (p->turns++ < TURNS) {
@@ -128,8 +162,7 @@ static void peer_step(struct peer *p)
                 return;
             break;
         case CLOSE:
-            conn_close(p->conn);
-            p->conn = NULL;
+            peer_close(p);
             return;
         case RESET:
             conn_reset(p->conn);
@@ -150,7 +183,12 @@ static void on_turn(void *ctx)
 static void peer_read(void *ctx, struct str bytes)
 {
     struct peer *p = ctx;
-    buf_add(&p->in, bytes);
+    if (p->tls) {
+        tls_peer_read(p->tls, bytes, &p->in);
+        peer_flush(p);
+    } else {
+        buf_add(&p->in, bytes);
+    }
     if (p->at->act == REQUEST || p->at->act == HEAD_ONLY)
         peer_step(p);
 }
@@ -188,6 +226,7 @@ static void server_accept(void *ctx, int fd)
     p->server = s;
     p->at = s->scripts[i < s->scripts_n ? i : s->scripts_n - 1];
     later_init(&p->turn, on_turn, p);
+    p->tls = way == TLS ? tls_peer_new() : NULL;
     p->conn = conn_from_fd(s->loop, fd, &peer_ops, p);
     conn_read(p->conn, true);
     peer_step(p);
@@ -234,6 +273,7 @@ static void server_fini(struct server *s)
             continue;
         later_cancel(&p->turn);
         conn_close(p->conn);
+        tls_peer_free(p->tls);
         buf_free(&p->in);
         free(p);
     }
@@ -277,12 +317,24 @@ static void on_guard(void *ctx)
     fail_msg("nothing has happened for ten seconds");
 }
 
+static struct http_pool *open_pool(struct loop *l, const struct addr *to, const struct http_pool_opts *opts)
+{
+    struct http_target target = { .to = *to, .tls = way == TLS };
+    struct http_pool *p = NULL;
+    struct err e;
+    if (way == TLS)
+        target.ca = str_of(tls_certificate());
+    if (http_pool_over(l, way == PLAIN ? &wire_plain : &wire_web, &target, STR("here:1"), opts, &p, &e))
+        fail_msg("%s", e.text);
+    return p;
+}
+
 static void world_init(struct world *w, const struct step *const *scripts, size_t n, bool local, const struct http_pool_opts *opts)
 {
     *w = (struct world){ 0 };
     w->loop = loop_new();
-    server_init(&w->server, w->loop, scripts, n, local);
-    w->pool = http_pool_new(w->loop, &w->server.addr, STR("here:1"), opts);
+    server_init(&w->server, w->loop, scripts, n, local && way == PLAIN);
+    w->pool = open_pool(w->loop, &w->server.addr, opts);
     w->request = (struct http_request){ .method = STR("POST"), .path = STR("/v1/x"), .headers = STR("A: b\r\n"), .body = &ping, .pieces = 1 };
     timer_init(&w->guard, w->loop, on_guard, w);
     timer_set(&w->guard, 10000);
@@ -898,7 +950,8 @@ static void test_an_answer_that_comes_before_the_request_was_read_is_delivered(v
         early_answer(local, STEPS({ HEAD_ONLY }, { SEND, big_no }, { SEND, str_make(big, BIG) }), 413, BIG);
     }
     /* What a unix socket has taken is in our queue; of a TCP connection the reset may overtake it, then nobody can deliver it. */
-    early_answer(true, STEPS({ HEAD_ONLY }, { SEND, big_no }, { SEND, str_make(big, BIG) }, { DRAIN }, { CLOSE }), 413, BIG);
+    if (way == PLAIN)
+        early_answer(true, STEPS({ HEAD_ONLY }, { SEND, big_no }, { SEND, str_make(big, BIG) }, { DRAIN }, { CLOSE }), 413, BIG);
 }
 
 /* --- what cannot be reached, what takes too long ---------------------------------------------------------------------------- */
@@ -910,12 +963,14 @@ static void test_nobody_listens(void **state)
     http_pool_free(w.pool);
     struct addr dead = { 0 };
     close(listen_on(&dead, false));
-    w.pool = http_pool_new(w.loop, &dead, STR("x"), &usual);
+    w.pool = open_pool(w.loop, &dead, &usual);
     ask_in_vain(&w, ERR_UP_REFUSED, "cannot connect");
-    http_pool_free(w.pool);
-    struct addr missing = { .kind = ADDR_UNIX, .host = "/tmp/hob-test-there-is-no-such.sock" };
-    w.pool = http_pool_new(w.loop, &missing, STR("x"), &usual);
-    ask_in_vain(&w, ERR_UP_REFUSED, "cannot connect");
+    if (way == PLAIN) {
+        http_pool_free(w.pool);
+        struct addr missing = { .kind = ADDR_UNIX, .host = "/tmp/hob-test-there-is-no-such.sock" };
+        w.pool = open_pool(w.loop, &missing, &usual);
+        ask_in_vain(&w, ERR_UP_REFUSED, "cannot connect");
+    }
     world_fini(&w);
 }
 
@@ -926,12 +981,12 @@ static void test_a_name_is_resolved(void **state)
     http_pool_free(w.pool);
     struct addr named = w.server.addr;
     snprintf(named.host, sizeof named.host, "localhost");
-    w.pool = http_pool_new(w.loop, &named, STR("x"), &usual);
+    w.pool = open_pool(w.loop, &named, &usual);
     ask_for(&w, 200, "ok");
     ask_for(&w, 200, "ok");
     assert_int_equal(w.server.accepted, 1);
     http_pool_free(w.pool);
-    w.pool = http_pool_new(w.loop, &named, STR("x"), &usual);
+    w.pool = open_pool(w.loop, &named, &usual);
     struct seen s = { 0 };
     start(&w, &s);
     drop(&s); /* while the name is being looked up */
@@ -987,7 +1042,7 @@ static void test_a_connect_that_takes_too_long(void **state)
     OPEN(&w, false, one_answer);
     http_pool_free(w.pool);
     const struct http_pool_opts hasty = { .max_idle = 1, .idle_ms = 1000, .connect_ms = 20 };
-    w.pool = http_pool_new(w.loop, &full, STR("x"), &hasty);
+    w.pool = open_pool(w.loop, &full, &hasty);
     struct seen s;
     ask(&w, &s);
     assert_true(s.rc == ERR_UP_TIMEOUT || s.rc == ERR_UP_REFUSED);
@@ -996,6 +1051,27 @@ static void test_a_connect_that_takes_too_long(void **state)
     for (size_t i = 0; i < COUNTOF(fillers); i++)
         close(fillers[i]);
     close(fd);
+}
+
+static int go_by_web(void **state)
+{
+    way = WEB;
+    return 0;
+}
+
+static int go_by_tls(void **state)
+{
+    way = TLS;
+    return 0;
+}
+
+static void use_module(void)
+{
+    void *handle = dlopen(HOB_TEST_WEB_MODULE, RTLD_NOW | RTLD_LOCAL);
+    const struct web_module *m = handle ? dlsym(handle, WEB_MODULE_SYMBOL) : NULL;
+    if (!m)
+        die("no module: %s", dlerror());
+    web_module_use(m);
 }
 
 int main(void)
@@ -1028,5 +1104,10 @@ int main(void)
         cmocka_unit_test(test_an_answer_that_stands_still),
         cmocka_unit_test(test_a_connect_that_takes_too_long),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    use_module();
+    int bad = cmocka_run_group_tests_name("plain", tests, NULL, NULL);
+    bad += cmocka_run_group_tests_name("through the module", tests, go_by_web, NULL);
+    bad += cmocka_run_group_tests_name("over TLS", tests, go_by_tls, NULL);
+    tls_fini();
+    return bad;
 }
