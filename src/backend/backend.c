@@ -95,6 +95,18 @@ void backend_retire(struct backend *b)
     b->retired = true;
 }
 
+void backend_set_base(struct backend *b, struct str path)
+{
+    buf_add(&b->path, path);
+    if (!str_ends(path, STR("/v1")))
+        buf_lit(&b->path, "/v1");
+    buf_printf(&b->list, "%.*s/models", STR_ARG(buf_str(&b->path)));
+}
+
+static void (*const host_inits[])(struct backend *b) = {
+    [HOST_OPENAI] = openai_init, [HOST_ANTHROPIC] = anthropic_init, [HOST_OLLAMA] = ollama_init, [HOST_HOB] = openai_init,
+};
+
 struct backend *backend_new(struct loop *l, const struct config *c, size_t index, struct services *services, struct str run_dir,
     void (*on_state)(void *ctx, struct backend *b), void *ctx)
 {
@@ -108,7 +120,7 @@ struct backend *backend_new(struct loop *l, const struct config *c, size_t index
     b->host = own_copy(b->place ? b->place->name : STR("local"));
     b->upstream = own_copy(b->model->upstream.n ? b->model->upstream : b->name);
     if (b->place)
-        openai_init(b);
+        host_inits[b->place->kind](b);
     else if (b->model->command.n)
         command_init(b, run_dir);
     else
@@ -209,11 +221,14 @@ static const struct refusal {
     enum err_code code;
     const char *text, *hint;
 } refusals[] = {
+    { 402, 402, ERR_UP_AUTH, "wants to be paid", "Its account has to be topped up." },
     { 401, 401, ERR_UP_AUTH, "did not accept the gateway's key", "Check `key:` of this host in hob.yaml." },
     { 403, 403, ERR_UP_AUTH, "did not accept the gateway's key", "Check `key:` of this host in hob.yaml." },
     { 407, 407, ERR_UP_AUTH, "stands behind a proxy that wants a login", "Check the host's proxy." },
     { 404, 404, ERR_UP_MODEL_MISSING, "does not have this model or path", "Check `name:` of the model and `url:` of the host in hob.yaml." },
     { 408, 408, ERR_UP_TIMEOUT, "gave up waiting", "" },
+    { 413, 413, ERR_TOO_LARGE, "takes no request of this size", "" },
+    { 529, 529, ERR_UP_BUSY, "has too much to do", "Try again later." },
     { 429, 429, ERR_UP_BUSY, "has too much to do", "Try again later." },
     { 400, 499, ERR_INVALID_REQUEST, "refused the request", "" },
     { 504, 504, ERR_UP_TIMEOUT, "gave up waiting", "" },

@@ -41,7 +41,7 @@ struct backend_kind {
     /* What a refusal (any status but 200) means; body is what came, at most 64 KiB. Fills e, with retry_after_s where known. */
     enum err_code (*read_refusal)(const struct backend *b, int status, struct str retry_after, struct str body, struct err *e);
 };
-extern const struct backend_kind backend_kind_llama, backend_kind_command, backend_kind_openai;
+extern const struct backend_kind backend_kind_llama, backend_kind_command, backend_kind_openai, backend_kind_anthropic, backend_kind_ollama;
 
 struct child;
 

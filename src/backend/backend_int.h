@@ -8,6 +8,12 @@
 void llama_init(struct backend *b, struct str run_dir);
 void command_init(struct backend *b, struct str run_dir);
 void openai_init(struct backend *b);
+void anthropic_init(struct backend *b);
+void ollama_init(struct backend *b);
+
+/* Sets b->path from what the host's `url` says behind the address: with "/v1" at its end, whether that was said or not. And b->list: all kinds
+ * list their models behind it. */
+void backend_set_base(struct backend *b, struct str path);
 
 /* read_refusal of a place about which nothing more is known than that it speaks as OpenAI does. */
 enum err_code backend_plain_refusal(const struct backend *b, int status, struct str retry_after, struct str body, struct err *e);

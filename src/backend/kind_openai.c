@@ -18,11 +18,7 @@ void openai_init(struct backend *b)
     b->kind = &backend_kind_openai;
     if (!backend_open_pool(b, &path))
         return;
-    if (!str_ends(path, STR("/v1")))
-        buf_printf(&b->path, "%.*s/v1", STR_ARG(path));
-    else
-        buf_add(&b->path, path);
-    buf_printf(&b->list, "%.*s/models", STR_ARG(buf_str(&b->path)));
+    backend_set_base(b, path);
     if (b->place->key.hidden.n)
         buf_printf(&b->headers, "Authorization: Bearer %.*s\r\n", STR_ARG(b->place->key.hidden));
     buf_lit(&b->headers, "Content-Type: application/json\r\n");

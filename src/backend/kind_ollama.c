@@ -1,0 +1,68 @@
+/* Ollama. Chats go to its own API (dialect_ollama.c says why); embeddings and completions to the one that is like OpenAI's. It loads and unloads by itself, as
+ * `keep_alive` says. */
+#include "backend/backend_int.h"
+#include "backend/pool.h"
+
+static void nothing(struct backend *b)
+{
+    (void)b;
+}
+
+/* It says much with one status: the words are read first. */
+static const struct said {
+    const char *needle;
+    enum err_code code;
+    const char *hint, *param;
+} sayings[] = {
+    { "does not support tools", ERR_TOOLS_UNSUPPORTED, "Give this model `can: []` in hob.yaml: such requests then go elsewhere.", "tools" },
+    { "does not support thinking", ERR_INVALID_REQUEST, "Leave the wish to think away, or take a model that does.", "reasoning_effort" },
+    { "does not support image", ERR_UNSUPPORTED_INPUT, "Give this model `input: [text]` in hob.yaml: such requests then go elsewhere.", "messages" },
+    { "invalid JSON schema", ERR_SCHEMA_UNSUPPORTED, "Simplify the schema in `response_format`.", "response_format" },
+    { "exceeds the context", ERR_CONTEXT, "Shorten it, or give the model a larger `context:` in hob.yaml.", "messages" },
+    { "exceeds maximum context", ERR_CONTEXT, "Shorten it, or give the model a larger `context:` in hob.yaml.", "messages" },
+    { "requires more system memory", ERR_OUT_OF_MEMORY, "Give the model a smaller `context:` in hob.yaml, or free memory there.", "" },
+};
+
+static enum err_code read_saying(const struct backend *b, struct str said, struct err *e)
+{
+    for (size_t i = 0; i < COUNTOF(sayings); i++) {
+        if (str_find(said, str_of(sayings[i].needle)) < 0)
+            continue;
+        err_set(e, sayings[i].code, "'%.*s' on '%.*s': %.*s", STR_ARG(b->name), STR_ARG(b->host), STR_ARG(said));
+        err_hint(e, "%s", sayings[i].hint);
+        return err_param(e, "%s", sayings[i].param);
+    }
+    return ERR_OK;
+}
+
+static enum err_code read_refusal(const struct backend *b, int status, struct str retry_after, struct str body, struct err *e)
+{
+    char said[200];
+    backend_error_message(body, said, sizeof said);
+    if (read_saying(b, str_of(said), e))
+        return e->code;
+    backend_refusal(b, status, retry_after, str_of(said), e);
+    if (status == 503) /* its queue is full: no fault of its */
+        e->code = ERR_UP_BUSY;
+    if (e->code == ERR_UP_MODEL_MISSING)
+        err_hint(e, "There: `ollama pull %.*s`.", STR_ARG(b->upstream));
+    return e->code;
+}
+
+const struct backend_kind backend_kind_ollama = {
+    .name = "ollama", .managed = false, .dialect = &dialect_ollama, .load = nothing, .unload = nothing, .free = nothing, .lists_all = true,
+    .read_refusal = read_refusal,
+};
+
+void ollama_init(struct backend *b)
+{
+    struct str path;
+    b->kind = &backend_kind_ollama;
+    if (!backend_open_pool(b, &path))
+        return;
+    backend_set_base(b, path);
+    if (b->place->key.hidden.n)
+        buf_printf(&b->headers, "Authorization: Bearer %.*s\r\n", STR_ARG(b->place->key.hidden));
+    buf_lit(&b->headers, "Content-Type: application/json\r\n");
+    b->state = BACKEND_HOT;
+}
