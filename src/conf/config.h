@@ -11,7 +11,7 @@ enum host_kind { HOST_OPENAI, HOST_ANTHROPIC, HOST_OLLAMA, HOST_HOB };
 enum keep { KEEP_DEMAND, KEEP_HOT };
 enum serves { SERVES_CHAT = 1, SERVES_EMBED = 2, SERVES_RERANK = 4, SERVES_TRANSCRIBE = 8, SERVES_SPEECH = 16, SERVES_IMAGE = 32 };
 enum input { INPUT_TEXT = 1, INPUT_IMAGE = 2, INPUT_AUDIO = 4, INPUT_VIDEO = 8, INPUT_FILE = 16 };
-enum can { CAN_TOOLS = 1, CAN_SCHEMA = 2 };
+enum can { CAN_TOOLS = 1, CAN_SCHEMA = 2, CAN_NONE = 4 }; /* none: a list must have a word */
 enum tri { TRI_UNSAID, TRI_YES, TRI_NO };
 enum durability { DURABLE_PROCESS, DURABLE_POWER, DURABLE_LAZY };
 enum detect { DETECT_LOCAL, DETECT_MARK, DETECT_OFF };

@@ -28,7 +28,7 @@ static const struct word host_words[] = {
 static const struct word tri_words[] = { /* the first of a value is how it is written */
     { "on", TRI_YES }, { "true", TRI_YES }, { "yes", TRI_YES }, { "off", TRI_NO }, { "false", TRI_NO }, { "no", TRI_NO }, { NULL, 0 },
 };
-static const struct word can_words[] = { { "tools", CAN_TOOLS }, { "schema", CAN_SCHEMA }, { NULL, 0 } };
+static const struct word can_words[] = { { "tools", CAN_TOOLS }, { "schema", CAN_SCHEMA }, { "none", CAN_NONE }, { NULL, 0 } };
 static const struct word durability_words[] = { { "process", DURABLE_PROCESS }, { "power", DURABLE_POWER }, { "lazy", DURABLE_LAZY }, { NULL, 0 } };
 static const struct word detect_words[] = { { "local", DETECT_LOCAL }, { "mark", DETECT_MARK }, { "off", DETECT_OFF }, { NULL, 0 } };
 static const struct word class_words[] = {
