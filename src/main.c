@@ -18,6 +18,7 @@ const struct command *const cli_commands[] = {
     &cli_doctor,
     &cli_engine,
     &cli_config,
+    &cli_keys,
     &cli_api,
     &cli_completion,
     &cli_man,

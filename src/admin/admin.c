@@ -103,7 +103,7 @@ static void on_refused(void *ctx, struct http_req *r, const struct err *e)
     admin_refuse(r, e);
 }
 
-static const struct http_handler handler = { .on_head = on_head, .on_request = on_request, .on_refused = on_refused };
+const struct http_handler admin_http = { .on_head = on_head, .on_request = on_request, .on_refused = on_refused };
 
 /* ---- the socket ---- */
 
@@ -151,7 +151,7 @@ struct admin *admin_new(struct loop *l, struct fleet *f, struct keeper *k)
         die("out of memory for the admin door");
     a->loop = l;
     a->fleet = f;
-    a->server = http_server_new(l, &http_limits_default, &handler, a);
+    a->server = http_server_new(l, &http_limits_default, &admin_http, a);
     if (admin_socket_path(world_config(fleet_world(f))->state, path)) {
         snprintf(address, sizeof address, "unix:%s", path);
         keeper_listen(k, str_of(address), on_listening, a);

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "conf/diff.h"
 #include "fleet/fleet.h"
+#include "http/server.h"
 #include "proc/keeper.h"
 
 struct admin;
@@ -21,6 +22,9 @@ struct admin;
 /* Everything is borrowed and must outlive it. Asks the keeper to listen; a door that cannot be opened is a warning, no more. */
 struct admin *admin_new(struct loop *l, struct fleet *f, struct keeper *k);
 void admin_free(struct admin *a); /* cuts who still waits; before fleet_free(). NULL is fine */
+
+/* The same table for another door, with the admin as its ctx: who may come in there is that door's to say. */
+extern const struct http_handler admin_http;
 
 /* ---- a new configuration: the gateway's to take over ---- */
 

@@ -23,6 +23,7 @@ struct api *api_new(struct loop *l, struct fleet *f, struct meter *m)
     list_init(&a->spare);
     later_init(&a->drained, drained, a);
     a->metrics = metrics_new(a);
+    a->attempts = attempts_new();
     return a;
 }
 
@@ -40,6 +41,8 @@ void api_free(struct api *a)
     metrics_free(a->metrics);
     classifier_free(a->classifier);
     places_free(&a->places);
+    keys_free(a->keys);
+    attempts_free(a->attempts);
     free(a);
 }
 
@@ -51,6 +54,18 @@ void api_use_store(struct api *a, struct store *s)
 void api_use_server(struct api *a, const struct http_server *s)
 {
     a->server = s;
+}
+
+void api_use_keys(struct api *a, struct keys *k)
+{
+    keys_free(a->keys);
+    a->keys = k;
+}
+
+void api_use_admin(struct api *a, const struct http_handler *h, void *ctx)
+{
+    a->admin = h;
+    a->admin_ctx = ctx;
 }
 
 size_t api_running(const struct api *a)

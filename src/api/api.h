@@ -3,6 +3,7 @@
 #define HOB_API_API_H
 
 #include "fleet/fleet.h"
+#include "guard/key.h"
 #include "http/server.h"
 #include "meter/meter.h"
 
@@ -19,6 +20,11 @@ extern const struct http_handler api_http;
 void api_use_store(struct api *a, struct store *s);
 /* For the gauge of open connections. */
 void api_use_server(struct api *a, const struct http_server *s);
+
+/* Who may come in from now on; taken over. Until it is said everybody may. */
+void api_use_keys(struct api *a, struct keys *k);
+/* What answers under /hob/v1/ to who has an admin key; without keys there is nothing. */
+void api_use_admin(struct api *a, const struct http_handler *h, void *ctx);
 
 size_t api_running(const struct api *a);
 /* New requests are refused (shutting_down), /readyz says 503; done runs once no exchange is left (at once through the loop when there is none). */

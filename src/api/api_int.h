@@ -5,6 +5,7 @@
 #include "api/api.h"
 #include "api/places.h"
 #include "api/reply.h"
+#include "guard/attempts.h"
 #include "json/json.h"
 #include "route/ask.h"
 
@@ -24,6 +25,10 @@ struct api {
     struct json_scratch scratch;    /* for events and answers: each dies before the next is read */
     struct metrics *metrics;
     struct places places;           /* the last snapshot */
+    struct keys *keys;              /* NULL until they are read: nobody needs one */
+    struct attempts *attempts;
+    const struct http_handler *admin; /* behind /hob/v1/ */
+    void *admin_ctx;
     struct classifier *classifier;  /* NULL until somebody asks for `auto` */
     bool draining;
     void (*on_drained)(void *ctx);
@@ -39,9 +44,11 @@ static inline const struct config *api_config(const struct api *a)
 
 /* ---- routes.c ---- */
 enum route_body { BODY_NONE, BODY_CHAT, BODY_TEXT, BODY_EMBED, BODY_RERANK }; /* JSON, with the fields of enum task */
+enum route_needs { NEEDS_NOTHING, NEEDS_KEY, NEEDS_ADMIN };  /* where keys are configured */
 struct route {
     const char *method, *path;      /* a path that ends in '/' stands for all that have something behind it */
     void (*handle)(struct api *a, struct http_req *r);
+    enum route_needs needs;
     enum route_body body;
     /* For the reference: */
     const char *name;               /* of the operation */
@@ -56,6 +63,17 @@ static inline enum task route_task(const struct route *t)
 }
 const struct route *route_at(size_t i); /* NULL past the end */
 bool route_has_path(const struct route *t, struct str path);
+
+/* ---- admit.c ---- */
+/* Everything that is asked at the public door passes here, once its head is there. ERR_NO_KEY, ERR_TOO_MANY_ATTEMPTS, ERR_NOT_ALLOWED, ERR_INVALID_REQUEST (a key
+ * in the query). */
+enum err_code api_admit(struct api *a, enum route_needs needs, const struct http_req *r, struct err *e) __attribute__((warn_unused_result));
+/* Whose request it is, by the keys that hold now (its head may have come under others); *who NULL: nobody needs a key. ERR_NO_KEY. */
+enum err_code api_who(const struct api *a, const struct http_req *r, const struct conf_key **who, struct err *e) __attribute__((warn_unused_result));
+/* Details are for who has a key. */
+bool api_knows(const struct api *a, const struct http_req *r);
+/* What a path under /hob/v1/ is; NULL: there is nothing for who comes from outside. */
+const struct http_handler *api_admin_at(const struct api *a, struct str path);
 
 /* ---- endpoints ---- */
 void api_chat(struct api *a, struct http_req *r);

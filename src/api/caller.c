@@ -44,7 +44,7 @@ static bool is_chat(const struct http_header *h)
     return false;
 }
 
-enum err_code caller_class(const struct http_headers *h, enum caller_class *out, struct err *e)
+enum err_code caller_class(const struct http_headers *h, enum conf_class of_key, enum caller_class *out, struct err *e)
 {
     struct str said = http_header(h, STR("x-hob-class"));
     for (size_t i = 0; i < COUNTOF(classes); i++)
@@ -57,7 +57,10 @@ enum err_code caller_class(const struct http_headers *h, enum caller_class *out,
         err_hint(e, "It is chat, program or background.");
         return err_param(e, "x-hob-class");
     }
-    *out = CALLER_PROGRAM;
+    static const enum caller_class of_keys[] = { [CONF_CLASS_CHAT] = CALLER_CHAT, [CONF_CLASS_PROGRAM] = CALLER_PROGRAM, [CONF_CLASS_BACKGROUND] = CALLER_BACKGROUND };
+    *out = of_key == CONF_CLASS_UNSAID ? CALLER_PROGRAM : of_keys[of_key];
+    if (of_key != CONF_CLASS_UNSAID)
+        return ERR_OK;
     for (size_t i = 0; i < h->n; i++)
         if (is_chat(&h->at[i]))
             *out = CALLER_CHAT;

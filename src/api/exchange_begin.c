@@ -7,12 +7,19 @@ enum err_code exchange_begin(struct exchange *x, struct err *e)
 {
     struct http_req *r = x->req;
     enum err_code rc = x->api->draining ? err_set(e, ERR_SHUTTING_DOWN, "The gateway is shutting down.") : ERR_OK;
+    const struct conf_key *who = NULL;
     if (!rc)
-        rc = caller_class(http_req_headers(r), &x->class, e);
+        rc = api_who(x->api, r, &who, e);
+    if (!rc)
+        rc = caller_class(http_req_headers(r), who ? who->class : CONF_CLASS_UNSAID, &x->class, e);
     if (!rc)
         rc = ask_read(http_req_body(r), x->ask.task, &x->doc, &x->ask, e);
     if (rc)
         return rc;
+    if (who) {
+        x->ask.caller = who->name;
+        x->ask.allowed = &who->roles;
+    }
     ask_read_head(http_req_headers(r), x->class, &x->ask);
     ask_weigh(world_config(x->world), &x->api->classifier, &x->doc, &x->ask, false);
     return ERR_OK;

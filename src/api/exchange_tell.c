@@ -1,4 +1,5 @@
 /* What the caller is told of the way to an answer: `_routing` in its body, x-hob-* in its head. */
+#include "api/deprecation.h"
 #include "api/exchange_int.h"
 #include "base/clock.h"
 
@@ -65,6 +66,21 @@ static void put_chain(struct json_out *o, const struct exchange *x)
     buf_free(&way);
 }
 
+static void put_deprecated(struct json_out *o, const struct exchange *x)
+{
+    struct deprecation d = deprecation_of(&x->decision);
+    if (!d.until.n)
+        return;
+    json_key(o, STR("deprecated"));
+    json_begin_object(o);
+    json_key(o, STR("name"));
+    json_string(o, d.name);
+    json_key(o, STR("until"));
+    json_string(o, d.until);
+    put_text_or_null(o, STR("successor"), d.successor);
+    json_end_object(o);
+}
+
 void exchange_put_routing(struct exchange *x, struct buf *to)
 {
     const struct attempt *t = x->lead;
@@ -96,6 +112,7 @@ void exchange_put_routing(struct exchange *x, struct buf *to)
     exchange_put_verified(x, &o);
     json_key(&o, STR("policy"));
     json_raw(&o, STR("{\"thinking\":null,\"context\":null,\"schema\":null}")); /* null: none applies */
+    put_deprecated(&o, x);
     json_end_object(&o);
 }
 
@@ -125,6 +142,8 @@ void exchange_put_headers(struct exchange *x, struct buf *to)
     const struct attempt *t = x->lead;
     put_header(to, "x-request-id", str_of(x->id));
     put_header(to, "x-hob-role", x->decision.role);
+    struct deprecation leaving = deprecation_of(&x->decision);
+    deprecation_put_headers(&leaving, clock_wall_ms() / 1000, to);
     if (!place_is_final(x))
         return;
     put_header(to, "x-hob-tier", x->decision.chain[t->at].tier);

@@ -241,7 +241,7 @@ static enum err_code decide(const struct explain_ask *x, struct json_doc *doc, s
     struct err refused = { .code = ERR_OK };
     enum caller_class class;
     struct classifier *words = NULL;
-    enum err_code rc = caller_class(x->head, &class, e);
+    enum err_code rc = caller_class(x->head, CONF_CLASS_UNSAID, &class, e);
     if (!rc)
         rc = ask_read(x->body, task_of(x->body), doc, &ask, e);
     if (rc)

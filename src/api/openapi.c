@@ -199,7 +199,7 @@ static const char *code_of(int status, enum error_group group, size_t n)
     return NULL;
 }
 
-static const char *const group_names[] = { [ERRORS_ANY] = "Any", [ERRORS_ASK] = "Ask" };
+static const char *const group_names[] = { [ERRORS_ANY] = "Any", [ERRORS_KEY] = "Key", [ERRORS_ASK] = "Ask" };
 
 static void put_error_ref(struct json_out *o, int status, enum error_group group)
 {
@@ -358,12 +358,10 @@ static void put_headers(struct json_out *o)
 static void put_errors(struct json_out *o)
 {
     begin(o, STR("responses"));
-    for (int status = 400; status < 600; status++) {
-        if (code_of(status, ERRORS_ANY, 0))
-            put_error(o, status, ERRORS_ANY);
-        if (code_of(status, ERRORS_ASK, 0))
-            put_error(o, status, ERRORS_ASK);
-    }
+    for (int status = 400; status < 600; status++)
+        for (enum error_group g = ERRORS_ANY; g <= ERRORS_ASK; g++)
+            if (code_of(status, g, 0))
+                put_error(o, status, g);
     json_end_object(o);
 }
 
@@ -376,7 +374,8 @@ void reference_put_openapi(struct buf *to)
     begin(o, STR("info"));
     put_text(o, STR("title"), "hob");
     put_text(o, STR("version"), HOB_VERSION);
-    put_text(o, STR("description"), "One door to many models. HEAD works wherever GET does. JSON is read strictly: no key twice, no depth over 64.");
+    put_text(o, STR("description"), "One door to many models. HEAD works wherever GET does. JSON is read strictly: no key twice, no depth over 64. "
+        "Where the operator has set keys, one goes into `Authorization: Bearer` or `x-api-key`.");
     json_key(o, STR("license"));
     json_raw(o, STR("{\"name\":\"Apache-2.0\",\"identifier\":\"Apache-2.0\"}"));
     json_end_object(o);

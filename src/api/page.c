@@ -14,6 +14,7 @@ static const char *const head =
     "- A client's base URL is the address hob listens on, with `/v1` behind it. HEAD works wherever GET does.\n"
     "- Bodies are JSON, read strictly: UTF-8, no key twice, no depth over 64. The media type of a request is not looked at; a body that is coded\n"
     "  (`Content-Encoding`) is refused.\n"
+    "- Where the operator has set keys ([guide/keys.md](guide/keys.md)), one goes into `Authorization: Bearer` or `x-api-key`, never into the address.\n"
     "- `null` counts as absent. Lengths of texts are in characters.\n"
     "- A host gets the body as it came, but for the model's name and, in a stream, the wish for usage. For an engine of ours it is built anew: fields are\n"
     "  *passed* on, *written* by hob itself, or *dropped*; what is dropped, and any field that is not in the table, is named in `x-hob-dropped`.\n";
@@ -43,9 +44,9 @@ static void put_routes(struct buf *to)
 {
     const struct route *t;
     buf_lit(to, "\n## Routes\n");
-    put_table_head(to, "route | | asks with | answers with", 4);
+    put_table_head(to, "route | | key | asks with | answers with", 5);
     for (size_t i = 0; (t = route_at(i)); i++) {
-        buf_printf(to, "| `%s %s%s` | %s | ", t->method, t->path, route_takes_name(t) ? "ID" : "", t->what);
+        buf_printf(to, "| `%s %s%s` | %s | %s | ", t->method, t->path, route_takes_name(t) ? "ID" : "", t->what, t->needs == NEEDS_NOTHING ? "" : "yes");
         if (t->request)
             type_put_words(to, t->request);
         buf_lit(to, " | ");
@@ -167,6 +168,8 @@ static const char *where(enum err_code code)
 {
     if (error_is_of(code, ERRORS_ANY))
         return "every route";
+    if (error_is_of(code, ERRORS_KEY))
+        return "routes that want a key";
     return error_is_of(code, ERRORS_ASK) ? "requests to a model" : "no route of its own";
 }
 

@@ -40,12 +40,13 @@ const struct header_row *header_at(size_t i);       /* NULL past the end */
 /* Which errors may be the answer of which routes. */
 enum error_group {
     ERRORS_ANY,         /* of every route: the HTTP itself is wrong */
+    ERRORS_KEY,         /* and of those that want a key, where there are some */
     ERRORS_ASK,         /* and of those where a model is asked */
 };
 bool error_is_of(enum err_code code, enum error_group group);
 static inline enum error_group route_errors(const struct route *t)
 {
-    return t->body == BODY_NONE ? ERRORS_ANY : ERRORS_ASK;
+    return t->body != BODY_NONE ? ERRORS_ASK : t->needs == NEEDS_KEY ? ERRORS_KEY : ERRORS_ANY;
 }
 /* A route that names a model in its path adds this one. */
 bool route_takes_name(const struct route *t);

@@ -101,6 +101,8 @@ void reply_error(struct http_req *r, const struct err *e, struct str request_id,
         buf_printf(&head, "Retry-After: %d\r\n", e->retry_after_s);
     if (e->code == ERR_METHOD && str_find(headers, STR("Allow: ")) < 0) /* the admin door has named its own */
         put_allow(&head, http_req_path(r));
+    if (e->code == ERR_NO_KEY)
+        buf_lit(&head, "WWW-Authenticate: Bearer\r\n");
     buf_add(&head, headers);
     reply_error_json(&body, e, request_id, tried, ntried);
     reply_json(r, row->http, buf_str(&head), buf_str(&body));

@@ -6,27 +6,27 @@
 
 /* clang-format off */
 static const struct route routes[] = {
-    { "POST", "/v1/chat/completions", api_chat,        BODY_CHAT,   "chat",       "ChatRequest",       "ChatCompletion", "ChatChunk",  NULL,
+    { "POST", "/v1/chat/completions", api_chat,        NEEDS_KEY,     BODY_CHAT,   "chat",       "ChatRequest",       "ChatCompletion", "ChatChunk",  NULL,
       "Answer a chat, streamed or not." },
-    { "POST", "/v1/completions",      api_completions, BODY_TEXT,   "complete",   "CompletionRequest", "Completion",     "Completion", NULL,
+    { "POST", "/v1/completions",      api_completions, NEEDS_KEY,     BODY_TEXT,   "complete",   "CompletionRequest", "Completion",     "Completion", NULL,
       "Go on with a text, streamed or not." },
-    { "POST", "/v1/embeddings",       api_embeddings,  BODY_EMBED,  "embed",      "EmbeddingRequest",  "Embeddings",     NULL,         NULL,
+    { "POST", "/v1/embeddings",       api_embeddings,  NEEDS_KEY,     BODY_EMBED,  "embed",      "EmbeddingRequest",  "Embeddings",     NULL,         NULL,
       "Turn texts into vectors, as numbers or base64." },
-    { "POST", "/v1/rerank",           api_rerank,      BODY_RERANK, "rerank",     "RerankRequest",     "Ranking",        NULL,         NULL,
+    { "POST", "/v1/rerank",           api_rerank,      NEEDS_KEY,     BODY_RERANK, "rerank",     "RerankRequest",     "Ranking",        NULL,         NULL,
       "Order documents by how well they answer a query." },
-    { "GET",  "/v1/models",           api_models,      BODY_NONE,   "listModels", NULL,                "Models",         NULL,         NULL,
+    { "GET",  "/v1/models",           api_models,      NEEDS_KEY,     BODY_NONE,   "listModels", NULL,                "Models",         NULL,         NULL,
       "List models, roles and tiers." },
-    { "GET",  "/v1/models/",          api_model,       BODY_NONE,   "showModel",  NULL,                "Model",          NULL,         NULL,
+    { "GET",  "/v1/models/",          api_model,       NEEDS_KEY,     BODY_NONE,   "showModel",  NULL,                "Model",          NULL,         NULL,
       "One of them, by name." },
-    { "GET",  "/livez",               api_livez,       BODY_NONE,   "livez",      NULL,                "Status",         NULL,         NULL,
+    { "GET",  "/livez",               api_livez,       NEEDS_NOTHING, BODY_NONE,   "livez",      NULL,                "Status",         NULL,         NULL,
       "200 while the gateway runs." },
-    { "GET",  "/readyz",              api_readyz,      BODY_NONE,   "readyz",     NULL,                "Status",         NULL,         "Status",
+    { "GET",  "/readyz",              api_readyz,      NEEDS_NOTHING, BODY_NONE,   "readyz",     NULL,                "Status",         NULL,         "Status",
       "200 once every `keep: hot` model answers; 503 with the reason before." },
-    { "GET",  "/health",              api_health,      BODY_NONE,   "health",     NULL,                "Status",         NULL,         "Loading",
+    { "GET",  "/health",              api_health,      NEEDS_NOTHING, BODY_NONE,   "health",     NULL,                "Status",         NULL,         "Loading",
       "Like /readyz, in llama-server's words." },
-    { "GET",  "/metrics",             api_metrics,     BODY_NONE,   "metrics",    NULL,                "text/plain",     NULL,         NULL,
+    { "GET",  "/metrics",             api_metrics,     NEEDS_KEY,     BODY_NONE,   "metrics",    NULL,                "text/plain",     NULL,         NULL,
       "Counters in Prometheus text form." },
-    { "GET",  "/openapi.json",        api_openapi,     BODY_NONE,   "openapi",    NULL,                "object",         NULL,         NULL,
+    { "GET",  "/openapi.json",        api_openapi,     NEEDS_NOTHING, BODY_NONE,   "openapi",    NULL,                "object",         NULL,         NULL,
       "This reference, as an OpenAPI 3.1 document." },
 };
 /* clang-format on */
@@ -82,6 +82,12 @@ static enum err_code on_head(void *ctx, struct http_req *r, size_t *body_limit, 
     bool path_known;
     struct str method = http_req_method(r), path = http_req_path(r);
     const struct route *t = find_route(method, path, &path_known);
+    const struct http_handler *admin = t ? NULL : api_admin_at(a, path);
+    enum err_code rc = t || admin ? api_admit(a, admin ? NEEDS_ADMIN : t->needs, r, e) : ERR_OK;
+    if (rc)
+        return rc;
+    if (admin)
+        return admin->on_head(a->admin_ctx, r, body_limit, e);
     if (t) {
         *body_limit = t->body != BODY_NONE ? (size_t)api_config(a)->body_bytes : 64 * KIB;
         return ERR_OK;
@@ -90,12 +96,6 @@ static enum err_code on_head(void *ctx, struct http_req *r, size_t *body_limit, 
         return no_route(path, e);
     err_set(e, ERR_METHOD, "%.*s is not for '%.*s'.", STR_ARG(method), STR_ARG(path));
     return err_hint(e, "The Allow header names what is.");
-}
-
-static void on_request(void *ctx, struct http_req *r)
-{
-    bool path_known;
-    find_route(http_req_method(r), http_req_path(r), &path_known)->handle(ctx, r);
 }
 
 static void on_refused(void *ctx, struct http_req *r, const struct err *e)
@@ -112,7 +112,26 @@ static void on_refused(void *ctx, struct http_req *r, const struct err *e)
     struct request_figures f = { .endpoint = STR("refused"), .code = str_of(err_row(e->code)->code), .seconds = -1, .ttft_seconds = -1,
         .input_tokens = -1, .output_tokens = -1 };
     metrics_request(a->metrics, &f);
-    reply_error(r, e, str_of(id), STR(""), NULL, 0);
+    const struct http_handler *admin = api_admin_at(a, http_req_path(r));
+    if (admin)
+        admin->on_refused(a->admin_ctx, r, e);
+    else
+        reply_error(r, e, str_of(id), STR(""), NULL, 0);
+}
+
+static void on_request(void *ctx, struct http_req *r)
+{
+    struct api *a = ctx;
+    bool path_known;
+    const struct route *t = find_route(http_req_method(r), http_req_path(r), &path_known);
+    const struct http_handler *admin = t ? NULL : api_admin_at(a, http_req_path(r));
+    struct err e;
+    if (t)
+        t->handle(a, r);
+    else if (admin)
+        admin->on_request(a->admin_ctx, r);
+    else if (no_route(http_req_path(r), &e)) /* its keys were taken away while its body came */
+        on_refused(a, r, &e);
 }
 
 const struct http_handler api_http = { .on_head = on_head, .on_request = on_request, .on_refused = on_refused };

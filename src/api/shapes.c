@@ -122,6 +122,8 @@ static const struct member members[] = {
     { "Model", "owned_by",            "string",          true,  "`hob`." },
     { "Model", "kind",                "=model,alias,role,tier,auto", true, "What the name is." },
     { "Model", "model",               "string",          false, "Of an alias, role or tier: what it stands for first." },
+    { "Model", "deprecated_until",    "string",          false, "Of a name that callers are to leave: by when." },
+    { "Model", "successor",           "string | null",   false, "Of such a name: what to ask for instead." },
     { "Model", "host",                "string",          false, "Of a model or alias: where it is; `local` is this machine." },
     { "Model", "state",               "=cold,loading,hot,draining,failed,wedged", false, "Of a model or alias." },
     { "Model", "context",             "integer | null",  false, "Of a model or alias: tokens that one request may use; null where hob does not know." },
@@ -154,6 +156,11 @@ static const struct member members[] = {
     { "Tried", "host",                "string",          true,  "Where." },
     { "Tried", "error",               "string",          true,  "The code of the error there." },
 
+    { "Deprecated", NULL, "", false, "A name that callers are to leave: an old one, or that of a model that goes." },
+    { "Deprecated", "name",           "string",          true,  "The name." },
+    { "Deprecated", "until",          "string",          true,  "By when, YYYY-MM-DD." },
+    { "Deprecated", "successor",      "string | null",   true,  "What to ask for instead." },
+
     { "Routing", NULL, "", false, "Who answered, and why." },
     { "Routing", "role",              "string | null",   true,  "The role by which the model was found." },
     { "Routing", "tier",              "string | null",   true,  "The tier." },
@@ -168,6 +175,7 @@ static const struct member members[] = {
     { "Routing", "fallback_chain",    "[]Tried",         true,  "Those that failed or were passed over before." },
     { "Routing", "fallback",          "string | null",   true,  "`first->answered`, when another answered than the first." },
     { "Routing", "policy",            "Policies",        true,  "What was done to the request; null: nothing." },
+    { "Routing", "deprecated",        "Deprecated",      false, "Of a name that callers are to leave." },
 
     { "Tokens", NULL, "", false, "Counts of tokens." },
     { "Tokens", "input",              "integer | null",  true,  "Read." },
@@ -191,6 +199,9 @@ static const struct header_row headers[] = {
     { "x-hob-dropped",  ON_ANSWER | ON_STREAM | ON_ERROR, "text", false, "Fields that an engine of ours did not get, comma separated." },
     { "x-should-retry", ON_ERROR, "=true,false",        true,  "May the same request work later? The official clients obey it." },
     { "Retry-After",    ON_ERROR, "integer",            false, "In so many seconds, where that is known." },
+    { "Deprecation",    ON_ANSWER | ON_STREAM, "text",  false, "`@` and a Unix time: the name that was asked for is an old one, or its model goes (RFC 9745)." },
+    { "Sunset",         ON_ANSWER | ON_STREAM, "text",  false, "The day it goes on (RFC 8594)." },
+    { "Link",           ON_ANSWER | ON_STREAM, "text",  false, "What to ask for instead: `</v1/models/NAME>; rel=\"successor-version\"`." },
     { "Allow",          ON_METHOD, "text",              true,  "The methods that are for this path." },
 };
 
@@ -246,6 +257,7 @@ bool route_takes_name(const struct route *t)
 bool error_is_of(enum err_code code, enum error_group group)
 {
     static const enum err_code any[] = { ERR_BAD_REQUEST, ERR_TOO_LARGE, ERR_HEADERS_TOO_LARGE, ERR_REQUEST_TIMEOUT, ERR_MEDIA_TYPE, ERR_EXPECTATION };
+    static const enum err_code keyed[] = { ERR_INVALID_REQUEST, ERR_NO_KEY, ERR_TOO_MANY_ATTEMPTS };
     static const enum err_code none[] = { ERR_OK, ERR_NOT_FOUND, ERR_METHOD, ERR_CALLER_GONE, ERR_CONFIG }; /* not of a route, or not an answer */
     for (size_t i = 0; i < COUNTOF(none); i++)
         if (code == none[i])
@@ -253,6 +265,9 @@ bool error_is_of(enum err_code code, enum error_group group)
     for (size_t i = 0; i < COUNTOF(any); i++)
         if (code == any[i])
             return true;
+    for (size_t i = 0; i < COUNTOF(keyed); i++)
+        if (code == keyed[i])
+            return group != ERRORS_ANY;
     return group == ERRORS_ASK;
 }
 

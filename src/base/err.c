@@ -25,6 +25,7 @@ static const struct err_row rows[ERR_COUNT] = {
     [ERR_TOOLS_UNSUPPORTED]    = { "tools_unsupported",     400, FAULT_CALLER,  true,  false, "invalid_request_error" },
     [ERR_NO_KEY]               = { "invalid_api_key",       401, FAULT_CALLER,  false, false, "authentication_error" },
     [ERR_NOT_ALLOWED]          = { "not_allowed",           403, FAULT_CALLER,  false, false, "permission_error" },
+    [ERR_TOO_MANY_ATTEMPTS]    = { "too_many_attempts",     429, FAULT_CALLER,  false, true,  "rate_limit_error" },
     [ERR_RETIRED]              = { "model_retired",         410, FAULT_CALLER,  false, false, "invalid_request_error" },
     [ERR_CALLER_GONE]          = { "caller_gone",           499, FAULT_CALLER,  false, false, "invalid_request_error" },
     [ERR_QUEUE_FULL]           = { "queue_full",            429, FAULT_GATEWAY, true,  true,  "rate_limit_error" },

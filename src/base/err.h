@@ -29,6 +29,7 @@ enum err_code {
     ERR_SCHEMA_UNSUPPORTED,
     ERR_NO_KEY,        /* none, or one that is not known: the two are not told apart */
     ERR_NOT_ALLOWED,   /* the key may not ask for this */
+    ERR_TOO_MANY_ATTEMPTS, /* too many requests without a key that opens, from one address */
     ERR_RETIRED,       /* an old name, and its day has come */
     ERR_CALLER_GONE,
     /* ours */

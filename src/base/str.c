@@ -141,3 +141,10 @@ uint64_t str_hash(struct str s)
         h = (h ^ (unsigned char)s.p[i]) * UINT64_C(1099511628211);
     return h;
 }
+
+void wipe(void *p, size_t n)
+{
+    volatile unsigned char *at = p; /* volatile: a plain memset before free is dropped by the optimiser */
+    while (n--)
+        *at++ = 0;
+}

@@ -71,4 +71,7 @@ uint64_t str_hash(struct str s);
  * enough to be what was meant (more than a third of the word's length away, at most 3). For "did you mean". */
 struct str str_nearest(struct str word, const struct str *candidates, size_t n);
 
+/* Zeros over a secret. */
+void wipe(void *p, size_t n);
+
 #endif

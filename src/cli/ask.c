@@ -57,23 +57,16 @@ static const struct http_call_ops ops = { on_head, on_body, on_done };
 
 enum err_code door_find(const struct cli_args *a, const struct config *c, struct door *out, struct err *e)
 {
-    const char *url = getenv("HOB_URL");
     *out = (struct door){ .prefix = STR("") };
-    out->remote = url && url[0] && !cli_option_value(a, "--state").p && !cli_option_value(a, "--config").p;
-    if (out->remote) {
-        enum err_code rc = addr_parse_url(str_of(url), &out->to, &out->prefix, e);
-        if (str_ends(out->prefix, STR("/v1")))
-            out->prefix.n -= 3;
-        addr_format(&out->to, out->name, sizeof out->name);
-        return rc;
-    }
+    if (daemon_is_remote() && !cli_option_value(a, "--state").p && !cli_option_value(a, "--config").p)
+        return daemon_find_remote(out, e);
     char path[ADMIN_PATH_BYTES];
     if (!admin_socket_path(c->state, path)) {
         err_set(e, ERR_CONFIG, "The path of the state folder is too long for a socket in it: %.150s", c->state.p);
         return err_hint(e, "Give hob a state folder with a shorter path (`state:` or --state), and start it again with that.");
     }
-    out->to.kind = ADDR_UNIX;
-    snprintf(out->to.host, sizeof out->to.host, "%s", path);
+    out->target.to.kind = ADDR_UNIX;
+    snprintf(out->target.to.host, sizeof out->target.to.host, "%s", path);
     snprintf(out->name, sizeof out->name, "%s", path);
     return ERR_OK;
 }
@@ -81,20 +74,38 @@ enum err_code door_find(const struct cli_args *a, const struct config *c, struct
 /* Who is the same user needs no key at the socket. */
 static void put_headers(struct buf *to, const struct door *d, bool has_body)
 {
-    const char *key = getenv("HOB_KEY");
     buf_lit(to, "User-Agent: hob/" HOB_VERSION "\r\n");
     if (has_body)
         buf_lit(to, "Content-Type: application/json\r\n");
-    if (d->remote && key && key[0] && !strpbrk(key, "\r\n"))
-        buf_printf(to, "Authorization: Bearer %s\r\n", key);
+    if (d->remote)
+        daemon_put_key(d, to);
+}
+
+static enum err_code open_pool(const struct door *d, struct loop *l, const struct question *q, struct http_pool **out, struct err *e)
+{
+    struct http_pool_opts opts = { .max_idle = 0, .idle_ms = 1000, .connect_ms = q->connect_ms ? q->connect_ms : CONNECT_MS };
+    if (d->remote)
+        return http_pool_open(l, &d->target, &opts, out, e);
+    *out = http_pool_new(l, &d->target.to, STR("localhost"), &opts);
+    return ERR_OK;
+}
+
+static void run_call(struct asking *s, struct http_pool *pool, const struct http_request *r)
+{
+    s->since_ms = loop_now_ms(s->loop);
+    if (s->q->tick_ms > 0)
+        timer_set(&s->tick, s->q->tick_ms);
+    http_call_start(pool, r, &ops, s);
+    loop_run(s->loop);
+    if (s->ticked)
+        s->q->on_tick(s->q->ctx, -1);
 }
 
 enum err_code door_ask(const struct door *d, const struct question *q, struct answer *out, struct err *e)
 {
     struct buf path = { 0 }, headers = { 0 };
     struct asking s = { .loop = loop_new(), .q = q, .out = out };
-    struct http_pool_opts opts = { .max_idle = 0, .idle_ms = 1000, .connect_ms = q->connect_ms ? q->connect_ms : CONNECT_MS };
-    struct http_pool *pool = http_pool_new(s.loop, &d->to, d->remote ? str_of(d->name) : STR("localhost"), &opts);
+    struct http_pool *pool = NULL;
     *out = (struct answer){ .status = 0 };
     buf_init(&out->body, ANSWER_MAX_BYTES);
     buf_printf(&path, "%.*s%s", STR_ARG(d->prefix), q->path);
@@ -103,16 +114,13 @@ enum err_code door_ask(const struct door *d, const struct question *q, struct an
     struct http_request r = { .method = str_of(q->method), .path = buf_str(&path), .headers = buf_str(&headers), .body = &q->body,
         .pieces = q->body.n ? 1 : 0, .first_byte_ms = q->answer_ms, .idle_ms = q->answer_ms };
     timer_init(&s.tick, s.loop, on_tick, &s);
-    s.since_ms = loop_now_ms(s.loop);
-    if (q->tick_ms > 0)
-        timer_set(&s.tick, q->tick_ms);
-    http_call_start(pool, &r, &ops, &s);
-    loop_run(s.loop);
-    if (s.ticked)
-        q->on_tick(q->ctx, -1);
+    s.rc = open_pool(d, s.loop, q, &pool, &s.e);
+    if (!s.rc)
+        run_call(&s, pool, &r);
     http_pool_free(pool);
     loop_free(s.loop);
     buf_free(&path);
+    wipe(headers.p, headers.n); /* a key may be in it */
     buf_free(&headers);
     if (s.rc) {
         buf_free(&out->body);
@@ -146,7 +154,9 @@ static int refused(const struct cli_args *a, const struct door *d, const struct 
         code = json_str(yyjson_obj_get(error, "code"));
     }
     if (d->remote && str_eq(code, STR("not_found"))) /* the public door */
-        fprintf(stderr, "hob: %s serves models only; `hob %s` works on the daemon's own machine, without HOB_URL\n", d->name, a->command->name);
+        fprintf(stderr, "hob: %s serves models only, as it has no keys: `hob %s` works on its own machine, without HOB_URL\n", d->name, a->command->name);
+    else if (d->remote && str_eq(code, STR("invalid_api_key")))
+        fprintf(stderr, "hob: %s wants a key: set HOB_KEY to one with `admin: on`\n", d->name);
     else if (message.n)
         fprintf(stderr, "hob: %.*s\n", STR_ARG(message));
     else

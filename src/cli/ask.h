@@ -4,14 +4,7 @@
 #define HOB_CLI_ASK_H
 
 #include "cli/cli.h"
-#include "net/addr.h"
-
-struct door {
-    struct addr to;
-    struct str prefix;       /* of the path */
-    char name[320];          /* for people: the socket's path, or host:port */
-    bool remote;
-};
+#include "cli/daemon.h"
 
 struct question {
     const char *method, *path;

@@ -24,6 +24,7 @@ extern const struct command
     cli_doctor,
     cli_engine,
     cli_config,
+    cli_keys,
     cli_api,
     cli_completion,
     cli_man,

@@ -109,15 +109,15 @@ static const struct item exits[] = {
 static const struct item variables[] = {
     { "HOB_CONFIG", "The configuration file, when -c does not name one." },
     { "HOB_STATE", "The state folder, when --state does not name one." },
-    { "HOB_URL", "The daemon's address, when it runs elsewhere: http://HOST:PORT." },
-    { "HOB_KEY", "The key to send there." },
+    { "HOB_URL", "The daemon's address, when it runs elsewhere: http://HOST:PORT or https://HOST." },
+    { "HOB_KEY", "The key to send there; for all but `hob run` one with `admin: on`." },
     { "NO_COLOR", "When set: no colours." },
 };
 static const struct item files[] = {
     { "./hob.yaml", "The configuration, when no other is named." },
     { "~/.config/hob/hob.yaml", "The configuration, when there is no such file here." },
     { "~/.local/share/hob/models", "Model files; served as they are when there is no configuration." },
-    { "~/.local/state/hob", "The state folder: what is remembered (hob.db), the engines' logs (logs/), the address (listen), the admin socket (hob.sock)." },
+    { "~/.local/state/hob", "The state folder: what is remembered (hob.db), the engines' logs (logs/), the hashes of keys (keys/), the address (listen), the admin socket (hob.sock)." },
 };
 
 static void put_items(struct buf *out, const char *head, const struct item *items, size_t n)

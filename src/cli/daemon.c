@@ -40,13 +40,57 @@ static size_t read_address(const struct config *c, char *out, size_t room)
     return n > 0 ? (size_t)n : 0;
 }
 
-enum err_code daemon_find(const struct config *c, struct addr *to, struct str *path, struct err *e)
+bool daemon_is_remote(void)
 {
     const char *url = getenv("HOB_URL");
+    return url && url[0];
+}
+
+enum err_code daemon_find_remote(struct door *out, struct err *e)
+{
+    *out = (struct door){ .remote = true };
+    enum err_code rc = addr_parse_web(str_of(getenv("HOB_URL")), &out->target.to, &out->target.tls, &out->prefix, e);
+    if (rc)
+        return rc;
+    out->target.ca = str_of(getenv("SSL_CERT_FILE"));
+    if (str_ends(out->prefix, STR("/v1")))
+        out->prefix.n -= 3;
+    addr_format(&out->target.to, out->name, sizeof out->name);
+    return ERR_OK;
+}
+
+/* Who listens on all addresses is here, too. */
+static void reach_from_here(struct addr *to)
+{
+    if (strcmp(to->host, "0.0.0.0") == 0)
+        snprintf(to->host, sizeof to->host, "127.0.0.1");
+    if (strcmp(to->host, "::") == 0)
+        snprintf(to->host, sizeof to->host, "::1");
+}
+
+enum err_code daemon_find(const struct config *c, struct door *out, struct err *e)
+{
     char left[300];
-    *path = STR("");
-    if (url && url[0])
-        return addr_parse_url(str_of(url), to, path, e);
+    if (daemon_is_remote())
+        return daemon_find_remote(out, e);
+    *out = (struct door){ .prefix = STR("") };
     size_t n = read_address(c, left, sizeof left);
-    return addr_parse(n ? str_make(left, n) : c->listen, to, e);
+    enum err_code rc = addr_parse(n ? str_make(left, n) : c->listen, &out->target.to, e);
+    if (rc)
+        return rc;
+    reach_from_here(&out->target.to);
+    addr_format(&out->target.to, out->name, sizeof out->name);
+    return ERR_OK;
+}
+
+void daemon_put_key(const struct door *d, struct buf *headers)
+{
+    static bool warned;
+    const char *key = getenv("HOB_KEY");
+    if (!key || !key[0] || strpbrk(key, "\r\n"))
+        return;
+    buf_printf(headers, "Authorization: Bearer %s\r\n", key);
+    if (!d->target.tls && !addr_is_loopback(&d->target.to) && !warned)
+        fprintf(stderr, "hob: the key goes to %s unencrypted; https, or a tunnel, would hide it\n", d->name);
+    warned = true;
 }

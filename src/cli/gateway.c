@@ -38,6 +38,7 @@ struct gateway {
     struct store *store;
     struct fleet *fleet;
     struct api *api;
+    struct keys *keys;              /* read; the api's once there is one */
     struct admin *admin;
     struct reload *reload;
     struct http_server *server;
@@ -155,9 +156,10 @@ static void signal_served(void *ctx, struct str json, const struct err *e)
         notify_ready(g->notify);
 }
 
-static void on_change(void *ctx, const struct config *now)
+static void on_change(void *ctx, const struct config *now, struct keys *keys)
 {
     struct gateway *g = ctx;
+    api_use_keys(g->api, keys);
     conf_free(g->config);
     g->config = conf_hold(now);
     accepted_keep(now);
@@ -266,6 +268,8 @@ static void on_listening(void *ctx, int fd, struct str bound, const struct err *
         log_info("%.*s is taken, the next free port is used", STR_ARG(g->config->listen));
     g->listener = listener_new(g->loop, fd, on_conn, g);
     log_info("listening on %.*s", STR_ARG(bound));
+    if (!addr_is_loopback(&g->wanted))
+        log_warn("keys and answers cross the network unencrypted: put a proxy with TLS in front, or listen on an address of a VPN");
     daemon_write_address(g->config, bound);
     keeper_ready(g->keeper);
     notify_ready(g->notify); /* /livez answers; models come, and go, as they are needed */
@@ -351,9 +355,14 @@ static int read_options(struct gateway *g, const struct cli_args *a)
         cli_error(&e);
         return EXIT_USAGE;
     }
-    if (!addr_is_loopback(&g->wanted)) {
-        fprintf(stderr, "hob: %.*s is not a loopback address; without keys nothing else may be listened on\n", STR_ARG(g->config->listen));
+    if (!addr_is_loopback(&g->wanted) && !g->config->nkeys) {
+        fprintf(stderr, "hob: %.*s is not a loopback address: others than this machine would be served without a key\n"
+            "hob: `hob keys new NAME` makes one and says what to write under 'keys:'\n", STR_ARG(g->config->listen));
         return EXIT_USAGE;
+    }
+    if (keys_new(g->config, &g->keys, &e)) {
+        cli_error(&e);
+        return EXIT_FAILED;
     }
     g->next_free_port = cli_flag(a, "--next-free-port");
     g->strict = cli_flag(a, "--strict");
@@ -377,10 +386,12 @@ static void build(struct gateway *g, const struct cli_args *a)
     api_use_store(g->api, g->store);
     g->server = http_server_new(g->loop, &http_limits_default, &api_http, g->api);
     api_use_server(g->api, g->server);
+    api_use_keys(g->api, g->keys);
     g->admin = admin_new(g->loop, g->fleet, g->keeper);
     g->reload = reload_new(g->loop, a, g->fleet, on_change, g);
     g->signalled = (struct reload_wish){ .on_done = signal_served, .ctx = g };
     list_init(&g->signalled.node);
+    api_use_admin(g->api, &admin_http, g->admin);
     admin_use_reload(g->admin, reload, g);
     fleet_watch(g->fleet, on_backend_state, g);
     timer_init(&g->drain_limit, g->loop, drain_over, g);

@@ -2,6 +2,7 @@
 
 #include "cli/assume.h"
 #include "conf/diff.h"
+#include "net/addr.h"
 
 #include <stdlib.h>
 
@@ -9,13 +10,14 @@ struct reload {
     struct loop *loop;
     const struct cli_args *args;
     struct fleet *fleet;
-    void (*on_change)(void *ctx, const struct config *now);
+    reload_change_fn *on_change;
     void *ctx;
     struct list next, now;      /* who waits: for the run to come, for the one under way */
     bool again, stopped;
     struct work work;
     enum err_code rc;           /* of the work, with: */
     struct config *config;
+    struct keys *keys;
     struct err e;
 };
 
@@ -49,7 +51,21 @@ static void read_config(void *ctx)
 {
     struct reload *r = ctx;
     r->config = NULL;
+    r->keys = NULL;
     r->rc = cli_read_models(r->args, &r->config, &r->e);
+    if (!r->rc)
+        r->rc = keys_new(r->config, &r->keys, &r->e);
+}
+
+/* Without keys only this machine may be served, and the address stays what it is. */
+static enum err_code check_door(struct reload *r)
+{
+    const struct config *was = world_config(fleet_world(r->fleet));
+    struct addr at;
+    if (r->config->nkeys || addr_parse(was->listen, &at, &r->e) || addr_is_loopback(&at))
+        return ERR_OK;
+    err_set(&r->e, ERR_CONFIG, "hob listens on %.*s, and there is no key any more", STR_ARG(was->listen));
+    return err_hint(&r->e, "keep one under 'keys:', or start hob anew with a loopback address in 'listen:'");
 }
 
 static void refuse(struct reload *r, const struct err *e)
@@ -80,7 +96,8 @@ static void take(struct reload *r, struct config *c)
     buf_reset(&text, 0);
     view_reload(c, &d, &text);
     fleet_apply(r->fleet, conf_hold(c), &d);
-    r->on_change(r->ctx, c);
+    r->on_change(r->ctx, c, r->keys);
+    r->keys = NULL;
     answer(r, buf_str(&text), NULL);
     buf_free(&text);
     arena_fini(&a);
@@ -88,16 +105,24 @@ static void take(struct reload *r, struct config *c)
     conf_free(c);
 }
 
+static void refuse_read(struct reload *r)
+{
+    refuse(r, &r->e);
+    conf_free(r->config);
+}
+
 static void was_read(void *ctx)
 {
     struct reload *r = ctx;
     if (r->stopped)
         conf_free(r->config); /* nobody is left to be told: what there was may be gone */
-    else if (r->rc)
-        refuse(r, &r->e);
+    else if (r->rc || (r->rc = check_door(r)))
+        refuse_read(r);
     else
         take(r, r->config);
+    keys_free(r->keys);
     r->config = NULL;
+    r->keys = NULL;
     if (r->again)
         start(r);
 }
@@ -134,7 +159,7 @@ void reload_stop(struct reload *r)
     answer(r, STR(""), say_stopped(&e));
 }
 
-struct reload *reload_new(struct loop *l, const struct cli_args *a, struct fleet *f, void (*on_change)(void *ctx, const struct config *now), void *ctx)
+struct reload *reload_new(struct loop *l, const struct cli_args *a, struct fleet *f, reload_change_fn *on_change, void *ctx)
 {
     struct reload *r = calloc(1, sizeof *r);
     if (!r)

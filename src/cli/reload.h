@@ -5,11 +5,14 @@
 
 #include "admin/admin.h"
 #include "cli/cli.h"
+#include "guard/key.h"
 
 struct reload;
 
-/* a: as the gateway was started; its options hold over what the file says. on_change: the new configuration is in force; hold it to keep it. */
-struct reload *reload_new(struct loop *l, const struct cli_args *a, struct fleet *f, void (*on_change)(void *ctx, const struct config *now), void *ctx);
+/* The new configuration is in force; hold it to keep it. Its keys are for who hears of it to take over. */
+typedef void reload_change_fn(void *ctx, const struct config *now, struct keys *keys);
+/* a: as the gateway was started; its options hold over what the file says. */
+struct reload *reload_new(struct loop *l, const struct cli_args *a, struct fleet *f, reload_change_fn *on_change, void *ctx);
 void reload_free(struct reload *r);                                /* after loop_free(); NULL is fine */
 void reload_ask(struct reload *r, struct reload_wish *w);          /* w: who waits for the end; NULL: the log is told anyway */
 void reload_stop(struct reload *r);                                /* who waits is refused at once, as is who asks from now on */

@@ -68,6 +68,8 @@ static void show_error(struct talk *t, struct str body)
     if (!json_parse(&d, body, &e))
         message = json_str(yyjson_obj_get(yyjson_obj_get(d.root, "error"), "message"));
     fprintf(stderr, "hob: %.*s\n", STR_ARG(message.n ? message : body));
+    if (t->status == 401)
+        fprintf(stderr, "hob: set HOB_KEY to a key of that daemon\n");
     json_free(&d);
 }
 
@@ -231,12 +233,10 @@ static void make_body(struct talk *t, struct str model)
     t->pieces[0] = buf_str(&t->body);
 }
 
-static void make_headers(struct talk *t)
+static void make_headers(struct talk *t, const struct door *at)
 {
-    const char *key = getenv("HOB_KEY");
     buf_lit(&t->headers, "Content-Type: application/json\r\nUser-Agent: hob/" HOB_VERSION "\r\nx-hob-class: chat\r\n");
-    if (key && key[0] && !strpbrk(key, "\r\n"))
-        buf_printf(&t->headers, "Authorization: Bearer %s\r\n", key);
+    daemon_put_key(at, &t->headers);
 }
 
 static void on_interrupt(void *ctx, int signum)
@@ -248,20 +248,22 @@ static void on_interrupt(void *ctx, int signum)
 }
 
 /* One request and its answer, which ends up in t->answer. */
-static int ask(struct talk *t, const struct addr *to, struct str path, struct str model)
+static int ask(struct talk *t, const struct door *at, struct str model)
 {
-    char host[320], target[600];
-    addr_format(to, host, sizeof host);
-    if (str_ends(path, STR("/v1")))
-        path.n -= 3;
-    snprintf(target, sizeof target, "%.*s/v1/chat/completions", STR_ARG(path));
+    char target[600];
+    struct err e;
+    snprintf(target, sizeof target, "%.*s/v1/chat/completions", STR_ARG(at->prefix));
     struct http_pool_opts opts = { .max_idle = 0, .idle_ms = 1000, .connect_ms = CONNECT_MS };
     make_body(t, model);
     t->answer.n = t->routing.n = t->in.n = 0;
     t->status = t->exit_code = 0;
     t->thinking = t->newline = false;
     t->loop = loop_new();
-    t->pool = http_pool_new(t->loop, to, str_of(host), &opts);
+    if (http_pool_open(t->loop, &at->target, &opts, &t->pool, &e)) {
+        loop_free(t->loop);
+        cli_error(&e);
+        return t->exit_code = EXIT_USAGE;
+    }
     t->sse = sse_new(EVENT_MAX_BYTES, on_event, t);
     struct http_request r = { .method = STR("POST"), .path = str_of(target), .headers = buf_str(&t->headers), .body = t->pieces, .pieces = 1 };
     if (t->chats)
@@ -316,10 +318,10 @@ static bool read_prompt(const struct cli_args *a, struct buf *prompt)
     return false;
 }
 
-static int ask_once(struct talk *t, const struct addr *to, struct str path, struct str model, struct str prompt)
+static int ask_once(struct talk *t, const struct door *at, struct str model, struct str prompt)
 {
     add_message(t, STR("user"), prompt);
-    int rc = ask(t, to, path, model);
+    int rc = ask(t, at, model);
     if (!rc && t->json)
         print_json(t);
     if (!rc && !t->json)
@@ -328,7 +330,7 @@ static int ask_once(struct talk *t, const struct addr *to, struct str path, stru
 }
 
 /* Until Ctrl-D or /bye. What got no answer is forgotten, so that it can be asked again. */
-static int chat(struct talk *t, const struct addr *to, struct str path, struct str model)
+static int chat(struct talk *t, const struct door *at, struct str model)
 {
     char *line = NULL;
     size_t room = 0;
@@ -346,7 +348,7 @@ static int chat(struct talk *t, const struct addr *to, struct str path, struct s
             continue;
         size_t before = t->messages.n;
         add_message(t, STR("user"), said);
-        int rc = ask(t, to, path, model);
+        int rc = ask(t, at, model);
         if (rc == EXIT_NO_DAEMON) {
             free(line);
             return rc;
@@ -369,20 +371,21 @@ static int run(const struct cli_args *a)
     struct config *c = NULL;
     struct buf prompt = { 0 };
     struct talk t = { .json = cli_flag(a, "--json"), .on_terminal = isatty(STDOUT_FILENO) };
-    struct addr to;
-    struct str path, model = a->nwords ? a->words[0] : STR("chat");
+    struct door at;
+    struct str model = a->nwords ? a->words[0] : STR("chat");
     struct err e;
     int rc = cli_load_config(a, &c);
     if (!rc && !read_prompt(a, &prompt))
         rc = EXIT_USAGE;
-    if (!rc && daemon_find(c, &to, &path, &e)) {
+    if (!rc && daemon_find(c, &at, &e)) {
         cli_error(&e);
         rc = EXIT_USAGE;
     }
     if (!rc) {
-        make_headers(&t);
-        rc = prompt.n ? ask_once(&t, &to, path, model, buf_str(&prompt)) : chat(&t, &to, path, model);
+        make_headers(&t, &at);
+        rc = prompt.n ? ask_once(&t, &at, model, buf_str(&prompt)) : chat(&t, &at, model);
     }
+    wipe(t.headers.p, t.headers.n); /* a key may be in it */
     struct buf *all[] = { &prompt, &t.messages, &t.body, &t.headers, &t.in, &t.answer, &t.routing };
     for (size_t i = 0; i < COUNTOF(all); i++)
         buf_free(all[i]);

@@ -278,6 +278,47 @@ static enum err_code check_auto(struct reading *r)
     return err_hint(r->e, "what is hard enough for 'heavy' must be too hard for 'primary': give 'heavy' the greater number");
 }
 
+/* A loopback address as read_listen() has checked it, or not one. */
+static bool listens_here_only(struct str listen)
+{
+    return str_starts(listen, STR("127.")) || str_starts(listen, STR("[::1]:")) || str_starts(listen, STR("localhost:"));
+}
+
+static enum err_code check_listen(struct reading *r)
+{
+    const struct config *c = r->c;
+    if (c->nkeys || listens_here_only(c->listen))
+        return ERR_OK;
+    fail_at(r->name, said_where(c, &c->listen), r->e, "listen: %s is not a loopback address: others than this machine would be served without a key",
+            show_text(c->listen).text);
+    return err_hint(r->e, "`hob keys new NAME` makes one and says what to write under 'keys:'");
+}
+
+/* It is the name of a file too. */
+static bool is_key_name(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!isalnum((unsigned char)s.p[i]) && !(i && memchr("._-", s.p[i], 3)))
+            return false;
+    return s.n && s.n <= CONF_MAX_KEY_NAME_BYTES;
+}
+
+static enum err_code check_keys(struct reading *r)
+{
+    const struct config *c = r->c;
+    for (size_t i = 0; i < c->nkeys; i++) {
+        const struct conf_key *k = &c->keys[i];
+        if (!is_key_name(k->name)) {
+            fail_at(r->name, said_where(c, &k->name), r->e, "%s is no name for a key", show_text(k->name).text);
+            return err_hint(r->e, "1 to %d of: letters, digits and . _ -, a letter or digit first", CONF_MAX_KEY_NAME_BYTES);
+        }
+        for (size_t j = 0; j < i; j++)
+            if (str_eq(c->keys[j].name, k->name))
+                return fail_at(r->name, said_where(c, &k->name), r->e, "there are two keys %s", show_text(k->name).text);
+    }
+    return ERR_OK;
+}
+
 enum err_code check_all(struct reading *r)
 {
     const struct config *c = r->c;
@@ -286,6 +327,10 @@ enum err_code check_all(struct reading *r)
         rc = check_quant(r);
     if (!rc)
         rc = check_auto(r);
+    if (!rc)
+        rc = check_listen(r);
+    if (!rc)
+        rc = check_keys(r);
     if (!rc)
         rc = check_rules(r);
     for (size_t i = 0; !rc && i < c->nmodels; i++) {

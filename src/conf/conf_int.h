@@ -216,7 +216,6 @@ enum err_code fail_here(struct str name, struct conf_place at, struct str key, s
 /* How many bytes of s are UTF-8 text without control characters but tab, LF and CR; s.n = all. */
 size_t text_valid(struct str s);
 struct str last_part(struct str path); /* behind the last dot */
-void wipe(void *p, size_t n);
 /* Folder part of a path as given ("" when it has no slash). */
 struct str path_folder(struct str path);
 /* path itself when it starts with "/", else folder + "/" + path. */

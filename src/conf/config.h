@@ -184,9 +184,11 @@ struct conf_route {
     struct conf_place place;
 };
 
+enum { CONF_MAX_KEY_NAME_BYTES = 64 };
+
 struct conf_key {
     struct str name;
-    struct str file;                                  /* absolute; what is in it: guard/key.h */
+    struct str file;                                  /* absolute; empty = STATE/keys/NAME; what is in it: guard/key.h */
     enum conf_class class;
     struct conf_strs roles;                           /* what it may ask for: models, aliases, roles, tiers, `auto`; empty = anything */
     bool admin;
@@ -203,7 +205,7 @@ struct config {                                       /* read-only but for the c
     size_t holders;                                   /* conf_hold(), conf_free() */
     struct str path;                                  /* the file, absolute; empty = built-in defaults */
     struct secret text;                               /* what was in it, as it was */
-    struct str listen;                                /* "127.0.0.1:8080", checked: loopback */
+    struct str listen;                                /* "127.0.0.1:8080", checked: loopback unless there are keys */
     struct str state;                                 /* absolute, ~ resolved */
     struct str models_dir;
     const struct conf_engine *engines;                /* at least one: the first is "llama" */

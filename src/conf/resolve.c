@@ -109,7 +109,7 @@ static void name_adapters(struct conf_model *m)
     }
 }
 
-/* ---- hosts, rules, keys ---- */
+/* ---- hosts, rules ---- */
 
 /* http://HOST… whose HOST is this machine. */
 static bool is_here(struct str url)
@@ -141,15 +141,6 @@ static void name_rules(struct config *c)
     }
 }
 
-static void find_keys(struct config *c)
-{
-    for (size_t i = 0; i < c->nkeys; i++) {
-        struct conf_key *k = (struct conf_key *)(uintptr_t)&c->keys[i];
-        if (!k->file.n)
-            k->file = arena_printf(&c->arena, "%.*s/keys/%.*s", STR_ARG(c->state), STR_ARG(k->name));
-    }
-}
-
 enum err_code resolve_all(struct reading *r)
 {
     struct config *c = r->c;
@@ -168,6 +159,5 @@ enum err_code resolve_all(struct reading *r)
     }
     resolve_hosts(c);
     name_rules(c);
-    find_keys(c);
     return rc;
 }

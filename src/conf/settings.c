@@ -50,7 +50,7 @@ static const struct word kv_words[] = { /* what the engine takes for keys and va
 const struct setting settings[] = {
     /* the gateway */
     { "listen", SET_LISTEN, AT(listen), TAKES_RESTART, .def = "127.0.0.1:8080",
-      .doc = "Address and port of the HTTP API. Loopback only: there are no keys yet. Port 0 takes a free one." },
+      .doc = "Address and port of the HTTP API; `0.0.0.0` is all of IPv4, `[::]` all of IPv6. Other than loopback wants `keys`. Port 0 takes a free one." },
     { "state", SET_FOLDER, AT(state), TAKES_RESTART, .def = "~/.local/state/hob", .doc = "Folder for what hob keeps between runs." },
     { "models_dir", SET_FOLDER, AT(models_dir), TAKES_NOW, .def = "~/.local/share/hob/models",
       .doc = "Where model files named without a path are looked for, after the folder of this file." },

@@ -346,6 +346,18 @@ static bool is_loopback(struct str host)
     return inet_pton(AF_INET6, name, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
 }
 
+/* An address, or localhost: a name would be another address tomorrow. */
+static bool is_address(struct str host, bool brackets)
+{
+    char name[64];
+    struct in6_addr any;
+    if (host.n >= sizeof name)
+        return false;
+    memcpy(name, host.p, host.n);
+    name[host.n] = 0;
+    return inet_pton(brackets ? AF_INET6 : AF_INET, name, &any) == 1 || (!brackets && str_eq(host, STR("localhost")));
+}
+
 static enum err_code read_listen(const struct value *v, void *field)
 {
     struct str host, port;
@@ -354,6 +366,8 @@ static enum err_code read_listen(const struct value *v, void *field)
         return err_set(v->e, ERR_CONFIG, "%s is not ADDRESS:PORT, like 127.0.0.1:8080 or [::1]:8080", v->shown);
     if (!host.n)
         return err_set(v->e, ERR_CONFIG, "%s names no address: write 127.0.0.1:%lld, or 0.0.0.0:%lld for all", v->shown, (long long)number, (long long)number);
+    if (!is_address(host, v->text.p[0] == '['))
+        return err_set(v->e, ERR_CONFIG, "%s names no address of this machine: write an IP address, 0.0.0.0 or [::] for all of a kind, or localhost", v->shown);
     return read_text(v, field);
 }
 

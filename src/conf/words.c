@@ -4,13 +4,6 @@
 
 #include <stdio.h>
 
-void wipe(void *p, size_t n)
-{
-    volatile unsigned char *at = p; /* volatile: a plain memset before free is dropped by the optimiser */
-    while (n--)
-        *at++ = 0;
-}
-
 /* Bytes of the UTF-8 sequence that s starts with (s is not empty); 0 when it is none. */
 static size_t utf8_length(struct str s)
 {

@@ -510,6 +510,11 @@ struct str http_req_body(const struct http_req *r)
     return buf_str(&r->body);
 }
 
+void http_req_peer(const struct http_req *r, unsigned char out[16])
+{
+    conn_peer(r->conn, out);
+}
+
 int64_t http_req_started_ns(const struct http_req *r)
 {
     return r->started_ns;

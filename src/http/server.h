@@ -54,6 +54,7 @@ struct str http_req_query(const struct http_req *r);  /* after '?', may be empty
 const struct http_headers *http_req_headers(const struct http_req *r);
 struct str http_req_header(const struct http_req *r, struct str name);
 struct str http_req_body(const struct http_req *r);
+void http_req_peer(const struct http_req *r, unsigned char out[16]); /* as conn_peer() has it */
 int64_t http_req_started_ns(const struct http_req *r); /* clock_mono_ns() when its first byte came */
 
 /* Who wants to know while it answers. Set from on_request; may be set again. */

@@ -368,6 +368,26 @@ struct conn *conn_from_fd(struct loop *l, int fd, const struct conn_ops *ops, vo
     return c;
 }
 
+void conn_peer(const struct conn *c, unsigned char out[16])
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+        struct sockaddr_storage room;
+    } peer;
+    int n = sizeof peer;
+    memset(out, 0, 16);
+    if (!c->is_tcp || !c->has_handle || uv_tcp_getpeername(&c->u.tcp, &peer.any, &n))
+        return;
+    if (peer.any.sa_family == AF_INET6)
+        memcpy(out, &peer.v6.sin6_addr, 16);
+    if (peer.any.sa_family != AF_INET)
+        return;
+    out[10] = out[11] = 0xFF;
+    memcpy(out + 12, &peer.v4.sin_addr, 4);
+}
+
 /* Connecting */
 
 static void on_connected(uv_connect_t *r, int status)

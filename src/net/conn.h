@@ -27,6 +27,9 @@ struct conn *conn_connect(struct loop *l, const struct addr *to, int64_t timeout
 /* Takes an accepted or inherited stream socket over; one that cannot be used comes back through on_fail. */
 struct conn *conn_from_fd(struct loop *l, int fd, const struct conn_ops *ops, void *ctx);
 
+/* The other side's address, IPv4 mapped into IPv6; all zeros when it has none (a unix socket). */
+void conn_peer(const struct conn *c, unsigned char out[16]);
+
 void conn_read(struct conn *c, bool on);
 /* The pieces leave in one writev where the kernel takes them. An error comes later through on_fail. */
 void conn_write(struct conn *c, const struct str *pieces, size_t n);

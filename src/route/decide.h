@@ -62,6 +62,9 @@ bool route_wants_findings(const struct config *c, const struct ask *ask, const s
 enum err_code route_decide(const struct config *c, const struct ask *ask, const struct snapshot *s, struct decision *out, struct err *e)
     __attribute__((warn_unused_result));
 
+/* What a key whose `roles` are those may name: the names themselves, and others that mean the same. NULL or empty = anything. */
+bool route_may_ask(const struct config *c, const struct conf_strs *allowed, struct str name);
+
 /* ERR_MODEL_NOT_FOUND for a name that is none, with "did you mean". */
 enum err_code route_unknown_name(const struct config *c, struct str name, struct err *e);
 

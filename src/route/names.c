@@ -107,6 +107,12 @@ bool name_is_allowed(const struct config *c, const struct conf_strs *allowed, st
     return false;
 }
 
+bool route_may_ask(const struct config *c, const struct conf_strs *allowed, struct str name)
+{
+    struct meaning m;
+    return name_meaning(c, name, &m) && name_is_allowed(c, allowed, name, &m);
+}
+
 /* ---- days ---- */
 
 bool name_day_has_come(struct str date, const struct snapshot *s)

@@ -52,7 +52,7 @@ static void test_each_client_has_its_class(void **state)
         enum caller_class class = CALLER_PROGRAM;
         for (; h.n < MAX_HEADERS && rows[i].name[h.n]; h.n++)
             at[h.n] = (struct http_header){ str_of(rows[i].name[h.n]), str_of(rows[i].value[h.n]) };
-        enum err_code rc = caller_class(&h, &class, &e);
+        enum err_code rc = caller_class(&h, CONF_CLASS_UNSAID, &class, &e);
         if (rows[i].class == REFUSED) {
             assert_int_equal(rc, ERR_INVALID_REQUEST);
             assert_non_null(strstr(e.hint, "chat, program or background"));
@@ -64,8 +64,34 @@ static void test_each_client_has_its_class(void **state)
     }
 }
 
+static const struct {
+    const char *name, *value;
+    enum conf_class of_key;
+    enum caller_class class;
+} keyed[] = {
+    { "accept", "*/*", CONF_CLASS_UNSAID, CALLER_PROGRAM },
+    { "accept", "*/*", CONF_CLASS_CHAT, CALLER_CHAT },
+    { "accept", "*/*", CONF_CLASS_BACKGROUND, CALLER_BACKGROUND },
+    { "origin", "http://127.0.0.1:3000", CONF_CLASS_PROGRAM, CALLER_PROGRAM },
+    { "origin", "http://127.0.0.1:3000", CONF_CLASS_UNSAID, CALLER_CHAT },
+    { "x-hob-class", "chat", CONF_CLASS_BACKGROUND, CALLER_CHAT },
+    { "x-hob-class", "background", CONF_CLASS_CHAT, CALLER_BACKGROUND },
+};
+
+static void test_a_keys_class_holds_unless_the_caller_says_one(void **state)
+{
+    for (size_t i = 0; i < COUNTOF(keyed); i++) {
+        struct http_header h = { str_of(keyed[i].name), str_of(keyed[i].value) };
+        enum caller_class class = CALLER_PROGRAM;
+        struct err e;
+        assert_int_equal(caller_class(&(struct http_headers){ &h, 1 }, keyed[i].of_key, &class, &e), ERR_OK);
+        if (class != keyed[i].class)
+            fail_msg("row %zu", i);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_each_client_has_its_class) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_each_client_has_its_class), cmocka_unit_test(test_a_keys_class_holds_unless_the_caller_says_one) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
