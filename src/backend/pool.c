@@ -19,6 +19,7 @@ bool backend_open_pool(struct backend *b, struct str *path)
     if (!host_pool_open(b->loop, b->place, b->timeouts.connect_ms, &b->pool, path, &e))
         return true;
     b->last_error = e;
+    b->last_error.code = ERR_LOAD_FAILED; /* callers hear of it, and other places may be asked */
     b->state = BACKEND_FAILED;
     return false;
 }
