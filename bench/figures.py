@@ -25,6 +25,8 @@ FIGURES = [
     ("idle_pss_mib",       "PSS idle, MiB",                            "nginx",  None, 10),
     ("streams_pss_mib",    "PSS with 500 streams, MiB",                "nginx",  None, 20),
     ("bodies_pss_mib",     "PSS after 8 MB bodies, MiB",               "nginx",  None, None),
+    ("https_cpu_us",       "CPU per request to an https host, us",     "nginx",  None, None),
+    ("https_pss_mib",      "PSS with an https host, MiB",              "nginx",  None, None),
     ("start_ms",           "start to first answer, ms",                "nginx",  None, 50),
     ("tokens_per_s",       "tokens per s, whole request",              "direct", 0.99, None),
     ("cold_start_ms",      "request to first token, model cold, ms",   "direct", 1.05, None),
