@@ -3,6 +3,7 @@
 #include "admin/admin_int.h"
 
 #include "api/reply.h"
+#include "api/state.h"
 #include "net/conn.h"
 
 #include <stdio.h>
@@ -20,6 +21,14 @@ static void models(struct admin *a, struct http_req *r)
     buf_free(&body);
 }
 
+static void state(struct admin *a, struct http_req *r)
+{
+    struct buf body = { 0 };
+    state_put(a->fleet, &body);
+    reply_json(r, 200, STR(""), buf_str(&body));
+    buf_free(&body);
+}
+
 static void version(struct admin *a, struct http_req *r)
 {
     struct buf body = { 0 };
@@ -33,6 +42,7 @@ static const struct admin_row rows[] = {
     /* method  path                     handler        body */
     { "GET",  "/hob/v1/ps",            admin_ps,      false, "What runs, its memory, slots, queue and last error." },
     { "GET",  "/hob/v1/models",        models,        false, "Models, roles and tiers, as configured and as they are." },
+    { "GET",  "/hob/v1/state",         state,         false, "Models and memory in brief, as another hob is told them at the public address, too." },
     { "GET",  "/hob/v1/version",       version,       false, "This program and its libraries." },
     { "POST", "/hob/v1/models/load",   admin_load,    true,  "Load a model; answers when it is hot or cannot be." },
     { "POST", "/hob/v1/models/unload", admin_unload,  true,  "Let a model finish what it does, then unload it." },

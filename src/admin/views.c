@@ -1,6 +1,8 @@
 /* What is shown, as JSON. The fields are a contract (scripts read them): one may be added, none renamed. */
 #include "admin/admin_int.h"
 
+#include "backend/host.h"
+#include "base/clock.h"
 #include "json/json.h"
 #include "route/decide.h"
 
@@ -55,13 +57,26 @@ static int64_t context_of(const struct backend *b)
     return known ? known : -1;
 }
 
-static void put_error(struct json_out *o, const struct backend *b)
+/* What went wrong last, while it may still matter: the child's own, or what requests there ended in. */
+static const struct err *last_error(const struct backend *b, const struct host_figures *h)
 {
+    enum { FRESH_MS = 10 * 60 * 1000 };
+    bool troubled = health_breaker(b) != BREAKER_CLOSED || health_is_refusing(b);
+    if (b->last_error.code)
+        return &b->last_error;
+    if (b->health.last.code && (troubled || clock_wall_ms() - b->health.last_ms < FRESH_MS))
+        return &b->health.last;
+    return h->error;
+}
+
+static void put_error(struct json_out *o, const struct backend *b, const struct host_figures *h)
+{
+    const struct err *e = last_error(b, h);
     struct buf text = { 0 };
-    if (b->last_error.code) {
-        buf_add(&text, str_of(b->last_error.text));
-        if (b->last_error.hint[0])
-            buf_printf(&text, "%s %s", err_stop(&b->last_error), b->last_error.hint);
+    if (e) {
+        buf_add(&text, str_of(e->text));
+        if (e->hint[0])
+            buf_printf(&text, "%s %s", err_stop(e), e->hint);
     }
     put_str(o, "last_error", buf_str(&text));
     buf_free(&text);
@@ -81,13 +96,41 @@ static const struct {
 
 static const struct word flags[] = { { BACKEND_PROMPTS_NOT_KEPT, "prompts_not_kept" } };
 
+/* A host that sleeps has cold models. */
+static const char *state_elsewhere(const struct backend *b)
+{
+    struct host_figures h;
+    if (!host_figures(b, &h) || !h.sleep || !health_is_asleep(b))
+        return NULL;
+    return h.wakes_in_ms >= 0 ? "loading" : "cold";
+}
+
 static struct str state_of(const struct backend *b, const struct fleet_figures *f)
 {
-    const char *word = b->kind->managed ? schedule[f->state].word : NULL;
+    const char *word = b->kind->managed ? schedule[f->state].word : state_elsewhere(b);
     return str_of(word ? word : backend_state_name[b->state]);
 }
 
-static void put_flags(struct json_out *o, const struct backend *b, const struct fleet_figures *f)
+/* Why requests do not go there, besides its breaker. */
+static void put_health_flags(struct json_out *o, const struct backend *b, const struct host_figures *h)
+{
+    const struct {
+        bool is;
+        const char *flag;
+    } all[] = {
+        { health_cool_ms(b) > 0, "cooling_down" },
+        { health_is_refusing(b) && b->health.refused.code == ERR_UP_AUTH, "key_refused" },
+        { health_is_refusing(b) && b->health.refused.code == ERR_UP_MODEL_MISSING, "model_refused" },
+        { !h->lists_model, "model_not_listed" },
+        { h->reached != NULL, "cap_reached" },
+        { h->up == TRI_NO, "host_down" },
+    };
+    for (size_t i = 0; i < COUNTOF(all); i++)
+        if (all[i].is)
+            json_string(o, str_of(all[i].flag));
+}
+
+static void put_flags(struct json_out *o, const struct backend *b, const struct fleet_figures *f, const struct host_figures *h)
 {
     json_key(o, STR("flags"));
     json_begin_array(o);
@@ -96,7 +139,39 @@ static void put_flags(struct json_out *o, const struct backend *b, const struct 
     for (size_t i = 0; i < COUNTOF(flags); i++)
         if (b->flags & flags[i].bit)
             json_string(o, str_of(flags[i].name));
+    put_health_flags(o, b, h);
     json_end_array(o);
+}
+
+/* What was used of its host today, of what may be; null for this machine. */
+static void put_spent(struct json_out *o, const struct backend *b, const struct host_figures *h)
+{
+    json_key(o, STR("today"));
+    if (!b->at) {
+        json_null(o);
+        return;
+    }
+    json_begin_object(o);
+    put_int(o, "tokens", h->spent.tokens);
+    put_int(o, "unpriced_tokens", h->spent.unpriced);
+    json_key(o, STR("cost"));
+    json_double(o, h->spent.money, 6);
+    put_int(o, "cap_tokens", h->cap.tokens_day ? h->cap.tokens_day : -1);
+    json_key(o, STR("cap_cost"));
+    if (h->cap.money_day > 0)
+        json_double(o, h->cap.money_day, 6);
+    else
+        json_null(o);
+    json_end_object(o);
+}
+
+static void put_host(struct json_out *o, const struct backend *b, const struct host_figures *h)
+{
+    put_str(o, "breaker", str_of(breaker_state_name[health_breaker(b)]));
+    put_int(o, "cooling_ms", health_cool_ms(b) ? health_cool_ms(b) : -1);
+    put_str(o, "sleep", str_of(h->sleep));
+    put_int(o, "wakes_in_ms", h->wakes_in_ms);
+    put_spent(o, b, h);
 }
 
 /* How well its draft model guesses; null without one. */
@@ -121,6 +196,8 @@ static void put_draft(struct json_out *o, const struct backend *b)
 static void put_backend(struct json_out *o, const struct backend *b, const struct fleet_figures *f, int64_t measured)
 {
     int pid = backend_pid(b);
+    struct host_figures h = { .wakes_in_ms = -1, .lists_model = true };
+    host_figures(b, &h);
     json_begin_object(o);
     put_str(o, "model", b->name);
     put_str(o, "host", b->host);
@@ -147,11 +224,11 @@ static void put_backend(struct json_out *o, const struct backend *b, const struc
     json_end_object(o);
     put_int(o, "leases", (int64_t)(f->held + f->waiting));
     put_int(o, "idle_ms", f->idle_ms);
-    put_str(o, "breaker", STR("closed")); /* there is none yet that could open */
+    put_host(o, b, &h);
     put_str(o, "deprecated_until", b->model->deprecated);
-    put_flags(o, b, f);
+    put_flags(o, b, f, &h);
     put_draft(o, b);
-    put_error(o, b);
+    put_error(o, b, &h);
     json_end_object(o);
 }
 

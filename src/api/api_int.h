@@ -86,6 +86,7 @@ void api_livez(struct api *a, struct http_req *r);
 void api_readyz(struct api *a, struct http_req *r);
 void api_health(struct api *a, struct http_req *r);
 void api_metrics(struct api *a, struct http_req *r);
+void api_state(struct api *a, struct http_req *r);
 void api_openapi(struct api *a, struct http_req *r);
 
 /* ---- metrics.c ---- */

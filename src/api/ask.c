@@ -165,6 +165,16 @@ static const enum conf_class classes[CALLER_CLASSES] = {
     [CALLER_CHAT] = CONF_CLASS_CHAT, [CALLER_PROGRAM] = CONF_CLASS_PROGRAM, [CALLER_BACKGROUND] = CONF_CLASS_BACKGROUND,
 };
 
+/* What is no number has come through something that is not known to end. */
+static int hops_of(const struct http_headers *h)
+{
+    struct str said = http_header(h, STR("x-hob-hops"));
+    int64_t hops = ASK_MOST_HOPS;
+    if (said.p && str_to_int(str_trim(said), 0, INT32_MAX, &hops))
+        return (int)hops;
+    return said.p ? ASK_MOST_HOPS : 0;
+}
+
 void ask_read_head(const struct http_headers *h, enum caller_class class, struct ask *ask)
 {
     struct str session = http_header(h, STR("x-hob-session"));
@@ -173,6 +183,7 @@ void ask_read_head(const struct http_headers *h, enum caller_class class, struct
         ask->affinity = mix(1, session);
     }
     ask->class = classes[class];
+    ask->hops = hops_of(h);
     ask->insists = is_on(h, STR("x-hob-wait"));
     if (is_on(h, STR("x-hob-private")))
         ask->privacy = PRIVATE_SAID;

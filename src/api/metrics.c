@@ -1,5 +1,6 @@
 /* What is counted of requests and backends. Names and units: one table. No caller, key or request id ever becomes a label. */
 #include "api/api_int.h"
+#include "backend/host.h"
 #include "store/store.h"
 
 #include <stdlib.h>
@@ -10,7 +11,8 @@ static const double latency_buckets[] = { 0.001, 0.005, 0.01, 0.02, 0.04, 0.08, 
 static const double row_buckets[] = { 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5 };
 
 enum { M_REQUESTS, M_SECONDS, M_TTFT, M_TOKENS, M_FALLBACKS, M_ROWS, M_ROWS_LOST, M_ROWS_LATE, M_ROW_WAIT, M_LAG, M_RUNNING, M_WAITING, M_UP, M_LOAD,
-    M_MEMORY, M_EVICTIONS, M_BUDGET, M_CONNECTIONS, M_INFO, M_COUNT };
+    M_MEMORY, M_EVICTIONS, M_BUDGET, M_CONNECTIONS, M_INFO, M_BREAKER, M_OPENS, M_HOST_UP, M_HOST_PROBE, M_HOST_TOKENS,
+    M_HOST_COST, M_HOST_ASLEEP, M_COUNT };
 
 static const struct meter_row metric_rows[M_COUNT] = {
     [M_REQUESTS]    = { "hob_requests_total", "Requests by outcome; code is ok or an error's.", METER_COUNTER, { "endpoint", "model", "host", "code" }, NULL, 0 },
@@ -31,6 +33,13 @@ static const struct meter_row metric_rows[M_COUNT] = {
     [M_EVICTIONS]   = { "hob_evictions_total", "Models unloaded for the room they took, or because nobody asked for them.", METER_COUNTER, { "model", "reason" }, NULL, 0 },
     [M_BUDGET]      = { "hob_budget_bytes", "Memory for models: all there is (total), booked of it (used), what strangers have of the machine's (others).", METER_GAUGE, { "part" }, NULL, 0 },
     [M_CONNECTIONS] = { "hob_connections", "Open connections of callers.", METER_GAUGE, { NULL }, NULL, 0 },
+    [M_BREAKER]     = { "hob_breaker_state", "0 closed, 1 half-open, 2 open: it is left alone.", METER_GAUGE, { "model", "host" }, NULL, 0 },
+    [M_OPENS]       = { "hob_breaker_opens_total", "How often its breaker has opened.", METER_COUNTER, { "model", "host" }, NULL, 0 },
+    [M_HOST_UP]     = { "hob_host_up", "1 when the last thing that was heard of a host was an answer; not there before anything was.", METER_GAUGE, { "host" }, NULL, 0 },
+    [M_HOST_PROBE]  = { "hob_host_probe_seconds", "How long the last probe of a host took.", METER_GAUGE, { "host" }, NULL, 0 },
+    [M_HOST_TOKENS] = { "hob_host_tokens_today", "Tokens used at a host since local midnight, in and out.", METER_GAUGE, { "host" }, NULL, 0 },
+    [M_HOST_COST]   = { "hob_host_cost_today", "Money spent at a host since local midnight, as far as prices are known.", METER_GAUGE, { "host" }, NULL, 0 },
+    [M_HOST_ASLEEP] = { "hob_host_asleep", "1 while a host with cold_start sleeps or is waking.", METER_GAUGE, { "host" }, NULL, 0 },
     [M_INFO]        = { "hob_build_info", "1; the version is the label.", METER_GAUGE, { "version" }, NULL, 0 },
 };
 
@@ -69,6 +78,30 @@ static void collect_budget(struct metrics *m)
             set(m, M_BUDGET, &parts[i].part, (double)parts[i].bytes);
 }
 
+static void collect_host(struct metrics *m, const struct backend *b)
+{
+    struct host_figures h;
+    if (!host_figures(b, &h))
+        return;
+    if (h.up != TRI_UNSAID)
+        set(m, M_HOST_UP, &h.name, h.up == TRI_YES);
+    if (h.probe_ms >= 0)
+        set(m, M_HOST_PROBE, &h.name, (double)h.probe_ms / 1000);
+    if (h.sleep)
+        set(m, M_HOST_ASLEEP, &h.name, health_is_asleep(b));
+    set(m, M_HOST_TOKENS, &h.name, (double)h.spent.tokens);
+    set(m, M_HOST_COST, &h.name, h.spent.money);
+}
+
+static void collect_health(struct metrics *m, const struct backend *b, const struct str *labels)
+{
+    static const double level[] = { [BREAKER_CLOSED] = 0, [BREAKER_HALF_OPEN] = 1, [BREAKER_OPEN] = 2 };
+    struct meter_series *opens = meter_series(m->f[M_OPENS], labels);
+    set(m, M_BREAKER, labels, level[health_breaker(b)]);
+    meter_inc(opens, (double)b->health.breaker.opens - meter_read(opens)); /* counted where they happen */
+    collect_host(m, b);
+}
+
 /* Gauges that are read where they live, when somebody asks. */
 static void collect(void *ctx)
 {
@@ -83,6 +116,7 @@ static void collect(void *ctx)
         struct str labels[] = { b->name, b->host };
         set(m, M_UP, labels, b->state == BACKEND_HOT);
         set(m, M_WAITING, labels, (double)fleet_waiting(w, i));
+        collect_health(m, b, labels);
         if (b->kind->managed) {
             set(m, M_LOAD, labels, (double)b->load_ms / 1000);
             collect_memory(m, w, i, b->name);

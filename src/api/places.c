@@ -6,6 +6,25 @@
 #include <stdlib.h>
 #include <time.h>
 
+/* Another hob has said how its model is, and not long ago. */
+static bool has_told(const struct backend *b)
+{
+    enum { FRESH_MS = 60 * 1000 };
+    return b->far.seen_ms && loop_now_ms(b->loop) - b->far.seen_ms < FRESH_MS;
+}
+
+/* There, the line that we know of and the one that it tells of are one; who is farther away is behind who is near and as free. */
+static int64_t wait_of(const struct world *w, size_t model, const struct backend *b)
+{
+    int64_t ours = fleet_wait_ms(w, model), theirs = b->far.wait_ms;
+    struct host_figures h;
+    if (!has_told(b) || !host_figures(b, &h))
+        return ours;
+    if (theirs < 0 && !b->far.hot)
+        return -1;
+    return (ours > theirs ? ours : theirs) + (h.probe_ms > 0 ? h.probe_ms : 1);
+}
+
 static void look(const struct world *w, size_t model, struct route_place *out)
 {
     const struct backend *b = world_backend(w, model);
@@ -15,10 +34,10 @@ static void look(const struct world *w, size_t model, struct route_place *out)
     *out = (struct route_place){
         .shut = shut == ERR_WAKING ? ERR_OK : shut, /* it may be woken */
         .state = backend_state_name[b->state],
-        .hot = b->state == BACKEND_HOT && !asleep,
+        .hot = b->state == BACKEND_HOT && !asleep && (!has_told(b) || b->far.hot),
         .asleep = asleep,
         .local = !b->place || b->place->local,
-        .wait_ms = fleet_wait_ms(w, model),
+        .wait_ms = wait_of(w, model, b),
         .context = b->context ? b->context : m->context,
         .input = m->input,
     };

@@ -26,6 +26,8 @@ static const struct route routes[] = {
       "Like /readyz, in llama-server's words." },
     { "GET",  "/metrics",             api_metrics,     NEEDS_KEY,     BODY_NONE,   "metrics",    NULL,                "text/plain",     NULL,         NULL,
       "Counters in Prometheus text form." },
+    { "GET",  "/hob/v1/state",        api_state,       NEEDS_KEY,     BODY_NONE,   "state",      NULL,                "State",          NULL,         NULL,
+      "How its models and its memory are, for another hob that has it as a host." },
     { "GET",  "/openapi.json",        api_openapi,     NEEDS_NOTHING, BODY_NONE,   "openapi",    NULL,                "object",         NULL,         NULL,
       "This reference, as an OpenAPI 3.1 document." },
 };

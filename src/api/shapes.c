@@ -131,6 +131,26 @@ static const struct member members[] = {
     { "Status", NULL, "", false, "How hob is." },
     { "Status", "status",             "=ok,not ready",   true,  "In a word." },
     { "Status", "reason",             "string",          false, "Why not." },
+    { "Status", "tiers",              "[]TierStatus",    false, "How each tier is (/readyz)." },
+
+    { "TierStatus", NULL, "", false, "A tier, and whether any of its places would be asked now." },
+    { "TierStatus", "name",           "string",          true,  "The tier." },
+    { "TierStatus", "breaker",        "=closed,half-open,open", true, "`open`: none of its places would be asked." },
+    { "TierStatus", "reason",         "string",          false, "Why not." },
+
+    { "State", NULL, "", false, "How a hob is." },
+    { "State", "schema",              "integer",         true,  "1." },
+    { "State", "auto",                "boolean",         true,  "It has tiers for `auto` to choose from." },
+    { "State", "models",              "[]ModelState",    true,  "All of them." },
+    { "State", "memory",              "object",          true,  "`total` for models, and `used` of it, in bytes; null when not known." },
+
+    { "ModelState", NULL, "", false, "A model." },
+    { "ModelState", "name",           "string",          true,  "Its name." },
+    { "ModelState", "aliases",        "[]string",        true,  "Other names that lead to it, roles and tiers too." },
+    { "ModelState", "state",          "=cold,loading,hot,draining,failed,wedged", true, "As `hob ps` has it." },
+    { "ModelState", "queue",          "integer",         true,  "Requests that wait for it." },
+    { "ModelState", "wait_ms",        "integer | null",  true,  "How long one more would wait, as things look." },
+    { "ModelState", "context",        "integer | null",  true,  "Tokens one request may use." },
 
     { "Loading", NULL, "", false, "llama-server's words for a model that is not there yet." },
     { "Loading", "error",             "object",          true,  "`message`, `type`, and `code`: 503." },

@@ -104,7 +104,7 @@ void backend_set_base(struct backend *b, struct str path)
 }
 
 static void (*const host_inits[])(struct backend *b) = {
-    [HOST_OPENAI] = openai_init, [HOST_ANTHROPIC] = anthropic_init, [HOST_OLLAMA] = ollama_init, [HOST_HOB] = openai_init,
+    [HOST_OPENAI] = openai_init, [HOST_ANTHROPIC] = anthropic_init, [HOST_OLLAMA] = ollama_init, [HOST_HOB] = hob_init,
 };
 
 struct backend *backend_new(struct loop *l, const struct config *c, size_t index, struct services *services, struct str run_dir,

@@ -25,6 +25,14 @@ enum backend_flag {
 struct backend;
 struct host;
 
+/* What another hob says of a model that it has (kind_hob.c). */
+struct far {
+    int64_t seen_ms;                                /* loop time; 0 = it has not said, or has it not */
+    bool hot;
+    int64_t wait_ms, queue;                         /* -1 = not known */
+    int64_t total_bytes, used_bytes;                /* of its memory for models; likewise */
+};
+
 /* One kind of place: a row, and a file kind_*.c. */
 struct backend_kind {
     const char *name;
@@ -41,7 +49,8 @@ struct backend_kind {
     /* What a refusal (any status but 200) means; body is what came, at most 64 KiB. Fills e, with retry_after_s where known. */
     enum err_code (*read_refusal)(const struct backend *b, int status, struct str retry_after, struct str body, struct err *e);
 };
-extern const struct backend_kind backend_kind_llama, backend_kind_command, backend_kind_openai, backend_kind_anthropic, backend_kind_ollama;
+extern const struct backend_kind backend_kind_llama, backend_kind_command, backend_kind_openai, backend_kind_anthropic, backend_kind_ollama,
+    backend_kind_hob;
 
 struct child;
 
@@ -77,6 +86,7 @@ struct backend {
     struct health health;                           /* written by health.c alone */
     struct host *at;                                /* hosts_join(); NULL: this machine, or it is in none */
     struct list in_host;
+    struct far far;                                 /* written by its kind alone */
     uint64_t address;                               /* of the place: it changes when what is there may be another */
 
     void (*on_state)(void *ctx, struct backend *b); /* to the fleet, after each change */

@@ -10,6 +10,7 @@ void command_init(struct backend *b, struct str run_dir);
 void openai_init(struct backend *b);
 void anthropic_init(struct backend *b);
 void ollama_init(struct backend *b);
+void hob_init(struct backend *b);
 
 /* Sets b->path from what the host's `url` says behind the address: with "/v1" at its end, whether that was said or not. And b->list: all kinds
  * list their models behind it. */

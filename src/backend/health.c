@@ -123,7 +123,7 @@ static enum err_code is_refusing(const struct backend *b, struct err *e)
     return e->code;
 }
 
-static enum err_code explain(const struct backend *b, enum err_code code, struct err *e)
+enum err_code health_explain(const struct backend *b, enum err_code code, struct err *e)
 {
     if (b->at && host_would_admit(b) == code)
         return host_explain(b, code, e);
@@ -138,7 +138,7 @@ enum err_code health_admits(struct backend *b, struct err *e)
     struct health *h = &b->health;
     enum err_code rc = health_would_admit(b);
     if (rc)
-        return explain(b, rc, e);
+        return health_explain(b, rc, e);
     (void)breaker_admits(&h->refusals, set, now_of(b)); /* both would, and both know it when this one is their probe */
     (void)breaker_admits(&h->breaker, set, now_of(b));
     h->tries += b->config->retry_budget;

@@ -34,6 +34,7 @@ struct health {                       /* zeros: nothing is known */
  * what to do, and retry_after_s where it is known. On ERR_OK exactly one health_tell() must follow. */
 enum err_code health_admits(struct backend *b, struct err *e) __attribute__((warn_unused_result));
 enum err_code health_would_admit(const struct backend *b); /* for snapshots: changes nothing */
+enum err_code health_explain(const struct backend *b, enum err_code code, struct err *e); /* what it would not admit for, in words */
 
 struct outcome {
     enum err_code code;               /* of this try; ERR_OK = it answered */

@@ -12,6 +12,20 @@ static struct str name_of(yyjson_val *entry)
     return name;
 }
 
+/* Its own, and those another hob has for it. */
+static size_t take_names(yyjson_val *entry, struct arena *a, struct str *out)
+{
+    struct str name = name_of(entry);
+    size_t i, count, n = 0;
+    yyjson_val *alias;
+    if (name.n)
+        out[n++] = arena_copy(a, name);
+    yyjson_arr_foreach(yyjson_obj_get(entry, "aliases"), i, count, alias)
+        if (json_str(alias).n)
+            out[n++] = arena_copy(a, json_str(alias));
+    return n;
+}
+
 enum err_code host_read_list(struct str body, struct arena *a, struct conf_strs *out, struct err *e)
 {
     struct json_doc d = { 0 };
@@ -26,12 +40,14 @@ enum err_code host_read_list(struct str body, struct arena *a, struct conf_strs 
         json_free(&d);
         return err_set(e, ERR_UP_GARBLED, "its list of models is none");
     }
-    struct str *names = arena_array(a, struct str, yyjson_arr_size(list) + 1);
-    yyjson_arr_foreach(list, i, count, entry) {
-        struct str name = name_of(entry);
-        if (name.n)
-            names[n++] = arena_copy(a, name);
-    }
+    size_t room = 1;
+    yyjson_arr_foreach(list, i, count, entry)
+        room += 1 + yyjson_arr_size(yyjson_obj_get(entry, "aliases"));
+    struct str *names = arena_array(a, struct str, room);
+    yyjson_arr_foreach(list, i, count, entry)
+        n += take_names(entry, a, names + n);
+    if (yyjson_get_bool(yyjson_obj_get(d.root, "auto"))) /* another hob's */
+        names[n++] = STR("auto");
     json_free(&d);
     *out = (struct conf_strs){ names, n };
     return ERR_OK;

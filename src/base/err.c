@@ -34,6 +34,7 @@ static const struct err_row rows[ERR_COUNT] = {
     [ERR_NOT_RESIDENT]         = { "not_resident",          503, FAULT_GATEWAY, true,  true,  "server_error" },
     [ERR_PRIVATE_NO_PLACE]     = { "private_no_place",      503, FAULT_GATEWAY, true,  false, "server_error" },
     [ERR_NOT_REMOTE]           = { "not_remote",            503, FAULT_GATEWAY, true,  false, "server_error" },
+    [ERR_LOOP]                 = { "routing_loop",          508, FAULT_GATEWAY, true,  false, "server_error" },
     [ERR_CAPPED]               = { "cap_reached",           503, FAULT_GATEWAY, true,  true,  "server_error" },
     [ERR_SHUTTING_DOWN]        = { "shutting_down",         503, FAULT_GATEWAY, false, true,  "server_error" },
     [ERR_INTERNAL]             = { "internal_error",        500, FAULT_GATEWAY, false, false, "server_error" },

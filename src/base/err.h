@@ -39,6 +39,7 @@ enum err_code {
     ERR_NOT_RESIDENT,  /* a background request, and its model is not in memory */
     ERR_PRIVATE_NO_PLACE, /* nobody who is local can answer */
     ERR_NOT_REMOTE,    /* a background request, and the place is elsewhere */
+    ERR_LOOP,          /* it has come through too many hobs */
     ERR_CAPPED,        /* what may be used up there today is used up */
     ERR_SHUTTING_DOWN,
     ERR_INTERNAL,

@@ -78,6 +78,27 @@ static void note_queue(struct note *n, yyjson_val *queue)
         add(n, "the last is served in about %s", show_ms(last, eta).p);
 }
 
+/* What keeps requests away, and what was used of a cap. True when its breaker is not closed. */
+static bool note_health(struct note *n, yyjson_val *b)
+{
+    char text[32];
+    struct str breaker = json_str(yyjson_obj_get(b, "breaker"));
+    yyjson_val *today = yyjson_obj_get(b, "today"), *cost = yyjson_obj_get(today, "cap_cost");
+    int64_t cap = number(yyjson_obj_get(today, "cap_tokens")), wakes = number(yyjson_obj_get(b, "wakes_in_ms")), cools = number(yyjson_obj_get(b, "cooling_ms"));
+    bool open = breaker.n && !str_eq(breaker, STR("closed"));
+    if (open)
+        add(n, "breaker %.*s", STR_ARG(breaker));
+    if (cools > 0)
+        add(n, "asked again in %s", show_ms(cools, text).p);
+    if (wakes >= 0)
+        add(n, "awake in %s at most", show_ms(wakes, text).p);
+    if (cap > 0)
+        add(n, "%lld of %lld tokens today", (long long)number(yyjson_obj_get(today, "tokens")), (long long)cap);
+    if (yyjson_is_num(cost))
+        add(n, "%.2f of %.2f spent today", yyjson_get_num(yyjson_obj_get(today, "cost")), yyjson_get_num(cost));
+    return open;
+}
+
 static void put_notes(struct table *t, yyjson_val *b)
 {
     struct note n = { .any = false };
@@ -89,10 +110,11 @@ static void put_notes(struct table *t, yyjson_val *b)
     if (yyjson_is_num(accepted))
         add(&n, "draft: %.0f %% accepted", 100 * yyjson_get_num(accepted));
     note_queue(&n, yyjson_obj_get(b, "queue"));
+    bool open = note_health(&n, b);
     if (n.any)
         table_note(t, buf_str(&n.text));
     struct str error = json_str(yyjson_obj_get(b, "last_error")), state = json_str(yyjson_obj_get(b, "state"));
-    if (error.n && !str_eq(state, STR("hot")))
+    if (error.n && (open || !str_eq(state, STR("hot"))))
         table_note(t, error);
     buf_free(&n.text);
 }

@@ -50,6 +50,7 @@ static const struct {
     { 501, "Not Implemented" },
     { 502, "Bad Gateway" },
     { 503, "Service Unavailable" },
+    { 508, "Loop Detected" },
     { 504, "Gateway Timeout" },
     { 507, "Insufficient Storage" },
     { 529, "Overloaded" },

@@ -96,10 +96,19 @@ static enum err_code may_go_there(const struct making *k, size_t model, char rea
     return ERR_NOT_REMOTE;
 }
 
+static enum err_code may_go_on(const struct making *k, size_t model, char reason[REASON_BYTES])
+{
+    const struct conf_host *h = conf_host(k->c, k->c->models[model].host);
+    if (k->ask->hops < ASK_MOST_HOPS || !h || h->kind != HOST_HOB)
+        return ERR_OK;
+    snprintf(reason, REASON_BYTES, "the request comes from another hob, and '%.*s' is one, too", STR_ARG(host_of(k, model)));
+    return ERR_LOOP;
+}
+
 enum err_code able(const struct making *k, size_t model, size_t *passed, char reason[REASON_BYTES])
 {
     static enum err_code (*const checks[])(const struct making *k, size_t model, char reason[REASON_BYTES]) = {
-        serves, takes_input, takes_tools, takes_schema, takes_length, is_private_enough, may_go_there,
+        serves, takes_input, takes_tools, takes_schema, takes_length, is_private_enough, may_go_there, may_go_on,
     };
     enum err_code rc = ERR_OK;
     for (*passed = 0; *passed < COUNTOF(checks); ++*passed)
@@ -202,6 +211,10 @@ enum err_code refuse(const struct making *k, struct str name, struct err *e)
     if (k->failed == ERR_NOT_REMOTE) {
         err_set(e, k->failed, "Background requests stay on local hosts, and '%.*s' is on none.", STR_ARG(name));
         return err_hint(e, "A rule under `routes:` with `remote: yes` lets them go elsewhere.");
+    }
+    if (k->failed == ERR_LOOP) {
+        err_set(e, k->failed, "The request comes from another hob, and '%.*s' is on one, too: it would go on for ever if they name each other.", STR_ARG(name));
+        return err_hint(e, "Name the host that has the model itself, at the first hob.");
     }
     err_set(e, ERR_INVALID_REQUEST, "'%.*s' does not serve %s.", STR_ARG(name), service_word(ask));
     err_hint(e, "GET /v1/models lists what each model serves.");

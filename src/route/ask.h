@@ -16,6 +16,8 @@ enum ask_privacy {
     PRIVATE_SAID,            /* a header or a rule says so: hard */
 };
 
+enum { ASK_MOST_HOPS = 1 };  /* a request goes through two hobs at most: who has come from one is sent to no other */
+
 struct ask {
     enum task task;
     struct str name;         /* as asked: a model, an alias, a role, a tier or `auto`; empty = none: the role of its kind (chat, embed, rerank) */
@@ -34,6 +36,7 @@ struct ask {
     const struct conf_strs *allowed; /* what its key may ask for; NULL or empty = anything */
     struct str session;      /* x-hob-session, or what stands for it; empty = none */
     uint64_t affinity;       /* of the session, else of how the conversation begins: the same for all its turns; 0 = none */
+    int hops;                /* hobs it has come through before this one (x-hob-hops) */
     bool insists;            /* x-hob-wait: rather waits for the first candidate than take another */
     bool known_background;   /* a chat page asks by itself, or a heartbeat (route/known.h) */
     const struct http_header *headers; /* the request's, for rules */

@@ -14,12 +14,14 @@ static const char kitchen[] =
     "hosts:\n"
     "  anvil: {url: \"http://127.0.0.1:9001\", key: sekret, timeouts: {idle: 7s}}\n"
     "  lathe: {url: \"http://127.0.0.1:80/base/v1\"}\n"
+    "  shed:  {kind: hob, url: \"http://127.0.0.1:9002/base\"}\n"
     "models:\n"
     "  far:  {host: anvil, name: org/Far}\n"
     "  same: {host: lathe}\n"
-    "  near: {file: /w/m.gguf, slots: 3}\n";
+    "  near: {file: /w/m.gguf, slots: 3}\n"
+    "  next: {host: shed, name: chat}\n";
 
-enum { FAR, SAME, NEAR };
+enum { FAR, SAME, NEAR, NEXT };
 
 static struct config *config;
 static struct loop *loop;
@@ -66,6 +68,35 @@ static void test_a_place_elsewhere_is_hot_at_once_and_has_its_address(void **sta
     backend_free(far);
     backend_free(same);
     backend_free(NULL);
+}
+
+static void test_another_hob_tells_how_its_model_is(void **state)
+{
+    static const struct { const char *body; bool known, hot; int64_t wait_ms, queue, context, total; } cases[] = {
+        { "{\"schema\":1,\"models\":[{\"name\":\"x\"},{\"name\":\"chat\",\"state\":\"hot\",\"queue\":2,\"wait_ms\":70,\"context\":4096}],"
+          "\"memory\":{\"total\":100,\"used\":7}}", true, true, 70, 2, 4096, 100 },
+        { "{\"models\":[{\"name\":\"m\",\"aliases\":[\"a\",\"chat\"],\"state\":\"cold\",\"wait_ms\":null}],\"memory\":{\"total\":null}}", true, false, -1, -1, 4096, -1 },
+        { "{\"models\":[{\"name\":\"other\",\"state\":\"hot\"}]}", false, false, -1, -1, 4096, -1 },
+        { "{\"models\":[{\"name\":\"chat\",\"state\":\"hot\",\"wait_ms\":-5,\"queue\":\"x\",\"context\":\"y\"}]}", true, true, -1, -1, 4096, -1 },
+        { "{\"models\":7}", false, false, -1, -1, 4096, -1 },
+        { "[]", false, false, -1, -1, 4096, -1 },
+    };
+    struct backend *b = make(NEXT);
+    assert_true(str_eq(buf_str(&b->list), STR("/base/hob/v1/state")));
+    assert_true(str_eq(buf_str(&b->path), STR("/base/v1")));
+    assert_true(str_find(buf_str(&b->headers), STR("X-Hob-Hops: 1\r\n")) >= 0);
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        b->kind->take_state(b, str_of(cases[i].body));
+        assert_int_equal(b->far.seen_ms != 0, cases[i].known);
+        assert_int_equal(b->far.hot, cases[i].hot);
+        assert_int_equal(b->far.wait_ms, cases[i].wait_ms);
+        assert_int_equal(b->far.queue, cases[i].queue);
+        assert_int_equal(b->far.total_bytes, cases[i].total);
+        assert_int_equal(b->context, cases[i].context);
+    }
+    b->kind->take_state(b, STR("<html>"));
+    assert_int_equal(b->far.seen_ms, 0);
+    backend_free(b);
 }
 
 static void test_a_child_is_cold_and_has_a_key_of_its_own(void **state)
@@ -269,6 +300,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_place_elsewhere_is_hot_at_once_and_has_its_address),
+        cmocka_unit_test(test_another_hob_tells_how_its_model_is),
         cmocka_unit_test(test_a_child_is_cold_and_has_a_key_of_its_own),
         cmocka_unit_test(test_statuses_have_their_meaning),
         cmocka_unit_test(test_messages_are_found_in_whatever_shape_they_come),
