@@ -211,7 +211,10 @@ void ask_weigh(const struct config *c, struct classifier **words, const struct j
     if (!*words)
         *words = classifier_new();
     talk_read(d, ask->task, &talk);
+    classifier_tune(*words, c->auto_weights, c->nauto_weights);
     classify(*words, &talk, &ask->complexity);
+    ask->urgent = ask->complexity.urgent;
+    ask->fresh = ask->complexity.fresh;
 }
 
 enum err_code ask_decide(const struct config *c, const struct snapshot *s, const struct json_doc *d, struct ask *ask, struct decision *out, struct err *e)

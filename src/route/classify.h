@@ -5,7 +5,7 @@
 #ifndef HOB_ROUTE_CLASSIFY_H
 #define HOB_ROUTE_CLASSIFY_H
 
-#include "base/str.h"
+#include "conf/config.h"
 
 enum said_by { SAID_SYSTEM, SAID_USER, SAID_OTHER }; /* other: the model, a tool */
 
@@ -31,12 +31,16 @@ struct complexity {
     const char *language;                       /* "en" "de" "fr" "es" "zh" "ja" "ko"; "" when it could not be told */
     const char *reasons[COMPLEXITY_REASONS];    /* static words, the weightiest first */
     size_t nreasons;
+    bool urgent;                                /* it is said to be */
+    bool fresh;                                 /* it asks about what is going on now: news, prices, the weather */
 };
 
 /* The table of words, made ready for looking up: made once, read by any number of calls. */
 struct classifier;
 struct classifier *classifier_new(void);
 void classifier_free(struct classifier *c); /* NULL is fine */
+/* What signs count for from now on, against the table; those that are not named count as it has them. */
+void classifier_tune(struct classifier *c, const struct conf_weight *weights, size_t n);
 
 void classify(const struct classifier *c, const struct talk *t, struct complexity *out);
 

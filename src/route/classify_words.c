@@ -33,6 +33,8 @@ const char *const sign_name[SIGNS] = {
     [LEAD] = "",
     [NOT] = "",
     [STOP_WORD] = "",
+    [URGENT] = "urgent",
+    [FRESH] = "current events",
 };
 
 /* clang-format off */
@@ -344,6 +346,40 @@ const struct sign_row sign_rows[] = {
     { KO, MORE,        100, LEADS,    "계속|하나 더|다시|다음|그리고|더|이어서" },
     { KO, LEAD,          0, ANYWHERE, "그리고|먼저|또" },
     { KO, STOP_WORD,    10, ANYWHERE, "은 |는 |이 |가 |을 |를 |의 |에 |요|해|줘|다|니" },
+
+    /* ---- beside the score: is it urgent, does it ask about what is going on now? ---- */
+    { EN, URGENT, 100, ANYWHERE, "urgent|urgently|asap|as soon as possible|right away|immediately|emergency|it's an emergency|time sensitive|"
+                                 "time critical|deadline is today|due today|due tonight|within the hour|right this minute" },
+    { DE, URGENT, 100, ANYWHERE, "dringend|dringende|dringender|dringendes|eilt|eilig|sofort|umgehend|notfall|schnellstmöglich|so schnell wie möglich|"
+                                 "unverzüglich|heute noch fertig|brandeilig" },
+    { FR, URGENT, 100, ANYWHERE, "urgent|urgente|urgence|en urgence|immédiatement|tout de suite|au plus vite|dès que possible|le plus vite possible|"
+                                 "sans délai" },
+    { ES, URGENT, 100, ANYWHERE, "urgente|urgentemente|urgencia|cuanto antes|lo antes posible|inmediatamente|de inmediato|ahora mismo|es una emergencia" },
+    { ZH, URGENT, 100, ANYWHERE, "紧急|緊急|加急|尽快|盡快|立刻|马上|馬上|赶紧|十万火急|立即" },
+    { JA, URGENT, 100, ANYWHERE, "至急|緊急|今すぐ|大至急|急ぎ|急いで|一刻も早く|早急に|ただちに" },
+    { KO, URGENT, 100, ANYWHERE, "긴급|급해|급합니다|급하게|시급|지금 당장|당장|최대한 빨리|빨리 좀|즉시" },
+    { EN, FRESH, 100, ANYWHERE, "today's news|latest news|news today|current news|breaking news|the latest on|latest version of|latest release|latest update|"
+                                "latest updates|latest developments|in the news|what's happening in|current events|weather today|today's weather|weather tomorrow|"
+                                "weather forecast|weather right now|weather this week|current weather|stock price|share price|current price|price today|"
+                                "exchange rate|who won the game|who won last night|last night's game|yesterday's game|score of the game|live score|this week's|"
+                                "as of today|right now in|current president|current prime minister|current ceo|trending now|trending today|who is currently|"
+                                "currently in office|recent news|recently announced|released yet|came out this week" },
+    { DE, FRESH, 100, ANYWHERE, "heutige nachrichten|aktuelle nachrichten|neueste nachrichten|neuesten nachrichten|nachrichten von heute|aktuelle lage|"
+                                "aktuellen stand|aktueller stand|aktuelle ereignisse|wetter heute|wetter morgen|wetterbericht|wie wird das wetter|wie ist das wetter|"
+                                "aktienkurs|börsenkurs|wechselkurs|aktueller preis|aktuelle preis|wer hat gestern|gestern gewonnen|neueste version|aktuelle version|"
+                                "amtierende|derzeitige|derzeitiger|diese woche passiert|was ist heute" },
+    { FR, FRESH, 100, ANYWHERE, "actualités|l'actualité|dernières nouvelles|nouvelles du jour|infos du jour|météo|temps fait-il|temps fera-t-il|"
+                                "cours de l'action|cours de la bourse|taux de change|prix actuel|président actuel|actuel président|dernière version|"
+                                "qui a gagné hier|match d'hier|en ce moment|ces derniers jours|cette semaine" },
+    { ES, FRESH, 100, ANYWHERE, "noticias de hoy|últimas noticias|noticias recientes|noticias actuales|actualidad|el tiempo hoy|qué tiempo hace|qué tiempo hará|"
+                                "clima hoy|pronóstico del tiempo|precio actual|cotización|tipo de cambio|presidente actual|actual presidente|última versión|"
+                                "quién ganó ayer|partido de ayer|esta semana|en este momento" },
+    { ZH, FRESH, 100, ANYWHERE, "今天的新闻|今日新闻|最新消息|最新新闻|最新版本|最新的新闻|天气预报|今天天气|今天的天气|明天天气|明天的天气|股价|汇率|实时|目前的总统|"
+                                "现任|昨天的比赛|昨晚的比赛|热搜|近期新闻|最近发生|今日金价" },
+    { JA, FRESH, 100, ANYWHERE, "今日のニュース|最新のニュース|最新ニュース|最新情報|最新版|最新バージョン|今日の天気|明日の天気|天気予報|株価|為替|現在の首相|現在の大統領|現職|"
+                                "昨日の試合|昨夜の試合|速報|今週の|最近の出来事" },
+    { KO, FRESH, 100, ANYWHERE, "오늘 뉴스|오늘의 뉴스|최신 뉴스|최근 뉴스|최신 소식|최신 버전|오늘 날씨|내일 날씨|일기예보|날씨 예보|주가|환율|현재 대통령|현직|어제 경기|"
+                                "어젯밤 경기|속보|실시간|이번 주" },
 };
 /* clang-format on */
 const size_t nsign_rows = COUNTOF(sign_rows);

@@ -1,7 +1,8 @@
 /* From words to a tier. Single cases that must hold whatever the weights; how often it is right at large is bench/complexity's. */
-#include "route/classify.h"
+#include "route/classify_int.h"
 
 #include "base/buf.h"
+#include "conf/conf.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -202,9 +203,85 @@ static int tear_down(void **state)
     return 0;
 }
 
+static void test_what_is_urgent_or_of_today_is_told(void **state)
+{
+    static const struct { bool urgent, fresh; const char *text; } cases[] = {
+        { true, false, "Please fix this asap, the customer is waiting." },
+        { true, false, "This is an emergency: how do I stop the pump?" },
+        { true, false, "Bitte dringend um Antwort: wie setze ich das Passwort zurück?" },
+        { true, false, "C'est urgent, peux-tu corriger cette phrase ?" },
+        { true, false, "Necesito una respuesta lo antes posible." },
+        { true, false, "紧急：请帮我改一下这封邮件。" },
+        { true, false, "至急、この文を直してください。" },
+        { true, false, "긴급합니다. 이 문장을 고쳐 주세요." },
+        { false, true, "What are today's news about the elections?" },
+        { false, true, "Who won the game last night? Give me the latest on it." },
+        { false, true, "Was sind die neuesten Nachrichten aus Berlin?" },
+        { false, true, "Quelles sont les dernières nouvelles de Lyon ?" },
+        { false, true, "¿Qué tiempo hace en Madrid?" },
+        { false, true, "今天的新闻有哪些？" },
+        { false, true, "今日の天気を教えて" },
+        { false, true, "오늘 뉴스 알려 줘" },
+        { true, true, "Urgent: what is the current price of copper?" },
+        { false, false, "Explain how newspapers were printed in 1890." },
+        { false, false, "What is the capital of France?" },
+        { false, false, "Erkläre mir den Kühlschrank." },
+        { false, false, "There is no need to answer immediately, take your time." },
+        { false, false, "Translate to German: \"This is urgent, what is the latest news?\"" },
+        { false, false, "" },
+    };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct complexity x = ask(str_of(cases[i].text));
+        if (x.urgent != cases[i].urgent || x.fresh != cases[i].fresh)
+            fail_msg("%s: urgent %d, fresh %d", cases[i].text, x.urgent, x.fresh);
+    }
+}
+
+/* The configuration's list of signs, which cannot see the table, is the table's. */
+static void test_each_sign_can_be_weighed_by_its_name(void **state)
+{
+    for (enum sign sign = 0; sign < SIGNS; sign++) {
+        char name[32];
+        size_t n = 0, k = 0;
+        for (const char *p = sign_name[sign]; *p; p++)
+            name[n++] = *p == ' ' ? '-' : *p;
+        name[n] = 0;
+        while (conf_signs[k] && strcmp(conf_signs[k], name))
+            k++;
+        bool told_beside = sign == URGENT || sign == FRESH;
+        if ((conf_signs[k] != NULL) != (n && !told_beside))
+            fail_msg("'%s'", name);
+    }
+}
+
+static void test_weights_move_the_score(void **state)
+{
+    static const struct { const char *sign; double factor; const char *text, *before, *after; } cases[] = {
+        { "proof", 0, "Prove that the sum of two even numbers is even.", "heavy", "primary" },
+        { "several-steps", 4, "Explain step by step how a fridge works.", "heavy", "heavy" },
+        { "explanation", 0.1, "Explain the moon.", "primary", "fast" },
+        { "comparison", 0, "Compare tea and coffee.", "heavy", "fast" },
+        { "greeting", 0, "Hello", "fast", "fast" },
+    };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct conf_weight w = { .name = str_of(cases[i].sign), .factor = cases[i].factor };
+        double before = ask(str_of(cases[i].text)).score;
+        classifier_tune(words, &w, 1);
+        double after = ask(str_of(cases[i].text)).score;
+        classifier_tune(words, NULL, 0);
+        if (strcmp(tier_of(before), cases[i].before) || strcmp(tier_of(after), cases[i].after))
+            fail_msg("%s %g: %.2f -> %.2f", cases[i].sign, cases[i].factor, before, after);
+        assert_true(cases[i].factor > 1 ? after >= before : after <= before || cases[i].sign[0] == 'g');
+        assert_true(before - ask(str_of(cases[i].text)).score == 0); /* as before */
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_urgent_or_of_today_is_told),
+        cmocka_unit_test(test_each_sign_can_be_weighed_by_its_name),
+        cmocka_unit_test(test_weights_move_the_score),
         cmocka_unit_test(test_a_text_finds_its_tier_and_language),
         cmocka_unit_test(test_reasons_name_what_was_weighed),
         cmocka_unit_test(test_a_stem_is_found_in_all_its_forms),
