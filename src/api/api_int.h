@@ -5,6 +5,7 @@
 #include "api/api.h"
 #include "api/places.h"
 #include "api/reply.h"
+#include "api/rush.h"
 #include "guard/attempts.h"
 #include "json/json.h"
 #include "route/ask.h"
@@ -25,6 +26,7 @@ struct api {
     struct json_scratch scratch;    /* for events and answers: each dies before the next is read */
     struct metrics *metrics;
     struct places places;           /* the last snapshot */
+    struct rush rush;               /* who sends too many at once at what is loading */
     struct keys *keys;              /* NULL until they are read: nobody needs one */
     struct attempts *attempts;
     const struct http_handler *admin; /* behind /hob/v1/ */

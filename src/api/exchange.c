@@ -54,16 +54,24 @@ void exchange_finish(struct exchange *x)
     drop_tries(x);
     inner_drop(&x->inner);
     timer_cancel(&x->tick);
+    timer_cancel(&x->hedge);
     if (!x->books.under_way)
         loop_later(x->api->loop, &x->dispose);
+}
+
+static void end(struct exchange *x, const struct err *e)
+{
+    exchange_enter(x, X_FAILED);
+    drop_tries(x);
+    exchange_settle(x, e);
 }
 
 void exchange_fail(struct exchange *x, const struct err *e)
 {
     struct err why = *e; /* it may lie in what is let go of now */
-    exchange_enter(x, X_FAILED);
-    drop_tries(x);
-    exchange_settle(x, &why);
+    if (!x->ntried) /* no place had a part in it */
+        exchange_write_evidence(x, NULL, exchange_blame(x, NULL, &why), &why);
+    end(x, &why);
 }
 
 void exchange_abandon(struct exchange *x)
@@ -74,7 +82,9 @@ void exchange_abandon(struct exchange *x)
     if (exchange_over(x)) /* its row is on the way: that it could have had the answer is true as well */
         return;
     err_set(&e, ERR_CALLER_GONE, "The caller left.");
-    exchange_fail(x, &e);
+    const struct attempt *t = x->lead->b ? x->lead : NULL;
+    exchange_write_evidence(x, t, exchange_blame(x, t, &e), &e);
+    end(x, &e);
 }
 
 static void on_gone(void *ctx)
@@ -101,6 +111,7 @@ struct exchange *exchange_new(struct api *a, struct world *w)
         x->api = a;
         later_init(&x->dispose, on_dispose, x);
         timer_init(&x->tick, a->loop, exchange_tick, x);
+        timer_init(&x->hedge, a->loop, exchange_hedge, x);
         for (size_t i = 0; i < COUNTOF(x->tries); i++)
             attempt_init(&x->tries[i], x);
         inner_init(&x->inner, x);
@@ -116,14 +127,19 @@ struct exchange *exchange_new(struct api *a, struct world *w)
 static void exchange_clear(struct exchange *x)
 {
     json_free(&x->doc);
-    for (size_t i = 0; i < COUNTOF(x->tries); i++)
-        attempt_clear(&x->tries[i], KEEP_BYTES);
+    attempt_clear(&x->tries[0], KEEP_BYTES);
+    if (x->hedged)
+        attempt_clear(&x->tries[1], KEEP_BYTES);
     world_release(x->world);
     x->world = NULL;
     x->state = X_ADMITTED;
-    x->ntried = 0;
-    x->committed = x->whole_stream = false;
+    x->next = x->ntried = 0;
+    x->hedged = x->committed = x->whole_stream = false;
     x->verified.verdict = VERDICT_NONE;
+    x->failure.code = ERR_OK;
+    x->retry_after_s = 0;
+    x->evidence[0] = 0;
+    x->caller = 0;
     x->ask = (struct ask){ .stream = false };
     decision_clear(&x->decision);
     books_clear(x, KEEP_BYTES);
@@ -135,6 +151,7 @@ void exchange_free_spare(struct exchange *x)
         attempt_free(&x->tries[i]);
     timer_cancel(&x->tick);
     books_free(x);
+    timer_cancel(&x->hedge);
     free(x);
 }
 

@@ -5,6 +5,7 @@
 #define HOB_API_EXCHANGE_INT_H
 
 #include "api/answer.h"
+#include "api/blame.h"
 #include "api/embed.h"
 #include "api/exchange.h"
 #include "api/inner.h"
@@ -13,7 +14,19 @@
 #include "store/requests.h"
 
 enum exchange_state { X_ADMITTED, X_DECIDED, X_TRYING, X_SETTLED, X_FAILED, X_DONE };
-enum attempt_state { TRY_IDLE, TRY_WAITING, TRY_SENT, TRY_RELAYING };
+enum attempt_state {
+    TRY_IDLE,
+    TRY_WAITING,    /* for a lease */
+    TRY_SENT,
+    TRY_RELAYING,   /* a good answer has begun */
+    TRY_MOURNING,   /* broke off: has its process died? It is known in a moment */
+    TRY_RESTING,    /* before the same place is asked again */
+};
+
+enum {
+    EXCHANGE_MAX_TRIED = 2 * ROUTE_MAX_CHAIN,
+    EXCHANGE_FOREVER_MS = INT32_MAX,     /* 24 days: no limit */
+};
 
 enum way { WAY_RELAY, WAY_COLLECT, WAY_WHOLE, WAY_EMBED };
 
@@ -25,9 +38,17 @@ struct attempt {
     struct backend *b;                  /* its; NULL = none was asked yet */
     struct lease lease;
     bool leased;                        /* lease is held or waited for */
+    bool admitted;                      /* its health is owed a word */
+    int64_t repeats;                    /* tries of this place before this one */
     struct http_call *call;
-    struct timer deadline;              /* of the queue, then of the whole */
+    struct timer deadline;              /* of what it is at: each state has one */
+    int64_t limit_ms;                   /* so much the deadline was, for the error */
+    bool told_began;                    /* its answer's first content has been noticed */
+    bool hurried;                       /* it has to begin before its place would have to: another shall have time left */
+    int64_t mourns_until_ms;
+    struct err broken;                  /* what it is in mourning for */
     int64_t waited_ns, sent_ns, first_ns; /* 0 = has not happened */
+    int64_t sent_ms;                    /* likewise, in loop time */
     int64_t load_ms;                    /* of the wait: until the model was loaded */
 
     struct buf upstream;                /* what goes to the place, or the spliced-in parts of it */
@@ -81,10 +102,18 @@ struct exchange {
     struct decision decision;
     enum caller_class class;
 
-    struct attempt tries[1];
+    struct attempt tries[2];            /* the second: a hedge */
     struct attempt *lead;               /* whose answer the caller gets, as things stand */
-    struct tried tried[ROUTE_MAX_CHAIN];
+    size_t next;                        /* candidate that was not asked yet */
+    int64_t until_ms;                   /* by then it is over, one way or another (loop time) */
+    struct timer hedge;                 /* then a second place is asked */
+    bool hedged;
+    struct tried tried[EXCHANGE_MAX_TRIED];
     size_t ntried;
+    struct err failure;                 /* the most telling so far; code ERR_OK: none */
+    int retry_after_s;                  /* the soonest that any of them named; 0 = none */
+    uint64_t caller;                    /* who asks, as a number; 0 = not looked at yet */
+    char evidence[256];                 /* of the last failure, for the row; "" = nothing failed */
 
     struct inner *asker;                /* it is a request's own chat: the answer goes there, and there is no caller */
     struct inner inner;                 /* the chat of its own that it has under way */
@@ -142,13 +171,29 @@ void exchange_put_verified(const struct exchange *x, struct json_out *o); /* its
 
 /* ---- exchange_walk.c ---- */
 void exchange_walk(struct exchange *x);                                 /* asks the first candidate */
-void exchange_try_failed(struct attempt *t, const struct err *e);       /* the next candidate, or the end */
+void exchange_passed_over(struct attempt *t, const struct err *e);      /* it is not to be asked now: the next */
+void exchange_try_failed(struct attempt *t, const struct err *e);       /* it was, for nothing: the same place again, the next, or the end */
+void exchange_hedge(void *ctx);
+void exchange_sent(struct attempt *t);                                  /* its request is out: a hedge may follow */
+void exchange_won(struct attempt *t);                                   /* it has the first content, and is the lead from now on */
+int64_t exchange_left_ms(const struct exchange *x);                     /* until the request's own end; 0 = it is over */
+bool exchange_has_next(const struct exchange *x);                       /* another candidate could still be asked */
+
+/* ---- exchange_blame.c ---- */
+/* Why a try, or all of it, failed: the code, fault and hint of *e become what the table of blame says. Returns the row. t: whose try it was; NULL = it was
+ * the request's own. */
+const struct blame_row *exchange_blame(struct exchange *x, const struct attempt *t, struct err *e);
+void exchange_write_evidence(struct exchange *x, const struct attempt *t, const struct blame_row *r, const struct err *e);
+void exchange_know_caller(struct exchange *x);                          /* for the count of those who send too many at once, before the request is gone */
+bool attempt_has_died(const struct attempt *t);                         /* its place's process, since it was asked */
 
 /* ---- exchange_try.c ---- */
 void attempt_init(struct attempt *t, struct exchange *x);
 void attempt_clear(struct attempt *t, size_t keep_bytes);               /* of each of its buffers */
 void attempt_free(struct attempt *t);                                   /* what a cleared one still has */
-void attempt_start(struct attempt *t, size_t at);                       /* asks decision.chain[at] */
+void attempt_start(struct attempt *t, size_t at, int64_t repeats);      /* asks decision.chain[at] */
+void attempt_rest(struct attempt *t, int64_t for_ms);                   /* then asks the same place again */
+void attempt_tell(struct attempt *t, const struct err *e);              /* to its place's health, if it is owed; e NULL: it has answered */
 void attempt_drop(struct attempt *t);                                   /* no byte comes from the place any more, and its slot is free */
 
 /* ---- exchange_reply.c ---- */
@@ -176,6 +221,7 @@ void attempt_begin_answer(struct attempt *t);
 enum err_code attempt_end_answer(struct attempt *t, struct err *e) __attribute__((warn_unused_result));
 
 /* ---- exchange_tell.c ---- */
+bool exchange_fell_back(const struct exchange *x);              /* another than the first candidate answers */
 void exchange_put_routing(struct exchange *x, struct buf *to);  /* the `_routing` object */
 void exchange_put_headers(struct exchange *x, struct buf *to);  /* complete lines */
 void exchange_put_dropped(const struct exchange *x, struct buf *to);

@@ -6,8 +6,7 @@
 #include "backend/health.h"
 #include "base/clock.h"
 
-
-enum { PATIENCE_MS = 2000, EVIDENCE_MAX_BYTES = 240 };
+enum { PATIENCE_MS = 2000 };
 
 static const char *const class_name[] = { [CALLER_CHAT] = "chat", [CALLER_PROGRAM] = "program", [CALLER_BACKGROUND] = "background" };
 
@@ -58,22 +57,6 @@ static void put_chain(struct buf *to, const struct exchange *x)
     json_end_array(&o);
 }
 
-/* What was seen, without a word of what was asked: a host that refuses a request may quote it, and so may a complaint about its JSON. */
-static struct str evidence(const struct exchange *x)
-{
-    const struct err *e = &x->books.why;
-    const struct attempt *t = x->lead;
-    struct str text = str_of(e->text), rest;
-    bool refused = t->b && t->status >= 400 && t->status < 500;
-    if (!e->code)
-        return STR("");
-    if (e->code == ERR_INVALID_JSON)
-        text = str_cut(text, ':', &rest);
-    else if (refused && err_row(e->code)->fault == FAULT_CALLER)
-        text = STR("The place refused it as the caller's mistake.");
-    return str_make(text.p, text.n < EVIDENCE_MAX_BYTES ? text.n : EVIDENCE_MAX_BYTES);
-}
-
 static struct str reason(const struct exchange *x)
 {
     const struct decision *d = &x->decision;
@@ -106,7 +89,7 @@ static void note_way(struct exchange *x, struct request_row *r)
     r->reason = reason(x);
     r->chain = x->ntried ? buf_str(&x->books.chain) : STR("");
     r->verdict = (enum row_verdict)x->verified.verdict;
-    r->fell_back = !x->books.why.code && x->ntried;
+    r->fell_back = !x->books.why.code && exchange_fell_back(x);
 }
 
 static double price(const struct backend *b, const struct tokens *n)
@@ -158,9 +141,9 @@ static void make_row(struct exchange *x)
         .id = str_of(x->id),
         .client_id = str_of(b->client_id),
         .status = row->http,
-        .fault = row->fault,
+        .fault = err_fault(&b->why),
         .code = str_of(row->code),
-        .evidence = evidence(x),
+        .evidence = str_of(x->evidence),
         .stream = x->ask.stream,
     };
     note_way(x, &b->row);
@@ -185,8 +168,8 @@ static void count(struct exchange *x)
         .output_tokens = f->tokens.output,
     };
     metrics_request(x->api->metrics, &figures);
-    if (!e->code && x->ntried)
-        metrics_fallback(x->api->metrics, x->tried[0].model, t->b->name);
+    if (!e->code && exchange_fell_back(x))
+        metrics_fallback(x->api->metrics, world_config(x->world)->models[x->decision.chain[0].model].name, t->b->name);
     log_debug("%s %.*s -> %.*s on %.*s: %s, %.1f ms%s%s", x->id, STR_ARG(x->ask.name), STR_ARG(figures.model), STR_ARG(figures.host),
         err_row(e->code)->code, figures.seconds * 1e3, e->code ? ": " : "", e->code ? e->text : "");
 }

@@ -37,7 +37,13 @@ static void put_fallback(struct buf *to, const struct exchange *x)
     const struct attempt *t = x->lead;
     const struct candidate *first = &x->decision.chain[0], *now = &x->decision.chain[t->at];
     bool tiers = first->tier.n && now->tier.n;
-    buf_printf(to, "%.*s->%.*s", STR_ARG(tiers ? first->tier : x->tried[0].model), STR_ARG(tiers ? now->tier : t->b->name));
+    struct str model = world_config(x->world)->models[first->model].name;
+    buf_printf(to, "%.*s->%.*s", STR_ARG(tiers ? first->tier : model), STR_ARG(tiers ? now->tier : t->b->name));
+}
+
+bool exchange_fell_back(const struct exchange *x)
+{
+    return x->lead->at && x->verified.verdict != VERDICT_IMPROVED;
 }
 
 static void put_chain(struct json_out *o, const struct exchange *x)
@@ -56,7 +62,7 @@ static void put_chain(struct json_out *o, const struct exchange *x)
     }
     json_end_array(o);
     json_key(o, STR("fallback"));
-    if (!x->ntried) {
+    if (!exchange_fell_back(x)) {
         json_null(o);
         return;
     }
@@ -134,7 +140,7 @@ void exchange_put_dropped(const struct exchange *x, struct buf *to)
 /* Nobody else will answer any more. A head that has to leave before that (the signs of life of a stream) must not name who may yet fail. */
 static bool place_is_final(const struct exchange *x)
 {
-    return attempt_facts(x->lead)->began || x->lead->at + 1 == x->decision.n;
+    return attempt_facts(x->lead)->began || (!exchange_has_next(x) && !x->hedged);
 }
 
 void exchange_put_headers(struct exchange *x, struct buf *to)
@@ -149,7 +155,7 @@ void exchange_put_headers(struct exchange *x, struct buf *to)
     put_header(to, "x-hob-tier", x->decision.chain[t->at].tier);
     put_header(to, "x-hob-model", t->b->name);
     put_header(to, "x-hob-host", t->b->host);
-    if (x->ntried) {
+    if (exchange_fell_back(x)) {
         buf_lit(to, "x-hob-fallback: ");
         put_fallback(to, x);
         buf_lit(to, "\r\n");

@@ -1,5 +1,6 @@
 /* One candidate being asked: a lease, a body, a call and an answer. What becomes of the request when it fails is for exchange_walk.c. */
 #include "api/exchange_int.h"
+#include "backend/health.h"
 #include "base/clock.h"
 
 #include <stdio.h>
@@ -8,9 +9,10 @@ enum {
     SILENT_MAX_BYTES = 1024 * 1024,     /* held back before the first content */
     REFUSAL_MAX_BYTES = 64 * 1024,
     END_MS = 50,                        /* from [DONE] to the end of the body; then the connection is given up */
+    MOURN_MS = 250, MOURN_STEP_MS = 10, /* the keeper tells of a death in a few ms */
 };
 
-static const char *const state_names[] = { "IDLE", "WAITING", "SENT", "RELAYING" };
+static const char *const state_names[] = { "IDLE", "WAITING", "SENT", "RELAYING", "MOURNING", "RESTING" };
 
 static void send_request(struct attempt *t);
 
@@ -21,12 +23,89 @@ static void attempt_enter(struct attempt *t, enum attempt_state to)
     t->state = to;
 }
 
+/* ---- limits of time ---- */
+
+static void set_limit(struct attempt *t, int64_t own_ms, int64_t left_ms)
+{
+    t->limit_ms = left_ms < own_ms ? left_ms : own_ms;
+    if (t->limit_ms < EXCHANGE_FOREVER_MS)
+        timer_set(&t->deadline, t->limit_ms);
+    else
+        timer_cancel(&t->deadline);
+}
+
+/* Until a try has begun to answer it has half of what is left, so that another could still be asked; the last one has all of it. */
+static void set_first_limit(struct attempt *t, int64_t own_ms)
+{
+    int64_t left_ms = exchange_left_ms(t->x);
+    t->hurried = exchange_has_next(t->x) && left_ms / 2 < own_ms;
+    set_limit(t, own_ms, t->hurried ? left_ms / 2 : left_ms);
+}
+
+static int64_t total_ms(const struct attempt *t)
+{
+    return t->b->timeouts.total_ms ? t->b->timeouts.total_ms : EXCHANGE_FOREVER_MS;
+}
+
+/* It answers: all the time is its own. */
+static void began(struct attempt *t)
+{
+    t->told_began = true;
+    exchange_won(t);
+    health_began(t->b, t->sent_ms);
+    if (t->hurried)
+        set_limit(t, total_ms(t), exchange_left_ms(t->x));
+}
+
+/* ---- its end ---- */
+
+/* A child of ours has broken off. Whether it has died is known in a moment, and decides what is said of it and who is asked next. */
+static void mourn(struct attempt *t, const struct err *e)
+{
+    t->broken = *e;
+    http_call_cancel(t->call);
+    t->call = NULL;
+    t->mourns_until_ms = loop_now_ms(t->x->api->loop) + MOURN_MS;
+    attempt_enter(t, TRY_MOURNING);
+    timer_set(&t->deadline, MOURN_STEP_MS);
+}
+
+static void mourn_on(struct attempt *t)
+{
+    if (attempt_has_died(t) || loop_now_ms(t->x->api->loop) >= t->mourns_until_ms)
+        exchange_try_failed(t, &t->broken);
+    else
+        timer_set(&t->deadline, MOURN_STEP_MS);
+}
+
 /* What went wrong on the way: the sentence begins with who it was. */
 static void place_failed(struct attempt *t, const struct err *e)
 {
     struct err named = *e;
+    bool gone = e->code == ERR_UP_RESET || e->code == ERR_UP_REFUSED;
     snprintf(named.text, sizeof named.text, "'%.*s' on '%.*s': %.200s", STR_ARG(t->b->name), STR_ARG(t->b->host), e->text);
-    exchange_try_failed(t, &named);
+    if (gone && t->b->kind->managed && !attempt_has_died(t) && blame_cause_of(e->sys) == CAUSE_ANY)
+        mourn(t, &named);
+    else
+        exchange_try_failed(t, &named);
+}
+
+void attempt_tell(struct attempt *t, const struct err *e)
+{
+    const struct answer_facts *f = attempt_facts(t);
+    if (!t->admitted)
+        return;
+    t->admitted = false;
+    struct outcome o = {
+        .code = e ? e->code : ERR_OK,
+        .retry_after_s = e ? e->retry_after_s : 0,
+        .why = e,
+        .asked_ms = t->sent_ms,
+        .ttft_ms = t->first_ns ? (t->first_ns - t->sent_ns) / 1000000 : -1,
+        .input_tokens = f->tokens.input,
+        .output_tokens = f->tokens.output,
+    };
+    health_tell(t->b, &o);
 }
 
 /* The place has said all it will. */
@@ -39,9 +118,14 @@ static void complete(struct attempt *t)
     }
     t->b->drafted += attempt_facts(t)->drafted;
     t->b->accepted += attempt_facts(t)->accepted;
-    if (t->way == WAY_EMBED && t->embedded < body_inputs(&t->x->doc))
+    if (!t->told_began)
+        began(t);
+    if (t->way == WAY_EMBED && t->embedded < body_inputs(&t->x->doc)) {
         send_request(t); /* the next part, under the same lease */
-    else if (!exchange_verify(t->x))
+        return;
+    }
+    attempt_tell(t, NULL);
+    if (!exchange_verify(t->x))
         exchange_deliver(t->x);
 }
 
@@ -86,6 +170,8 @@ static void feed_events(struct attempt *t, struct str bytes)
     }
     if (!rc && t->out.n > SILENT_MAX_BYTES && !attempt_facts(t)->began)
         rc = err_set(&e, ERR_UP_GARBLED, "it sent %zu bytes of events without a word of an answer", t->out.n);
+    if (!t->told_began && attempt_facts(t)->began)
+        began(t);
     if (t->out.n && has_left(t))
         exchange_send_out(t->x);
     if (rc)
@@ -177,28 +263,56 @@ static enum err_code make_body(struct attempt *t, struct err *e)
     return rc;
 }
 
+/* ---- when its time is up ---- */
+
+static void waited_long(struct attempt *t)
+{
+    struct err e;
+    err_set(&e, ERR_QUEUE_TIMEOUT, "'%.*s' did not get free in time.", STR_ARG(t->b->name));
+    err_hint(&e, "Try again later, or raise `queue: {deadline: …}`.");
+    e.retry_after_s = 5;
+    exchange_try_failed(t, &e);
+}
+
+static void answered_long(struct attempt *t)
+{
+    struct err e;
+    bool started = attempt_facts(t)->began;
+    if (t->hurried && !started)
+        err_set(&e, ERR_UP_TIMEOUT, "it did not begin to answer within %lld ms, which is what it could have of the request's time", (long long)t->limit_ms);
+    else
+        err_set(&e, ERR_UP_TIMEOUT, "its answer took longer than the %lld s it may take (`timeouts: {total: …}`)", (long long)(t->limit_ms + 999) / 1000);
+    place_failed(t, &e);
+}
+
 static void on_deadline(void *ctx)
 {
     struct attempt *t = ctx;
-    struct err e;
     if (exchange_over(t->x))
         return;
-    if (t->state == TRY_RELAYING && attempt_facts(t)->done) {
-        complete(t);
-        return;
+    switch (t->state) {
+    case TRY_IDLE:
+        break;
+    case TRY_WAITING:
+        waited_long(t);
+        break;
+    case TRY_SENT:
+    case TRY_RELAYING:
+        if (attempt_facts(t)->done)
+            complete(t);
+        else
+            answered_long(t);
+        break;
+    case TRY_MOURNING:
+        mourn_on(t);
+        break;
+    case TRY_RESTING:
+        attempt_start(t, t->at, t->repeats + 1);
+        break;
     }
-    if (t->state == TRY_WAITING) {
-        err_set(&e, ERR_QUEUE_TIMEOUT, "'%.*s' did not get free in time.", STR_ARG(t->b->name));
-        err_hint(&e, "Try again later, or raise `queue: {deadline: …}`.");
-        e.retry_after_s = 5;
-        exchange_try_failed(t, &e);
-        return;
-    }
-    err_set(&e, ERR_UP_TIMEOUT, "its answer took longer than the %lld s it may take (`timeouts: {total: …}`)",
-        (long long)(t->b->timeouts.total_ms / 1000));
-    t->at = t->x->decision.n; /* the time is up for all of them */
-    place_failed(t, &e);
 }
+
+/* ---- to the place: its own words ---- */
 
 static void drop_reader(struct attempt *t)
 {
@@ -238,11 +352,10 @@ static void send_request(struct attempt *t)
     attempt_begin_answer(t);
     attempt_enter(t, TRY_SENT);
     if (!t->embedded) { /* else it is a further part of one request */
+        t->told_began = false;
         t->sent_ns = clock_mono_ns();
-        if (t->b->timeouts.total_ms)
-            timer_set(&t->deadline, t->b->timeouts.total_ms);
-        else
-            timer_cancel(&t->deadline); /* the queue's */
+        t->sent_ms = loop_now_ms(t->x->api->loop);
+        set_first_limit(t, total_ms(t));
     }
     char path[560]; /* of a host's at most 480 bytes, and the errand's */
     struct http_request q = {
@@ -255,50 +368,88 @@ static void send_request(struct attempt *t)
         .idle_ms = t->b->timeouts.idle_ms,
     };
     t->call = http_call_start(t->b->pool, &q, &call_ops, t);
+    exchange_sent(t);
 }
 
 /* ---- waiting for a place ---- */
 
+/* The place is ours: may it be asked? Its breaker may have opened while we stood in its line. */
+static void ask_place(struct attempt *t)
+{
+    struct err e;
+    if (health_admits(t->b, &e)) {
+        exchange_passed_over(t, &e);
+        return;
+    }
+    t->admitted = true;
+    send_request(t);
+}
+
+static bool body_fits(struct attempt *t, struct err *e)
+{
+    struct body_wish w = wish_of(t);
+    return !t->b->kind->rebuilt || !body_check(&t->x->doc, &w, e);
+}
+
 static void on_lease(void *ctx, const struct err *e)
 {
     struct attempt *t = ctx;
+    struct err why;
     if (e) {
         t->leased = false;
         exchange_try_failed(t, e);
         return;
     }
-    t->b = world_backend(t->x->world, t->x->decision.chain[t->at].model); /* a reload may have put another in its place */
+    t->b = world_backend(t->x->world, t->x->decision.chain[t->at].model); /* a reload may have put another in its place, with other adapters */
     int64_t hot_for_ms = loop_now_ms(t->x->api->loop) - t->b->since_ms, waited_ms = (clock_mono_ns() - t->waited_ns) / 1000000;
     t->load_ms = waited_ms > hot_for_ms ? waited_ms - hot_for_ms : 0;
-    send_request(t);
+    if (body_fits(t, &why))
+        ask_place(t);
+    else
+        exchange_try_failed(t, &why);
 }
 
-void attempt_start(struct attempt *t, size_t at)
+static void stand_in_line(struct attempt *t)
 {
     struct err e;
     struct exchange *x = t->x;
-    size_t model = x->decision.chain[at].model;
-    t->at = at;
-    t->b = world_backend(x->world, model);
-    lease_init(&t->lease, on_lease, t);
-    t->waited_ns = clock_mono_ns();
-    t->load_ms = 0;
-    embeddings_free(t->embeddings); /* what another place has given does not go with this one's */
-    t->embeddings = NULL;
-    t->embedded = 0;
-    struct body_wish w = wish_of(t);
-    bool fits = !t->b->kind->rebuilt || !body_check(&x->doc, &w, &e); /* before anything is loaded for it */
-    if (!fits || fleet_lease(x->world, model, x->class, &t->lease, &e)) {
+    if (!body_fits(t, &e) /* before anything is loaded for it */
+        || fleet_lease(x->world, x->decision.chain[t->at].model, x->class, &t->lease, &e)) {
         exchange_try_failed(t, &e);
         return;
     }
     t->leased = true;
     if (t->lease.own.state == LEASE_HELD) {
-        send_request(t);
+        ask_place(t);
         return;
     }
+    exchange_know_caller(x);
     attempt_enter(t, TRY_WAITING);
-    timer_set(&t->deadline, t->b->model->queue.deadline_ms);
+    set_first_limit(t, t->b->model->queue.deadline_ms);
+}
+
+void attempt_start(struct attempt *t, size_t at, int64_t repeats)
+{
+    struct err e;
+    t->at = at;
+    t->repeats = repeats;
+    t->b = world_backend(t->x->world, t->x->decision.chain[at].model);
+    lease_init(&t->lease, on_lease, t);
+    t->waited_ns = clock_mono_ns();
+    t->load_ms = t->sent_ms = 0;
+    embeddings_free(t->embeddings); /* what another try has given does not go with this one's */
+    t->embeddings = NULL;
+    t->embedded = 0;
+    if (health_would_admit(t->b) && health_admits(t->b, &e)) /* which says why not */
+        exchange_passed_over(t, &e);
+    else
+        stand_in_line(t);
+}
+
+void attempt_rest(struct attempt *t, int64_t for_ms)
+{
+    attempt_enter(t, TRY_RESTING);
+    timer_set(&t->deadline, for_ms);
 }
 
 /* ---- birth and death ---- */
@@ -310,6 +461,8 @@ void attempt_init(struct attempt *t, struct exchange *x)
     facts_init(&t->relay.facts);
 }
 
+static const struct err nothing_seen = { .code = ERR_CALLER_GONE }; /* of the place: it was not at fault, or lost to a faster one */
+
 void attempt_drop(struct attempt *t)
 {
     http_call_cancel(t->call);
@@ -317,6 +470,8 @@ void attempt_drop(struct attempt *t)
     if (t->leased)
         lease_drop(&t->lease);
     t->leased = false;
+    if (t->admitted)
+        attempt_tell(t, &nothing_seen);
     timer_cancel(&t->deadline);
     if (t->reader)
         t->dialect->stop(t->reader); /* we may be inside of it */
@@ -336,8 +491,9 @@ void attempt_clear(struct attempt *t, size_t keep_bytes)
     t->b = NULL;
     t->at = t->embedded = 0;
     t->way = WAY_RELAY;
-    t->paused = false;
-    t->waited_ns = t->sent_ns = t->first_ns = t->load_ms = 0;
+    t->status = 0;
+    t->paused = t->told_began = false;
+    t->waited_ns = t->sent_ns = t->first_ns = t->load_ms = t->sent_ms = 0;
     struct buf *all[] = { &t->upstream, &t->dropped, &t->in, &t->out };
     for (size_t i = 0; i < COUNTOF(all); i++)
         buf_reset(all[i], keep_bytes);

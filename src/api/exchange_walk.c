@@ -1,6 +1,91 @@
-/* A request's way along the candidates of its decision, in order, until one of them has answered. Until the answer's first content a failure moves to the
- * next candidate; after it, it is the end. */
+/* A request's way along the candidates of its decision, in order, until one of them has answered. Until the answer's first content a failure leads on: to
+ * the next candidate, or to the same place once more where nobody else is left. After it, it is the end.
+ *
+ * A hedge is a second attempt beside the first, when that is later than its place mostly is: who has the first content wins, the other is cancelled. */
 #include "api/exchange_int.h"
+#include "backend/health.h"
+#include "base/random.h"
+
+#include <stdio.h>
+
+enum { HEDGE_LEAST_MS = 50 };          /* sooner no place is late */
+
+int64_t exchange_left_ms(const struct exchange *x)
+{
+    int64_t left = x->until_ms - loop_now_ms(x->api->loop);
+    return left > 0 ? left : 0;
+}
+
+bool exchange_has_next(const struct exchange *x)
+{
+    return x->next < x->decision.n;
+}
+
+static struct attempt *other_of(struct attempt *t)
+{
+    return t == &t->x->tries[0] ? &t->x->tries[1] : &t->x->tries[0];
+}
+
+/* ---- what is remembered of a failure ---- */
+
+static void note(struct attempt *t, const struct blame_row *r, const struct err *e, bool asked)
+{
+    struct exchange *x = t->x;
+    if (x->ntried < COUNTOF(x->tried))
+        x->tried[x->ntried++] = (struct tried){ t->b->name, t->b->host, e->code };
+    if (e->retry_after_s && (!x->retry_after_s || e->retry_after_s < x->retry_after_s))
+        x->retry_after_s = e->retry_after_s;
+    if (asked || !x->failure.code) { /* that somebody was not even asked says less than how another failed */
+        x->failure = *e;
+        exchange_write_evidence(x, t, r, e);
+    }
+}
+
+/* ---- the next candidate ---- */
+
+/* Nobody is left to ask. */
+static void give_up(struct exchange *x)
+{
+    struct err e = x->failure;
+    if (e.retry_after_s)
+        e.retry_after_s = x->retry_after_s; /* whoever is free first */
+    exchange_fail(x, &e);
+}
+
+static void go_on(struct attempt *t)
+{
+    if (exchange_has_next(t->x))
+        attempt_start(t, t->x->next++, 0); /* recursion: at most the chain's length deep */
+    else
+        give_up(t->x);
+}
+
+void exchange_passed_over(struct attempt *t, const struct err *e)
+{
+    struct err why = *e;
+    attempt_drop(t);
+    const struct blame_row *r = exchange_blame(t->x, t, &why);
+    note(t, r, &why, false);
+    if (other_of(t)->state == TRY_IDLE)
+        go_on(t);
+}
+
+/* ---- after a failure ---- */
+
+/* The same place once more, where nobody else is left to ask: at once when its process has died and is being started again, else after a while. Not more
+ * often than its share of second tries allows: they would keep down who is down. */
+static bool asks_again(const struct attempt *t, const struct blame_row *r, const struct err *e, int64_t *after_ms)
+{
+    const struct exchange *x = t->x;
+    const struct config *c = world_config(x->world);
+    if (!r->again || exchange_has_next(x) || e->retry_after_s || t->repeats + 1 >= c->retry_attempts)
+        return false;
+    uint32_t random;
+    random_bytes(&random, sizeof random);
+    int64_t wait_ms = c->retry_backoff_ms << t->repeats; /* at most ten times */
+    *after_ms = attempt_has_died(t) ? 0 : wait_ms / 2 + (int64_t)random % (wait_ms / 2 + 1);
+    return *after_ms < exchange_left_ms(x) && health_may_retry(t->b);
+}
 
 /* A part of the answer has gone to the caller. */
 static bool has_left(const struct exchange *x)
@@ -12,19 +97,77 @@ void exchange_try_failed(struct attempt *t, const struct err *e)
 {
     struct exchange *x = t->x;
     struct err why = *e; /* it may lie in what is let go of now */
-    bool next = err_row(why.code)->failover && !has_left(x) && t->at + 1 < x->decision.n;
+    int64_t after_ms = 0;
+    const struct blame_row *r = exchange_blame(x, t, &why);
+    bool other = other_of(t)->state != TRY_IDLE;
+    bool end = has_left(x) || !err_row(why.code)->failover || !exchange_left_ms(x);
+    bool again = !end && !other && asks_again(t, r, &why, &after_ms);
+    note(t, r, &why, true);
+    struct err seen = why; /* not in the place's own words, which may cite a prompt: others read it */
+    snprintf(seen.text, sizeof seen.text, "%s", x->evidence);
+    attempt_tell(t, &seen);
     attempt_drop(t);
-    x->tried[x->ntried++] = (struct tried){ t->b->name, t->b->host, why.code };
-    if (!next) {
+    if (end) {
         exchange_fail(x, &why);
-        return;
+    } else if (other) {
+        x->lead = other_of(t);
+    } else if (again) {
+        log_info("%s: %.*s failed, trying it again: %s", x->id, STR_ARG(t->b->name), x->evidence);
+        attempt_rest(t, after_ms);
+    } else {
+        if (exchange_has_next(x))
+            log_info("%s: %.*s failed, trying the next: %s", x->id, STR_ARG(t->b->name), x->evidence);
+        go_on(t);
     }
-    log_info("%s: %.*s failed, trying the next: %s", x->id, STR_ARG(t->b->name), why.text);
-    attempt_start(t, t->at + 1); /* recursion: at most the chain's length deep */
 }
+
+/* ---- a second place beside the first ---- */
+
+static bool may_hedge(const struct exchange *x)
+{
+    int64_t most = world_config(x->world)->hedge_tokens;
+    return most && x->ask.tokens > 0 && x->ask.tokens <= most && !x->hedged && !x->ask.insists && exchange_has_next(x);
+}
+
+void exchange_sent(struct attempt *t)
+{
+    struct exchange *x = t->x;
+    if (t != &x->tries[0] || !may_hedge(x))
+        return;
+    int64_t late_ms = health_p95_ms(t->b);
+    if (late_ms >= 0)
+        timer_set(&x->hedge, late_ms > HEDGE_LEAST_MS ? late_ms : HEDGE_LEAST_MS);
+}
+
+void exchange_hedge(void *ctx)
+{
+    struct exchange *x = ctx;
+    struct attempt *first = &x->tries[0], *second = &x->tries[1];
+    struct backend *b = may_hedge(x) ? world_backend(x->world, x->decision.chain[x->next].model) : NULL;
+    bool late = (first->state == TRY_SENT || first->state == TRY_RELAYING) && !attempt_facts(first)->began;
+    if (!b || !late || health_would_admit(b) || !health_may_retry(b))
+        return;
+    log_info("%s: %.*s is late, %.*s is asked beside it", x->id, STR_ARG(first->b->name), STR_ARG(b->name));
+    x->hedged = true;
+    attempt_start(second, x->next++, 0);
+}
+
+void exchange_won(struct attempt *t)
+{
+    struct exchange *x = t->x;
+    timer_cancel(&x->hedge);
+    if (!x->hedged)
+        return;
+    attempt_drop(other_of(t));
+    x->lead = t;
+}
+
+/* ---- the beginning ---- */
 
 void exchange_walk(struct exchange *x)
 {
+    int64_t total_ms = x->decision.total_ms ? x->decision.total_ms : EXCHANGE_FOREVER_MS;
+    x->until_ms = loop_now_ms(x->api->loop) + total_ms;
     exchange_enter(x, X_TRYING);
-    attempt_start(x->lead, 0);
+    go_on(x->lead);
 }

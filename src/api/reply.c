@@ -62,7 +62,7 @@ void reply_error_json(struct buf *out, const struct err *e, struct str request_i
     json_key(&o, STR("hob"));
     json_begin_object(&o);
     json_key(&o, STR("fault"));
-    json_string(&o, str_of(fault_name(row->fault)));
+    json_string(&o, str_of(fault_name(err_fault(e))));
     json_key(&o, STR("request_id"));
     json_string(&o, request_id);
     put_tried(&o, tried, ntried);

@@ -30,12 +30,13 @@ static const struct err_row rows[ERR_COUNT] = {
     [ERR_CALLER_GONE]          = { "caller_gone",           499, FAULT_CALLER,  false, false, "invalid_request_error" },
     [ERR_QUEUE_FULL]           = { "queue_full",            429, FAULT_GATEWAY, true,  true,  "rate_limit_error" },
     [ERR_QUEUE_TIMEOUT]        = { "queue_timeout",         503, FAULT_GATEWAY, true,  true,  "server_error" },
-    [ERR_NO_BACKEND]           = { "no_backend",            503, FAULT_GATEWAY, false, true,  "server_error" },
+    [ERR_NO_BACKEND]           = { "no_backend",            503, FAULT_GATEWAY, true,  true,  "server_error" },
     [ERR_NOT_RESIDENT]         = { "not_resident",          503, FAULT_GATEWAY, true,  true,  "server_error" },
     [ERR_PRIVATE_NO_PLACE]     = { "private_no_place",      503, FAULT_GATEWAY, true,  false, "server_error" },
     [ERR_NOT_REMOTE]           = { "not_remote",            503, FAULT_GATEWAY, true,  false, "server_error" },
     [ERR_LOOP]                 = { "routing_loop",          508, FAULT_GATEWAY, true,  false, "server_error" },
     [ERR_CAPPED]               = { "cap_reached",           503, FAULT_GATEWAY, true,  true,  "server_error" },
+    [ERR_EXHAUSTED]            = { "gateway_exhausted",     503, FAULT_GATEWAY, true,  true,  "server_error" },
     [ERR_SHUTTING_DOWN]        = { "shutting_down",         503, FAULT_GATEWAY, false, true,  "server_error" },
     [ERR_INTERNAL]             = { "internal_error",        500, FAULT_GATEWAY, false, false, "server_error" },
     [ERR_UP_REFUSED]           = { "backend_failed",        502, FAULT_BACKEND, true,  true,  "server_error" },
@@ -72,6 +73,11 @@ const char *fault_name(enum fault f)
     return names[f];
 }
 
+enum fault err_fault(const struct err *e)
+{
+    return e->fault ? e->fault : err_row(e->code)->fault;
+}
+
 enum err_code err_set(struct err *e, enum err_code code, const char *fmt, ...)
 {
     if (e) {
@@ -79,6 +85,7 @@ enum err_code err_set(struct err *e, enum err_code code, const char *fmt, ...)
         va_start(ap, fmt);
         e->code = code;
         e->sys = e->retry_after_s = 0;
+        e->fault = FAULT_NONE;
         e->param[0] = e->hint[0] = 0;
         vsnprintf(e->text, sizeof e->text, fmt, ap);
         va_end(ap);

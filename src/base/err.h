@@ -41,6 +41,7 @@ enum err_code {
     ERR_NOT_REMOTE,    /* a background request, and the place is elsewhere */
     ERR_LOOP,          /* it has come through too many hobs */
     ERR_CAPPED,        /* what may be used up there today is used up */
+    ERR_EXHAUSTED,     /* the gateway has no file descriptor or port left to ask somebody with */
     ERR_SHUTTING_DOWN,
     ERR_INTERNAL,
     /* the place that should have answered */
@@ -82,6 +83,7 @@ struct err {
     enum err_code code;
     int sys;               /* errno, or 0 */
     int retry_after_s;     /* 0 = none known */
+    enum fault fault;      /* whose it is where the code's row does not say it; FAULT_NONE = as the row says */
     char text[288];        /* what went wrong, a sentence */
     char param[64];        /* the field it is about, or "" */
     char hint[192];        /* what to do next, or "" */
@@ -89,6 +91,7 @@ struct err {
 
 const struct err_row *err_row(enum err_code code);
 const char *fault_name(enum fault f);
+enum fault err_fault(const struct err *e);
 
 /* Each returns the code, so that `return err_set(e, …)` reads well. e may be NULL. err_set clears all other fields. */
 enum err_code err_set(struct err *e, enum err_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -20,6 +20,8 @@ HOB = BIN / "hob"
 FAKE = BIN / "tests" / "fake" / "fake-engine"
 SLOW = float(os.environ.get("HOB_TEST_SLOW", "1"))  # sanitizers and loaded machines: every deadline times this
 SANITIZER = re.compile(r"(ERROR|WARNING): (Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error: ")
+# In a config: no place is left alone because it failed. For tests that break one on purpose, again and again.
+FORGIVING = {"breaker": {"failures": 100, "window": "10ms"}}
 SANITIZED = "asan" in BIN.name or "tsan" in BIN.name or bool(os.environ.get("HOB_TEST_SANITIZED"))
 
 

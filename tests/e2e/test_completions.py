@@ -5,7 +5,7 @@ import json
 import openai
 import pytest
 import raw
-from helpers import FAKE, ROUTING_KEYS, check_routing, chunks_of
+from helpers import FAKE, FORGIVING, ROUTING_KEYS, check_routing, chunks_of
 
 
 @pytest.fixture(scope="module")
@@ -15,6 +15,7 @@ def fakes(module_nursery):
     h = module_nursery.hob({
         "engines": {"llama": {"path": str(FAKE)}},
         "hosts": {"up": {"kind": "openai", "url": host.url}},
+        **FORGIVING,
         "models": {**module_nursery.model("small", aliases=["gpt-small"]), "far": {"host": "up", "name": "far-away"},
                    "org/Name-1.5:latest": {"host": "up"}},
         "roles": {"chat": {"model": "far", "fallback": ["small"]}},

@@ -11,7 +11,7 @@ import struct
 import openai
 import pytest
 import raw
-from helpers import FAKE, check_routing, wait_for
+from helpers import FAKE, FORGIVING, check_routing, wait_for
 
 DIMS = 8
 SENTENCES = ["A man is eating food.", "A man is eating a piece of bread.", "The stock market fell sharply today."]
@@ -62,6 +62,7 @@ def world(module_nursery):
     h = module_nursery.hob({
         "engines": {"llama": {"path": str(FAKE)}},
         "hosts": {"up": {"kind": "openai", "url": host.url}},
+        **FORGIVING,
         "models": {**module_nursery.model("own", serves=["embed"], aliases=["alias"]), **module_nursery.model("talker"),
                    "far": {"host": "up", "name": "org/far-away", "serves": ["embed"]}},
         "roles": {"embed": {"model": "own", "fallback": ["far"]}, "embed-far": {"model": "far", "fallback": ["own"]}},

@@ -123,7 +123,8 @@ def test_a_fresh_connection_that_closes_is_no_stale_one(far):
     h, up = far
     r = h.chat("far", "[[close_before]]")
     assert r.status == 502 and r.error()["code"] == "backend_failed"
-    assert 1 <= len(up.log().chats) <= 2
+    # A first try, perhaps on a connection that a probe had left, and a second one: nobody else is there to be asked.
+    assert 2 <= len(up.log().chats) <= 3
 
 
 def test_a_four_hundred_is_the_callers(far):
@@ -252,7 +253,8 @@ def test_nobody_left_names_all_that_were_tried(two):
     one.default("[[status 500]]")
     other.default("[[close_before]]")
     e = h.chat("chat", "hello").error()
-    assert [t["model"] for t in e["hob"]["tried"]] == ["a", "b"] and e["code"] == "backend_failed"
+    # The last one is asked twice: nobody else is left.
+    assert [t["model"] for t in e["hob"]["tried"]] == ["a", "b", "b"] and e["code"] == "backend_failed"
 
 
 def test_the_callers_own_fault_goes_nowhere_else(two):

@@ -1,7 +1,7 @@
 """POST /v1/rerank: a managed fake and a fake host."""
 
 import pytest
-from helpers import FAKE, check_routing
+from helpers import FAKE, FORGIVING, check_routing
 
 QUERY, DOCUMENTS = "red apples", ["green pears", "red apples and red cherries", "apples of any kind"]
 SCORES = [-10.0, 10.0, 0.0]
@@ -14,6 +14,7 @@ def world(module_nursery):
     h = module_nursery.hob({
         "engines": {"llama": {"path": str(FAKE)}},
         "hosts": {"up": {"kind": "openai", "url": host.url}},
+        **FORGIVING,
         "models": {**module_nursery.model("own", serves=["rerank"]), "far": {"host": "up", "name": "far-away", "serves": ["rerank"]}},
         "roles": {"rerank": {"model": "far", "fallback": ["own"]}},
     }, wait="ready")

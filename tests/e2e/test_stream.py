@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from helpers import FAKE, ROUTING_KEYS, check_routing, chunks_of, content_of
+from helpers import FAKE, FORGIVING, ROUTING_KEYS, check_routing, chunks_of, content_of
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +14,7 @@ def world(module_nursery):
         "hosts": {"up": {"kind": "openai", "url": up.url}},
         "models": {**module_nursery.model("small"), "far": {"host": "up"}},
         "roles": {"chat": {"model": "small"}},
-        "tiers": {"fast": "far"},
+        "tiers": {"fast": "far"}, **FORGIVING,
     }, wait="ready")
     return hob, up
 

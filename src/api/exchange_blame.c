@@ -1,0 +1,102 @@
+/* From what was seen of a try to whose fault it is: gathers what the table of blame (blame.c) wants to know, and puts what it says into the error. */
+#include "api/exchange_int.h"
+#include "backend/health.h"
+
+bool attempt_has_died(const struct attempt *t)
+{
+    return t->b->kind->managed && t->sent_ms && (t->b->state != BACKEND_HOT || t->b->since_ms > t->sent_ms);
+}
+
+static enum blame_where where_of(const struct attempt *t)
+{
+    if (!t)
+        return BLAME_ASKING;
+    switch (t->state) {
+    case TRY_IDLE:
+    case TRY_WAITING:
+    case TRY_RESTING:
+        return BLAME_WAITING;
+    case TRY_SENT:
+    case TRY_RELAYING:
+    case TRY_MOURNING:
+        break;
+    }
+    if (attempt_facts(t)->began)
+        return t->way == WAY_RELAY ? BLAME_TELLING : BLAME_ANSWERING;
+    return t->status ? BLAME_ANSWERING : BLAME_CONNECTING;
+}
+
+/* ---- many at once ---- */
+
+static bool is_loading(const struct attempt *t)
+{
+    const struct backend *b = t->b;
+    return b->kind->managed && (b->state != BACKEND_HOT || loop_now_ms(t->x->api->loop) - b->since_ms < RUSH_WINDOW_MS);
+}
+
+static uint64_t hash(uint64_t h, struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        h = (h ^ (unsigned char)s.p[i]) * 0x100000001b3;
+    return h;
+}
+
+void exchange_know_caller(struct exchange *x)
+{
+    uint64_t h = 0xcbf29ce484222325;
+    if (x->caller || !x->req)
+        return;
+    if (x->ask.caller.n)
+        h = hash(h, x->ask.caller);
+    else
+        h = hash(hash(h, http_req_header(x->req, STR("user-agent"))), http_req_header(x->req, STR("x-forwarded-for")));
+    x->caller = h | 1;
+}
+
+static bool is_rush(struct exchange *x, const struct attempt *t, enum blame_where where, enum err_code seen)
+{
+    if (!t || blame_find(where, seen, CAUSE_RUSH)->cause != CAUSE_RUSH || !is_loading(t))
+        return false;
+    exchange_know_caller(x);
+    return rush_failed(&x->api->rush, x->caller, t->b, loop_now_ms(x->api->loop));
+}
+
+/* ---- the row, and what it makes of the error ---- */
+
+static enum blame_cause cause_of(struct exchange *x, const struct attempt *t, enum blame_where where, const struct err *e)
+{
+    enum blame_cause by_errno = blame_cause_of(e->sys);
+    if (by_errno != CAUSE_ANY)
+        return by_errno;
+    if ((e->code == ERR_UP_RESET || e->code == ERR_UP_REFUSED) && t && attempt_has_died(t))
+        return t->b->last_error.code == ERR_OUT_OF_MEMORY ? CAUSE_DIED_OF_MEMORY : CAUSE_DIED;
+    return is_rush(x, t, where, e->code) ? CAUSE_RUSH : CAUSE_ANY;
+}
+
+static void give_hint(const struct attempt *t, enum blame_cause cause, struct err *e)
+{
+    if (cause == CAUSE_NO_HANDLES)
+        err_hint(e, "Give hob more open files (`ulimit -n`, `LimitNOFILE=`), or send fewer requests at a time.");
+    else if (cause == CAUSE_RUSH)
+        err_hint(e, "Many requests came at once while '%.*s' was loading: warm it first (`hob load %.*s`), or send fewer at a time.", STR_ARG(t->b->name),
+            STR_ARG(t->b->name));
+    else if (cause == CAUSE_DIED_OF_MEMORY && t->b->last_error.hint[0])
+        err_hint(e, "%s", t->b->last_error.hint);
+}
+
+const struct blame_row *exchange_blame(struct exchange *x, const struct attempt *t, struct err *e)
+{
+    enum blame_where where = where_of(t);
+    enum blame_cause cause = cause_of(x, t, where, e);
+    const struct blame_row *r = blame_find(where, e->code, cause);
+    give_hint(t, r->cause, e);
+    e->code = r->code;
+    e->fault = r->fault;
+    return r;
+}
+
+void exchange_write_evidence(struct exchange *x, const struct attempt *t, const struct blame_row *r, const struct err *e)
+{
+    struct str none = STR("");
+    blame_write(r, e, t ? t->b->name : none, t ? t->b->host : none, t ? t->status : 0, x->evidence, sizeof x->evidence);
+}
