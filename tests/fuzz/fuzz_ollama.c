@@ -1,0 +1,7 @@
+/* The dialect of Ollama: see dialect_fuzz.h. */
+#include "dialect_fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    return fuzz_dialect(&dialect_ollama, data, size);
+}
