@@ -15,7 +15,7 @@
 #include "net/conn.h"
 #include "proc/notify.h"
 #include "proc/sweep.h"
-#include "store/store.h"
+#include "store/requests.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -156,12 +156,20 @@ static void signal_served(void *ctx, struct str json, const struct err *e)
         notify_ready(g->notify);
 }
 
+static void limit_rows(struct gateway *g)
+{
+    const struct config *c = g->config;
+    struct requests_limits l = { .keep_ms = c->rows_keep_ms, .bytes = c->rows_bytes, .power = c->durability == DURABLE_POWER };
+    requests_limit(g->store, &l);
+}
+
 static void on_change(void *ctx, const struct config *now, struct keys *keys)
 {
     struct gateway *g = ctx;
     api_use_keys(g->api, keys);
     conf_free(g->config);
     g->config = conf_hold(now);
+    limit_rows(g);
     accepted_keep(now);
     estimate_warm(g->loop, g->config, g->store);
     tell_status(g);
@@ -384,6 +392,7 @@ static void build(struct gateway *g, const struct cli_args *a)
     g->fleet = fleet_new(g->loop, conf_hold(g->config), g->services, str_of(g->run_dir), g->store);
     g->api = api_new(g->loop, g->fleet, g->meter);
     api_use_store(g->api, g->store);
+    limit_rows(g);
     g->server = http_server_new(g->loop, &http_limits_default, &api_http, g->api);
     api_use_server(g->api, g->server);
     api_use_keys(g->api, g->keys);

@@ -41,6 +41,7 @@ struct store {
     size_t nwaiting;
     size_t company;                 /* so many rows may come to wait together, as the last one said */
     bool hurry;                     /* somebody waits who has no company */
+    bool told_ready;                /* the writer has been told that it need not wait for more */
     int64_t since_ms;               /* when the first of those that wait, or are being written, was handed in; 0 = none */
     struct requests_limits limits;
     bool limits_new;
@@ -219,6 +220,7 @@ static struct store_job *take_batch(struct store *s) /* under the lock */
         last = last->next;
     s->nwaiting -= n;
     s->hurry = last->next != NULL;
+    s->told_ready = false;
     s->waiting.first = last->next;
     if (!last->next)
         s->waiting.end = &s->waiting.first;
@@ -339,21 +341,24 @@ static void refuse(struct store *s, struct store_job *job)
     fail(job, &e);
 }
 
-static void hand_in(struct store *s, struct store_job *job) /* under the lock */
+/* Under the lock. True: the writer is to be woken, once that is let go of: it would wake up only to wait for it. */
+static bool hand_in(struct store *s, struct store_job *job)
 {
     if (s->closing || s->nwaiting >= STORE_MAX_JOBS) {
         refuse(s, job);
         end_job(s, job);
         wake_up(s->wake);
-        return;
+        return false;
     }
     queue_add(&s->waiting, job);
     s->company = job->company;
     s->hurry = s->hurry || !job->company;
     if (!s->since_ms)
         s->since_ms = clock_mono_ms();
-    if (++s->nwaiting == 1 || s->hurry || s->nwaiting >= s->company)
-        pthread_cond_signal(&s->come);
+    s->nwaiting++;
+    bool ready = s->hurry || s->nwaiting >= s->company, wake = (ready && !s->told_ready) || s->nwaiting == 1;
+    s->told_ready = ready;
+    return wake;
 }
 
 static void run_here(struct store *s, struct store_job *job)
@@ -370,10 +375,10 @@ void store_submit(struct store *s, struct store_job *job)
     job->wait = NULL;
     job->next = NULL;
     pthread_mutex_lock(&s->lock);
-    bool here = !s->running;
-    if (!here)
-        hand_in(s, job);
+    bool here = !s->running, wake = !here && hand_in(s, job);
     pthread_mutex_unlock(&s->lock);
+    if (wake)
+        uv_cond_signal(&s->come);
     if (here) {
         run_here(s, job);
         tell_owner(job);
@@ -388,8 +393,8 @@ enum err_code store_do(struct store *s, struct store_job *job, struct err *e)
     job->next = NULL;
     pthread_mutex_lock(&s->lock);
     bool here = !s->running;
-    if (!here)
-        hand_in(s, job);
+    if (!here && hand_in(s, job))
+        uv_cond_signal(&s->come);
     while (!here && !w.over)
         pthread_cond_wait(&s->over, &s->lock);
     pthread_mutex_unlock(&s->lock);
@@ -413,7 +418,7 @@ void requests_limit(struct store *s, const struct requests_limits *l)
     pthread_mutex_lock(&s->lock);
     s->limits = *l;
     s->limits_new = true;
-    pthread_cond_signal(&s->come);
+    uv_cond_signal(&s->come);
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -488,7 +493,7 @@ static void stop_writer(struct store *s)
 {
     pthread_mutex_lock(&s->lock);
     s->closing = true;
-    pthread_cond_signal(&s->come);
+    uv_cond_signal(&s->come);
     pthread_mutex_unlock(&s->lock);
     pthread_join(s->thread, NULL);
     pthread_mutex_lock(&s->lock);
