@@ -11,6 +11,7 @@ const struct command *const cli_commands[] = {
     &cli_unload,
     &cli_pull,
     &cli_logs,
+    &cli_gain,
     &cli_fit,
     &cli_preflight,
     &cli_route,

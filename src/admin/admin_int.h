@@ -35,6 +35,8 @@ void admin_ps(struct admin *a, struct http_req *r);
 void admin_load(struct admin *a, struct http_req *r);
 void admin_unload(struct admin *a, struct http_req *r);
 void admin_reload(struct admin *a, struct http_req *r);
+void admin_logs(struct admin *a, struct http_req *r);    /* logs.c */
+void admin_gain(struct admin *a, struct http_req *r);
 void admin_explain(struct admin *a, struct http_req *r); /* explain.c */
 
 /* ---- system_*.c ---- */

@@ -130,31 +130,12 @@ void api_models(struct api *a, struct http_req *r)
     buf_free(&body);
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 32;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* %XX to bytes; what is no escape stays. */
-static void percent_decode(struct buf *to, struct str text)
-{
-    for (size_t i = 0; i < text.n; i++) {
-        int high = text.p[i] == '%' && i + 2 < text.n ? hex_value(text.p[i + 1]) : -1;
-        int low = high >= 0 ? hex_value(text.p[i + 2]) : -1;
-        buf_add_char(to, low >= 0 ? (char)(high * 16 + low) : text.p[i]);
-        i += low >= 0 ? 2 : 0;
-    }
-}
-
 void api_model(struct api *a, struct http_req *r)
 {
     struct buf body = { 0 }, name = { 0 };
     struct json_out o = json_out(&body);
     struct err e;
-    percent_decode(&name, str_from(http_req_path(r), sizeof "/v1/models/" - 1));
+    http_percent_decode(&name, str_from(http_req_path(r), sizeof "/v1/models/" - 1));
     struct listing l = { .o = &o, .only = buf_str(&name) };
     if (knock(a, r, &l)) {
         list_all(a, &l);

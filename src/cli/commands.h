@@ -17,6 +17,7 @@ extern const struct command
     cli_unload,
     cli_pull,
     cli_logs,
+    cli_gain,
     cli_fit,
     cli_preflight,
     cli_route,

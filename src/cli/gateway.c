@@ -439,6 +439,7 @@ int gateway_run(const struct cli_args *a)
     if (rc)
         return rc;
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is the store's affair */
     raise_file_limit();
     accepted_keep(g.config);
     build(&g, a);

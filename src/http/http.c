@@ -66,3 +66,21 @@ const char *http_reason(int status)
     }
     return "";
 }
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 32;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+void http_percent_decode(struct buf *to, struct str text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        int high = text.p[i] == '%' && i + 2 < text.n ? hex_value(text.p[i + 1]) : -1;
+        int low = high >= 0 ? hex_value(text.p[i + 2]) : -1;
+        buf_add_char(to, low >= 0 ? (char)(high * 16 + low) : text.p[i]);
+        i += low >= 0 ? 2 : 0;
+    }
+}

@@ -2,7 +2,7 @@
 #ifndef HOB_HTTP_HTTP_H
 #define HOB_HTTP_HTTP_H
 
-#include "base/err.h"
+#include "base/buf.h"
 #include "base/str.h"
 
 struct http_header {
@@ -18,5 +18,7 @@ struct http_headers {
 struct str http_header(const struct http_headers *h, struct str name);
 /* "OK" for 200 … "" for what we do not know. */
 const char *http_reason(int status);
+/* %XX to bytes; what is no escape stays. */
+void http_percent_decode(struct buf *to, struct str text);
 
 #endif

@@ -78,8 +78,8 @@ def test_json_is_an_object_a_line(place, run):
 
 def test_what_is_not_there_is_said(place, run):
     for args, code, words in ((["--model", "small"], 1, "not been loaded yet"), (["--model", "smal"], 1, "did you mean 'small'"),
-                              (["--model", "far"], 1, "runs on 'h'"), (["--model", "../../x"], 1, "there is no model"), ([], 1, "--model"),
-                              (["--model", "small", "-n", "few"], 2, "-n wants"), (["x"], 2, "hob help logs")):
+                              (["--model", "far"], 1, "runs on 'h'"), (["--model", "../../x"], 1, "there is no model"),
+                              (["--model", "small", "-n", "few"], 2, "-n wants"), (["--model", "small", "x"], 2, "hob help logs")):
         r = run(*args)
         assert r.returncode == code and words in r.stderr and r.stdout == "", (args, r)
 
