@@ -215,20 +215,15 @@ static enum task task_of(struct str body)
     return task;
 }
 
-static enum err_code come_as(const struct explain_ask *x, struct ask *ask, struct err *e)
+/* The key that it would come with; NULL: none. */
+static enum err_code come_as(const struct explain_ask *x, const struct conf_key **who, struct err *e)
 {
     struct str as = http_header(x->head, STR("x-hob-as"));
-    for (size_t i = 0; i < x->config->nkeys; i++) {
-        const struct conf_key *k = &x->config->keys[i];
-        if (!str_eq(k->name, as))
-            continue;
-        ask->caller = k->name;
-        ask->allowed = &k->roles;
-        if (k->class && !http_header(x->head, STR("x-hob-class")).n)
-            ask->class = k->class;
-        return ERR_OK;
-    }
-    if (!as.n)
+    *who = NULL;
+    for (size_t i = 0; i < x->config->nkeys; i++)
+        if (str_eq(x->config->keys[i].name, as))
+            *who = &x->config->keys[i];
+    if (!as.n || *who)
         return ERR_OK;
     err_set(e, ERR_INVALID_REQUEST, "There is no key '%.*s' under `keys:`.", as.n < 80 ? (int)as.n : 80, as.p);
     return err_param(e, "x-hob-as");
@@ -240,16 +235,20 @@ static enum err_code decide(const struct explain_ask *x, struct json_doc *doc, s
     struct decision d;
     struct err refused = { .code = ERR_OK };
     enum caller_class class;
+    const struct conf_key *who;
     struct classifier *words = NULL;
-    enum err_code rc = caller_class(x->head, CONF_CLASS_UNSAID, &class, e);
+    enum err_code rc = come_as(x, &who, e);
+    if (!rc)
+        rc = caller_class(x->head, who ? who->class : CONF_CLASS_UNSAID, &class, e);
     if (!rc)
         rc = ask_read(x->body, task_of(x->body), doc, &ask, e);
     if (rc)
         return rc;
+    if (who) {
+        ask.caller = who->name;
+        ask.allowed = &who->roles;
+    }
     ask_read_head(x->head, class, &ask);
-    rc = come_as(x, &ask, e);
-    if (rc)
-        return rc;
     ask_weigh(x->config, &words, doc, &ask, true);
     if (ask_decide(x->config, x->now, doc, &ask, &d, &refused))
         d.n = 0;
