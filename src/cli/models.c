@@ -21,6 +21,20 @@ static void put_list(struct table *t, yyjson_val *list)
     buf_free(&text);
 }
 
+/* Of a model that goes. */
+static void put_leaving(struct table *t, yyjson_val *m)
+{
+    struct str until = json_str(yyjson_obj_get(m, "deprecated_until")), successor = json_str(yyjson_obj_get(m, "successor"));
+    struct buf text = { 0 };
+    if (!until.n)
+        return;
+    buf_printf(&text, "goes on %.*s", STR_ARG(until));
+    if (successor.n)
+        buf_printf(&text, ": ask for %.*s instead", STR_ARG(successor));
+    table_note(t, buf_str(&text));
+    buf_free(&text);
+}
+
 static void put_models(yyjson_val *models, struct buf *out)
 {
     static const char *const heads[] = { "MODEL", "ALIASES", "HOST", "STATE", "CONTEXT", "SERVES", "INPUT" };
@@ -37,6 +51,7 @@ static void put_models(yyjson_val *models, struct buf *out)
         table_int(&t, yyjson_is_int(context) ? yyjson_get_sint(context) : -1);
         put_list(&t, yyjson_obj_get(m, "capabilities"));
         put_list(&t, yyjson_obj_get(m, "input"));
+        put_leaving(&t, m);
     }
     table_print(&t, out);
     table_fini(&t);
