@@ -135,7 +135,7 @@ static int not_there(const struct door *d, enum err_code rc, const struct err *e
         fprintf(stderr, "hob: the daemon at %s did not answer: %s\n", d->name, e->text);
         return EXIT_FAILED;
     }
-    fprintf(stderr, "hob: no daemon answers at %s\n", d->name);
+    fprintf(stderr, "hob: no daemon answers at %s%s%s\n", d->name, d->remote ? ": " : "", d->remote ? e->text : "");
     fprintf(stderr, d->remote ? "hob: start it with `hob serve`, or set HOB_URL to where it runs\n"
                               : "hob: start it with `hob serve`; one that runs with another configuration is found by -c FILE or --state DIR\n");
     return EXIT_NO_DAEMON;

@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 import raw
+import remote
 from helpers import FAKE, HOB, chat_body, cli, environment, free_port, wait_for
 
 NOT_THERE = "hob_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -463,3 +464,26 @@ def test_no_key_is_in_what_proc_tells(place):
     assert hob.chat("m", "hello", headers=bearer(good)).status == 200
     for where, text in everything_written(hob, place):
         assert good[4:].encode() not in text, where
+
+
+# -- commands over https
+
+
+class AtPort:
+    def __init__(self, port):
+        self.port = port
+
+
+def test_commands_over_https(shared, tmp_path_factory):
+    authority = remote.Authority(tmp_path_factory.mktemp("tls") / "ca")
+    front = remote.Front(AtPort(shared.at.at[1]), *authority.leaf("IP:127.0.0.1"))
+    try:
+        def run(*command, **env):
+            return cli(*command, env=environment(shared.dir, {"HOB_URL": front.url, "HOB_KEY": shared.keys["boss"], **env}), dir="/")
+        for command in (["ps", "--json"], ["load", "other"], ["run", "m", "hello"], ["models"]):
+            r = run(*command, SSL_CERT_FILE=str(authority.file))
+            assert r.returncode == 0 and r.stdout and "unencrypted" not in r.stderr, r
+        r = run("ps")
+        assert r.returncode != 0 and "certificate" in r.stderr, r
+    finally:
+        front.stop()
