@@ -14,6 +14,7 @@
 
 #include "backend/health.h"
 #include "backend/spend.h"
+#include "base/arena.h"
 #include "loop/loop.h"
 
 struct hosts;
@@ -71,5 +72,10 @@ struct host_figures {
 };
 /* False: it is in none. */
 bool host_figures(const struct backend *b, struct host_figures *out);
+
+/* ---- lists of models ---- */
+/* The names in {"data":[{"id":…}]} or {"models":[{"name":…}]}. ERR_UP_GARBLED when it is neither. */
+enum err_code host_read_list(struct str body, struct arena *a, struct conf_strs *out, struct err *e) __attribute__((warn_unused_result));
+bool host_lists(const struct conf_strs *names, struct str model); /* "qwen3" is "qwen3:latest" too */
 
 #endif

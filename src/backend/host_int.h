@@ -84,9 +84,6 @@ void host_hush(struct host *h);                                 /* nothing more 
 void host_try_to_wake(struct host *h);
 
 /* ---- host_list.c ---- */
-/* The names in {"data":[{"id":…}]} or {"models":[{"name":…}]}. ERR_UP_GARBLED when it is neither. */
-enum err_code host_read_list(struct str body, struct arena *a, struct conf_strs *out, struct err *e) __attribute__((warn_unused_result));
-bool host_lists(const struct conf_strs *names, struct str model); /* "qwen3" is "qwen3:latest" too */
 void host_take_list(struct host *h, struct str body);           /* of a 200; what is missing in it is said once */
 
 #endif

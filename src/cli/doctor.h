@@ -28,7 +28,7 @@ struct check {
     void (*fn)(struct doctor *d);
     bool needs_config;
 };
-extern const struct check doctor_setup_checks[], doctor_model_checks[], doctor_machine_checks[]; /* each ended by a row without a name */
+extern const struct check doctor_setup_checks[], doctor_model_checks[], doctor_host_checks[], doctor_machine_checks[]; /* each ended by a row without a name */
 
 /* A finding of the running check; `of` (a model's name) is added to its name, NULL for none. */
 void doctor_say(struct doctor *d, const char *of, enum doctor_health h, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
