@@ -4,7 +4,10 @@
 #include "api/exchange.h"
 #include "api/size.h"
 #include "api/talk.h"
+#include "policy/billing.h"
 #include "policy/fields.h"
+#include "policy/redact.h"
+#include "route/known.h"
 
 static const struct part {
     const char *type;
@@ -74,6 +77,7 @@ static int64_t read_max_tokens(yyjson_val *root)
 static uint64_t mix(uint64_t sum, struct str text)
 {
     enum { BEGINNING_BYTES = 512 };
+    text = billing_rest(text); /* it changes each time */
     return (sum ^ str_hash(str_make(text.p, text.n < BEGINNING_BYTES ? text.n : BEGINNING_BYTES))) * UINT64_C(0x9E3779B97F4A7C15);
 }
 
@@ -193,6 +197,22 @@ void ask_read_head(const struct http_headers *h, enum caller_class class, struct
 
 /* ---- the decision ---- */
 
+static struct str first_text(yyjson_val *content)
+{
+    return json_str(yyjson_is_arr(content) ? yyjson_obj_get(yyjson_arr_get_first(content), "text") : content);
+}
+
+static bool is_known(const struct json_doc *d, enum conf_class class)
+{
+    yyjson_val *messages = yyjson_obj_get(d->root, "messages"), *first = yyjson_arr_get_first(messages), *last = yyjson_arr_get_last(messages);
+    struct str user = { NULL, 0 }, system = { NULL, 0 };
+    if (str_eq(json_str(yyjson_obj_get(last, "role")), STR("user")))
+        user = first_text(yyjson_obj_get(last, "content"));
+    if (str_eq(json_str(yyjson_obj_get(first, "role")), STR("system")))
+        system = billing_rest(first_text(yyjson_obj_get(first, "content")));
+    return user.p && known_caller(user, system, yyjson_arr_size(messages), class);
+}
+
 static bool has_replicas(const struct config *c)
 {
     for (size_t i = 0; i < c->nmodels; i++)
@@ -206,6 +226,7 @@ void ask_weigh(const struct config *c, struct classifier **words, const struct j
     struct talk talk;
     if (!ask->affinity && ask->serves == SERVES_CHAT && has_replicas(c))
         ask->affinity = beginning(d->root);
+    ask->known_background = c->known_callers && ask->task == TASK_CHAT && is_known(d, ask->class);
     if ((!always && !route_wants_words(c, ask)) || ask->serves != SERVES_CHAT)
         return;
     if (!*words)
@@ -219,6 +240,13 @@ void ask_weigh(const struct config *c, struct classifier **words, const struct j
 
 enum err_code ask_decide(const struct config *c, const struct snapshot *s, const struct json_doc *d, struct ask *ask, struct decision *out, struct err *e)
 {
+    enum err_code rc = route_decide(c, ask, s, out, e);
+    if (!route_wants_findings(c, ask, out, s))
+        return rc;
+    ask->findings = redact_findings(d);
+    if (!ask->findings)
+        return rc;
+    ask->privacy = PRIVATE_FOUND;
     return route_decide(c, ask, s, out, e);
 }
 

@@ -126,6 +126,7 @@ struct exchange *exchange_new(struct api *a, struct world *w)
 
 static void exchange_clear(struct exchange *x)
 {
+    exchange_undress(x);
     json_free(&x->doc);
     attempt_clear(&x->tries[0], KEEP_BYTES);
     if (x->hedged)

@@ -15,7 +15,7 @@ bool attempt_wants_events(const struct attempt *t)
     return t->way == WAY_RELAY || t->way == WAY_COLLECT;
 }
 
-static void on_event(void *ctx, struct str data)
+static void take_event(void *ctx, struct str data)
 {
     struct attempt *t = ctx;
     if (exchange_over(t->x) || t->broke.code)
@@ -27,6 +27,15 @@ static void on_event(void *ctx, struct str data)
     }
     if (!t->first_ns && attempt_facts(t)->began)
         t->first_ns = clock_mono_ns();
+}
+
+static void on_event(void *ctx, struct str data)
+{
+    struct attempt *t = ctx;
+    if (t->mend)
+        mend_event(t->mend, data, take_event, t);
+    else
+        take_event(t, data);
 }
 
 static enum way pick_way(const struct attempt *t)
@@ -63,6 +72,8 @@ void attempt_begin_answer(struct attempt *t)
         t->first_ns = 0;
     collect_free(t->collect);
     t->collect = t->way == WAY_COLLECT ? collect_new(&f, &t->x->api->scratch) : NULL;
+    mend_free(t->mend);
+    t->mend = attempt_wants_events(t) && attempt_values(t) ? mend_new(attempt_values(t)) : NULL;
     t->reader = attempt_wants_events(t) ? t->dialect->reader_new(EVENT_MAX_BYTES, on_event, t) : NULL;
 }
 
@@ -143,6 +154,7 @@ static enum err_code end_object(struct attempt *t, struct err *e)
 {
     struct json_doc d;
     int64_t tokens_before = t->embedded ? t->relay.facts.tokens.input : 0;
+    exchange_mend_whole(t);
     enum err_code rc = whole_read(buf_str(&t->in), exchange_errands[t->x->ask.task].holds, &t->x->api->scratch, &d, &t->relay.facts, e);
     if (rc)
         return rc;

@@ -9,6 +9,7 @@
 #include "api/embed.h"
 #include "api/exchange.h"
 #include "api/inner.h"
+#include "api/mend.h"
 #include "api/verify.h"
 #include "policy/body.h"
 #include "store/requests.h"
@@ -29,6 +30,13 @@ enum {
 };
 
 enum way { WAY_RELAY, WAY_COLLECT, WAY_WHOLE, WAY_EMBED };
+
+/* The request in other words (exchange_redact.c). */
+struct guise {
+    struct redaction *values;           /* NULL = it has no placeholders */
+    struct buf text;
+    struct json_doc doc;                /* of it; its root is NULL until it is made */
+};
 
 /* A place being asked: one candidate of the chain, with all that belongs to it alone. When it fails the same attempt goes to the next candidate. */
 struct attempt {
@@ -51,6 +59,7 @@ struct attempt {
     int64_t sent_ms;                    /* likewise, in loop time */
     int64_t load_ms;                    /* of the wait: until the model was loaded */
 
+    struct guise *guise;                /* what the place gets to see; NULL = the request as it came */
     struct buf upstream;                /* what goes to the place, or the spliced-in parts of it */
     struct str pieces[BODY_MAX_PIECES];
     size_t npieces;
@@ -64,6 +73,7 @@ struct attempt {
     struct dialect_reader *reader;
     struct relay relay;
     struct collect *collect;
+    struct mend *mend;                  /* puts values back into its answer; NULL = there are none */
     struct embeddings *embeddings;
     size_t embedded;                    /* inputs done */
     struct err broke;                   /* an error found while reading events */
@@ -98,6 +108,7 @@ struct exchange {
     int64_t started_ns;
 
     struct json_doc doc;
+    struct guise guises[4];             /* with placeholders or not, with a line for Anthropic or not */
     struct ask ask;
     struct decision decision;
     enum caller_class class;
@@ -195,6 +206,13 @@ void attempt_start(struct attempt *t, size_t at, int64_t repeats);      /* asks 
 void attempt_rest(struct attempt *t, int64_t for_ms);                   /* then asks the same place again */
 void attempt_tell(struct attempt *t, const struct err *e);              /* to its place's health, if it is owed; e NULL: it has answered */
 void attempt_drop(struct attempt *t);                                   /* no byte comes from the place any more, and its slot is free */
+
+/* ---- exchange_redact.c ---- */
+enum err_code attempt_dress(struct attempt *t, struct err *e) __attribute__((warn_unused_result)); /* picks, or makes, what the place gets to see */
+const struct json_doc *attempt_doc(const struct attempt *t);            /* that */
+const struct redaction *attempt_values(const struct attempt *t);        /* that are to be put back into its answer; NULL = none */
+void exchange_mend_whole(struct attempt *t);                            /* t->in, an answer that came as one object */
+void exchange_undress(struct exchange *x);
 
 /* ---- exchange_reply.c ---- */
 void exchange_send_out(struct exchange *x);                             /* what the lead has for the caller, as part of a stream */

@@ -240,7 +240,7 @@ static enum err_code write_in_dialect(struct attempt *t, struct err *e)
     const struct conf_model *m = t->b->model;
     struct dialect_wish w = {
         .model = t->b->upstream, .max_tokens = m->max_tokens, .context = m->context, .prompt_tokens = t->x->ask.tokens, .keep_alive = t->b->place->keep_alive };
-    enum err_code rc = t->dialect->write(&t->x->doc, &w, &t->upstream, &t->dropped, e);
+    enum err_code rc = t->dialect->write(attempt_doc(t), &w, &t->upstream, &t->dropped, e);
     t->pieces[0] = buf_str(&t->upstream);
     t->npieces = 1;
     return rc;
@@ -250,14 +250,16 @@ static enum err_code make_body(struct attempt *t, struct err *e)
 {
     struct body_wish w = wish_of(t);
     t->upstream.n = t->dropped.n = 0;
+    if (attempt_dress(t, e))
+        return e->code;
     if (t->dialect->write)
         return write_in_dialect(t, e);
     if (!t->b->kind->rebuilt) {
-        t->npieces = body_splice(&t->x->doc, &w, t->x->ask.stream, &t->upstream, t->pieces);
+        t->npieces = body_splice(attempt_doc(t), &w, t->x->ask.stream, &t->upstream, t->pieces);
         return ERR_OK;
     }
     w.max_tokens = t->b->model->max_tokens ? t->b->model->max_tokens : t->b->context;
-    enum err_code rc = body_rebuild(&t->x->doc, &w, &t->upstream, &t->dropped, e);
+    enum err_code rc = body_rebuild(attempt_doc(t), &w, &t->upstream, &t->dropped, e);
     t->pieces[0] = buf_str(&t->upstream);
     t->npieces = 1;
     return rc;
@@ -485,8 +487,11 @@ void attempt_clear(struct attempt *t, size_t keep_bytes)
     relay_init(&t->relay, &(struct answer_frame){ .created_s = 0 }, &t->x->api->scratch);
     collect_free(t->collect);
     embeddings_free(t->embeddings);
+    mend_free(t->mend);
     drop_reader(t);
     t->collect = NULL;
+    t->mend = NULL;
+    t->guise = NULL;
     t->embeddings = NULL;
     t->b = NULL;
     t->at = t->embedded = 0;

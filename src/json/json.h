@@ -57,6 +57,8 @@ struct json_member {
 };
 /* The member of obj (any object of d, the root included) with that name; false when it has none. */
 bool json_find_member(const struct json_doc *d, yyjson_val *obj, struct str name, struct json_member *out);
+/* A string value of d, with its quotes. */
+struct json_span json_string_span(const struct json_doc *d, yyjson_val *string);
 /* End of the value that starts at text[at] (text is known to be valid JSON). */
 size_t json_skip_value(struct str text, size_t at);
 /* Place just behind the opening brace of obj: where a member may be put in ("\"k\":v," or, in an object that is empty or whose
@@ -76,6 +78,18 @@ struct json_edit json_cut_member(struct str text, const struct json_member *m);
 /* The same for several members of ONE object, given in the text's order; single cuts of neighbours would both claim the comma between
  * them. Writes at most n edits, ascending; returns how many. */
 size_t json_cut_members(struct str text, const struct json_member *m, size_t n, struct json_edit *edits);
+
+/* Values of a text replaced, one after the other in its order, by what is written meanwhile. Zeroed is empty. */
+struct json_change;
+struct json_changes {
+    struct buf put;
+    struct json_change *at;
+    size_t n, room;
+};
+/* What is added to the buffer, until the next change begins, stands in the place of that span. */
+struct buf *json_changes_begin(struct json_changes *c, struct json_span where);
+void json_changes_write(const struct json_changes *c, struct str text, struct buf *out);
+void json_changes_free(struct json_changes *c);
 
 /* Writing: values straight into a buffer, commas by themselves.
  *   struct json_out o = json_out(buf); json_begin_object(&o); json_key(&o, STR("a")); json_int(&o, 1); json_end_object(&o); */

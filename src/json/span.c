@@ -75,6 +75,12 @@ size_t json_skip_value(struct str text, size_t at)
     return at;
 }
 
+struct json_span json_string_span(const struct json_doc *d, yyjson_val *string)
+{
+    size_t at = json_place(d, string) - 1;
+    return (struct json_span){ at, behind_string(d->text, at) };
+}
+
 static yyjson_val *find_key(yyjson_val *obj, struct str name)
 {
     yyjson_obj_iter it;

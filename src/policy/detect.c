@@ -55,6 +55,8 @@ static bool detect_email(const struct look *l, size_t at, struct found *out)
         begin--;
     while (begin < at && !is_word(t.p[begin])) /* a quotation mark before it, a dash */
         begin++;
+    if (begin > l->low && byte_before(t, begin) == '\\' && begin + 1 < at && !joins_word(t, l->low, begin + 1))
+        begin++;
     struct str local = str_make(t.p + begin, at - begin), domain = str_make(t.p + at + 1, end - at - 1);
     if (!local.n || end == at + 1 || !ends_with_letters(domain) || is_name_of_file(domain))
         return false;

@@ -280,7 +280,7 @@ static bool may_begin(const struct look *l, size_t at)
     char before = byte_before(l->text, at), earlier = at > 1 ? l->text.p[at - 2] : 0;
     if (at == l->low)
         return true;
-    if (is_word(before) || before == '#' || before == '$' || before == '\\' || before == '+' || before == '%')
+    if (joins_word(l->text, l->low, at) || before == '#' || before == '$' || before == '\\' || before == '+' || before == '%')
         return false;
     if (before == '-' || before == '/' || before == ')')
         return !is_word(earlier);
@@ -396,7 +396,7 @@ static bool find_iban(const struct look *l, size_t digit, struct found *out)
         return false;
     size_t begin = digit - 2, have = 0, at = begin;
     char text[34];
-    if (begin > l->low && is_word(t.p[begin - 1]))
+    if (joins_word(t, l->low, begin))
         return false;
     size_t n = iban_length(t.p + begin);
     if (!n)

@@ -80,7 +80,7 @@ static bool is_key(const struct look *l, size_t at, const struct key_form *f, st
     if (at < l->low + f->sign)
         return false;
     size_t begin = at - f->sign, body = begin + f->prefix.n;
-    if (!str_starts(str_from(t, begin), f->prefix) || (begin > l->low && is_word(t.p[begin - 1])))
+    if (!str_starts(str_from(t, begin), f->prefix) || joins_word(t, l->low, begin))
         return false;
     size_t end = body_end(t, body, f->body), n = end - body;
     if (n < f->least || (f->most && n > f->most) || !has_digits(str_make(t.p + body, n), f->body == CAPITALS ? 1 : 2))
@@ -116,7 +116,7 @@ static bool find_pem(const struct look *l, size_t at, struct found *out)
 static bool find_jwt(const struct look *l, size_t at, struct found *out)
 {
     struct str t = l->text;
-    if (at < l->low + 2 || memcmp(t.p + at - 2, "ey", 2) != 0 || (at > l->low + 2 && is_word(t.p[at - 3])))
+    if (at < l->low + 2 || memcmp(t.p + at - 2, "ey", 2) != 0 || joins_word(t, l->low, at - 2))
         return false;
     size_t begin = at - 2, head = body_end(t, begin, URL_SAFE);
     if (head - begin < 10 || byte_at(t, head) != '.' || !str_starts(str_from(t, head + 1), STR("ey")))

@@ -55,6 +55,8 @@ static void test_mail_addresses(void **state)
         { "0171234567@example.com", "email 0171234567@example.com" },
         { "ends here a@b.co", "email a@b.co" },
         { "X@Y.ORG!", "email X@Y.ORG" },
+        { "{\"text\": \"hello\\njane@example.com\\ttim@example.com\"}", "email jane@example.com\nemail tim@example.com" }, /* JSON in a text */
+        { "C:\\nina@example.com", "email ina@example.com" }, /* the price of that */
         { "user@localhost", "" },
         { "a @ b.com", "" },
         { "@jane and @joe.doe", "" },
@@ -121,6 +123,7 @@ static void test_telephone_numbers(void **state)
         { "Mobil 98765 43210", "phone 98765 43210" },
         { "call me at 5551234567", "phone 5551234567" },
         { "teléfono 612345678", "phone 612345678" },
+        { "{\"text\": \"hello\\n0171 2345678\\nDE\"}", "phone 0171 2345678" },
         { "on 03.04.2024 0171 2345678 rang", "phone 0171 2345678" },
         { "0171 2345678, 0172 3456789", "phone 0171 2345678\nphone 0172 3456789" },
         { "id,phone\n7,01712345678\n8,+4915112345679", "phone 01712345678\nphone +4915112345679" },

@@ -1,0 +1,277 @@
+/* The way out: values to placeholders. A request is walked like any JSON; a table names the members that are no text of anybody's (ids, names of models and
+ * functions, schemas, images), so that a field which nobody here knows is looked at. Only strings with something in them are written anew. */
+#include "policy/redact_int.h"
+
+#include <stdlib.h>
+
+/* ---- values ---- */
+
+struct redaction *redaction_new(void)
+{
+    struct redaction *r = calloc(1, sizeof *r);
+    if (!r)
+        die("out of memory for a redaction");
+    for (size_t k = 0; k < KINDS; k++)
+        r->shelves[k].first = 1;
+    return r;
+}
+
+void redaction_free(struct redaction *r)
+{
+    if (!r)
+        return;
+    for (size_t k = 0; k < KINDS; k++) {
+        struct shelf *s = &r->shelves[k];
+        for (size_t i = 0; i < s->n; i++) {
+            wipe(s->at[i].p, s->at[i].n);
+            free(s->at[i].p);
+        }
+        free(s->at);
+        free(s->slots);
+    }
+    free(r);
+}
+
+size_t redaction_count(const struct redaction *r)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < KINDS; k++)
+        n += r->shelves[k].n;
+    return n;
+}
+
+static uint32_t *slot_of(const struct shelf *s, struct str value)
+{
+    size_t i = str_hash(value) & (s->nslots - 1);
+    while (s->slots[i] && !str_eq(str_make(s->at[s->slots[i] - 1].p, s->at[s->slots[i] - 1].n), value))
+        i = (i + 1) & (s->nslots - 1);
+    return &s->slots[i];
+}
+
+/* Twice as large as it must be, so that there is always an empty slot. */
+static void grow_slots(struct shelf *s)
+{
+    s->nslots = s->nslots ? 2 * s->nslots : 16;
+    free(s->slots);
+    s->slots = calloc(s->nslots, sizeof *s->slots);
+    if (!s->slots)
+        die("out of memory for a redaction");
+    for (size_t i = 0; i < s->n; i++)
+        *slot_of(s, str_make(s->at[i].p, s->at[i].n)) = (uint32_t)i + 1;
+}
+
+static void add_value(struct shelf *s, struct str value)
+{
+    if (s->n == s->room) {
+        s->room = s->room ? 2 * s->room : 8;
+        struct value *more = realloc(s->at, s->room * sizeof *more);
+        if (!more)
+            die("out of memory for a redaction");
+        s->at = more;
+    }
+    char *copy = malloc(value.n);
+    if (!copy)
+        die("out of memory for a redaction");
+    memcpy(copy, value.p, value.n);
+    s->at[s->n++] = (struct value){ copy, value.n };
+}
+
+/* The number of a value's placeholder: the one it has, or the next. */
+static size_t number_of(struct shelf *s, struct str value)
+{
+    if (2 * (s->n + 1) > s->nslots)
+        grow_slots(s);
+    uint32_t *slot = slot_of(s, value);
+    if (!*slot) {
+        add_value(s, value);
+        *slot = (uint32_t)s->n;
+    }
+    return s->first + *slot - 1;
+}
+
+static size_t kind_of(enum finding f)
+{
+    size_t k = 0;
+    while (!((unsigned)f >> k & 1))
+        k++;
+    return k;
+}
+
+/* ---- what of a request is somebody's text ---- */
+
+enum zone { OUTSIDE, MESSAGES, FREE }; /* the root's members; messages and their parts; anything else */
+
+/* clang-format off */
+static const struct {
+    enum zone zone;
+    const char *name;
+} no_texts[] = {
+    { OUTSIDE,  "model" },           { OUTSIDE,  "tools" },          { OUTSIDE,  "functions" },      { OUTSIDE,  "tool_choice" },    { OUTSIDE,  "function_call" },
+    { OUTSIDE,  "response_format" }, { OUTSIDE,  "stream_options" }, { OUTSIDE,  "grammar" },        { OUTSIDE,  "samplers" },       { OUTSIDE,  "lora" },
+    { OUTSIDE,  "encoding_format" }, { OUTSIDE,  "service_tier" },   { OUTSIDE,  "modalities" },     { OUTSIDE,  "audio" },          { OUTSIDE,  "thinking" },
+    { OUTSIDE,  "reasoning_effort" }, { OUTSIDE, "chat_template_kwargs" },
+    { MESSAGES, "role" },            { MESSAGES, "id" },             { MESSAGES, "type" },           { MESSAGES, "name" },           { MESSAGES, "tool_call_id" },
+    { MESSAGES, "call_id" },         { MESSAGES, "tool_use_id" },    { MESSAGES, "url" },            { MESSAGES, "image_url" },      { MESSAGES, "data" },
+    { MESSAGES, "format" },          { MESSAGES, "detail" },         { MESSAGES, "media_type" },     { MESSAGES, "cache_control" },  { MESSAGES, "signature" },
+    { MESSAGES, "file_id" },         { MESSAGES, "file_data" },      { MESSAGES, "encrypted_content" },
+};
+static const struct {
+    enum zone zone;
+    const char *name;
+    enum zone into;
+} doors[] = { /* what is below such a member; else OUTSIDE leads to FREE, and the others to themselves */
+    { OUTSIDE,  "messages",  MESSAGES }, { OUTSIDE,  "system", MESSAGES }, { OUTSIDE,  "input", MESSAGES },
+    { MESSAGES, "arguments", FREE },     { MESSAGES, "input",  FREE },
+};
+/* clang-format on */
+
+static bool is_text(enum zone zone, struct str name)
+{
+    for (size_t i = 0; i < COUNTOF(no_texts); i++)
+        if (no_texts[i].zone == zone && str_eq(name, str_of(no_texts[i].name)))
+            return false;
+    return true;
+}
+
+static enum zone behind(enum zone zone, struct str name)
+{
+    for (size_t i = 0; i < COUNTOF(doors); i++)
+        if (doors[i].zone == zone && str_eq(name, str_of(doors[i].name)))
+            return doors[i].into;
+    return zone == OUTSIDE ? FREE : zone;
+}
+
+/* ---- the walk ---- */
+
+struct walk {
+    const struct json_doc *d;
+    void (*on_text)(struct walk *w, yyjson_val *v, struct str text);
+    struct redaction *r;
+    struct json_changes changes;
+    unsigned seen;              /* enum finding, or-ed */
+};
+
+static void walk_value(struct walk *w, yyjson_val *v, enum zone zone);
+
+/* Of a long text the document may hold only the beginning: it is read again, alone. */
+static void walk_cut(struct walk *w, yyjson_val *v)
+{
+    struct json_span at = json_string_span(w->d, v);
+    struct json_doc whole;
+    struct err e;
+    if (!json_parse(&whole, str_make(w->d->text.p + at.at, at.end - at.at), &e))
+        w->on_text(w, v, json_str(whole.root));
+    json_free(&whole);
+}
+
+static void walk_string(struct walk *w, yyjson_val *v)
+{
+    if (json_is_cut(w->d, v))
+        walk_cut(w, v);
+    else
+        w->on_text(w, v, json_str(v));
+}
+
+/* A tool's arguments are JSON in a string: values in them are found as what they are, not as they are escaped, and what takes their place is escaped twice. */
+static void walk_arguments(struct walk *w, yyjson_val *v)
+{
+    struct json_doc inner;
+    struct err e;
+    struct walk in = { .d = &inner, .on_text = w->on_text, .r = w->r };
+    if (json_is_cut(w->d, v) || json_parse(&inner, json_str(v), &e)) {
+        walk_string(w, v);
+        return;
+    }
+    walk_value(&in, inner.root, FREE);
+    w->seen |= in.seen;
+    if (in.changes.n) {
+        struct buf text = { 0 };
+        json_changes_write(&in.changes, inner.text, &text);
+        struct json_out o = json_out(json_changes_begin(&w->changes, json_string_span(w->d, v)));
+        json_string(&o, buf_str(&text));
+        buf_free(&text);
+    }
+    json_changes_free(&in.changes);
+    json_free(&inner);
+}
+
+static void walk_value(struct walk *w, yyjson_val *v, enum zone zone)
+{
+    size_t i, n;
+    yyjson_val *key, *item;
+    if (yyjson_is_str(v))
+        walk_string(w, v);
+    yyjson_arr_foreach(v, i, n, item) walk_value(w, item, zone);
+    yyjson_obj_foreach(v, i, n, key, item) {
+        struct str name = json_str(key);
+        if (!is_text(zone, name))
+            continue;
+        if (zone == MESSAGES && yyjson_is_str(item) && str_eq(name, STR("arguments")))
+            walk_arguments(w, item);
+        else
+            walk_value(w, item, behind(zone, name));
+    }
+}
+
+/* ---- what is done with each text ---- */
+
+static void look_for_any(struct walk *w, yyjson_val *v, struct str text)
+{
+    enum { ALL = (1 << KINDS) - 1 };
+    struct found f;
+    for (size_t at = 0; w->seen != ALL && detect_next(text, &at, &f);)
+        w->seen |= (unsigned)f.what;
+}
+
+/* What looks like a placeholder is the prompt's own: ours begin behind it. */
+static void note_lookalikes(struct walk *w, yyjson_val *v, struct str text)
+{
+    size_t kind, number;
+    for (size_t at = 0; at < text.n; at++) {
+        const char *open = memchr(text.p + at, '[', text.n - at);
+        if (!open)
+            break;
+        at = (size_t)(open - text.p);
+        const char *close = memchr(open, ']', text.n - at < MAX_PLACEHOLDER ? text.n - at : MAX_PLACEHOLDER);
+        bool like = close && redact_read(str_make(open, (size_t)(close - open) + 1), &kind, &number) == READS_WHOLE;
+        if (like && number >= w->r->shelves[kind].first && number < MAX_FIRST)
+            w->r->shelves[kind].first = number + 1;
+    }
+}
+
+static void replace(struct walk *w, yyjson_val *v, struct str text)
+{
+    struct buf *to = NULL;
+    struct found f;
+    size_t done = 0;
+    for (size_t at = 0; detect_next(text, &at, &f); done = at) {
+        size_t kind = kind_of(f.what);
+        if (!to) {
+            to = json_changes_begin(&w->changes, json_string_span(w->d, v));
+            buf_add_char(to, '"');
+        }
+        json_escape(to, str_make(text.p + done, f.at - done));
+        buf_printf(to, "[%s_%zu]", redact_names[kind].p, number_of(&w->r->shelves[kind], str_make(text.p + f.at, f.n)));
+    }
+    if (!to)
+        return;
+    json_escape(to, str_from(text, done));
+    buf_add_char(to, '"');
+}
+
+unsigned redact_findings(const struct json_doc *d)
+{
+    struct walk w = { .d = d, .on_text = look_for_any };
+    walk_value(&w, d->root, OUTSIDE);
+    return w.seen;
+}
+
+void redact_request(struct redaction *r, const struct json_doc *d, struct buf *out)
+{
+    struct walk w = { .d = d, .on_text = note_lookalikes, .r = r };
+    walk_value(&w, d->root, OUTSIDE);
+    w.on_text = replace;
+    walk_value(&w, d->root, OUTSIDE);
+    json_changes_write(&w.changes, d->text, out);
+    json_changes_free(&w.changes);
+}
