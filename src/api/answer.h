@@ -16,6 +16,7 @@ struct tokens {
 struct answer_facts {
     struct tokens tokens;
     bool began;              /* a part of the answer itself has come: content, thoughts, a tool call, an end */
+    bool said;               /* of it, more than thoughts and an end: content, a refusal, a tool call */
     bool done;               /* [DONE] has come: whatever follows is ignored */
     char finish[24];         /* finish_reason, "" until there is one */
     int64_t drafted, accepted; /* tokens that a draft model proposed, and those that stood: as an engine of ours says */

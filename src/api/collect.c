@@ -124,6 +124,7 @@ static enum err_code take_delta(struct collect *c, yyjson_val *choice, struct er
     bool said = take(c, &c->content, yyjson_obj_get(delta, "content")) || take(c, &c->content, yyjson_obj_get(choice, "text"));
     bool refused = take(c, &c->refusal, yyjson_obj_get(delta, "refusal"));
     c->has_content |= said;
+    c->facts.said |= said | refused;
     c->facts.began |= thinks | said | refused;
     take_logprobs(c, yyjson_obj_get(yyjson_obj_get(choice, "logprobs"), "content"));
     if (json_str(finish).n) { /* some places send "" until there is one */
@@ -133,7 +134,7 @@ static enum err_code take_delta(struct collect *c, yyjson_val *choice, struct er
     size_t i, n;
     yyjson_val *call;
     yyjson_arr_foreach(yyjson_obj_get(delta, "tool_calls"), i, n, call) {
-        c->facts.began = true;
+        c->facts.said = c->facts.began = true;
         if (take_tool_call(c, call, e))
             return e->code;
     }

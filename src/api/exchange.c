@@ -115,6 +115,7 @@ struct exchange *exchange_new(struct api *a, struct world *w)
         for (size_t i = 0; i < COUNTOF(x->tries); i++)
             attempt_init(&x->tries[i], x);
         inner_init(&x->inner, x);
+        x->sleeper = SIZE_MAX;
         books_init(x);
     }
     x->world = world_hold(w);
@@ -141,6 +142,8 @@ static void exchange_clear(struct exchange *x)
     x->retry_after_s = 0;
     x->evidence[0] = 0;
     x->caller = 0;
+    x->hasty = x->patient = false;
+    x->sleeper = SIZE_MAX;
     x->ask = (struct ask){ .stream = false };
     decision_clear(&x->decision);
     books_clear(x, KEEP_BYTES);

@@ -13,6 +13,7 @@ static enum blame_where where_of(const struct attempt *t)
         return BLAME_ASKING;
     switch (t->state) {
     case TRY_IDLE:
+    case TRY_WAKING:
     case TRY_WAITING:
     case TRY_RESTING:
         return BLAME_WAITING;
@@ -31,7 +32,9 @@ static enum blame_where where_of(const struct attempt *t)
 static bool is_loading(const struct attempt *t)
 {
     const struct backend *b = t->b;
-    return b->kind->managed && (b->state != BACKEND_HOT || loop_now_ms(t->x->api->loop) - b->since_ms < RUSH_WINDOW_MS);
+    if (!b->kind->managed)
+        return health_is_asleep(b);
+    return b->state != BACKEND_HOT || loop_now_ms(t->x->api->loop) - b->since_ms < RUSH_WINDOW_MS;
 }
 
 static uint64_t hash(uint64_t h, struct str s)

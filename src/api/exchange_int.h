@@ -11,12 +11,14 @@
 #include "api/inner.h"
 #include "api/mend.h"
 #include "api/verify.h"
+#include "backend/host.h"
 #include "policy/body.h"
 #include "store/requests.h"
 
 enum exchange_state { X_ADMITTED, X_DECIDED, X_TRYING, X_SETTLED, X_FAILED, X_DONE };
 enum attempt_state {
     TRY_IDLE,
+    TRY_WAKING,     /* its host sleeps, and somebody waits for it to wake */
     TRY_WAITING,    /* for a lease */
     TRY_SENT,
     TRY_RELAYING,   /* a good answer has begun */
@@ -45,6 +47,7 @@ struct attempt {
     size_t at;                          /* candidate in the chain */
     struct backend *b;                  /* its; NULL = none was asked yet */
     struct lease lease;
+    struct host_wait waking;
     bool leased;                        /* lease is held or waited for */
     bool admitted;                      /* its health is owed a word */
     int64_t repeats;                    /* tries of this place before this one */
@@ -117,6 +120,9 @@ struct exchange {
     struct attempt *lead;               /* whose answer the caller gets, as things stand */
     size_t next;                        /* candidate that was not asked yet */
     int64_t until_ms;                   /* by then it is over, one way or another (loop time) */
+    bool hasty;                         /* that is what the caller's library has said: no fault of a place */
+    bool patient;                       /* nobody else is left: a sleeper is waited for */
+    size_t sleeper;                     /* the first candidate that was passed over because its host sleeps; SIZE_MAX = none */
     struct timer hedge;                 /* then a second place is asked */
     bool hedged;
     struct tried tried[EXCHANGE_MAX_TRIED];
@@ -230,6 +236,7 @@ void books_free(struct exchange *x);
  * lead's answer is ready. */
 void exchange_settle(struct exchange *x, const struct err *e);
 void exchange_deliver(struct exchange *x);                              /* the lead's answer is ready */
+double exchange_cost(const struct exchange *x);                          /* of the answer, and of its check; negative = unknown, or none */
 
 /* ---- exchange_answer.c ---- */
 const struct answer_facts *attempt_facts(const struct attempt *t);

@@ -97,9 +97,22 @@ static double price(const struct backend *b, const struct tokens *n)
     return n->input >= 0 && n->output >= 0 ? health_price(b, n->input, n->output) : -1;
 }
 
-/* Of the answer and of its check. Where the checker's words are the answer the draft was made here, or was cheap. */
-static double cost(const struct exchange *x, bool remote)
+/* An answer that left, and was none. */
+static void note_silence(const struct exchange *x, struct request_row *r)
 {
+    const struct answer_facts *f = attempt_facts(x->lead);
+    if (x->books.why.code || x->ask.task != TASK_CHAT || !f->thoughts || f->said)
+        return;
+    const struct blame_row *b = blame_find(BLAME_ANSWERING, ERR_ONLY_THOUGHTS, CAUSE_ANY);
+    r->fault = b->fault;
+    r->code = str_of(err_row(b->code)->code);
+    r->evidence = str_of(b->saw);
+}
+
+/* Of the answer and of its check. Where the checker's words are the answer the draft was made here, or was cheap. */
+double exchange_cost(const struct exchange *x)
+{
+    bool remote = is_remote(x->lead);
     const struct verified *v = &x->verified;
     bool checked = v->verdict == VERDICT_AGREED || v->verdict == VERDICT_IMPROVED;
     double of_check = checked ? price(world_backend(x->world, v->model), &v->tokens) : 0;
@@ -125,7 +138,7 @@ static void note_figures(const struct exchange *x, struct request_row *r)
     r->total_ms = ms_between(x->started_ns, b->settled_ns);
     r->bytes_in = b->bytes_in;
     r->bytes_out = b->bytes_out + (b->why.code ? 0 : (int64_t)t->out.n);
-    r->cost = cost(x, r->remote);
+    r->cost = exchange_cost(x);
     r->complexity = x->ask.complexity.score > 0 ? x->ask.complexity.score : -1;
 }
 
@@ -148,6 +161,7 @@ static void make_row(struct exchange *x)
     };
     note_way(x, &b->row);
     note_figures(x, &b->row);
+    note_silence(x, &b->row);
 }
 
 /* ---- what is counted ---- */

@@ -87,6 +87,24 @@ static void put_deprecated(struct json_out *o, const struct exchange *x)
     json_end_object(o);
 }
 
+/* What is said only where there is something to say. */
+static void put_extras(struct json_out *o, const struct exchange *x)
+{
+    double cost = exchange_cost(x);
+    if (x->hedged) {
+        json_key(o, STR("hedged"));
+        json_bool(o, true);
+    }
+    if (x->decision.rule.n) {
+        json_key(o, STR("rule"));
+        json_string(o, x->decision.rule);
+    }
+    if (cost >= 0) {
+        json_key(o, STR("cost"));
+        json_double(o, cost, 6);
+    }
+}
+
 void exchange_put_routing(struct exchange *x, struct buf *to)
 {
     const struct attempt *t = x->lead;
@@ -115,6 +133,7 @@ void exchange_put_routing(struct exchange *x, struct buf *to)
         json_null(&o);
     put_tokens(&o, attempt_facts(t));
     put_chain(&o, x);
+    put_extras(&o, x);
     exchange_put_verified(x, &o);
     json_key(&o, STR("policy"));
     json_raw(&o, STR("{\"thinking\":null,\"context\":null,\"schema\":null}")); /* null: none applies */

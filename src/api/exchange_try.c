@@ -9,10 +9,10 @@ enum {
     SILENT_MAX_BYTES = 1024 * 1024,     /* held back before the first content */
     REFUSAL_MAX_BYTES = 64 * 1024,
     END_MS = 50,                        /* from [DONE] to the end of the body; then the connection is given up */
-    MOURN_MS = 250, MOURN_STEP_MS = 10, /* the keeper tells of a death in a few ms */
+    MOURN_MS = 250, MOURN_STEP_MS = 2, /* the keeper tells of a death in a few ms */
 };
 
-static const char *const state_names[] = { "IDLE", "WAITING", "SENT", "RELAYING", "MOURNING", "RESTING" };
+static const char *const state_names[] = { "IDLE", "WAKING", "WAITING", "SENT", "RELAYING", "MOURNING", "RESTING" };
 
 static void send_request(struct attempt *t);
 
@@ -267,6 +267,14 @@ static enum err_code make_body(struct attempt *t, struct err *e)
 
 /* ---- when its time is up ---- */
 
+static void slept_long(struct attempt *t)
+{
+    struct err e;
+    err_set(&e, ERR_WAKING, "'%.*s' on '%.*s' did not wake within %lld ms.", STR_ARG(t->b->name), STR_ARG(t->b->host), (long long)t->limit_ms);
+    e.retry_after_s = 5;
+    exchange_try_failed(t, &e);
+}
+
 static void waited_long(struct attempt *t)
 {
     struct err e;
@@ -294,6 +302,9 @@ static void on_deadline(void *ctx)
         return;
     switch (t->state) {
     case TRY_IDLE:
+        break;
+    case TRY_WAKING:
+        slept_long(t);
         break;
     case TRY_WAITING:
         waited_long(t);
@@ -430,6 +441,23 @@ static void stand_in_line(struct attempt *t)
     set_first_limit(t, t->b->model->queue.deadline_ms);
 }
 
+static void on_awake(void *ctx, const struct err *e)
+{
+    struct attempt *t = ctx;
+    t->load_ms = (clock_mono_ns() - t->waited_ns) / 1000000;
+    if (e)
+        exchange_try_failed(t, e);
+    else
+        stand_in_line(t);
+}
+
+static void wait_for_sleeper(struct attempt *t)
+{
+    attempt_enter(t, TRY_WAKING);
+    set_first_limit(t, EXCHANGE_FOREVER_MS);
+    host_wait_begin(&t->waking, t->b);
+}
+
 void attempt_start(struct attempt *t, size_t at, int64_t repeats)
 {
     struct err e;
@@ -442,7 +470,10 @@ void attempt_start(struct attempt *t, size_t at, int64_t repeats)
     embeddings_free(t->embeddings); /* what another try has given does not go with this one's */
     t->embeddings = NULL;
     t->embedded = 0;
-    if (health_would_admit(t->b) && health_admits(t->b, &e)) /* which says why not */
+    enum err_code shut = health_would_admit(t->b);
+    if (shut == ERR_WAKING && (t->x->ask.insists || t->x->patient))
+        wait_for_sleeper(t);
+    else if (shut && health_admits(t->b, &e)) /* which says why not */
         exchange_passed_over(t, &e);
     else
         stand_in_line(t);
@@ -460,6 +491,7 @@ void attempt_init(struct attempt *t, struct exchange *x)
 {
     t->x = x;
     timer_init(&t->deadline, x->api->loop, on_deadline, t);
+    host_wait_init(&t->waking, on_awake, t);
     facts_init(&t->relay.facts);
 }
 
@@ -475,6 +507,8 @@ void attempt_drop(struct attempt *t)
     if (t->admitted)
         attempt_tell(t, &nothing_seen);
     timer_cancel(&t->deadline);
+    if (t->state == TRY_WAKING)
+        host_wait_drop(&t->waking);
     if (t->reader)
         t->dialect->stop(t->reader); /* we may be inside of it */
     if (t->state != TRY_IDLE)

@@ -52,12 +52,36 @@ static void give_up(struct exchange *x)
     exchange_fail(x, &e);
 }
 
+/* That it was passed over is not said of who answers after all. */
+static void forget(struct exchange *x, struct str model)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < x->ntried; i++)
+        if (x->tried[i].code != ERR_WAKING || !str_eq(x->tried[i].model, model))
+            x->tried[kept++] = x->tried[i];
+    x->ntried = kept;
+}
+
+/* Everybody has failed but who sleeps: better late than never. What runs in the background wakes nobody. */
+static void wait_for_sleeper(struct attempt *t)
+{
+    struct exchange *x = t->x;
+    size_t at = x->sleeper;
+    x->sleeper = SIZE_MAX;
+    x->patient = true;
+    forget(x, world_config(x->world)->models[x->decision.chain[at].model].name);
+    attempt_start(t, at, 0);
+}
+
 static void go_on(struct attempt *t)
 {
-    if (exchange_has_next(t->x))
-        attempt_start(t, t->x->next++, 0); /* recursion: at most the chain's length deep */
+    struct exchange *x = t->x;
+    if (exchange_has_next(x))
+        attempt_start(t, x->next++, 0); /* recursion: at most the chain's length deep */
+    else if (x->sleeper != SIZE_MAX && !x->decision.background)
+        wait_for_sleeper(t);
     else
-        give_up(t->x);
+        give_up(x);
 }
 
 void exchange_passed_over(struct attempt *t, const struct err *e)
@@ -66,6 +90,8 @@ void exchange_passed_over(struct attempt *t, const struct err *e)
     attempt_drop(t);
     const struct blame_row *r = exchange_blame(t->x, t, &why);
     note(t, r, &why, false);
+    if (why.code == ERR_WAKING && t->x->sleeper == SIZE_MAX)
+        t->x->sleeper = t->at;
     if (other_of(t)->state == TRY_IDLE)
         go_on(t);
 }
@@ -105,6 +131,8 @@ void exchange_try_failed(struct attempt *t, const struct err *e)
     note(t, r, &why, true);
     struct err seen = why; /* not in the place's own words, which may cite a prompt: others read it */
     snprintf(seen.text, sizeof seen.text, "%s", x->evidence);
+    if (x->hasty && why.code == ERR_UP_TIMEOUT)
+        seen.code = ERR_CALLER_GONE; /* as good as: it was the caller who would not wait */
     attempt_tell(t, &seen);
     attempt_drop(t);
     if (end) {
@@ -158,16 +186,37 @@ void exchange_won(struct attempt *t)
     timer_cancel(&x->hedge);
     if (!x->hedged)
         return;
+    metrics_hedge(x->api->metrics, x->tries[0].b->name, x->tries[1].b->name, t == &x->tries[1]);
     attempt_drop(other_of(t));
     x->lead = t;
 }
 
 /* ---- the beginning ---- */
 
+/* How long the caller's library will wait for a whole answer: what comes later nobody reads. In a stream signs of life keep it waiting. 0 = not said. */
+static int64_t patience_ms(const struct exchange *x)
+{
+    static const char *const headers[] = { "x-stainless-timeout", "x-stainless-read-timeout" };
+    int64_t least_ms = 0, s;
+    struct str fraction;
+    if (!x->req || x->ask.stream || x->whole_stream)
+        return 0;
+    for (size_t i = 0; i < COUNTOF(headers); i++) {
+        struct str said = str_cut(http_req_header(x->req, str_of(headers[i])), '.', &fraction);
+        if (said.n && str_to_int(said, 1, 86400, &s) && (!least_ms || s * 1000 < least_ms))
+            least_ms = s * 1000;
+    }
+    return least_ms;
+}
+
 void exchange_walk(struct exchange *x)
 {
     int64_t total_ms = x->decision.total_ms ? x->decision.total_ms : EXCHANGE_FOREVER_MS;
-    x->until_ms = loop_now_ms(x->api->loop) + total_ms;
+    int64_t patience = patience_ms(x);
+    x->hasty = patience && patience < total_ms;
+    x->until_ms = loop_now_ms(x->api->loop) + (x->hasty ? patience : total_ms);
+    for (size_t i = 0; i < x->decision.nwake; i++)
+        health_wake(world_backend(x->world, x->decision.wake[i]));
     exchange_enter(x, X_TRYING);
     go_on(x->lead);
 }

@@ -65,8 +65,10 @@ static bool read_delta(struct answer_facts *f, yyjson_val *choice)
     f->thoughts += thought;
     if (has_text(finish))
         snprintf(f->finish, sizeof f->finish, "%s", yyjson_get_str(finish));
-    return thought || has_text(finish) || has_text(yyjson_obj_get(delta, "content")) || has_text(yyjson_obj_get(delta, "refusal")) || has_text(yyjson_obj_get(choice, "text")) ||
+    bool said = has_text(yyjson_obj_get(delta, "content")) || has_text(yyjson_obj_get(delta, "refusal")) || has_text(yyjson_obj_get(choice, "text")) ||
         yyjson_arr_size(yyjson_obj_get(delta, "tool_calls")) > 0;
+    f->said |= said;
+    return thought || has_text(finish) || said;
 }
 
 /* One id for all chunks: the first one's, or ours when it has none. */

@@ -194,6 +194,9 @@ static const struct member members[] = {
     { "Routing", "tokens",            "Tokens",          true,  "Read and written; null where the place does not say." },
     { "Routing", "fallback_chain",    "[]Tried",         true,  "Those that failed or were passed over before." },
     { "Routing", "fallback",          "string | null",   true,  "`first->answered`, when another answered than the first." },
+    { "Routing", "hedged",            "boolean",         false, "True: a second place was asked beside one that was late; the first words won." },
+    { "Routing", "rule",              "string",          false, "The rule (`routes:`) that changed something." },
+    { "Routing", "cost",              "number",          false, "Of the tokens, at the prices in the configuration; where they are known." },
     { "Routing", "policy",            "Policies",        true,  "What was done to the request; null: nothing." },
     { "Routing", "deprecated",        "Deprecated",      false, "Of a name that callers are to leave." },
 

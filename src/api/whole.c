@@ -15,7 +15,11 @@ static enum err_code read_answer(yyjson_val *root, const char *holds, struct ans
         return err_set(e, ERR_UP_GARBLED, "its answer is not what was asked for (no '%s')", holds);
     struct str finish = json_str(yyjson_obj_get(first, "finish_reason"));
     snprintf(facts->finish, sizeof facts->finish, "%.*s", STR_ARG(finish));
+    yyjson_val *message = yyjson_obj_get(first, "message");
     facts->began = true;
+    facts->thoughts = json_str(yyjson_obj_get(message, "reasoning_content")).n > 0 || json_str(yyjson_obj_get(message, "reasoning")).n > 0;
+    facts->said = json_str(yyjson_obj_get(message, "content")).n > 0 || yyjson_arr_size(yyjson_obj_get(message, "tool_calls")) > 0 ||
+        json_str(yyjson_obj_get(message, "refusal")).n > 0;
     facts_usage(facts, yyjson_obj_get(root, "usage"));
     return ERR_OK;
 }

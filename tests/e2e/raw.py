@@ -45,7 +45,7 @@ class Response:
         e = self.json()["error"]
         assert {"message", "type", "param", "code", "hob"} <= e.keys(), e
         assert isinstance(e["message"], str) and e["message"], e
-        assert e["hob"]["fault"] in ("caller", "gateway", "backend", "model"), e
+        assert e["hob"]["fault"] in ("caller", "gateway", "backend", "model", "harness"), e
         assert e["hob"]["request_id"] == self.get("x-request-id"), (e, self.headers)
         return e
 
