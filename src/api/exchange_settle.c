@@ -157,7 +157,7 @@ static void make_row(struct exchange *x)
         .fault = err_fault(&b->why),
         .code = str_of(row->code),
         .evidence = str_of(x->evidence),
-        .stream = x->ask.stream,
+        .stream = x->ask.stream || x->whole_stream,
     };
     note_way(x, &b->row);
     note_figures(x, &b->row);

@@ -5,6 +5,7 @@
 #include "api/triage.h"
 #include "backend/health.h"
 #include "conf/conf.h"
+#include "policy/redact.h"
 
 static bool rules_ask_for_intent(const struct config *c)
 {
@@ -19,10 +20,12 @@ static bool is_wanted(const struct exchange *x, const struct config *c)
     return c->triage_model.n && x->ask.task == TASK_CHAT && !x->ask.known_background && (route_is_auto(x->ask.name) || rules_ask_for_intent(c));
 }
 
-/* Elsewhere it hears what is said. */
-static bool may_see(const struct backend *b)
+/* Elsewhere it costs money, and hears what is said. */
+static bool may_see(const struct exchange *x, const struct backend *b)
 {
-    return b->kind->managed || (b->place && b->place->local);
+    if (b->kind->managed || (b->place && b->place->local))
+        return true;
+    return x->class != CALLER_BACKGROUND && x->ask.privacy == PRIVATE_NO && !redact_findings(&x->doc);
 }
 
 static bool is_awake(const struct backend *b)
@@ -60,7 +63,7 @@ bool exchange_triage(struct exchange *x)
     if (!m)
         return false;
     const struct backend *b = world_backend(x->world, (size_t)(m - c->models));
-    if (!is_awake(b) || !may_see(b))
+    if (!is_awake(b) || !may_see(x, b))
         return false;
     talk_read(&x->doc, x->ask.task, &talk);
     x->inner.body.n = 0;

@@ -83,3 +83,11 @@ def test_a_caller_who_leaves_takes_the_question_along(place):
     wait_for("the judge is asked", lambda: judge.log().in_flight == 1)
     s.close()
     wait_for("the judge is let go", lambda: judge.log().in_flight == 0)
+
+
+def test_what_is_private_does_not_go_to_a_judge_elsewhere(place):
+    h, judge = place(judge_host={"local": False})
+    assert ask(h, headers=[("x-hob-private", "true")])["tier"] == "fast"
+    assert ask(h, "Hello, I am jane.roe@example.org")["tier"] == "fast"
+    assert judge.log().chats == []
+    assert ask(h)["tier"] == "heavy"
