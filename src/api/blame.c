@@ -36,6 +36,7 @@ static const struct blame_row rows[] = {
     { ANY,           ERR_TOOLS_UNSUPPORTED, CAUSE_ANY,            FAULT_CALLER,  ERR_TOOLS_UNSUPPORTED, false, false, "tools that it does not call" },
     { ANY,           ERR_NO_KEY,            CAUSE_ANY,            FAULT_CALLER,  ERR_NO_KEY,            false, false, "no key, or none that is known" },
     { ANY,           ERR_NOT_ALLOWED,       CAUSE_ANY,            FAULT_CALLER,  ERR_NOT_ALLOWED,       false, false, "its key may not ask for this" },
+    { ANY,           ERR_TOO_MANY_ATTEMPTS, CAUSE_ANY,            FAULT_CALLER,  ERR_TOO_MANY_ATTEMPTS, false, false, "no key that opens, too often in a short time" },
     { ANY,           ERR_RETIRED,           CAUSE_ANY,            FAULT_CALLER,  ERR_RETIRED,           false, false, "a name that is retired" },
 
     /* ours */

@@ -106,7 +106,7 @@ static void on_refused(void *ctx, struct http_req *r, const struct err *e)
     char id[REQUEST_ID_BYTES];
     bool path_known;
     const struct route *t = find_route(http_req_method(r), http_req_path(r), &path_known);
-    if (t && t->body != BODY_NONE) { /* one for a model, and it gets its row */
+    if (t && t->body != BODY_NONE && e->code != ERR_TOO_MANY_ATTEMPTS) { /* one for a model, and it gets its row; but strangers shall not fill the book */
         exchange_refuse(a, r, route_task(t), e);
         return;
     }
