@@ -30,6 +30,8 @@ struct check {
 };
 extern const struct check doctor_setup_checks[], doctor_model_checks[], doctor_host_checks[], doctor_machine_checks[]; /* each ended by a row without a name */
 
+void doctor_kinds(struct doctor *d); /* of hosts: a row of theirs with a file of its own */
+
 /* A finding of the running check; `of` (a model's name) is added to its name, NULL for none. */
 void doctor_say(struct doctor *d, const char *of, enum doctor_health h, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void doctor_fix(struct doctor *d, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* of the last finding */

@@ -161,5 +161,6 @@ static void hosts(struct doctor *d)
 
 const struct check doctor_host_checks[] = {
     { "host", hosts, true },
+    { "kind", doctor_kinds, true },
     { NULL, NULL, false },
 };

@@ -149,7 +149,7 @@ const struct setting settings[] = {
     { "hosts.*.url", SET_URL, HOST(url), TAKES_MODEL, .required = true,
       .doc = "Address of the host's API, `http://HOST[:PORT][/PATH]` or `https://…`, with or without `/v1` at its end." },
     { "hosts.*.key", SET_SECRET, HOST(key), TAKES_MODEL,
-      .doc = "Key sent to the host as a bearer token. Better `${file:NAME}` or `${env:NAME}` than written here." },
+      .doc = "Key sent to the host: as a bearer token, to the kind anthropic as x-api-key. Better `${file:NAME}` or `${env:NAME}` than written here." },
     { "hosts.*.ca", SET_FOLDER, HOST(ca), TAKES_MODEL, .doc = "A file of certificates to trust instead of the machine's (https)." },
     { "hosts.*.proxy", SET_PROXY, HOST(proxy), TAKES_MODEL, .doc = "A proxy on the way there: `socks5h://HOST:PORT`, `socks5://…` or `http://…`, a login in it if it wants one." },
     { "hosts.*.local", SET_WORD, HOST(local_said), TAKES_NOW, .words = tri_words,

@@ -199,3 +199,22 @@ def test_with_the_real_engine(real, doctor):
 def test_the_real_engine_does_not_know_everything(real, doctor, place):
     code, found = doctor(engines={"llama": {"path": real[0]}}, models=model(place, arch="nonesuch"))
     assert code == 1 and found["architecture:nonesuch"]["status"] == "fail"
+
+
+KINDS = [
+    ({"kind": "anthropic", "url": "https://api.anthropic.invalid", "key": "k"}, None, None),
+    ({"url": "https://api.anthropic.com/v1", "key": "k"}, "thoughts", "kind: anthropic"),
+    ({"kind": "anthropic", "url": "https://api.example.invalid"}, "without a key", "key:"),
+    ({"url": "http://127.0.0.1:11434"}, "window", "kind: ollama"),
+    ({"kind": "ollama", "url": "http://127.0.0.1:11434", "keep_alive": "10m"}, None, None),
+    ({"url": "http://127.0.0.1:9001", "keep_alive": "10m"}, "keep_alive", "kind: ollama"),
+]
+
+
+@pytest.mark.parametrize("host, detail, fix", KINDS)
+def test_a_host_is_asked_as_it_wants_to_be(doctor, place, host, detail, fix):
+    found = doctor(models=model(place), hosts={"there": host})[1].get("kind:there")
+    if detail:
+        assert found["status"] == "warn" and detail in found["detail"] and fix in found["fix"]
+    else:
+        assert not found
