@@ -181,7 +181,7 @@ static void test_each_row_is_whole(void **state)
         assert_true(!strcmp(r->method, "POST") || (!strcmp(r->method, "GET") && !r->body));
         assert_true(r->handle && r->what[0]);
     }
-    assert_int_equal(n, 8);
+    assert_true(n > 8);
 }
 
 static void test_a_socket_has_a_path_that_fits_or_none(void **state)
