@@ -78,6 +78,8 @@ static uint64_t mix(uint64_t sum, struct str text)
 {
     enum { BEGINNING_BYTES = 512 };
     text = billing_rest(text); /* it changes each time */
+    if (!text.n)
+        return sum;
     return (sum ^ str_hash(str_make(text.p, text.n < BEGINNING_BYTES ? text.n : BEGINNING_BYTES))) * UINT64_C(0x9E3779B97F4A7C15);
 }
 

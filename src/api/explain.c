@@ -4,6 +4,7 @@
 #include "api/ask.h"
 #include "api/caller.h"
 #include "conf/conf.h"
+#include "policy/detect.h"
 
 struct told {
     const struct config *c;
@@ -43,6 +44,16 @@ static void put_signs(struct json_out *o, const struct complexity *x)
     json_end_array(o);
 }
 
+static void put_findings(struct json_out *o, unsigned findings)
+{
+    json_key(o, STR("findings"));
+    json_begin_array(o);
+    for (unsigned bit = 1; bit <= FOUND_SECRET; bit <<= 1)
+        if (findings & bit)
+            json_string(o, str_of(finding_name((enum finding)bit)));
+    json_end_array(o);
+}
+
 static struct str class_word(enum conf_class class)
 {
     static const char *const words[] = { "", "chat", "program", "background" };
@@ -66,6 +77,7 @@ static void put_ask(struct json_out *o, const struct told *t)
     put_bool(o, "fresh", ask->fresh);
     put_text(o, "intent", ask->intent);
     put_bool(o, "private", t->d->privacy != PRIVATE_NO);
+    put_findings(o, ask->findings);
     put_number(o, "tokens", ask->tokens);
     put_number(o, "max_tokens", ask->max_tokens ? ask->max_tokens : -1);
 }
