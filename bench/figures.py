@@ -4,13 +4,19 @@ import statistics
 
 # key, title, reference of the ratio, limit of the ratio, limit of hob's own median
 FIGURES = [
-    ("request_cpu_us",     "CPU per request, us (32 connections)",     "nginx",  1.5,  None),
+    ("request_cpu_us",     "CPU per request, us (32 conns, rows on)",  "nginx",  2.5,  None),
     ("requests_per_s",     "requests per s (32 connections)",          "nginx",  None, None),
     ("busy_p50_us",        "p50 at 32 connections, us",                "nginx",  None, None),
     ("busy_p99_us",        "p99 at 32 connections, us",                "nginx",  None, None),
     ("one_core_p50_us",    "p50 of one request, us (one core)",        "nginx",  None, None),
-    ("added_p50_us",       "added p50, us (one core)",                 "nginx",  1.5,  None),
-    ("added_p99_us",       "added p99, us (one core)",                 "nginx",  None, None),
+    ("added_p50_us",       "added p50, us (one core, lazy rows)",      "nginx",  1.5,  None),
+    ("added_p99_us",       "added p99, us (one core, lazy rows)",      "nginx",  None, None),
+    ("waited_p50_us",      "added p50, us (one core, row waited for)", "nginx",  None, None),
+    ("waited_p99_us",      "added p99, us (one core, row waited for)", "nginx",  None, None),
+    ("row_wait_p50_ms",    "wait for a row p50, ms (5000 per s)",      None,     None, 1),
+    ("row_wait_p99_ms",    "wait for a row p99, ms (5000 per s)",      None,     None, 3),
+    ("paced_p50_us",       "p50 at 5000 per s, us",                    "nginx",  None, None),
+    ("paced_p99_us",       "p99 at 5000 per s, us",                    "nginx",  None, None),
     ("event_cpu_us",       "CPU per SSE event, us (500 streams)",      "nginx",  1.2,  None),
     ("event_added_p50_us", "added delay of an event p50, us",          "nginx",  None, None),
     ("event_added_p99_us", "added delay of an event p99, us",          "nginx",  None, None),

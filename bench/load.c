@@ -3,6 +3,8 @@
  *
  *   load plain --port P [--conns C] [--requests R] [--body-bytes B]
  *       closed loop: each connection asks again as soon as it has its answer, until R requests are done
+ *   load plain --rate N …
+ *       open loop: N requests per s, each on a connection that is free; one that comes too late counts from when it was due
  *   load stream --port P [--conns C] [--waves W] [--events N] [--gap-ms MS] [--body-bytes B] [--usage]
  *       each connection reads W streams of N paced events, one after the other; the starts are spread over one stream's
  *       length, so that the load is level. "delay" is from the mock's stamp in an event to our reading it.
@@ -25,6 +27,7 @@
 #include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 enum { HEAD_MAX = 8192, LINE_MAX_BYTES = 8192, BATCH = 256, MAX_ERRORS = 100 };
@@ -35,6 +38,7 @@ struct conn {
     int fd;
     bool open;
     int left; /* streams still to ask for; plain mode draws from load.asked instead */
+    struct conn *next_free; /* open loop */
     size_t written;
     int64_t asked_ns;
     /* the response */
@@ -55,13 +59,13 @@ struct conn {
 static struct {
     bool stream, usage;
     int port, conns, waves, events, gap_ms, seconds;
-    long requests, body_bytes;
+    long requests, body_bytes, rate;
     const char *model, *path, *text;
     char *request;
     size_t request_len;
 
-    int epoll;
-    struct conn *conn;
+    int epoll, timer;
+    struct conn *conn, *free;
     int open_conns, started;
     long asked, done, events_seen, errors, reconnects;
     uint32_t *sample_ns;
@@ -247,7 +251,7 @@ static void conn_write(struct conn *c)
         watch(c, EPOLL_CTL_MOD, blocked ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
-static void conn_ask(struct conn *c)
+static void conn_ask(struct conn *c, int64_t due_ns)
 {
     c->written = 0;
     c->part = HEAD;
@@ -255,7 +259,7 @@ static void conn_ask(struct conn *c)
     c->close_after = c->done = false;
     c->todo = c->body_bytes = c->line_len = c->event_len = 0;
     c->contents = 0;
-    c->asked_ns = now_ns();
+    c->asked_ns = due_ns;
     conn_write(c);
 }
 
@@ -271,9 +275,51 @@ static void conn_next(struct conn *c)
         conn_close(c);
         return;
     }
+    if (load.rate) {
+        c->next_free = load.free;
+        load.free = c;
+        return;
+    }
     c->left--;
     load.asked++;
-    conn_ask(c);
+    conn_ask(c, now_ns());
+}
+
+/* ---- Open loop ---- */
+
+static int64_t due_ns(long request)
+{
+    return load.start_ns + (int64_t)((double)request * 1e9 / (double)load.rate);
+}
+
+static void ask_due(void)
+{
+    while (load.free && load.asked < load.requests && due_ns(load.asked) <= now_ns()) {
+        struct conn *c = load.free;
+        load.free = c->next_free;
+        conn_ask(c, due_ns(load.asked++));
+    }
+    while (load.free && load.asked >= load.requests) { /* nothing is left for it */
+        conn_close(load.free);
+        load.free = load.free->next_free;
+    }
+}
+
+/* Wakes us at the next due time: a wait of whole milliseconds would make bursts of it. */
+static void wake_when_due(void)
+{
+    int64_t at = due_ns(load.asked);
+    struct itimerspec t = {.it_value = {.tv_sec = at / 1000000000, .tv_nsec = at % 1000000000}};
+    if (load.free && load.asked < load.requests)
+        timerfd_settime(load.timer, TFD_TIMER_ABSTIME, &t, NULL);
+}
+
+static void open_timer(void)
+{
+    struct epoll_event ev = {.events = EPOLLIN | EPOLLET};
+    load.timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (load.timer < 0 || epoll_ctl(load.epoll, EPOLL_CTL_ADD, load.timer, &ev))
+        die("timerfd: %s", strerror(errno));
 }
 
 /* ---- Reading a stream's events ---- */
@@ -496,12 +542,19 @@ static void run(void)
     struct epoll_event evs[BATCH];
     load.start_ns = now_ns();
     int64_t deadline = load.start_ns + (int64_t)load.seconds * 1000000000;
+    if (load.rate)
+        open_timer();
     start_due();
     while (load.open_conns || load.started < load.conns) {
         int n = epoll_wait(load.epoll, evs, BATCH, load.started < load.conns ? 1 : 200);
         for (int i = 0; i < n; i++)
-            on_event(evs[i].data.ptr, evs[i].events);
+            if (evs[i].data.ptr)
+                on_event(evs[i].data.ptr, evs[i].events);
         start_due();
+        if (load.rate) {
+            ask_due();
+            wake_when_due();
+        }
         if (now_ns() > deadline)
             break;
     }
@@ -523,6 +576,7 @@ static const struct option options[] = {
     {"--port", 1, 65535, .i = &load.port},
     {"--conns", 1, 10000, .i = &load.conns},
     {"--requests", 1, 10000000, .l = &load.requests},
+    {"--rate", 1, 1000000, .l = &load.rate},
     {"--waves", 1, 1000, .i = &load.waves},
     {"--events", 2, 1000, .i = &load.events},
     {"--gap-ms", 0, 60000, .i = &load.gap_ms},

@@ -114,24 +114,35 @@ def measure_requests(bench):
 
 def measure_latency(bench):
     """One connection, one request at a time; subject, mock and client share one core, so that what is seen is work and
-    not the waking of idle cores. What a subject adds is its time less the direct one of the same round."""
+    not the waking of idle cores. What a subject adds is its time less the direct one of the same round. A caller of hob waits for
+    the commit of its row; what hob adds without that is measured with `durability: lazy`."""
     figures, direct = {}, {}
+    lazy = bench.starter.start("hob", bench.core, durability="lazy") if "hob" in bench.names else None
+
+    def note_added(subject, q, value):
+        if subject is lazy or subject.name != "hob":
+            note(figures, f"added_{q}_us", subject, value)
+        if subject is not lazy and not subject.peer:
+            note(figures, f"waited_{q}_us", subject, value)
 
     def measure(subject):
         result = bench.load("plain", subject, bench.core, conns=1,
                             requests=subject.share_of(bench.size["single_requests"]), body_bytes=BODY_BYTES)
         for q in ("p50", "p99"):
-            note(figures, f"one_core_{q}_us", subject, result[f"{q}_us"])
+            if subject is not lazy:
+                note(figures, f"one_core_{q}_us", subject, result[f"{q}_us"])
             if not subject.server:
                 direct[q] = result[f"{q}_us"]
             else:
-                note(figures, f"added_{q}_us", subject, result[f"{q}_us"] - direct[q])
+                note_added(subject, q, result[f"{q}_us"] - direct[q])
 
     move(bench.mock.pid, bench.core)
     try:
-        bench.rounds(bench.size["rounds"], "latency", measure)
+        bench.rounds(bench.size["rounds"], "latency", measure, [*bench.subjects, *([lazy] if lazy else [])])
     finally:
         move(bench.mock.pid, bench.other_core)
+        if lazy:
+            lazy.server.stop()
     return figures
 
 

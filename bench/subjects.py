@@ -44,6 +44,7 @@ http {{
 
 HOB_CONF = """\
 listen: 127.0.0.1:{port}
+durability: {durability}
 hosts:
   up: {{kind: openai, url: "http://127.0.0.1:{upstream}"}}
 models:
@@ -154,8 +155,8 @@ class Starter:
             raise CannotMeasure(f"{path} is missing: build hob first (make)")
         return path
 
-    def start(self, name, core, bare=False):
-        server, port, stream_port = self.spawn(name, core, bare)
+    def start(self, name, core, bare=False, durability="process"):
+        server, port, stream_port = self.spawn(name, core, bare, durability)
         try:
             self.wait(name, server, port, pause_s=0.01)
         except BaseException:
@@ -173,7 +174,7 @@ class Starter:
         else:
             wait_until_up(server, port, seconds=120, pause_s=pause_s, accept=lambda status: status > 0)
 
-    def spawn(self, name, core, bare=False):
+    def spawn(self, name, core, bare=False, durability="process"):
         """(server, port, stream port); bare: as for the start time, hob without hosts and models."""
         self.count += 1
         folder = self.scratch / f"{name}-{self.count}"
@@ -183,7 +184,7 @@ class Starter:
             return self.spawn_nginx(folder, core)
         if name == "hob":
             port = free_port()
-            text = f"listen: 127.0.0.1:{port}\n" if bare else HOB_CONF.format(port=port, upstream=self.upstream)
+            text = f"listen: 127.0.0.1:{port}\n" if bare else HOB_CONF.format(port=port, upstream=self.upstream, durability=durability)
             return self.spawn_hob(folder, core, text), port, None
         return self.spawn_peer(name, folder, core)
 

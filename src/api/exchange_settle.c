@@ -250,7 +250,7 @@ void exchange_settle(struct exchange *x, const struct err *e)
     }
     make_row(x);
     b->under_way = true;
-    requests_put(x->api->store, &b->put, x->api->running);
+    requests_put(x->api->store, &b->put, lazy ? STORE_LEISURE : x->api->running);
     if (lazy)
         leave(x);
     else

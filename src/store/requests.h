@@ -42,7 +42,8 @@ struct request_put {
     void (*on_done)(void *ctx, const struct err *e); /* e NULL: it is committed as `durability` wants it */
     void *ctx;
 };
-/* under_way: requests that run now, this one among them: the writer waits a moment (STORE_LINGER_US) for the rows of others, and not at all for one alone. */
+/* under_way: requests that run now, this one among them: the writer waits a moment (STORE_LINGER_US) for the rows of others, and not at all for one alone.
+ * STORE_LEISURE: nobody waits for this row. */
 void requests_put(struct store *s, struct request_put *p, size_t under_way);
 
 struct requests_wish {

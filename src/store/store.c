@@ -239,7 +239,7 @@ static bool wait_for_work(struct store *s, bool *tidy)
 /* The rows of those that are under way: one commit for all of them. Under the lock. */
 static void wait_for_company(struct store *s)
 {
-    int64_t until_ns = clock_mono_ns() + STORE_LINGER_US * 1000, left_ns;
+    int64_t wait_us = s->company == STORE_LEISURE ? STORE_LEISURE_US : STORE_LINGER_US, until_ns = clock_mono_ns() + wait_us * 1000, left_ns;
     while (!s->hurry && !s->closing && s->nwaiting < s->company && (left_ns = until_ns - clock_mono_ns()) > 0)
         uv_cond_timedwait(&s->come, &s->lock, (uint64_t)left_ns);
 }

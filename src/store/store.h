@@ -35,12 +35,14 @@ struct store_job {
     bool reads;                                                                         /* it writes nothing: opens no transaction */
     bool single;                                                                        /* what it writes is one statement, whole or not at all by itself */
     size_t company;                                                                     /* so many such jobs may come at any moment, this one among them;
-                                                                                           0 = it is in a hurry */
+                                                                                           0 = it is in a hurry; STORE_LEISURE = nobody waits for it */
     struct err *why;                                                                    /* the store's, and the next too */
     void *wait;
 };
 enum { STORE_MAX_JOBS = 1 << 16 };      /* waiting at a time; one more fails with ERR_QUEUE_FULL */
-enum { STORE_LINGER_US = 400 };         /* the writer waits for company, where there may be some: a commit for several costs little more than for one */
+/* The writer waits for company, where there may be some: a commit for several costs little more than for one. */
+enum { STORE_LINGER_US = 400, STORE_LEISURE_US = 5000 };
+#define STORE_LEISURE SIZE_MAX
 
 int64_t store_lag_ms(struct store *s);  /* since when something waits to be written; 0 = nothing does */
 

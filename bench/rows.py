@@ -1,0 +1,59 @@
+"""What a row for each request costs its caller: at a steady rate, how long the end of an answer waits for the commit of its row.
+
+The wait itself is hob's own histogram (hob_row_wait_seconds), read before and after: a difference of two latencies would say more about the machine."""
+import urllib.request
+
+from procs import CannotMeasure
+
+RATE = 5000           # requests per s
+CONNS = 64
+BODY_BYTES = 1024
+
+
+def buckets(port):
+    """[(upper bound in s, how many waited no longer)] so far."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+    found = []
+    for line in lines:
+        if line.startswith("hob_row_wait_seconds_bucket"):
+            bound = line.split('le="', 1)[1].split('"', 1)[0]
+            found.append((float("inf") if bound == "+Inf" else float(bound), float(line.rsplit(" ", 1)[1])))
+    if not found:
+        raise CannotMeasure("hob tells nothing of rows")
+    return found
+
+
+def quantile(before, after, q):
+    """In ms; within a bucket as if evenly spread."""
+    counts = [(bound, n - was) for (bound, n), (_, was) in zip(after, before)]
+    want, low, below = q * counts[-1][1], 0.0, 0.0
+    for bound, n in counts:
+        if n >= want and n > below:
+            high = low * 2 if bound == float("inf") else bound
+            return (low + (high - low) * (want - below) / (n - below)) * 1e3
+        low, below = bound, n
+    return 0.0
+
+
+def measure_rows(bench):
+    figures = {}
+
+    def note(figure, name, value):
+        figures.setdefault(figure, {}).setdefault(name, []).append(value)
+
+    def measure(subject):
+        options = dict(conns=CONNS, rate=RATE, requests=bench.size["paced_requests"], body_bytes=BODY_BYTES)
+        if subject.name != "hob":
+            result = bench.load("plain", subject, bench.other_core, **options)
+        else:
+            before = buckets(subject.port)
+            result = bench.load("plain", subject, bench.other_core, **options)
+            after = buckets(subject.port)
+            note("row_wait_p50_ms", "hob", quantile(before, after, 0.5))
+            note("row_wait_p99_ms", "hob", quantile(before, after, 0.99))
+        note("paced_p50_us", subject.name, result["p50_us"])
+        note("paced_p99_us", subject.name, result["p99_us"])
+
+    bench.rounds(bench.size["rounds"], f"rows at {RATE} requests per s", measure, [s for s in bench.subjects if not s.peer])
+    return figures
