@@ -169,6 +169,7 @@ struct web_conn {
     struct later turn;       /* something is to be told, or read, at the end of this turn */
     uv_poll_t poll;
     bool has_poll;           /* until its close callback has run */
+    int watched;             /* what it waits for now: starting it anew would cost two calls of the kernel each time */
     bool reading;
     bool mute;               /* nothing more can be sent; what the other side has sent before is still read */
     struct buf out;          /* what is to be sent; it stays where it is until it is gone */
@@ -189,8 +190,9 @@ static void watch_own(struct web_conn *c)
     int want = 0;
     if (c->state == WEB_OPEN)
         want = (c->reading ? UV_READABLE : 0) | (c->sent < c->out.n ? UV_WRITABLE : 0);
-    if (!c->has_poll)
+    if (!c->has_poll || want == c->watched)
         return;
+    c->watched = want;
     if (want)
         uv_poll_start(&c->poll, want, on_ready);
     else
@@ -294,6 +296,7 @@ static void on_ready(uv_poll_t *h, int status, int events)
 {
     struct web_conn *c = h->data;
     if (status < 0) { /* libuv has stopped to watch it */
+        c->watched = 0;
         cannot_send(c);
         return;
     }

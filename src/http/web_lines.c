@@ -199,6 +199,10 @@ static struct web_line *line_new(struct web_lane *a, const struct web_dial *d)
 
 struct web_line *web_dial(struct web_lane *a, const struct web_dial *d, struct err *e)
 {
+    if (!(curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_ASYNCHDNS)) {
+        err_set(e, ERR_UP_REFUSED, "cannot connect to %s: this system's libcurl was built without AsynchDNS, all would wait for each name", d->name);
+        return NULL;
+    }
     struct web_line *n = line_new(a, d);
     if (!n)
         err_set(e, ERR_UP_REFUSED, "cannot connect to %s: libcurl does not take its settings, or memory is short", d->name);
