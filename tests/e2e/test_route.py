@@ -229,3 +229,28 @@ def test_without_a_daemon_the_configuration_is_explained(tmp_path):
     assert r.returncode == 0 and r.stdout.startswith("the role's model\n") and "no daemon answers" in r.stderr
     o = json.loads(cli("route", "explain", "-c", file, "--json", "hello", env=environment(tmp_path)).stdout)
     assert o["assumed"] is True and o["chain"][0]["state"] is None and o["chain"][0]["host"] == "h"
+
+
+# -- where names are listed
+
+
+def test_old_names_and_auto_are_listed(hob):
+    entries = {m["id"]: m for m in hob.get("/v1/models").json()["data"]}
+    assert entries["gpt-4o"]["kind"] == "alias" and entries["gpt-4o"]["model"] == "chat" and entries["auto"]["kind"] == "auto"
+    assert hob.get("/v1/models/davinci").json()["model"] == "auto"
+    env = environment(hob.state.parent, {"HOB_STATE": str(hob.state)})
+    o = json.loads(cli("models", "--json", env=env).stdout)
+    assert o["aliases"]["gpt-3"] == {"to": "small", "deprecated_until": "2001-01-31", "after": "refuse"} and o["auto"] is True
+    told = cli("models", env=env).stdout
+    assert "OLD NAME" in told and "davinci" in told and "auto: hob chooses the tier" in told
+    assert {"gpt-4o", "auto", "vision", "fast"} <= set(cli("__names", env=env).stdout.split())
+
+
+def test_personal_data_decides_where_a_request_goes(hob):
+    mail = "Write to ann@example.com about the bill."
+    o = explained(hob, asked("chat", mail))
+    assert (models(o["chain"]), o["findings"], o["private"]) == (["small"], ["email"], True)
+    assert [s["code"] for s in o["skipped"]] == ["private_no_place"]
+    o = explained(hob, asked("large", mail))
+    assert models(o["chain"]) == ["large"] and o["chain"][0]["marked"] is True
+    assert explained(hob, asked("small", mail))["findings"] == []  # it stays here anyway: nobody looks
