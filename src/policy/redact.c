@@ -239,23 +239,79 @@ static void note_lookalikes(struct walk *w, yyjson_val *v, struct str text)
     }
 }
 
+static void collect(struct walk *w, yyjson_val *v, struct str text)
+{
+    struct found f;
+    for (size_t at = 0; detect_next(text, &at, &f);)
+        number_of(&w->r->shelves[kind_of(f.what)], str_make(text.p + f.at, f.n));
+}
+
+/* ---- values that are known from elsewhere ---- */
+
+/* A password is found by its name, a plain number by the word before it: where they stand alone nothing gives them away but that they are known. So these
+ * two kinds are looked for as they are; of very many, the first. */
+enum { KNOWN_OF_A_KIND = 64, KNOWN = 2 * KNOWN_OF_A_KIND, KNOWN_MIN_BYTES = 6 };
+
+static const enum finding known_kinds[] = { FOUND_SECRET, FOUND_PHONE };
+
+static struct str known_value(const struct redaction *r, size_t i)
+{
+    const struct shelf *s = &r->shelves[kind_of(known_kinds[i / KNOWN_OF_A_KIND])];
+    size_t place = i % KNOWN_OF_A_KIND;
+    return place < s->n && s->at[place].n >= KNOWN_MIN_BYTES ? str_make(s->at[place].p, s->at[place].n) : (struct str){ NULL, 0 };
+}
+
+static bool has_known(const struct redaction *r, struct str text)
+{
+    for (size_t i = 0; i < KNOWN; i++) {
+        struct str value = known_value(r, i);
+        if (value.n && str_find(text, value) >= 0)
+            return true;
+    }
+    return false;
+}
+
+static void put_placeholder(struct redaction *r, enum finding what, struct str value, struct buf *to)
+{
+    size_t kind = kind_of(what);
+    buf_printf(to, "[%s_%zu]", redact_names[kind].p, number_of(&r->shelves[kind], value));
+}
+
+/* What stands between findings: cut at one value after the other, so that each goes over the text once. */
+static void put_between(struct redaction *r, struct str text, size_t from, struct buf *to)
+{
+    ptrdiff_t at = -1;
+    struct str value = { NULL, 0 };
+    for (; at < 0 && from < KNOWN; from++) {
+        value = known_value(r, from);
+        at = value.n ? str_find(text, value) : -1;
+    }
+    for (; at >= 0; at = str_find(text, value)) { /* `from` is behind it already */
+        put_between(r, str_make(text.p, (size_t)at), from, to);
+        put_placeholder(r, known_kinds[(from - 1) / KNOWN_OF_A_KIND], value, to);
+        text = str_from(text, (size_t)at + value.n);
+    }
+    if (from < KNOWN)
+        put_between(r, text, from, to);
+    else
+        json_escape(to, text);
+}
+
 static void replace(struct walk *w, yyjson_val *v, struct str text)
 {
-    struct buf *to = NULL;
     struct found f;
-    size_t done = 0;
-    for (size_t at = 0; detect_next(text, &at, &f); done = at) {
-        size_t kind = kind_of(f.what);
-        if (!to) {
-            to = json_changes_begin(&w->changes, json_string_span(w->d, v));
-            buf_add_char(to, '"');
-        }
-        json_escape(to, str_make(text.p + done, f.at - done));
-        buf_printf(to, "[%s_%zu]", redact_names[kind].p, number_of(&w->r->shelves[kind], str_make(text.p + f.at, f.n)));
-    }
-    if (!to)
+    size_t at = 0, done = 0;
+    bool found = detect_next(text, &at, &f);
+    if (!found && !has_known(w->r, text))
         return;
-    json_escape(to, str_from(text, done));
+    struct buf *to = json_changes_begin(&w->changes, json_string_span(w->d, v));
+    buf_add_char(to, '"');
+    for (; found; found = detect_next(text, &at, &f)) {
+        put_between(w->r, str_make(text.p + done, f.at - done), 0, to);
+        put_placeholder(w->r, f.what, str_make(text.p + f.at, f.n), to);
+        done = at;
+    }
+    put_between(w->r, str_from(text, done), 0, to);
     buf_add_char(to, '"');
 }
 
@@ -269,6 +325,8 @@ unsigned redact_findings(const struct json_doc *d)
 void redact_request(struct redaction *r, const struct json_doc *d, struct buf *out)
 {
     struct walk w = { .d = d, .on_text = note_lookalikes, .r = r };
+    walk_value(&w, d->root, OUTSIDE);
+    w.on_text = collect;
     walk_value(&w, d->root, OUTSIDE);
     w.on_text = replace;
     walk_value(&w, d->root, OUTSIDE);

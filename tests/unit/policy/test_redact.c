@@ -47,6 +47,13 @@ static void test_texts_of_a_request_leave_with_placeholders(void **state)
           "{\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[{\"function\":{\"arguments\":\"{broken [EMAIL_1]\"}}]}]}", 1 },
         { "{\"messages\":[{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"name\":\"x\",\"input\":{\"name\":\"a@b.co\"}}]}]}",
           "{\"messages\":[{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"name\":\"x\",\"input\":{\"name\":\"[EMAIL_1]\"}}]}]}", 1 },
+        /* what is known from its name is known without it, too */
+        { "{\"messages\":[{\"role\":\"user\",\"content\":\"It is hunter22, hunter22!\"},{\"role\":\"user\",\"content\":\"password=hunter22\\nphone: 5551234\"},"
+          "{\"role\":\"assistant\",\"tool_calls\":[{\"function\":{\"arguments\":\"{\\\"p\\\":\\\"xhunter22x 5551234\\\"}\"}}]}]}",
+          "{\"messages\":[{\"role\":\"user\",\"content\":\"It is [SECRET_1], [SECRET_1]!\"},{\"role\":\"user\",\"content\":\"password=[SECRET_1]\\nphone: [PHONE_1]\"},"
+          "{\"role\":\"assistant\",\"tool_calls\":[{\"function\":{\"arguments\":\"{\\\"p\\\":\\\"x[SECRET_1]x [PHONE_1]\\\"}\"}}]}]}", 2 },
+        { "{\"prompt\":[\"password=secret11 password=22secret\",\"secret11 22secret secret1122secret a@b.co\"]}",
+          "{\"prompt\":[\"password=[SECRET_1] password=[SECRET_2]\",\"[SECRET_1] [SECRET_2] [SECRET_1][SECRET_2] [EMAIL_1]\"]}", 3 },
         /* escapes stay right */
         { "{\"prompt\":\"\\\"a@b.co\\\"\\n\\u00e9 \\ud83d\\ude00\"}", "{\"prompt\":\"\\\"[EMAIL_1]\\\"\\n\xc3\xa9 \xf0\x9f\x98\x80\"}", 1 },
         /* what is nobody's text is left alone, and so is what has nothing in it */
