@@ -128,7 +128,7 @@ const struct setting settings[] = {
       .doc = "Complexity, 0 to 1, from which on a request for `auto` goes to the tier `primary` instead of `fast`." },
     { "auto.heavy", SET_NUMBER, AT(auto_heavy), TAKES_NOW, .def = "0.66", .min = 0, .max = 1, .doc = "And from which on to the tier `heavy`." },
     { "auto.weights.*", SET_NUMBER, WEIGHT(factor), TAKES_NOW, .required = true, .min = 0, .max = 10,
-      .doc = "How much a sign counts, 1 being as built in: greeting, code, analysis … (`hob route explain` names them)." },
+      .doc = "How much a sign counts, 1 being as built in: greeting, code, analysis … (doc/guide/routing.md lists them; `hob route explain` names those it found)." },
 
     { "limits.body", SET_BYTES, AT(body_bytes), TAKES_NOW, .def = "8MiB", .min = 1024, .max = 1 << 30, .doc = "Largest request body." },
     { "limits.answer", SET_BYTES, AT(answer_bytes), TAKES_NOW, .def = "16MiB", .min = 1024, .max = INT64_C(4) << 30,
@@ -234,7 +234,7 @@ const struct setting settings[] = {
     { "models.*.serves", SET_FLAGS, MODEL(serves), TAKES_ENGINE, .def = "chat", .words = serves_words, .doc = "What the model is good for." },
     { "models.*.input", SET_FLAGS, MODEL(input), TAKES_NOW, .def = "text", .words = input_words, .doc = "What the model takes in." },
     { "models.*.capabilities", SET_FLAGS, MODEL(can), TAKES_NOW, .def = "tools schema", .words = can_words,
-      .doc = "What it can do besides: a request that needs what is missing goes to another candidate." },
+      .doc = "What it can do besides: a request that needs what is missing goes to another candidate. `none`: neither." },
     { "models.*.replicas", SET_NAMES, MODEL(replicas), TAKES_NOW, .max = 7,
       .doc = "Models that are the same elsewhere: who asks for this one gets whichever of them will answer first." },
     { "models.*.price.input", SET_NUMBER, MODEL(price.input), TAKES_NOW, .def = "unknown", .min = 0, .max = 1000000, .zero = "unknown", .scope = SCOPE_HOST,
@@ -250,7 +250,7 @@ const struct setting settings[] = {
       .doc = "As limits.answer, for this model." },
 
     /* tiers and roles: what callers name instead of a model */
-    { "tiers.*", SET_NAME, TIER(model), TAKES_NOW, .required = true, .doc = "The model, or alias, that stands for this tier." },
+    { "tiers.*", SET_NAME, TIER(model), TAKES_NOW, .required = true, .doc = "The model, or alias, that stands for this tier. Who asks for `heavy` or `primary` gets the weaker ones when it fails." },
     { "roles.*", SET_NAME, ROLE(model), TAKES_NOW, .doc = "The model alone, as a short form." },
     { "roles.*.model", SET_NAME, ROLE(model), TAKES_NOW, .required = true, .doc = "The model, alias or tier that answers." },
     { "roles.*.fallback", SET_NAMES, ROLE(fallback), TAKES_NOW, .max = 15, .doc = "Models, aliases or tiers that are tried next, in this order." },
@@ -260,7 +260,7 @@ const struct setting settings[] = {
     { "roles.*.timeouts.total", SET_MS, ROLE(total_ms), TAKES_NOW, .from = "timeouts.total", .min = 1, .max = 7 * DAY, .doc = "As timeouts.total, for this role." },
 
     { "aliases.*", SET_NAME, ALIAS(to), TAKES_NOW, .doc = "What it stands for alone, as a short form." },
-    { "aliases.*.to", SET_NAME, ALIAS(to), TAKES_NOW, .required = true, .doc = "The model, tier or role it stands for." },
+    { "aliases.*.to", SET_NAME, ALIAS(to), TAKES_NOW, .required = true, .doc = "The model, tier, role or `auto` it stands for." },
     { "aliases.*.deprecated", SET_DATE, ALIAS(deprecated), TAKES_NOW, .doc = "The day by which callers should have left it, `2027-01-31`: answers say so." },
     { "aliases.*.after", SET_WORD, ALIAS(after), TAKES_NOW, .def = "serve", .words = after_words, .doc = "What becomes of it on that day." },
 

@@ -21,17 +21,24 @@ static void read_chat(const char *body, struct json_doc *d, struct ask *ask)
 
 static void test_a_body_says_what_it_has_and_needs(void **state)
 {
-    static const struct { const char *body; unsigned input; bool tools, schema, stream; int turns; int64_t max; const char *name, *session; } cases[] = {
+    static const struct {
+        const char *body;
+        unsigned input;
+        bool tools, schema, stream;
+        int turns;
+        int64_t max;
+        const char *name, *session;
+    } cases[] = {
         { "{" SAY("hi") "}", INPUT_TEXT, false, false, false, 0, 0, "", "" },
         { "{\"model\":\"chat\",\"stream\":true," SAY("hi") ",\"max_tokens\":50}", INPUT_TEXT, false, false, true, 0, 50, "chat", "" },
         { "{\"model\":\"m\"," SAY("hi") ",\"max_tokens\":50,\"max_completion_tokens\":70,\"n_predict\":9}", INPUT_TEXT, false, false, false, 0, 70, "m", "" },
         { "{\"model\":\"m\"," SAY("hi") ",\"max_tokens\":-1}", INPUT_TEXT, false, false, false, 0, 0, "m", "" },
         { "{\"model\":\"m\"," SAY("hi") ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]}", INPUT_TEXT, true, false, false, 0, 0, "m", "" },
         { "{\"model\":\"m\"," SAY("hi") ",\"tools\":[]}", INPUT_TEXT, false, false, false, 0, 0, "m", "" },
-        { "{\"model\":\"m\"," SAY("hi") ",\"tool_choice\":\"none\",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]}", INPUT_TEXT, false, false, false,
-          0, 0, "m", "" },
-        { "{\"model\":\"m\"," SAY("hi") ",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\",\"schema\":{}}}}", INPUT_TEXT, false, true,
-          false, 0, 0, "m", "" },
+        { "{\"model\":\"m\"," SAY("hi") ",\"tool_choice\":\"none\",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]}", INPUT_TEXT,
+          false, false, false, 0, 0, "m", "" },
+        { "{\"model\":\"m\"," SAY("hi") ",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\",\"schema\":{}}}}", INPUT_TEXT,
+          false, true, false, 0, 0, "m", "" },
         { "{\"model\":\"m\"," SAY("hi") ",\"response_format\":{\"type\":\"json_object\"}}", INPUT_TEXT, false, false, false, 0, 0, "m", "" },
         { "{\"model\":\"m\"," SAY("hi") ",\"user\":\"ann\"}", INPUT_TEXT, false, false, false, 0, 0, "m", "ann" },
         { "{\"model\":\"m\"," SAY("hi") ",\"user\":\"ann\",\"prompt_cache_key\":\"k1\"}", INPUT_TEXT, false, false, false, 0, 0, "m", "k1" },
@@ -119,10 +126,11 @@ static void test_pictures_and_tools_count(void **state)
     struct ask plain, picture, tools;
     read_chat("{\"model\":\"m\"," SAY("hi") "}", &d, &plain);
     json_free(&d);
-    read_chat("{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"},{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:,\"}}]}]}",
-        &d, &picture);
+    read_chat("{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"},"
+              "{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:,\"}}]}]}", &d, &picture);
     json_free(&d);
-    read_chat("{\"model\":\"m\"," SAY("hi") ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"weather\",\"description\":\"What the weather is like in a place\","
+    read_chat("{\"model\":\"m\"," SAY("hi") ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"weather\","
+        "\"description\":\"What the weather is like in a place\","
         "\"parameters\":{\"type\":\"object\",\"properties\":{\"place\":{\"type\":\"string\"}}}}}]}", &d, &tools);
     json_free(&d);
     assert_true(picture.tokens >= plain.tokens + 500);
@@ -138,7 +146,8 @@ static uint64_t affinity_of(const char *body)
     struct config *c = NULL;
     struct err e;
     struct classifier *words = NULL;
-    assert_int_equal(conf_parse(STR("/k/hob.yaml"), STR("hosts: {h: {url: \"http://127.0.0.1:1\"}}\nmodels: {a: {host: h, replicas: [b]}, b: {host: h}}\n"), &c, &e), ERR_OK);
+    struct str yaml = STR("hosts: {h: {url: \"http://127.0.0.1:1\"}}\nmodels: {a: {host: h, replicas: [b]}, b: {host: h}}\n");
+    assert_int_equal(conf_parse(STR("/k/hob.yaml"), yaml, &c, &e), ERR_OK);
     read_chat(body, &d, &ask);
     ask_weigh(c, &words, &d, &ask, false);
     json_free(&d);
@@ -153,7 +162,8 @@ static void test_a_conversation_is_known_by_its_beginning(void **state)
         "{\"messages\":[{\"role\":\"system\",\"content\":\"S\"},{\"role\":\"user\",\"content\":\"one\"}]}",
         "{\"model\":\"x\",\"messages\":[{\"role\":\"system\",\"content\":\"S\"},{\"role\":\"user\",\"content\":\"one\"},{\"role\":\"assistant\",\"content\":\"a\"},"
         "{\"role\":\"user\",\"content\":\"two\"}]}",
-        "{\"messages\":[{\"role\":\"system\",\"content\":[{\"type\":\"text\",\"text\":\"x-anthropic-billing-header: cc_version=2.1; cch=ab1;\"},{\"type\":\"text\",\"text\":\"S\"}]},"
+        "{\"messages\":[{\"role\":\"system\",\"content\":[{\"type\":\"text\",\"text\":\"x-anthropic-billing-header: cc_version=2.1; cch=ab1;\"},"
+        "{\"type\":\"text\",\"text\":\"S\"}]},"
         "{\"role\":\"user\",\"content\":\"one\"}]}",
         "{\"stream\":true,\"messages\":[{\"role\":\"system\",\"content\":[{\"type\":\"text\",\"text\":\"S\"}]},{\"role\":\"user\",\"content\":\"one\"}]}",
     };

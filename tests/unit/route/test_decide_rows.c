@@ -187,7 +187,8 @@ static void check_row(const struct config *c, const struct row *row, size_t line
     bool right = strcmp(chain.p, row->chain) == 0 && strcmp(skipped.p, row->skipped) == 0 && (rc != ERR_OK) == (row->chain[0] == '-');
     right = right && (row->why ? strstr(why, row->why) != NULL : rc || strcmp(why, d.chain[0].reason) == 0);
     if (!right)
-        fail_msg("row %zu: %s [%s] [%s]\n  chain   %s\n  skipped %s\n  why     %s\n  hint    %s", line, row->name, row->ask, row->places, chain.p, skipped.p, why, e.hint);
+        fail_msg("row %zu: %s [%s] [%s]\n  chain   %s\n  skipped %s\n  why     %s\n  hint    %s", line, row->name, row->ask, row->places, chain.p, skipped.p,
+            why, e.hint);
     buf_free(&chain);
     buf_free(&skipped);
 }
@@ -570,8 +571,16 @@ static void test_conversations_keep_to_their_place(void **state)
 
 static void test_the_rest_of_a_decision(void **state)
 {
-    static const char yaml[] = KITCHEN "timeouts: {total: 100s}\nroutes: [{name: check, when: {role: code}, verify: vision}, {name: far, when: {role: mid}, verify: big}]\n";
-    static const struct { const char *name; enum ask_privacy privacy; const char *verify; bool background, leaving, retired, alias; const char *role, *rule; } cases[] = {
+    static const char yaml[] = KITCHEN
+        "timeouts: {total: 100s}\n"
+        "routes: [{name: check, when: {role: code}, verify: vision}, {name: far, when: {role: mid}, verify: big}]\n";
+    static const struct {
+        const char *name;
+        enum ask_privacy privacy;
+        const char *verify;
+        bool background, leaving, retired, alias;
+        const char *role, *rule;
+    } cases[] = {
         { "chat", PRIVATE_NO, "", false, false, false, false, "chat", "" },
         { "task", PRIVATE_NO, "", true, false, false, false, "task", "" },
         { "aging", PRIVATE_NO, "", false, true, false, false, "", "" },
@@ -591,7 +600,8 @@ static void test_the_rest_of_a_decision(void **state)
     route_assume(c, at);
     struct snapshot now = { .at = at, .n = c->nmodels, .wall_s = INT64_C(1794960000) };
     for (size_t i = 0; i < COUNTOF(cases); i++) {
-        struct ask ask = { .name = str_of(cases[i].name), .serves = SERVES_CHAT, .input = INPUT_TEXT, .privacy = cases[i].privacy, .complexity = { .language = "" } };
+        struct ask ask = { .name = str_of(cases[i].name), .serves = SERVES_CHAT, .input = INPUT_TEXT, .privacy = cases[i].privacy,
+            .complexity = { .language = "" } };
         struct decision d;
         if (route_decide(c, &ask, &now, &d, &e))
             fail_msg("%s: %s", cases[i].name, e.text);
