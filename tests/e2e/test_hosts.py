@@ -98,6 +98,19 @@ def test_another_hob_tells_its_state_and_the_door_shows_it_too(hob, managed):
     assert "model_not_listed" not in ps(far)["there"]["flags"]
 
 
+def test_the_hob_that_has_it_loaded_answers(hob, nursery):
+    engine = {"engines": {"llama": {"path": str(FAKE)}}}
+    cold = hob({**engine, "models": nursery.model("m", keep="demand")})
+    hot = hob({**engine, "models": nursery.model("n")}, wait="ready")
+    far = hob({"hosts": {"first": {"kind": "hob", "url": cold.url, "probe": "100ms"}, "second": {"kind": "hob", "url": hot.url, "probe": "100ms"}},
+               "models": {"a": {"host": "first", "name": "m", "replicas": ["b"]}, "b": {"host": "second", "name": "n"}}})
+    wait_for("both states", lambda: ps(far)["b"]["context"] is not None and metric(far, "hob_host_up", host="first") == 1)
+    for _ in range(3):
+        r = far.chat("a", "hi")
+        assert r.status == 200 and r.json()["_routing"]["model"] == "b", r
+    assert cold.get("/hob/v1/state").json()["models"][0]["state"] == "cold"
+
+
 def test_a_request_goes_through_two_hobs_and_no_third(hob, fake):
     last = hob({"hosts": {"up": {"url": fake.url}}, "models": {"m": {"host": "up"}}})
     second = hob({"hosts": {"next": {"kind": "hob", "url": last.url}}, "models": {"m": {"host": "next"}}})
