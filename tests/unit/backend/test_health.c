@@ -198,6 +198,7 @@ static void test_a_busy_place_is_left_alone_as_long_as_it_says(void **state)
     } cases[] = { { ERR_UP_BUSY, 7, 7 }, { ERR_UP_STATUS, 4, 4 }, { ERR_UP_BUSY, 0, 1 }, { ERR_UP_BUSY, 86400, 3600 } };
     for (size_t i = 0; i < COUNTOF(cases); i++) {
         struct err e;
+        end(NULL);
         begin(NULL);
         for (int n = 0; n < 5; n++) /* five that were under way together */
             assert_int_equal(ask(&b[FAR]), ERR_OK);
@@ -211,9 +212,7 @@ static void test_a_busy_place_is_left_alone_as_long_as_it_says(void **state)
         assert_int_equal(e.retry_after_s, cases[i].waits_s);
         now_ms = 1001 + cases[i].waits_s * 1000;
         assert_int_equal(ask(&b[FAR]), ERR_OK);
-        conf_free(config);
     }
-    begin(NULL);
 }
 
 static void test_who_does_not_say_for_how_long_is_left_alone_longer_each_time(void **state)
