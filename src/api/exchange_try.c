@@ -246,10 +246,19 @@ static enum err_code write_in_dialect(struct attempt *t, struct err *e)
     return rc;
 }
 
+/* Asked all the same it would say that it has no such thing, which is no fault of its, and none of the model's. */
+static enum err_code refuse_task(const struct attempt *t, struct err *e)
+{
+    err_set(e, ERR_UNSUPPORTED_INPUT, "'%.*s' on '%.*s' answers chats alone.", STR_ARG(t->b->name), STR_ARG(t->b->host));
+    return err_hint(e, "Send it to /v1/chat/completions, or ask for another model.");
+}
+
 static enum err_code make_body(struct attempt *t, struct err *e)
 {
     struct body_wish w = wish_of(t);
     t->upstream.n = t->dropped.n = 0;
+    if (t->b->kind->chats_only && t->x->ask.task != TASK_CHAT)
+        return refuse_task(t, e);
     if (attempt_dress(t, e))
         return e->code;
     if (t->dialect->write)

@@ -39,6 +39,7 @@ struct backend_kind {
     bool managed;                                   /* a child of ours: it is loaded and unloaded, and has slots */
     bool rebuilt;                                   /* its requests are written anew from the allowlist, chats always streamed from it */
     const struct dialect *dialect;                  /* NULL: OpenAI's */
+    bool chats_only;                                /* it knows no other task */
     void (*load)(struct backend *b);                /* cold or failed -> loading -> hot or failed */
     void (*unload)(struct backend *b);              /* any -> draining -> cold, or wedged */
     void (*adopt)(struct backend *b, const struct keeper_child *c); /* managed only; cold -> loading -> hot, or draining -> cold */

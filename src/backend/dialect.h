@@ -1,6 +1,6 @@
-/* How a place is spoken to in a chat. Where it does not speak as OpenAI does, the request is written in its words, and what it answers becomes the events of
- * OpenAI's streams; it is always streamed from. Pure transformations of bytes. A kind (kind_*.c) names its dialect; where it has none its places speak
- * OpenAI's (dialect_openai). */
+/* How a place is spoken to in a chat. Where it does not speak as OpenAI does, the request is written in its words, and what it answers becomes the
+ * events of OpenAI's streams; it is always streamed from. Pure transformations of bytes. A kind (kind_*.c) names its dialect; where it has none its
+ * places speak OpenAI's (dialect_openai). */
 #ifndef HOB_BACKEND_DIALECT_H
 #define HOB_BACKEND_DIALECT_H
 

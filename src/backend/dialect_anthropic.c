@@ -1,5 +1,5 @@
-/* Chat requests for the Messages API (its version 2023-06-01), as its documentation has it. What models of it take differs by their version, which is in their
- * names; names that are not of that family are taken for servers that speak the same and are as patient as the first of them. */
+/* Chat requests for the Messages API (its version 2023-06-01), as its documentation has it. What models of it take differs by their version, which is
+ * in their names; names that are not of that family are taken for servers that speak the same and are as patient as the first of them. */
 #include "backend/dialect_anthropic.h"
 
 #include "backend/dialect.h"
@@ -320,7 +320,8 @@ static enum err_code make_plan(yyjson_val *root, const struct dialect_wish *w, s
     return rc;
 }
 
-static enum err_code put_all(const struct dialect_ask *a, const struct dialect_wish *w, const struct plan *p, struct buf *out, struct buf *dropped, struct err *e)
+static enum err_code put_all(const struct dialect_ask *a, const struct dialect_wish *w, const struct plan *p, struct buf *out, struct buf *dropped,
+    struct err *e)
 {
     yyjson_val *root = a->d->root;
     struct json_out o = json_out(out);

@@ -1,5 +1,5 @@
-/* A conversation as the Messages API has it: what the system says stands apart, the rest is turns of the user and the assistant, each a list of blocks. What
- * tools answered is part of the user's turn. Neighbours with the same role become one turn; who has nothing to say has none. */
+/* A conversation as the Messages API has it: what the system says stands apart, the rest is turns of the user and the assistant, each a list of blocks.
+ * What tools answered is part of the user's turn. Neighbours with the same role become one turn; who has nothing to say has none. */
 #include "backend/dialect_anthropic.h"
 
 struct turns {

@@ -1,6 +1,6 @@
-/* The events of the Messages API, as OpenAI's. A message is blocks, one after the other: a text, thoughts, a call of a tool. How many tokens were read comes with
- * its beginning, how many were said with its end; the latter may correct the former. Blocks and deltas of kinds that we never asked for (searches of its own,
- * signatures, quotations) say nothing to our caller. */
+/* The events of the Messages API, as OpenAI's. A message is blocks, one after the other: a text, thoughts, a call of a tool. How many tokens were read
+ * comes with its beginning, how many were said with its end; the latter may correct the former. Blocks and deltas of kinds that we never asked for
+ * (searches of its own, signatures, quotations) say nothing to our caller. */
 #include "backend/dialect_anthropic.h"
 
 #include "backend/dialect_events.h"
@@ -124,13 +124,13 @@ static const char *finish_reason(struct str stop)
     static const struct {
         const char *stop, *finish;
     } known[] = {
-        { "end_turn", "stop" },           { "stop_sequence", "stop" },      { "max_tokens", "length" }, { "model_context_window_exceeded", "length" },
-        { "tool_use", "tool_calls" },     { "refusal", "content_filter" },  { "pause_turn", "stop" },
+        { "end_turn", "stop" },       { "stop_sequence", "stop" },     { "max_tokens", "length" },
+        { "tool_use", "tool_calls" }, { "refusal", "content_filter" }, { "model_context_window_exceeded", "length" },
     };
     for (size_t i = 0; i < COUNTOF(known); i++)
         if (str_eq(stop, str_of(known[i].stop)))
             return known[i].finish;
-    return "stop";
+    return "stop"; /* pause_turn, and what is still to come */
 }
 
 static void on_message_delta(struct dialect_reader *r, yyjson_val *root)

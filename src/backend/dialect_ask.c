@@ -174,7 +174,8 @@ struct dialect_part dialect_read_part(const struct dialect_ask *a, yyjson_val *v
 
 enum err_code dialect_bad_part(const struct dialect_part *p, size_t i, size_t k, const char *what, struct err *e)
 {
-    err_set(e, ERR_UNSUPPORTED_INPUT, "messages[%zu].content[%zu], '%.*s', %s.", i, k, (int)(p->type.n < 40 ? p->type.n : 40), p->type.n ? p->type.p : "", what);
+    struct str type = str_make(p->type.p, p->type.n < 40 ? p->type.n : 40);
+    err_set(e, ERR_UNSUPPORTED_INPUT, "messages[%zu].content[%zu], '%.*s', %s.", i, k, STR_ARG(type), what);
     return err_param(e, "messages[%zu].content[%zu]", i, k);
 }
 
@@ -211,7 +212,8 @@ enum err_code dialect_arguments(const struct dialect_ask *a, yyjson_val *call, s
 static enum err_code read_effort(struct dialect_thinking *t, yyjson_val *v, const char *field, struct err *e)
 {
     static const char *const words[] = {
-        [EFFORT_MINIMAL] = "minimal", [EFFORT_LOW] = "low", [EFFORT_MEDIUM] = "medium", [EFFORT_HIGH] = "high", [EFFORT_XHIGH] = "xhigh", [EFFORT_MAX] = "max",
+        [EFFORT_MINIMAL] = "minimal", [EFFORT_LOW] = "low",     [EFFORT_MEDIUM] = "medium",
+        [EFFORT_HIGH] = "high",       [EFFORT_XHIGH] = "xhigh", [EFFORT_MAX] = "max",
     };
     if (!yyjson_is_str(v) || t->effort)
         return ERR_OK;

@@ -1,4 +1,5 @@
-/* What the dialects read a chat request with. Of a long text the parsed tree may hold just the beginning (json_parse_cut): whoever needs all of it asks here. */
+/* What the dialects read a chat request with. Of a long text the parsed tree may hold just the beginning (json_parse_cut): whoever needs all of it asks
+ * here. */
 #ifndef HOB_BACKEND_DIALECT_ASK_H
 #define HOB_BACKEND_DIALECT_ASK_H
 

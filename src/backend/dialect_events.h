@@ -24,7 +24,8 @@ void chunks_name(struct chunks *c, struct str id);
 
 void chunks_content(struct chunks *c, struct str text);   /* an empty text is no chunk; neither is an empty thought */
 void chunks_thought(struct chunks *c, struct str text);
-void chunks_call(struct chunks *c, size_t index, struct str id, struct str name, struct str arguments); /* a call's beginning, with the first of its arguments */
+/* A call's beginning, with the first of its arguments. */
+void chunks_call(struct chunks *c, size_t index, struct str id, struct str name, struct str arguments);
 void chunks_arguments(struct chunks *c, size_t index, struct str piece);
 void chunks_finish(struct chunks *c, const char *reason);
 void chunks_usage(struct chunks *c, const struct chunk_usage *u);

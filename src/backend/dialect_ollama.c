@@ -1,5 +1,6 @@
-/* Chat requests for Ollama's own API. Its OpenAI door has no way to say how large a window the model shall be loaded with, and its default is small: what does
- * not fit is cut off at the front without a word. So the window is always named here, in few sizes: with another one the model is loaded anew. */
+/* Chat requests for Ollama's own API. Its OpenAI door has no way to say how large a window the model shall be loaded with, and its default is small:
+ * what does not fit is cut off at the front without a word. So the window is always named here, in few sizes: with another one the model is loaded
+ * anew. */
 #include "backend/dialect.h"
 #include "backend/dialect_ask.h"
 #include "backend/dialect_ollama.h"
@@ -288,8 +289,8 @@ static void put_keep_alive(struct json_out *o, struct str keep_alive)
         json_string(o, keep_alive);
 }
 
-static enum err_code put_all(const struct dialect_ask *a, const struct dialect_wish *w, const struct dialect_thinking *t, struct buf *out, struct buf *dropped,
-    struct err *e)
+static enum err_code put_all(const struct dialect_ask *a, const struct dialect_wish *w, const struct dialect_thinking *t, struct buf *out,
+    struct buf *dropped, struct err *e)
 {
     yyjson_val *root = a->d->root;
     struct json_out o = json_out(out);
@@ -311,8 +312,8 @@ static enum err_code put_all(const struct dialect_ask *a, const struct dialect_w
 static enum err_code write(const struct json_doc *d, const struct dialect_wish *w, struct buf *out, struct buf *dropped, struct err *e)
 {
     static const char *const known[] = {
-        "min_p", "typical_p", "seed", "repeat_penalty", "repeat_last_n", "presence_penalty", "frequency_penalty", "mirostat", "mirostat_tau", "mirostat_eta",
-        "tool_choice", NULL,
+        "min_p", "typical_p", "seed", "repeat_penalty", "repeat_last_n", "presence_penalty", "frequency_penalty", "mirostat", "mirostat_tau",
+        "mirostat_eta", "tool_choice", NULL,
     };
     struct dialect_thinking thinking;
     struct arena arena;

@@ -1,5 +1,5 @@
-/* Ollama's answers, an object a line, as OpenAI's events. A call of a tool comes whole, its arguments as an object and, from older versions, without an id: one is
- * made of what the line says, so that the same bytes give the same name, and two calls of one conversation never share one. */
+/* Ollama's answers, an object a line, as OpenAI's events. A call of a tool comes whole, its arguments as an object and, from older versions, without an
+ * id: one is made of what the line says, so that the same bytes give the same name, and two calls of one conversation never share one. */
 #include "backend/dialect_events.h"
 #include "backend/dialect_ollama.h"
 

@@ -54,5 +54,11 @@ static void reader_free(struct dialect_reader *r)
 }
 
 const struct dialect dialect_openai = {
-    .path = "/v1/chat/completions", .content_type = "text/event-stream", .reader_new = reader_new, .feed = feed, .end = end, .stop = stop, .free = reader_free,
+    .path = "/v1/chat/completions",
+    .content_type = "text/event-stream",
+    .reader_new = reader_new,
+    .feed = feed,
+    .end = end,
+    .stop = stop,
+    .free = reader_free,
 };

@@ -1,4 +1,5 @@
-/* A place that speaks the Messages API: Anthropic's own, or a server that has taken it over. Somebody else's to keep, as with kind_openai.c; chats alone. */
+/* A place that speaks the Messages API: Anthropic's own, or a server that has taken it over. Somebody else's to keep, as with kind_openai.c; it chats and does
+ * nothing else. */
 #include "backend/backend_int.h"
 #include "backend/pool.h"
 
@@ -46,7 +47,8 @@ static enum err_code read_refusal(const struct backend *b, int status, struct st
 }
 
 const struct backend_kind backend_kind_anthropic = {
-    .name = "anthropic", .managed = false, .dialect = &dialect_anthropic, .load = nothing, .unload = nothing, .free = nothing, .read_refusal = read_refusal,
+    .name = "anthropic", .managed = false, .dialect = &dialect_anthropic, .chats_only = true, .load = nothing, .unload = nothing, .free = nothing,
+    .read_refusal = read_refusal,
 };
 
 void anthropic_init(struct backend *b)

@@ -1,5 +1,5 @@
-/* Ollama. Chats go to its own API (dialect_ollama.c says why); embeddings and completions to the one that is like OpenAI's. It loads and unloads by itself, as
- * `keep_alive` says. */
+/* Ollama. Chats go to its own API (dialect_ollama.c says why); embeddings and completions to the one that is like OpenAI's. It loads and unloads by
+ * itself, as `keep_alive` says. */
 #include "backend/backend_int.h"
 #include "backend/pool.h"
 

@@ -174,6 +174,14 @@ def test_what_cannot_be_said_there_is_refused_here(world):
     assert far.chats == []
 
 
+def test_it_chats_and_does_nothing_else(world):
+    h, far = world
+    for _ in range(3):
+        r = h.post("/v1/completions", {"model": "claude", "prompt": "hi"})
+        assert r.status == 400 and r.error()["code"] == "unsupported_input" and "/v1/chat/completions" in r.error()["hob"]["hint"]
+    assert h.chat("claude", "hi").status == 200  # and it is not held against it
+
+
 def test_an_error_in_the_middle_of_a_stream(world):
     h, far = world
     far.next = [[*message(text_block(0, "one", " two"))[:5], event("error", error={"type": "overloaded_error", "message": "Overloaded"})]]
@@ -193,7 +201,8 @@ def test_a_broken_answer_is_the_places_fault(world, broken):
 def test_the_next_model_answers_when_it_cannot(nursery, far):
     up = nursery.fake()
     h = nursery.hob({"hosts": {"there": {"kind": "anthropic", "url": far.url, "key": "sekret", "probe": "never"}, "up": {"url": up.url}},
-                     "models": {"claude": {"host": "there", "name": "claude-sonnet-4-5"}, "b": {"host": "up"}}, "roles": {"chat": {"model": "claude", "fallback": ["b"]}}})
+                     "models": {"claude": {"host": "there", "name": "claude-sonnet-4-5"}, "b": {"host": "up"}},
+                     "roles": {"chat": {"model": "claude", "fallback": ["b"]}}})
     far.next = [Refusal(529, "Overloaded", "overloaded_error")] * 2
     r = h.chat("chat", "hello", stream=True)
     assert r.status == 200 and r.get("x-hob-fallback") == "claude->b"
