@@ -279,6 +279,7 @@ void books_clear(struct exchange *x, size_t keep_bytes)
 {
     struct books *b = &x->books;
     b->why.code = ERR_OK;
+    b->why.fault = FAULT_NONE;
     b->open = b->closed = false;
     b->bytes_in = b->bytes_out = 0;
     b->client_id[0] = 0;

@@ -87,6 +87,8 @@ static void tell_way(struct buf *out, yyjson_val *row)
     bool failed = text_of(row, "fault").n;
     yyjson_arr_foreach(yyjson_obj_get(row, "chain"), i, n, try)
         line(out, "tried", "%.*s on %.*s: %.*s", STR_ARG(text_of(try, "model")), STR_ARG(text_of(try, "host")), STR_ARG(text_of(try, "error")));
+    if (!failed && text_of(row, "evidence").n)
+        line(out, "seen", "%.*s", STR_ARG(text_of(row, "evidence")));
     if (took(row, "queue_ms", queue))
         line(out, "waited", "%s in line", queue);
     if (took(row, "load_ms", load))
