@@ -133,7 +133,9 @@ static void exchange_clear(struct exchange *x)
     if (x->hedged)
         attempt_clear(&x->tries[1], KEEP_BYTES);
     world_release(x->world);
-    x->world = NULL;
+    if (x->newer)
+        world_release(x->newer);
+    x->world = x->newer = NULL;
     x->state = X_ADMITTED;
     x->next = x->ntried = 0;
     x->hedged = x->committed = x->whole_stream = false;

@@ -45,6 +45,8 @@ struct attempt {
     struct exchange *x;
     enum attempt_state state;           /* attempt_enter() is its only writer */
     size_t at;                          /* candidate in the chain */
+    struct world *world;                /* in which its place is: the request's, or the newer one */
+    size_t model;                       /* in that world's configuration */
     struct backend *b;                  /* its; NULL = none was asked yet */
     struct lease lease;
     struct host_wait waking;
@@ -103,6 +105,7 @@ struct books {
 struct exchange {
     struct api *api;
     struct world *world;                /* held: decision and names are of its configuration */
+    struct world *newer;                /* held; NULL until a place is looked for that a reload has replaced */
     struct list node;
     struct later dispose;
     enum exchange_state state;          /* exchange_enter() is its only writer */

@@ -2,6 +2,7 @@
 #include "api/exchange_int.h"
 #include "backend/health.h"
 #include "base/clock.h"
+#include "conf/conf.h"
 
 #include <stdio.h>
 
@@ -422,7 +423,7 @@ static void on_lease(void *ctx, const struct err *e)
         exchange_try_failed(t, e);
         return;
     }
-    t->b = world_backend(t->x->world, t->x->decision.chain[t->at].model); /* a reload may have put another in its place, with other adapters */
+    t->b = world_backend(t->world, t->model); /* a reload may have put another in its place, with other adapters */
     int64_t hot_for_ms = loop_now_ms(t->x->api->loop) - t->b->since_ms, waited_ms = (clock_mono_ns() - t->waited_ns) / 1000000;
     t->load_ms = waited_ms > hot_for_ms ? waited_ms - hot_for_ms : 0;
     if (body_fits(t, &why))
@@ -431,12 +432,39 @@ static void on_lease(void *ctx, const struct err *e)
         exchange_try_failed(t, &why);
 }
 
+static bool is_local(const struct backend *b)
+{
+    return b->kind->managed || (b->place && b->place->local);
+}
+
+/* A reload has taken the place away, and there is another of its name: that one is meant, unless what was decided for a local one would leave the house. */
+static bool is_replaced(struct attempt *t)
+{
+    struct exchange *x = t->x;
+    struct world *now = fleet_world(x->api->fleet);
+    const struct config *c = world_config(now);
+    const struct conf_model *m = conf_model(c, t->b->name);
+    if (now == t->world || (x->newer && x->newer != now) || !m || !str_eq(m->name, t->b->name))
+        return false;
+    struct backend *b = world_backend(now, (size_t)(m - c->models));
+    if (is_local(t->b) && !is_local(b))
+        return false;
+    if (!x->newer)
+        x->newer = world_hold(now);
+    t->world = now;
+    t->model = (size_t)(m - c->models);
+    t->b = b;
+    return true;
+}
+
 static void stand_in_line(struct attempt *t)
 {
     struct err e;
     struct exchange *x = t->x;
-    if (!body_fits(t, &e) /* before anything is loaded for it */
-        || fleet_lease(x->world, x->decision.chain[t->at].model, x->class, &t->lease, &e)) {
+    enum err_code rc = body_fits(t, &e) ? fleet_lease(t->world, t->model, x->class, &t->lease, &e) : e.code;
+    if (rc == ERR_NO_BACKEND && is_replaced(t) && body_fits(t, &e))
+        rc = fleet_lease(t->world, t->model, x->class, &t->lease, &e);
+    if (rc) {
         exchange_try_failed(t, &e);
         return;
     }
@@ -472,7 +500,10 @@ void attempt_start(struct attempt *t, size_t at, int64_t repeats)
     struct err e;
     t->at = at;
     t->repeats = repeats;
-    t->b = world_backend(t->x->world, t->x->decision.chain[at].model);
+    t->world = t->x->world;
+    t->model = t->x->decision.chain[at].model;
+    t->b = world_backend(t->world, t->model);
+    t->status = 0;
     lease_init(&t->lease, on_lease, t);
     t->waited_ns = clock_mono_ns();
     t->load_ms = t->sent_ms = 0;

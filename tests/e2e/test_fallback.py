@@ -189,6 +189,47 @@ def test_who_is_late_gets_a_rival(nursery):
     assert 'hob_hedges_total{from="a",to="b",won="true"} 2' in h.get("/metrics").body.decode()
 
 
+# -- what sleeps, and what a reload has replaced
+
+
+@pytest.mark.parametrize("headers, who", [((), "well"), ({"x-hob-wait": "sleeper"}, "sleeper")])
+def test_a_sleeper_is_waited_for_by_who_insists(nursery, headers, who):
+    sleeper, well = nursery.fake(), nursery.fake()
+    h = nursery.hob({"hosts": {"far": {**host(sleeper.url), "cold_start": "20s"}, "near": host(well.url)},
+                     "models": {"sleeper": {"host": "far"}, "well": {"host": "near"}}, "roles": {"chat": {"model": "sleeper", "fallback": ["well"]}}})
+    for stream in (False, True):
+        if who == "well" and stream:
+            return  # it may be awake by now
+        r = h.chat("chat", "hi", stream=stream, headers=headers)
+        assert r.status == 200 and r.get("x-hob-model") == who, r
+
+
+def test_who_has_nobody_else_waits_for_a_sleeper(nursery):
+    sleeper = nursery.fake()
+    h = nursery.hob({"hosts": {"far": {**host(sleeper.url), "cold_start": "20s"}}, "models": {"m": {"host": "far"}}})
+    r = h.chat("m", "hi")
+    assert r.status == 200 and r.json()["_routing"]["fallback_chain"] == []
+
+
+def test_a_fallback_that_a_reload_has_replaced_is_asked_where_it_is_now(nursery):
+    first, old, new = nursery.fake(), nursery.fake(), nursery.fake()
+    first.default("[[first_ms 60000]]")
+
+    def config(url):
+        return {"hosts": {"one": host(first.url), "other": host(url)}, "models": {"a": {"host": "one"}, "b": {"host": "other"}},
+                "roles": {"chat": {"model": "a", "fallback": ["b"]}}, "timeouts": {"first_byte": "2s"}}
+
+    h = nursery.hob(config(old.url))
+    with h.connect(timeout=30.0) as c:
+        c.send(raw.request_bytes("POST", "/v1/chat/completions", chat_body("chat", "hi")))
+        first.wait("it is asked", lambda log: log.in_flight == 1)
+        h.config_path.write_text(json.dumps({"listen": "127.0.0.1:0", "state": str(h.state), **config(new.url)}))
+        assert raw.call(str(h.state / "hob.sock"), "POST", "/hob/v1/config/reload", b"").status == 200
+        r = c.response()
+    assert r.status == 200 and r.get("x-hob-model") == "b", r
+    assert new.log().completed == 1 and not old.log().chats
+
+
 # -- blame
 
 
