@@ -200,9 +200,9 @@ static const struct conf_route *find_rule(const struct making *k)
     struct rule_facts f = { .role = d->role };
     if (!k->c->nroutes)
         return NULL;
-    if (d->n) {
-        f.tier = d->chain[0].tier;
-        f.host = conf_host(k->c, k->c->models[d->chain[0].model].host);
+    if (d->n || d->nskipped) { /* when nobody can, who was meant */
+        f.tier = d->n ? d->chain[0].tier : d->skipped[0].tier;
+        f.host = conf_host(k->c, k->c->models[d->n ? d->chain[0].model : d->skipped[0].model].host);
     }
     return rules_match(k->c, k->ask, &f, k->s);
 }
@@ -234,43 +234,50 @@ static size_t find_verifier(const struct making *k)
 
 /* ---- the first line ---- */
 
+/* As much of a name as there is room for. */
+static struct str shown(struct str name)
+{
+    enum { SHOWN_BYTES = 40 };
+    return str_make(name.p, name.n < SHOWN_BYTES ? name.n : SHOWN_BYTES);
+}
+
 static struct str first_stop(const struct making *k)
 {
     const struct candidate *first = &k->out->chain[0];
-    struct str to = first->tier.n ? first->tier : k->out->role.n ? k->out->role : k->c->models[first->model].name;
-    return str_make(to.p, to.n < 40 ? to.n : 40);
+    return first->tier.n ? first->tier : k->out->role.n ? k->out->role : k->c->models[first->model].name;
 }
 
-static int say_complexity(const struct making *k, char *out, size_t room)
+static void say_complexity(const struct making *k, char *out, size_t room)
 {
     const struct complexity *x = &k->ask->complexity;
-    struct str to = first_stop(k);
+    struct str to = shown(first_stop(k));
     int n = snprintf(out, room, "complexity %.2f: ", x->score);
     for (size_t i = 0; i < x->nreasons && (size_t)n < room; i++)
         n += snprintf(out + n, room - (size_t)n, "%s%s", i ? ", " : "", x->reasons[i]);
-    return (size_t)n < room ? n + snprintf(out + n, room - (size_t)n, " -> %.*s", STR_ARG(to)) : n;
+    if ((size_t)n < room)
+        snprintf(out + n, room - (size_t)n, " -> %.*s", STR_ARG(to));
 }
 
-/* Why it is not what was asked for, if so: "rule 'night': …". */
-static int say_detour(const struct making *k, const struct meaning *m, char *out, size_t room)
+/* Why it is not what was asked for, if so: "rule 'night': …". How long that is. */
+static size_t say_detour(const struct making *k, const struct meaning *m, char *out, size_t room)
 {
-    enum { SHOWN = 40 };
-    struct str old = m->alias ? m->alias->name : STR("");
-    if (k->rule)
-        return snprintf(out, room, "rule '%.*s': ", (int)(k->rule->name.n < SHOWN ? k->rule->name.n : SHOWN), k->rule->name.p);
-    if (k->known)
-        return snprintf(out, room, "a chat page asks this by itself: ");
-    return m->alias ? snprintf(out, room, "'%.*s' stands for '%.*s': ", (int)(old.n < SHOWN ? old.n : SHOWN), old.p,
-                          (int)(m->alias->to.n < SHOWN ? m->alias->to.n : SHOWN), m->alias->to.p)
-                    : 0;
+    int n = 0;
+    if (k->rule) {
+        struct str rule = shown(k->rule->name);
+        n = snprintf(out, room, "rule '%.*s': ", STR_ARG(rule));
+    } else if (k->known) {
+        n = snprintf(out, room, "a chat page asks this by itself: ");
+    } else if (m->alias) {
+        struct str old = shown(m->alias->name), to = shown(m->alias->to);
+        n = snprintf(out, room, "'%.*s' stands for '%.*s': ", STR_ARG(old), STR_ARG(to));
+    }
+    return (size_t)n;
 }
 
 static void say_why(struct making *k, const struct meaning *m)
 {
     struct decision *d = k->out;
-    size_t room = sizeof d->why, n = 0;
-    if (k->rule || k->known || m->alias)
-        n = (size_t)say_detour(k, m, d->why, room);
+    size_t room = sizeof d->why, n = say_detour(k, m, d->why, room);
     if (d->nwake && n < room && !place_of(k, d->chain[0].model)->asleep)
         n += (size_t)snprintf(d->why + n, room - n, "'%.40s' sleeps: ", k->c->models[d->wake[0]].name.p);
     if (n >= room)

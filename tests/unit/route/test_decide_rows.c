@@ -462,6 +462,7 @@ static void test_rules_change_it(void **state)
         "  - {name: calm, when: {role: secret}, background: on}\n"
         "  - {name: choose, when: {role: mixed}, to: auto}\n"
         "  - {name: stay, when: {label: metered, tier: heavy, role: heavy}, local_only: on}\n"
+        "  - {name: hear, when: {label: metered, parts: audio}, to: ears}\n"
         "  - {name: mask, when: {role: big}, redact: on}\n";
     static const struct row rows[] = {
         { "chat", "law", "", "mid.R small.F", "big.private_no_place", "rule 'law': the role's model" },
@@ -483,6 +484,8 @@ static void test_rules_change_it(void **state)
         { "heavy", "", "", "mid.W small.W", "big.private_no_place", "rule 'stay': a weaker tier" },
         { "big", "found", "", "big.Mr", "", "rule 'mask': named by the caller" },
         { "big", "", "", "big.M", "", "rule 'mask': named by the caller" },
+        { "big", "audio", "", "ears.U", "", "rule 'hear': the rule's model" }, /* it speaks of who was meant, though that one cannot */
+        { "small", "audio", "", "-", "small.unsupported_input", "'small' takes no audio input." },
         { "gpt-4", "image", "", "eyes.R ears.F big.F", "", "rule 'pictures'" },
         { "chat", "known", "", "small.R", "big.not_remote", "a chat page asks this by itself" },
         { "chat", "known law", "", "small.R", "big.private_no_place", "rule 'law': the role's model" },
