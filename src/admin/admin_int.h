@@ -37,6 +37,7 @@ void admin_unload(struct admin *a, struct http_req *r);
 void admin_reload(struct admin *a, struct http_req *r);
 void admin_logs(struct admin *a, struct http_req *r);    /* logs.c */
 void admin_gain(struct admin *a, struct http_req *r);
+void admin_callers(struct admin *a, struct http_req *r);
 void admin_explain(struct admin *a, struct http_req *r); /* explain.c */
 
 /* ---- system_*.c ---- */

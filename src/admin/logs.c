@@ -1,25 +1,31 @@
-/* GET /hob/v1/logs and /hob/v1/gain: read on the pool, through a connection of its own, so that neither the loop nor the rows' writer waits for it.
+/* GET /hob/v1/logs, /hob/v1/gain and /hob/v1/callers: read on the pool, through a connection of its own, so that neither the loop nor the rows' writer waits for it.
  *
  *   logs?n=100|all&since=2h&until=…&faults=1&caller=C&model=M&id=ID     {"schema":1,"rows":[…]}, oldest first
- *   gain?since=7d                                                      see doc/guide/logs.md */
+ *   gain?since=7d                                                      see doc/guide/logs.md
+ *   callers?since=30d                                                  who asks by which name (admin/callers.h) */
 #include "admin/admin_int.h"
+#include "admin/callers.h"
 #include "admin/requests.h"
 
 #include "api/reply.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "conf/conf.h"
 #include "json/json.h"
 
 #include <stdlib.h>
 
-enum { ROWS_DEFAULT = 100, ROWS_MAX = 10000, GAIN_DAYS = 7 };
+enum { ROWS_DEFAULT = 100, ROWS_MAX = 10000, GAIN_DAYS = 7, CALLERS_DAYS = 30, HOUR_MS = 3600 * 1000 };
+
+enum look { LOOK_ROWS, LOOK_GAIN, LOOK_CALLERS };
 
 struct looking {
     struct http_req *r;             /* NULL: the caller has gone */
     struct work work;
     struct arena arena;
     struct str state;
-    bool gain;
+    enum look what;
+    const struct config *config;    /* held */
     struct requests_wish wish;
     struct conf_price reference;
     struct json_out out;
@@ -89,8 +95,8 @@ static enum err_code read_query(struct looking *l, struct str query, struct err 
 {
     enum err_code rc = ERR_OK;
     l->wish.last = ROWS_DEFAULT;
-    if (l->gain)
-        l->wish.since_ms = clock_wall_ms() - (int64_t)GAIN_DAYS * 24 * 3600 * 1000;
+    if (l->what != LOOK_ROWS)
+        l->wish.since_ms = clock_wall_ms() - (int64_t)(l->what == LOOK_GAIN ? GAIN_DAYS : CALLERS_DAYS) * 24 * HOUR_MS;
     while (query.n && !rc) {
         struct str value, rest;
         struct str key = str_cut(str_cut(query, '&', &rest), '=', &value);
@@ -129,19 +135,31 @@ static enum err_code look_at_rows(struct looking *l, struct store *s)
 static enum err_code look_at_gain(struct looking *l, struct store *s)
 {
     struct gain g = { .cost = 0 };
-    int64_t since_ms = l->wish.since_ms - l->wish.since_ms % (3600 * 1000); /* sums are of hours */
+    int64_t since_ms = l->wish.since_ms - l->wish.since_ms % HOUR_MS; /* sums are of hours */
     enum err_code rc = s ? requests_sums(s, since_ms / 1000, gain_add, &g, &l->e) : ERR_OK;
     view_gain(&g, &l->reference, since_ms, clock_wall_ms(), &l->body);
     return rc;
 }
 
+static enum err_code look_at_callers(struct looking *l, struct store *s)
+{
+    struct uses u = { .n = 0 };
+    int64_t since_ms = l->wish.since_ms - l->wish.since_ms % HOUR_MS;
+    arena_init(&u.arena);
+    enum err_code rc = s ? requests_sums(s, since_ms / 1000, uses_add, &u, &l->e) : ERR_OK;
+    view_uses(&u, l->config, since_ms, clock_wall_ms(), &l->body);
+    uses_free(&u);
+    return rc;
+}
+
 static void look(void *ctx)
 {
+    static enum err_code (*const looks[])(struct looking *l, struct store *s) = { look_at_rows, look_at_gain, look_at_callers };
     struct looking *l = ctx;
     struct store *s = NULL;
     l->rc = store_open_to_read(l->state, &s, &l->e);
     if (!l->rc)
-        l->rc = l->gain ? look_at_gain(l, s) : look_at_rows(l, s);
+        l->rc = looks[l->what](l, s);
     store_close(s);
 }
 
@@ -154,6 +172,7 @@ static void looked(void *ctx)
         admin_refuse(l->r, &l->e);
     else if (l->r)
         reply_json(l->r, 200, STR(""), buf_str(&l->body));
+    conf_free(l->config);
     arena_fini(&l->arena);
     buf_free(&l->body);
     free(l);
@@ -167,7 +186,7 @@ static void gone(void *ctx)
 
 static const struct http_req_ops ops = { .on_gone = gone };
 
-static void look_for(struct admin *a, struct http_req *r, bool gain)
+static void look_for(struct admin *a, struct http_req *r, enum look what)
 {
     const struct config *c = world_config(fleet_world(a->fleet));
     struct looking *l = calloc(1, sizeof *l);
@@ -175,7 +194,7 @@ static void look_for(struct admin *a, struct http_req *r, bool gain)
     if (!l)
         die("out of memory for rows");
     arena_init(&l->arena);
-    l->gain = gain;
+    l->what = what;
     if (read_query(l, http_req_query(r), &e)) {
         admin_refuse(r, &e);
         arena_fini(&l->arena);
@@ -185,6 +204,7 @@ static void look_for(struct admin *a, struct http_req *r, bool gain)
     l->r = r;
     l->state = arena_copy(&l->arena, c->state);
     l->reference = c->reference;
+    l->config = conf_hold(c);
     http_req_watch(r, &ops, l);
     work_init(&l->work, look, looked, l);
     loop_work(a->loop, &l->work);
@@ -192,10 +212,15 @@ static void look_for(struct admin *a, struct http_req *r, bool gain)
 
 void admin_logs(struct admin *a, struct http_req *r)
 {
-    look_for(a, r, false);
+    look_for(a, r, LOOK_ROWS);
 }
 
 void admin_gain(struct admin *a, struct http_req *r)
 {
-    look_for(a, r, true);
+    look_for(a, r, LOOK_GAIN);
+}
+
+void admin_callers(struct admin *a, struct http_req *r)
+{
+    look_for(a, r, LOOK_CALLERS);
 }

@@ -39,7 +39,7 @@ static void begin(struct json_out *o, const char *key)
     json_begin_object(o);
 }
 
-static void put_time(struct json_out *o, const char *key, int64_t ms)
+void view_time(struct json_out *o, const char *key, int64_t ms)
 {
     char day[32] = "", text[48];
     time_t s = (time_t)(ms / 1000);
@@ -54,7 +54,7 @@ static void put_time(struct json_out *o, const char *key, int64_t ms)
 
 static void put_way(struct json_out *o, const struct request_row *r)
 {
-    put_time(o, "time", r->time_ms);
+    view_time(o, "time", r->time_ms);
     put_str(o, "id", r->id);
     put_str(o, "client_id", r->client_id);
     put_str(o, "caller", r->caller);
@@ -167,8 +167,8 @@ void view_gain(const struct gain *g, const struct conf_price *reference, int64_t
     bool unknown = g->unpriced && g->cost <= 0;
     json_begin_object(&o);
     put_int(&o, "schema", 1);
-    put_time(&o, "since", since_ms);
-    put_time(&o, "until", until_ms);
+    view_time(&o, "since", since_ms);
+    view_time(&o, "until", until_ms);
     put_int(&o, "requests", g->local.requests + g->remote.requests + g->nowhere.requests);
     put_int(&o, "faults", g->local.faults + g->remote.faults + g->nowhere.faults);
     put_side(&o, "local", &g->local);

@@ -4,10 +4,14 @@
 
 #include "base/buf.h"
 #include "conf/config.h"
+#include "json/json.h"
 #include "store/requests.h"
 
 /* One object, without a line feed. */
 void view_request(const struct request_row *r, struct buf *out);
+
+/* "2026-11-21T14:30:05.250Z" */
+void view_time(struct json_out *o, const char *key, int64_t ms);
 
 /* Sums, summed. */
 struct gain {

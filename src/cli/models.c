@@ -1,4 +1,6 @@
 /* hob models: what may be asked for, models first, then the roles, tiers and old names that stand for them, and `auto`. */
+#include "admin/requests.h"
+#include "base/clock.h"
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/table.h"
@@ -136,8 +138,70 @@ static int print_tables(struct str json)
     return EXIT_OK;
 }
 
+/* ---- who asks by which name ---- */
+
+/* "2026-11-21T14:30:05.250Z" -> "2026-11-21 14:30" */
+static struct str show_time(struct str text, char out[32])
+{
+    snprintf(out, 32, "%.10s %.5s", text.n >= 16 ? text.p : "", text.n >= 16 ? text.p + 11 : "");
+    return str_trim(str_of(out));
+}
+
+static int print_callers(struct str json)
+{
+    static const char *const heads[] = { "NAME", "KIND", "KEY", "REQUESTS", "FAULTS", "LAST (UTC)", "GOES ON" };
+    struct json_doc d = { 0 };
+    struct err e;
+    struct buf out = { 0 };
+    struct table t;
+    size_t i, n;
+    yyjson_val *x;
+    char last[32];
+    if (json_parse(&d, json, &e)) {
+        fprintf(stderr, "hob: the daemon's answer is no JSON: %s\n", e.text);
+        return EXIT_FAILED;
+    }
+    table_init(&t, heads, COUNTOF(heads));
+    yyjson_arr_foreach(yyjson_obj_get(d.root, "names"), i, n, x) {
+        table_cell(&t, json_str(yyjson_obj_get(x, "name")));
+        table_cell(&t, json_str(yyjson_obj_get(x, "kind")));
+        table_cell(&t, json_str(yyjson_obj_get(x, "caller")));
+        table_int(&t, yyjson_get_sint(yyjson_obj_get(x, "requests")));
+        table_int(&t, yyjson_get_sint(yyjson_obj_get(x, "faults")));
+        table_cell(&t, show_time(json_str(yyjson_obj_get(x, "last")), last));
+        table_cell(&t, json_str(yyjson_obj_get(x, "deprecated_until")));
+    }
+    table_print(&t, &out);
+    fwrite(out.p, 1, out.n, stdout);
+    table_fini(&t);
+    buf_free(&out);
+    json_free(&d);
+    return EXIT_OK;
+}
+
+static int show_callers(const struct cli_args *a)
+{
+    struct str since = cli_option_value(a, "--since");
+    struct buf body;
+    int64_t now_ms = clock_wall_ms(), since_ms;
+    char path[64];
+    if (!when_parse(since.p ? since : STR("30d"), now_ms, &since_ms)) {
+        fprintf(stderr, "hob: --since wants a time, like 12h, 30d or 2026-11-21, not '%.*s'\n", STR_ARG(since));
+        return EXIT_USAGE;
+    }
+    snprintf(path, sizeof path, "/hob/v1/callers?since=%llds", (long long)((now_ms - since_ms) / 1000));
+    struct question q = { .method = "GET", .path = path, .answer_ms = 60 * 1000 };
+    int rc = ask_daemon(a, &q, &body);
+    if (!rc)
+        rc = cli_flag(a, "--json") ? print_answer(buf_str(&body)) : print_callers(buf_str(&body));
+    buf_free(&body);
+    return rc;
+}
+
 static int run(const struct cli_args *a)
 {
+    if (cli_flag(a, "--callers"))
+        return show_callers(a);
     struct buf body;
     struct question q = { .method = "GET", .path = "/hob/v1/models", .answer_ms = 30 * 1000 };
     int rc = ask_daemon(a, &q, &body);
@@ -147,6 +211,7 @@ static int run(const struct cli_args *a)
     return rc;
 }
 
-static const struct cli_option options[] = { CLI_COMMON, { "--json", NULL, NULL, "one JSON object" }, CLI_END };
-const struct command cli_models = { .name = "models", .usage = "[--json]", .what = "show what may be asked for: models, roles, tiers, old names",
+static const struct cli_option options[] = { CLI_COMMON, { "--callers", NULL, NULL, "who asks by which name, how often, and when last; names that go first" },
+    { "--since", NULL, "WHEN", "with --callers, from then on: 12h, 30d, 2026-11-21 (default: 30d)" }, { "--json", NULL, NULL, "one JSON object" }, CLI_END };
+const struct command cli_models = { .name = "models", .usage = "[--callers] [--json]", .what = "show what may be asked for: models, roles, tiers, old names",
     .example = "hob models", .run = run, .options = options };

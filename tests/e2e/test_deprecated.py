@@ -5,7 +5,7 @@ import json
 import re
 
 import pytest
-from helpers import cli
+from helpers import cli, environment, wait_for
 
 UNTIL = "2999-01-31"  # a Thursday
 PAST = "2020-02-29"
@@ -63,3 +63,38 @@ def test_hob_models_shows_it(shared):
     assert row.split() == ["old", "new", UNTIL, "serve"]
     o = json.loads(cli("models", "--json", "-c", shared.config_path, env=shared.env, dir=shared.dir).stdout)
     assert o["aliases"]["refused"] == {"to": "new", "deprecated_until": PAST, "after": "refuse"}
+
+
+def callers(hob, *args, env=None):
+    r = cli("models", "--callers", "--json", *args, "-c", hob.config_path, env=env or hob.env, dir=hob.dir)
+    assert r.returncode == 0, r.stderr
+    return {(n["name"], n["caller"]): n for n in json.loads(r.stdout)["names"]}
+
+
+def test_who_still_asks_by_which_name(nursery):
+    up, state = nursery.fake(), nursery.dir / "st"
+    keys = {k: cli("keys", "new", k, "--state", state, env=environment(nursery.dir), dir="/").stdout.strip() for k in ("ann", "bob")}
+    hob = nursery.hob({
+        "state": str(state), "keys": [{"name": k} for k in keys], "hosts": {"up": {"kind": "openai", "url": up.url}},
+        "models": {"new": {"host": "up"}, "going": {"host": "up", "deprecated": UNTIL, "successor": "new"}}, "roles": {"chat": {"model": "new"}},
+        "tiers": {"fast": "new"}, "aliases": {"old": {"to": "new", "deprecated": UNTIL}}})
+    assert callers(hob) == {}
+    for who, name, times in (("ann", "old", 3), ("bob", "old", 1), ("ann", "chat", 2), ("bob", "going", 1), ("bob", "fast", 1), ("bob", "new", 1),
+                             ("bob", "auto", 1), ("ann", "none-such", 1)):
+        for _ in range(times):
+            status = hob.chat(name, "hello", headers=[("Authorization", f"Bearer {keys[who]}")]).status
+            assert status == (404 if name == "none-such" else 200)
+    seen = wait_for("all are in the book", lambda: (c := callers(hob)) and sum(n["requests"] for n in c.values()) == 11 and c)
+    first = list(seen)
+    assert first[:3] == [("going", "bob"), ("old", "ann"), ("old", "bob")], first
+    old = seen["old", "ann"]
+    assert (old["kind"], old["requests"], old["faults"], old["deprecated_until"], old["successor"]) == ("alias", 3, 0, UNTIL, "new")
+    assert abs(datetime.datetime.fromisoformat(old["last"]) - datetime.datetime.now(datetime.timezone.utc)) < datetime.timedelta(minutes=10)
+    kinds = {name: n["kind"] for (name, _), n in seen.items()}
+    assert kinds == {"going": "model", "old": "alias", "chat": "role", "fast": "tier", "new": "model", "auto": "auto", None: None}
+    assert seen[None, "ann"]["faults"] == 1  # a name that was never one of ours is nobody's
+    r = cli("models", "--callers", "-c", hob.config_path, env=hob.env, dir=hob.dir)
+    row = next(line for line in r.stdout.splitlines() if line.startswith("old ") and " ann " in line).split()
+    assert row[:5] == ["old", "alias", "ann", "3", "0"] and row[-1] == UNTIL
+    assert list(callers(hob, "--since", "1h")) == first
+    assert cli("models", "--callers", "--since", "soon", env=hob.env, dir=hob.dir).returncode == 2
