@@ -156,7 +156,7 @@ static void make_row(struct exchange *x)
         .status = row->http,
         .fault = err_fault(&b->why),
         .code = str_of(row->code),
-        .evidence = str_of(b->why.code ? x->evidence : ""),
+        .evidence = str_of(x->evidence), /* of an answer, too: why it fell back */
         .stream = x->ask.stream || x->whole_stream,
     };
     note_way(x, &b->row);
