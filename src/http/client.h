@@ -1,6 +1,7 @@
-/* HTTP/1.1 client: one call = one request and its answer. The same interface whether plain (here) or, later, through libcurl.
+/* HTTP/1.1 client: one call = one request and its answer. One client for all targets: plain, over TLS, through a proxy; how bytes travel makes no difference to
+ * anything said here.
  *
- * A pool belongs to one address and keeps its idle connections. A call started on a pooled connection that turns out stale (closed
+ * A pool belongs to one target and keeps its idle connections. A call started on a pooled connection that turns out stale (closed
  * before a byte of the answer came) is sent once more on a fresh one, unseen by the owner.
  * A call completes exactly once, through on_done, never from inside http_call_start(); after http_call_cancel() nothing runs any more and the
  * connection is closed (that is how a backend learns that nobody listens). In on_done the call is already dead. */
@@ -28,7 +29,7 @@ struct http_target {
     struct str proxy;         /* `socks5h://[LOGIN@]HOST:PORT`, `socks5://…`, `http://…`; empty = none: never what the environment says */
 };
 
-/* By the target's address, in the words of a Host field. ERR_CONFIG: this build cannot reach such a target. */
+/* Its address is also what Host says. With TLS or a proxy hob-web.so is loaded: ERR_SYSTEM where it is not installed; *out is then untouched. */
 enum err_code http_pool_open(struct loop *l, const struct http_target *to, const struct http_pool_opts *opts, struct http_pool **out, struct err *e)
     __attribute__((warn_unused_result));
 /* Plain HTTP straight to an address. host_header: value of Host (copied). */
@@ -42,7 +43,7 @@ size_t http_pool_running(const struct http_pool *p); /* calls */
  * when that was given up; 0 = all that was asked has been answered. */
 int64_t http_pool_silent_ms(const struct http_pool *p);
 int64_t http_pool_used_ms(const struct http_pool *p); /* when a call last began, had a byte, or ended; 0 = never */
-/* From now on connections go there; idle ones to the old address are closed, calls that run end as they do. */
+/* From now on connections go there, in the same way; idle ones to the old address are closed, calls that run end as they do. */
 void http_pool_move(struct http_pool *p, const struct addr *to);
 
 struct http_answer {
