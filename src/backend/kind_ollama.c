@@ -49,9 +49,9 @@ static enum err_code read_refusal(const struct backend *b, int status, struct st
     return e->code;
 }
 
+/* Its list has all it has, but it knows them by more names: any case, `library/…`, an address. So it is asked. */
 const struct backend_kind backend_kind_ollama = {
-    .name = "ollama", .managed = false, .dialect = &dialect_ollama, .load = nothing, .unload = nothing, .free = nothing, .lists_all = true,
-    .read_refusal = read_refusal,
+    .name = "ollama", .managed = false, .dialect = &dialect_ollama, .load = nothing, .unload = nothing, .free = nothing, .read_refusal = read_refusal,
 };
 
 void ollama_init(struct backend *b)
