@@ -17,7 +17,7 @@ static bool rules_ask_for_intent(const struct config *c)
 
 static bool is_wanted(const struct exchange *x, const struct config *c)
 {
-    return c->triage_model.n && x->ask.task == TASK_CHAT && !x->ask.known_background && (route_is_auto(x->ask.name) || rules_ask_for_intent(c));
+    return c->triage_model.n && x->ask.task == TASK_CHAT && !x->ask.known_background && (route_means_auto(c, x->ask.name) || rules_ask_for_intent(c));
 }
 
 /* Elsewhere it costs money, and hears what is said. */

@@ -290,11 +290,15 @@ static void say_why(struct making *k, const struct meaning *m)
 
 /* ---- the whole ---- */
 
-bool route_wants_words(const struct config *c, const struct ask *ask)
+bool route_means_auto(const struct config *c, struct str name)
 {
     struct meaning m;
-    bool automatic = ask->name.n && name_meaning(c, ask->name, &m) && m.what == NAMED_AUTO;
-    return automatic || (c->nroutes && rules_want_words(c));
+    return name.n && name_meaning(c, name, &m) && m.what == NAMED_AUTO;
+}
+
+bool route_wants_words(const struct config *c, const struct ask *ask)
+{
+    return route_means_auto(c, ask->name) || (c->nroutes && rules_want_words(c));
 }
 
 bool route_wants_findings(const struct config *c, const struct ask *ask, const struct decision *d, const struct snapshot *s)
