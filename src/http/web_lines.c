@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PIECE_BYTES = 16 * 1024 };
+enum { PIECE_BYTES = 16 * 1024, TRUST_S = 60 }; /* TRUST_S: how long a changed file of certificates may go unseen */
 
 struct web_lane {
     CURLM *multi;
@@ -161,6 +161,7 @@ static bool set_options(struct web_line *n, const struct web_dial *d)
         SET(CURLOPT_CAINFO, trust.file);
     if (trust.alone)
         SET(CURLOPT_CAPATH, trust.folder);
+    SET(CURLOPT_CA_CACHE_TIMEOUT, (long)TRUST_S);
     SET(CURLOPT_SHARE, n->lane->share);
     SET(CURLOPT_PROXY, d->proxy ? d->proxy : ""); /* not said, the environment would be asked */
     SET(CURLOPT_NOPROXY, "");
