@@ -2,7 +2,6 @@
 #include "route/rules.h"
 
 #include "conf/window.h"
-#include "route/decide.h"
 
 #include <ctype.h>
 
@@ -151,7 +150,7 @@ const struct conf_route *rules_match(const struct config *c, const struct ask *a
 
 static bool wants_words(const struct conf_route *r)
 {
-    bool leads_to_auto = route_is_auto(r->to);
+    bool leads_to_auto = str_eq(r->to, STR("auto"));
     return leads_to_auto || r->complexity.said || r->language.n || r->intent.n || r->urgent != TRI_UNSAID || r->fresh != TRI_UNSAID;
 }
 
