@@ -1,6 +1,6 @@
-/* The module hob-web.so: one request by libcurl, and SHA-256 by libcrypto; its connections for the loop are in web_lines.c. What may be asked, redirects and tokens are the program's business (web.c);
- * here is how bytes come. A transfer is driven by a multi handle of its own thread, so that silence is noticed to the millisecond and a stop at once;
- * the handle of the last transfer is kept for the next, with its connections. */
+/* The module hob-web.so: one request by libcurl, and SHA-256 by libcrypto; its connections for the loop are in web_lines.c. What may be asked, redirects and
+ * tokens are the program's business (web.c); here is how bytes come. A transfer is driven by a multi handle of its own thread, so that silence is noticed
+ * to the millisecond and a stop at once; the handle of the last transfer is kept for the next, with its connections. */
 #include "http/web_curl_int.h"
 
 #include "base/clock.h"
