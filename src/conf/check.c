@@ -96,6 +96,21 @@ static enum err_code check_host(struct reading *r, const struct conf_model *m)
     return fail_unknown(r, &m->host, "host", "hosts", names, c->nhosts);
 }
 
+/* A cap on money that nobody can count is none. */
+static enum err_code check_cap(struct reading *r, const struct conf_model *m)
+{
+    const struct conf_host *h = m->host.n ? conf_host(r->c, m->host) : NULL;
+    if (!h || h->cap.money_day <= 0)
+        return ERR_OK;
+    bool input = m->price.input >= 0 || h->price.input >= 0, output = m->price.output >= 0 || h->price.output >= 0;
+    if (input && output)
+        return ERR_OK;
+    struct shown host = show_text(h->name), model = show_text(m->name);
+    fail_at(r->name, h->place, r->e, "the host %s has a cap on money, and nobody knows what %s of the model %s costs there", host.text, input ? "output" : "input",
+        model.text);
+    return err_hint(r->e, "give the host, or the model, `price: {input: …, output: …}` per million tokens (0 is a price), or cap tokens_day");
+}
+
 static enum err_code check_engine(struct reading *r, const struct conf_model *m)
 {
     const struct config *c = r->c;
@@ -229,7 +244,7 @@ static enum err_code check_model(struct reading *r, const struct conf_model *m)
         return err_hint(r->e, "'file' and 'command' run it on this machine, 'host' asks another place: choose one");
     }
     static enum err_code (*const checks[])(struct reading *r, const struct conf_model *m) = {
-        check_scopes, check_host, check_engine, check_serves, check_input, check_adapters, check_args, check_command, check_health, check_env,
+        check_scopes, check_host, check_cap, check_engine, check_serves, check_input, check_adapters, check_args, check_command, check_health, check_env,
         check_versions,
     };
     enum err_code rc = ERR_OK;

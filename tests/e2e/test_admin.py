@@ -53,7 +53,7 @@ def shared(module_nursery):
     broken = n.dir / "broken.gguf"
     broken.write_bytes(b"no model")
     return n.hob({
-        "engines": {"llama": {"path": str(FAKE)}}, "hosts": {"anvil": {"url": f"http://127.0.0.1:{free_port()}"}},
+        "engines": {"llama": {"path": str(FAKE)}}, "hosts": {"anvil": {"url": f"http://127.0.0.1:{free_port()}", "probe": "never"}},
         "models": {**n.model("small", aliases=["tiny"]), **n.model("lazy", keep="demand"), "broken": {"file": str(broken)}, "far": {"host": "anvil"}},
         "roles": {"chat": {"model": "small", "fallback": ["far"]}}, "tiers": {"fast": "small"},
     }, wait="ready")

@@ -244,6 +244,8 @@ static const struct {
     { "hosts: {h: {url: anvil:9001}}\n", "hob.yaml:1:18: url: 'anvil:9001' is no address like http://127.0.0.1:9001 or https://api.example.com/v1" },
     { "hosts: {h: {url: \"http://u:p@a\"}}\n", "hob.yaml:1:18: url: no user or password may stand in an address: put the key in 'key'" },
     { "hosts: {h: {url: \"http://:80\"}}\n", "hob.yaml:1:18: url: 'http://:80' has no valid host and port" },
+    { "hosts: {h: {url: 'http://a', cap: {money_day: 5}, price: {input: 1}}}\nmodels: {m: {host: h}}\n",
+      "hob.yaml:1:9: the host 'h' has a cap on money, and nobody knows what output of the model 'm' costs there" },
     { "hosts: {h: {url: \"http://a:0\"}}\n", "hob.yaml:1:18: url: 'http://a:0' has no valid host and port" },
     { "hosts: {h: {url: \"http://a/?b\"}}\n", "hob.yaml:1:18: url: 'http://a/?b' holds a character that may not stand in a host's address" },
     { "hosts: {h: {kind: openai}}\n", "hob.yaml:1:9: the host 'h' has no 'url'" },
