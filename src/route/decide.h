@@ -47,6 +47,7 @@ void decision_clear(struct decision *d); /* as before a decision, without a hand
 
 /* `auto` leaves the choice to hob: the tier (fast, primary, heavy) that ask->complexity calls for, else the nearest stronger one that is configured,
  * else the nearest weaker; then the weaker ones, then the stronger, each tried when those before it fail. Without any of the three tiers: role chat. */
+bool route_is_auto(struct str name);
 bool route_means_auto(const struct config *c, struct str name); /* itself, or an old name that stands for it */
 bool route_has_auto(const struct config *c); /* there is something for it to choose */
 

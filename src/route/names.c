@@ -40,6 +40,11 @@ static const struct conf_alias *old_name(const struct config *c, struct str name
     return NULL;
 }
 
+bool route_is_auto(struct str name)
+{
+    return str_eq(name, STR("auto"));
+}
+
 bool route_has_auto(const struct config *c)
 {
     for (size_t i = 0; i < LEVELS; i++)
@@ -57,7 +62,7 @@ static bool present_name(const struct config *c, struct str name, struct meaning
     } else if ((out->tier = name_tier(c, name))) {
         out->what = NAMED_TIER;
         out->model = conf_model(c, out->tier->model);
-    } else if (str_eq(name, STR("auto"))) {
+    } else if (route_is_auto(name)) {
         out->what = NAMED_AUTO;
     }
     return out->what != NAMED_NONE;
