@@ -91,7 +91,7 @@ void api_readyz(struct api *a, struct http_req *r)
         json_key(&o, STR("reason"));
         json_string(&o, buf_str(&why));
     }
-    if (world_config(fleet_world(a->fleet))->ntiers)
+    if (world_config(fleet_world(a->fleet))->ntiers && api_knows(a, r))
         put_tiers(&o, fleet_world(a->fleet));
     json_end_object(&o);
     reply_json(r, ok ? 200 : 503, STR(""), buf_str(&body));

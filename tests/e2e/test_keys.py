@@ -5,12 +5,11 @@ import os
 import pathlib
 import re
 import signal
-import subprocess
 
 import pytest
 import raw
 import remote
-from helpers import FAKE, HOB, chat_body, cli, environment, free_port, wait_for
+from helpers import FAKE, chat_body, cli, environment, wait_for
 
 NOT_THERE = "hob_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
@@ -165,9 +164,10 @@ def test_a_body_without_a_key_is_not_read(shared):
 
 def test_readyz_says_why_only_to_who_has_a_key(place):
     place.key("ann")
-    hob = place.hob({"models": place.nursery.model("m", script="load_ms 60000")})
-    assert "reason" not in hob.get("/readyz").json() and hob.get("/readyz").status == 503
-    assert hob.get("/readyz", headers=bearer(place.keys["ann"])).json()["reason"]
+    hob = place.hob({"models": place.nursery.model("m", script="load_ms 60000"), "tiers": {"fast": "m"}})
+    assert hob.get("/readyz").json() == {"status": "not ready"} and hob.get("/readyz").status == 503
+    told = hob.get("/readyz", headers=bearer(place.keys["ann"])).json()
+    assert told["reason"] and told["tiers"]
 
 
 def test_failures_are_limited_by_address_and_a_right_key_is_let_in(place):
@@ -244,6 +244,21 @@ def test_a_request_under_way_ends_as_it_began(place):
         assert reload(hob, [{"name": "nobody"}]).returncode == 0
         assert hob.get("/v1/models", headers=bearer(ann)).status == 401
         c.until(b"[DONE]", "the answer ends")
+
+
+def test_a_gateway_that_died_wants_keys_again(place):
+    ann = place.key("ann")
+    hob = place.hob()
+    os.kill(hob.gateway().pid, signal.SIGKILL)
+
+    def answers():
+        try:
+            return hob.get("/livez").status == 200
+        except (OSError, raw.Gone):
+            return False
+    wait_for("it is back", answers)
+    assert hob.get("/v1/models").status == 401
+    assert hob.get("/v1/models", headers=bearer(ann)).status == 200
 
 
 def test_revoke_is_at_once(place):
@@ -440,6 +455,8 @@ def test_no_key_is_in_anything_that_is_written(place):
         answers.append(hob.chat("nothing", "hello", headers=bearer(key)))
         answers.append(hob.chat("m", "hello", headers=[("x-api-key", key)], stream=True))
         answers.append(hob.post("/v1/chat/completions", b"{", headers=bearer(key)))
+    child = hob.child("m").control.log()  # nor does a place that is asked get it
+    assert child.chats and not any(key.encode() in r.head + r.body for r in child.requests for key in (good, wrong))
     said = [r.body for r in answers] + [str(r.headers).encode() for r in answers]
     for command in (["keys", "list"], ["keys", "list", "--json"], ["config", "show"], ["ps", "--json"], ["config", "reload"]):
         r = cli(*command, "-c", hob.config_path, env={**hob.env, "HOB_KEY": good}, dir=hob.dir)
