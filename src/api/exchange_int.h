@@ -1,6 +1,6 @@
 /* Inside an exchange: what its files share. exchange.c is its life; exchange_begin.c what leads to a decision, exchange_walk.c the way along its candidates,
- * exchange_try.c one of them being asked, exchange_answer.c what comes of its answer, exchange_reply.c what leaves for the caller, exchange_tell.c what the
- * caller is told of the way, exchange_settle.c the books. */
+ * exchange_place.c the way to one of them, exchange_try.c its being asked, exchange_answer.c what comes of its answer, exchange_blame.c whose fault it is when
+ * none does, exchange_reply.c what leaves for the caller, exchange_tell.c what the caller is told of the way, exchange_settle.c the books. */
 #ifndef HOB_API_EXCHANGE_INT_H
 #define HOB_API_EXCHANGE_INT_H
 
@@ -207,12 +207,19 @@ void exchange_write_evidence(struct exchange *x, const struct attempt *t, const 
 void exchange_know_caller(struct exchange *x);                          /* for the count of those who send too many at once, before the request is gone */
 bool attempt_has_died(const struct attempt *t);                         /* its place's process, since it was asked */
 
+/* ---- exchange_place.c ---- */
+void attempt_start(struct attempt *t, size_t at, int64_t repeats);      /* asks decision.chain[at] */
+void attempt_rest(struct attempt *t, int64_t for_ms);                   /* then asks the same place again */
+void attempt_awake(void *ctx, const struct err *e);                     /* its host is, or is not */
+
 /* ---- exchange_try.c ---- */
 void attempt_init(struct attempt *t, struct exchange *x);
 void attempt_clear(struct attempt *t, size_t keep_bytes);               /* of each of its buffers */
 void attempt_free(struct attempt *t);                                   /* what a cleared one still has */
-void attempt_start(struct attempt *t, size_t at, int64_t repeats);      /* asks decision.chain[at] */
-void attempt_rest(struct attempt *t, int64_t for_ms);                   /* then asks the same place again */
+void attempt_enter(struct attempt *t, enum attempt_state to);           /* the only writer of t->state */
+bool attempt_body_fits(struct attempt *t, struct err *e);               /* its engine can do what is asked, as far as is seen beforehand */
+void attempt_set_first_limit(struct attempt *t, int64_t own_ms);        /* until it begins to answer */
+void attempt_send(struct attempt *t);                                   /* the place is ours */
 void attempt_tell(struct attempt *t, const struct err *e);              /* to its place's health, if it is owed; e NULL: it has answered */
 void attempt_drop(struct attempt *t);                                   /* no byte comes from the place any more, and its slot is free */
 

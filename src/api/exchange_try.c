@@ -2,7 +2,6 @@
 #include "api/exchange_int.h"
 #include "backend/health.h"
 #include "base/clock.h"
-#include "conf/conf.h"
 
 #include <stdio.h>
 
@@ -15,9 +14,7 @@ enum {
 
 static const char *const state_names[] = { "IDLE", "WAKING", "WAITING", "SENT", "RELAYING", "MOURNING", "RESTING" };
 
-static void send_request(struct attempt *t);
-
-static void attempt_enter(struct attempt *t, enum attempt_state to)
+void attempt_enter(struct attempt *t, enum attempt_state to)
 {
     log_trace("%s try of %.*s: %s -> %s at %lld us", t->x->id, STR_ARG(t->b->name), state_names[t->state], state_names[to],
         (long long)((clock_mono_ns() - t->x->started_ns) / 1000));
@@ -36,7 +33,7 @@ static void set_limit(struct attempt *t, int64_t own_ms, int64_t left_ms)
 }
 
 /* Until a try has begun to answer it has half of what is left, so that another could still be asked; the last one has all of it. */
-static void set_first_limit(struct attempt *t, int64_t own_ms)
+void attempt_set_first_limit(struct attempt *t, int64_t own_ms)
 {
     int64_t left_ms = exchange_left_ms(t->x);
     t->hurried = exchange_has_next(t->x) && left_ms / 2 < own_ms;
@@ -122,7 +119,7 @@ static void complete(struct attempt *t)
     if (!t->told_began)
         began(t);
     if (t->way == WAY_EMBED && t->embedded < body_inputs(&t->x->doc)) {
-        send_request(t); /* the next part, under the same lease */
+        attempt_send(t); /* the next part, under the same lease */
         return;
     }
     attempt_tell(t, NULL);
@@ -234,6 +231,12 @@ static struct body_wish wish_of(const struct attempt *t)
     const struct conf_model *m = t->b->model;
     return (struct body_wish){
         .task = t->x->ask.task, .model = t->b->upstream, .from = t->embedded, .count = EMBED_AT_A_TIME, .loras = m->loras, .nloras = m->nloras };
+}
+
+bool attempt_body_fits(struct attempt *t, struct err *e)
+{
+    struct body_wish w = wish_of(t);
+    return !t->b->kind->rebuilt || !body_check(&t->x->doc, &w, e);
 }
 
 static enum err_code write_in_dialect(struct attempt *t, struct err *e)
@@ -364,7 +367,7 @@ static struct str make_path(const struct attempt *t, char *to, size_t room)
     return str_make(to, (size_t)n < room ? (size_t)n : room - 1);
 }
 
-static void send_request(struct attempt *t)
+void attempt_send(struct attempt *t)
 {
     struct err e;
     pick_dialect(t);
@@ -378,7 +381,7 @@ static void send_request(struct attempt *t)
         t->told_began = false;
         t->sent_ns = clock_mono_ns();
         t->sent_ms = loop_now_ms(t->x->api->loop);
-        set_first_limit(t, total_ms(t));
+        attempt_set_first_limit(t, total_ms(t));
     }
     char path[560]; /* of a host's at most 480 bytes, and the errand's */
     struct http_request q = {
@@ -394,144 +397,13 @@ static void send_request(struct attempt *t)
     exchange_sent(t);
 }
 
-/* ---- waiting for a place ---- */
-
-/* The place is ours: may it be asked? Its breaker may have opened while we stood in its line. */
-static void ask_place(struct attempt *t)
-{
-    struct err e;
-    if (health_admits(t->b, &e)) {
-        exchange_passed_over(t, &e);
-        return;
-    }
-    t->admitted = true;
-    send_request(t);
-}
-
-static bool body_fits(struct attempt *t, struct err *e)
-{
-    struct body_wish w = wish_of(t);
-    return !t->b->kind->rebuilt || !body_check(&t->x->doc, &w, e);
-}
-
-static void on_lease(void *ctx, const struct err *e)
-{
-    struct attempt *t = ctx;
-    struct err why;
-    if (e) {
-        t->leased = false;
-        exchange_try_failed(t, e);
-        return;
-    }
-    t->b = world_backend(t->world, t->model); /* a reload may have put another in its place, with other adapters */
-    int64_t hot_for_ms = loop_now_ms(t->x->api->loop) - t->b->since_ms, waited_ms = (clock_mono_ns() - t->waited_ns) / 1000000;
-    t->load_ms = waited_ms > hot_for_ms ? waited_ms - hot_for_ms : 0;
-    if (body_fits(t, &why))
-        ask_place(t);
-    else
-        exchange_try_failed(t, &why);
-}
-
-static bool is_local(const struct backend *b)
-{
-    return b->kind->managed || (b->place && b->place->local);
-}
-
-/* A reload has taken the place away, and there is another of its name: that one is meant, unless what was decided for a local one would leave the house. */
-static bool is_replaced(struct attempt *t)
-{
-    struct exchange *x = t->x;
-    struct world *now = fleet_world(x->api->fleet);
-    const struct config *c = world_config(now);
-    const struct conf_model *m = conf_model(c, t->b->name);
-    if (now == t->world || (x->newer && x->newer != now) || !m || !str_eq(m->name, t->b->name))
-        return false;
-    struct backend *b = world_backend(now, (size_t)(m - c->models));
-    if (is_local(t->b) && !is_local(b))
-        return false;
-    if (!x->newer)
-        x->newer = world_hold(now);
-    t->world = now;
-    t->model = (size_t)(m - c->models);
-    t->b = b;
-    return true;
-}
-
-static void stand_in_line(struct attempt *t)
-{
-    struct err e;
-    struct exchange *x = t->x;
-    enum err_code rc = body_fits(t, &e) ? fleet_lease(t->world, t->model, x->class, &t->lease, &e) : e.code;
-    if (rc == ERR_NO_BACKEND && is_replaced(t) && body_fits(t, &e))
-        rc = fleet_lease(t->world, t->model, x->class, &t->lease, &e);
-    if (rc) {
-        exchange_try_failed(t, &e);
-        return;
-    }
-    t->leased = true;
-    if (t->lease.own.state == LEASE_HELD) {
-        ask_place(t);
-        return;
-    }
-    exchange_know_caller(x);
-    attempt_enter(t, TRY_WAITING);
-    set_first_limit(t, t->b->model->queue.deadline_ms);
-}
-
-static void on_awake(void *ctx, const struct err *e)
-{
-    struct attempt *t = ctx;
-    t->load_ms = (clock_mono_ns() - t->waited_ns) / 1000000;
-    if (e)
-        exchange_try_failed(t, e);
-    else
-        stand_in_line(t);
-}
-
-static void wait_for_sleeper(struct attempt *t)
-{
-    attempt_enter(t, TRY_WAKING);
-    set_first_limit(t, EXCHANGE_FOREVER_MS);
-    host_wait_begin(&t->waking, t->b);
-}
-
-void attempt_start(struct attempt *t, size_t at, int64_t repeats)
-{
-    struct err e;
-    t->at = at;
-    t->repeats = repeats;
-    t->world = t->x->world;
-    t->model = t->x->decision.chain[at].model;
-    t->b = world_backend(t->world, t->model);
-    t->status = 0;
-    lease_init(&t->lease, on_lease, t);
-    t->waited_ns = clock_mono_ns();
-    t->load_ms = t->sent_ms = 0;
-    embeddings_free(t->embeddings); /* what another try has given does not go with this one's */
-    t->embeddings = NULL;
-    t->embedded = 0;
-    enum err_code shut = health_would_admit(t->b);
-    if (shut == ERR_WAKING && (t->x->ask.insists || t->x->patient))
-        wait_for_sleeper(t);
-    else if (shut && health_admits(t->b, &e)) /* which says why not */
-        exchange_passed_over(t, &e);
-    else
-        stand_in_line(t);
-}
-
-void attempt_rest(struct attempt *t, int64_t for_ms)
-{
-    attempt_enter(t, TRY_RESTING);
-    timer_set(&t->deadline, for_ms);
-}
-
 /* ---- birth and death ---- */
 
 void attempt_init(struct attempt *t, struct exchange *x)
 {
     t->x = x;
     timer_init(&t->deadline, x->api->loop, on_deadline, t);
-    host_wait_init(&t->waking, on_awake, t);
+    host_wait_init(&t->waking, attempt_awake, t);
     facts_init(&t->relay.facts);
 }
 

@@ -188,7 +188,7 @@ static bool check(struct exchange *x, struct str draft)
     attempt_drop(x->lead); /* its slot, and its memory, are free for the checker */
     x->verified.model = model;
     x->verified.since_ns = clock_mono_ns();
-    inner_start(&x->inner, model, false, 0, on_checked);
+    inner_start(&x->inner, model, false, exchange_left_ms(x) + 1, on_checked); /* never 0: no limit */
     return true;
 }
 
