@@ -262,7 +262,8 @@ void host_told(struct backend *b, const struct outcome *o, enum health_verdict v
         host_heard(h, false, o->why);
     if (v == HEALTH_BAD && b->place->cold_start_ms && h->sleep == HOST_WARM && may_have_gone_to_sleep(o->code))
         host_sleep_enter(h, HOST_COLD); /* earlier than we thought */
-    if (v == HEALTH_REFUSES && o->code == ERR_UP_MODEL_MISSING && !h->ask.what && h->listed_ms && !b->place->cold_start_ms)
+    if (v == HEALTH_REFUSES && o->code == ERR_UP_MODEL_MISSING && !h->ask.what && h->listed_ms && !b->place->cold_start_ms
+        && !h->all->stopped)
         timer_set(&h->timer, 1); /* its list is another, it seems */
 }
 

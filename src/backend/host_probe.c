@@ -333,7 +333,7 @@ void host_plan(struct host *h)
 static bool is_known_to_be_up(const struct host *h, const struct backend *b)
 {
     bool asked = h->used_ms && host_now(h) - h->used_ms < b->place->probe_ms;
-    return asked && h->up == TRI_YES && h->listed_ms && !b->kind->take_state && health_breaker(b) == BREAKER_CLOSED && !health_is_refusing(b);
+    return asked && h->up == TRI_YES && h->probed_ms >= 0 && !b->kind->take_state && health_breaker(b) == BREAKER_CLOSED && !health_is_refusing(b);
 }
 
 void host_timer(void *ctx)

@@ -58,6 +58,22 @@ def test_when_its_time_is_over_one_request_tries_it_and_closes_it(far, how):
     assert len(up.log().chats) == 4 and of(h)["breaker"] == "closed"
 
 
+def test_of_many_that_ask_at_once_one_is_the_trial(far):
+    h, up = far
+    for _ in range(3):
+        h.chat("far", "[[error 500]]")
+    wait_for("its time", lambda: of(h)["breaker"] == "half-open")
+    trial = h.open_chat("far", "[[first_ms 1500]]", stream=True)
+    up.wait("the trial", lambda log: len(log.chats) == 4)
+    for _ in range(20):
+        assert code(h.chat("far", "hi")) == "breaker_open"
+    assert len(up.log().chats) == 4
+    trial.close()  # its caller leaves: it proved nothing, and the next one tries
+    up.wait("its end", lambda log: log.in_flight == 0)
+    wait_for("a second trial", lambda: h.chat("far", "hi").status == 200)
+    assert len(up.log().chats) == 5 and of(h)["breaker"] == "closed"
+
+
 def test_a_trial_that_fails_opens_it_again(far):
     h, up = far
     for _ in range(3):
