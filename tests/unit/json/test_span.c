@@ -202,9 +202,37 @@ static void test_every_subset_can_be_cut(void **state)
     }
 }
 
+/* Any number of strings replaced, of which none, all or every other one is. */
+static void test_strings_are_changed_where_they_stand(void **state)
+{
+    struct str text = STR("[ \"a\" , {\"k\":\"\\u00e9\"},\"\", \"\\\"\" ]");
+    static const struct { unsigned which; const char *out; } cases[] = {
+        { 0, "[ \"a\" , {\"k\":\"\\u00e9\"},\"\", \"\\\"\" ]" },
+        { 1, "[ <0> , {\"k\":\"\\u00e9\"},\"\", \"\\\"\" ]" },
+        { 10, "[ \"a\" , {\"k\":<1>},\"\", <3> ]" },
+        { 15, "[ <0> , {\"k\":<1>},<2>, <3> ]" },
+    };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct json_doc d;
+        struct json_changes changes = { .n = 0 };
+        struct buf out = { 0 };
+        assert_int_equal(json_parse(&d, text, NULL), ERR_OK);
+        yyjson_val *strings[] = { yyjson_arr_get(d.root, 0), yyjson_obj_get(yyjson_arr_get(d.root, 1), "k"), yyjson_arr_get(d.root, 2), yyjson_arr_get(d.root, 3) };
+        for (unsigned k = 0; k < COUNTOF(strings); k++)
+            if (cases[i].which >> k & 1)
+                buf_printf(json_changes_begin(&changes, json_string_span(&d, strings[k])), "<%u>", k);
+        json_changes_write(&changes, text, &out);
+        assert_str(buf_str(&out), str_of(cases[i].out));
+        json_changes_free(&changes);
+        buf_free(&out);
+        json_free(&d);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_strings_are_changed_where_they_stand),
         cmocka_unit_test(test_members_are_found_to_the_byte),
         cmocka_unit_test(test_members_of_inner_objects),
         cmocka_unit_test(test_strings_stay_where_they_were),
