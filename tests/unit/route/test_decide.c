@@ -267,9 +267,34 @@ static void test_who_means_auto_is_told(void **state)
     conf_free(c);
 }
 
+static void test_what_comes_from_a_hob_goes_to_no_other(void **state)
+{
+    struct config *c = parse("hosts: {shed: {kind: hob, url: \"http://127.0.0.1:9002\"}, anvil: {url: \"http://127.0.0.1:9001\"}}\n"
+                             "models: {there: {host: shed}, here: {host: anvil}}\n"
+                             "roles: {chat: {model: there, fallback: [here]}}\n");
+    static const struct { const char *name; int hops; enum err_code code; const char *chain; } cases[] = {
+        { "chat", 0, ERR_OK, "there here" }, { "chat", 1, ERR_OK, "here" },   { "there", 0, ERR_OK, "there" },
+        { "there", 1, ERR_LOOP, "" },        { "there", 7, ERR_LOOP, "" },    { "here", 1, ERR_OK, "here" },
+    };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct ask ask = { .name = str_of(cases[i].name), .serves = SERVES_CHAT, .input = INPUT_TEXT, .hops = cases[i].hops };
+        struct decision d;
+        struct buf chain = { 0 };
+        struct err e;
+        assert_int_equal(route_decide(c, &ask, all_up(c), &d, &e), cases[i].code);
+        if (!cases[i].code) {
+            chain_text(c, &d, &chain);
+            assert_string_equal(chain.p, cases[i].chain);
+        }
+        buf_free(&chain);
+    }
+    conf_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_comes_from_a_hob_goes_to_no_other),
         cmocka_unit_test(test_names_lead_to_chains),
         cmocka_unit_test(test_what_nobody_can_take_is_refused_with_the_reason),
         cmocka_unit_test(test_names_of_any_length_and_bytes_are_only_unknown),
