@@ -545,16 +545,18 @@ static void run(void)
     if (load.rate)
         open_timer();
     start_due();
+    if (load.rate)
+        load.start_ns = now_ns(); /* all are connected */
     while (load.open_conns || load.started < load.conns) {
+        if (load.rate) {
+            ask_due();
+            wake_when_due();
+        }
         int n = epoll_wait(load.epoll, evs, BATCH, load.started < load.conns ? 1 : 200);
         for (int i = 0; i < n; i++)
             if (evs[i].data.ptr)
                 on_event(evs[i].data.ptr, evs[i].events);
         start_due();
-        if (load.rate) {
-            ask_due();
-            wake_when_due();
-        }
         if (now_ns() > deadline)
             break;
     }

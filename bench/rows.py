@@ -11,22 +11,22 @@ BODY_BYTES = 1024
 
 
 def buckets(port):
-    """[(upper bound in s, how many waited no longer)] so far."""
+    """{upper bound in s: how many waited no longer} so far; none before the first row."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
         lines = answer.read().decode().splitlines()
-    found = []
+    found = {}
     for line in lines:
         if line.startswith("hob_row_wait_seconds_bucket"):
             bound = line.split('le="', 1)[1].split('"', 1)[0]
-            found.append((float("inf") if bound == "+Inf" else float(bound), float(line.rsplit(" ", 1)[1])))
-    if not found:
-        raise CannotMeasure("hob tells nothing of rows")
+            found[float("inf") if bound == "+Inf" else float(bound)] = float(line.rsplit(" ", 1)[1])
     return found
 
 
 def quantile(before, after, q):
     """In ms; within a bucket as if evenly spread."""
-    counts = [(bound, n - was) for (bound, n), (_, was) in zip(after, before)]
+    if not after:
+        raise CannotMeasure("hob tells nothing of rows")
+    counts = [(bound, n - before.get(bound, 0)) for bound, n in sorted(after.items())]
     want, low, below = q * counts[-1][1], 0.0, 0.0
     for bound, n in counts:
         if n >= want and n > below:
