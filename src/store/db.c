@@ -14,7 +14,7 @@
 enum {
     BUSY_MS = 5000,                     /* a command may be writing */
     AGAIN_MS = 5,
-    WAL_PAGES = 200,                    /* of the log, until they are brought into the file: more would make a longer pause of it */
+    WAL_PAGES = 300,                    /* of the log, until they are brought into the file: more would make a longer pause of it */
     CHECK_MAX_BYTES = 16 * 1024 * 1024, /* a larger file is not read through at each start: what is broken in it shows when it is used */
 };
 
