@@ -14,7 +14,7 @@ void admin_explain(struct admin *a, struct http_req *r)
     struct err e;
     places_look(&places, w, &now);
     struct explain_ask x = { .config = world_config(w), .now = &now, .body = http_req_body(r), .head = http_req_headers(r) };
-    if (explain(&x, &body, &e))
+    if (explain_request(&x, &body, &e))
         admin_refuse(r, &e);
     else
         reply_json(r, 200, STR(""), buf_str(&body));

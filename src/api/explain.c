@@ -271,7 +271,7 @@ static enum err_code decide(const struct explain_ask *x, struct json_doc *doc, s
     return ERR_OK;
 }
 
-enum err_code explain(const struct explain_ask *x, struct buf *out, struct err *e)
+enum err_code explain_request(const struct explain_ask *x, struct buf *out, struct err *e)
 {
     struct json_doc doc = { 0 };
     enum err_code rc = decide(x, &doc, out, e);

@@ -16,6 +16,6 @@ struct explain_ask {
 
 /* The object of `hob route explain --json`. A request that would be refused is explained, too ("error"); what is none at all is an error: as ask_read(), and
  * ERR_INVALID_REQUEST for a class or key that there is not. */
-enum err_code explain(const struct explain_ask *x, struct buf *out, struct err *e) __attribute__((warn_unused_result));
+enum err_code explain_request(const struct explain_ask *x, struct buf *out, struct err *e) __attribute__((warn_unused_result));
 
 #endif

@@ -184,7 +184,7 @@ static int explain_here(struct explaining *x)
     route_assume(x->config, at);
     struct snapshot now = { .at = at, .n = x->config->nmodels, .wall_s = now_s, .utc_offset_s = (int)local.tm_gmtoff };
     struct explain_ask ask = { .config = x->config, .now = &now, .body = buf_str(&x->body), .head = &head, .assumed = true };
-    enum err_code rc = explain(&ask, &x->out, &e);
+    enum err_code rc = explain_request(&ask, &x->out, &e);
     if (rc)
         cli_error(&e);
     arena_fini(&a);

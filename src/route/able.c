@@ -105,7 +105,7 @@ static enum err_code may_go_on(const struct making *k, size_t model, char reason
     return ERR_LOOP;
 }
 
-enum err_code able(const struct making *k, size_t model, size_t *passed, char reason[REASON_BYTES])
+enum err_code able_check(const struct making *k, size_t model, size_t *passed, char reason[REASON_BYTES])
 {
     static enum err_code (*const checks[])(const struct making *k, size_t model, char reason[REASON_BYTES]) = {
         serves, takes_input, takes_tools, takes_schema, takes_length, is_private_enough, may_go_there, may_go_on,
@@ -117,7 +117,7 @@ enum err_code able(const struct making *k, size_t model, size_t *passed, char re
     return ERR_OK;
 }
 
-void skip(struct making *k, size_t model, struct str tier, enum err_code code, const char *reason)
+void able_skip(struct making *k, size_t model, struct str tier, enum err_code code, const char *reason)
 {
     if (k->out->nskipped == ROUTE_MAX_SKIPPED)
         return;
@@ -128,9 +128,9 @@ void skip(struct making *k, size_t model, struct str tier, enum err_code code, c
     snprintf(to->reason, sizeof to->reason, "%s", reason);
 }
 
-void skip_failed(struct making *k, size_t model, struct str tier, enum err_code code, size_t passed, const char *reason)
+void able_skip_failed(struct making *k, size_t model, struct str tier, enum err_code code, size_t passed, const char *reason)
 {
-    skip(k, model, tier, code, reason);
+    able_skip(k, model, tier, code, reason);
     if (passed + 1 <= k->passed)
         return;
     k->passed = passed + 1;
@@ -148,7 +148,7 @@ static bool role_could(const struct making *k, const struct conf_role *r)
     struct str ignored;
     for (size_t i = 0; i <= r->fallback.n; i++) {
         const struct conf_model *m = conf_meant(k->c, i ? r->fallback.at[i - 1] : r->model, &ignored);
-        if (m && !able(k, (size_t)(m - k->c->models), &passed, reason))
+        if (m && !able_check(k, (size_t)(m - k->c->models), &passed, reason))
             return true;
     }
     return false;
@@ -185,7 +185,7 @@ static enum err_code refuse_private(const struct making *k, struct str name, str
     return err_hint(e, "A model on this machine, or on a host with `local: true`, can take it; `hob route explain` shows who was left out.");
 }
 
-enum err_code refuse(const struct making *k, struct str name, struct err *e)
+enum err_code able_refuse(const struct making *k, struct str name, struct err *e)
 {
     const struct ask *ask = k->ask;
     if (k->failed == ERR_UNSUPPORTED_INPUT) {

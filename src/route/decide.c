@@ -83,7 +83,7 @@ static void send_to_task(struct making *k, struct meaning *m)
 static void drop(struct making *k, size_t at, enum err_code code, const char *reason)
 {
     struct candidate *chain = k->out->chain;
-    skip(k, chain[at].model, chain[at].tier, code, reason);
+    able_skip(k, chain[at].model, chain[at].tier, code, reason);
     k->out->n--;
     memmove(&chain[at], &chain[at + 1], (k->out->n - at) * sizeof *chain);
 }
@@ -225,7 +225,7 @@ static size_t find_verifier(const struct making *k)
     size_t passed;
     char reason[REASON_BYTES];
     const struct conf_model *m = k->rule && k->rule->verify.n ? conf_meant(k->c, k->rule->verify, &role) : NULL;
-    if (!m || k->ask->serves != SERVES_CHAT || able(k, (size_t)(m - k->c->models), &passed, reason))
+    if (!m || k->ask->serves != SERVES_CHAT || able_check(k, (size_t)(m - k->c->models), &passed, reason))
         return SIZE_MAX;
     size_t index = (size_t)(m - k->c->models);
     bool reveals = k->ask->privacy == PRIVATE_FOUND && !place_of(k, index)->local;
@@ -340,7 +340,7 @@ enum err_code route_decide(const struct config *c, const struct ask *ask, const 
     if ((k.rule = find_rule(&k)))
         make_by_rule(&k, &m);
     if (!out->n)
-        return refuse(&k, name, e);
+        return able_refuse(&k, name, e);
     const struct conf_model *first = &c->models[out->chain[0].model];
     out->leaving = first->deprecated.n ? first : NULL;
     out->verify = find_verifier(&k);

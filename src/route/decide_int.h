@@ -56,11 +56,11 @@ void replicas_add(struct making *k, const struct conf_model *m, struct str tier,
 
 /* ---- able.c ---- */
 /* Which checks this model passes: all (ERR_OK), or what it fails of, with why. */
-enum err_code able(const struct making *k, size_t model, size_t *passed, char reason[REASON_BYTES]);
-void skip(struct making *k, size_t model, struct str tier, enum err_code code, const char *reason);
-void skip_failed(struct making *k, size_t model, struct str tier, enum err_code code, size_t passed, const char *reason);
+enum err_code able_check(const struct making *k, size_t model, size_t *passed, char reason[REASON_BYTES]);
+void able_skip(struct making *k, size_t model, struct str tier, enum err_code code, const char *reason);
+void able_skip_failed(struct making *k, size_t model, struct str tier, enum err_code code, size_t passed, const char *reason);
 /* Nobody is left: why, in a sentence, by who came farthest. */
-enum err_code refuse(const struct making *k, struct str name, struct err *e);
+enum err_code able_refuse(const struct making *k, struct str name, struct err *e);
 
 static inline const struct route_place *place_of(const struct making *k, size_t model)
 {

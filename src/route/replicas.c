@@ -58,9 +58,9 @@ static void take(struct making *k, struct members *g, const struct conf_model *m
     char reason[REASON_BYTES];
     if (is_known(k, model) || g->n == GROUP_MAX)
         return;
-    enum err_code rc = able(k, model, &passed, reason);
+    enum err_code rc = able_check(k, model, &passed, reason);
     if (rc) {
-        skip_failed(k, model, tier, rc, passed, reason);
+        able_skip_failed(k, model, tier, rc, passed, reason);
         return;
     }
     const struct route_place *p = place_of(k, model);
@@ -95,7 +95,7 @@ static size_t choose(const struct making *k, const struct members *g, size_t fro
 static void put(struct making *k, size_t model, struct str tier, const char *reason)
 {
     if (k->out->n == ROUTE_MAX_CHAIN) {
-        skip(k, model, tier, ERR_NO_BACKEND, "the chain is full");
+        able_skip(k, model, tier, ERR_NO_BACKEND, "the chain is full");
         return;
     }
     struct candidate *to = &k->out->chain[k->out->n++];

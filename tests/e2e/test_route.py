@@ -254,3 +254,19 @@ def test_personal_data_decides_where_a_request_goes(hob):
     o = explained(hob, asked("large", mail))
     assert models(o["chain"]) == ["large"] and o["chain"][0]["marked"] is True
     assert explained(hob, asked("small", mail))["findings"] == []  # it stays here anyway: nobody looks
+
+
+def test_with_somebodys_key(tmp_path):
+    file = tmp_path / "hob.yaml"
+    file.write_text(f"state: {tmp_path}/st\nhosts: {{h: {{url: 'http://127.0.0.1:1'}}}}\nmodels: {{m: {{host: h}}, n: {{host: h}}}}\nroles: {{chat: m}}\n"
+                    "keys: [{name: shop, roles: [chat], class: background}]\nroutes: [{name: mine, when: {caller: shop}, to: n}]\n")
+
+    def go(*args):
+        r = cli("route", "explain", "-c", file, "--json", *args, "hello", env=environment(tmp_path))
+        return json.loads(r.stdout) if r.returncode == 0 else r
+
+    o = go("--as", "shop")
+    assert (o["caller"], o["class"], o["rule"], models(o["chain"])) == ("shop", "background", "mine", ["n"])
+    assert go("--as", "shop", "--model", "m")["error"]["code"] == "not_allowed"
+    assert go("--model", "m")["error"] is None
+    assert "nobody" in go("--as", "nobody").stderr
