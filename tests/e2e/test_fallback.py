@@ -9,7 +9,7 @@ import threading
 
 import pytest
 import raw
-from helpers import FORGIVING, chat_body, chunks_of, content_of, free_port
+from helpers import FORGIVING, chat_body, chunks_of, cli, content_of, free_port
 
 FAULTS = {  # what a place does -> how the chain tells of it; None: it answers after all
     "kill": (None, "backend_failed"),
@@ -274,3 +274,11 @@ def test_a_gateway_without_file_descriptors_blames_itself(pair):
     assert e["code"] == "gateway_exhausted" and e["hob"]["fault"] == "gateway" and "LimitNOFILE" in e["hob"]["hint"]
     assert one.log().chats == other.log().chats == []
     assert h.chat("chat", "hi").get("x-hob-model") == "a"  # nobody was blamed for it
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_model_that_only_thinks_is_blamed_in_its_row(pair, stream):
+    h, _, _ = pair
+    assert h.chat("a", "hi [[reasoning 3]] [[words 0]]", stream=stream).status == 200
+    row = json.loads(cli("logs", "--json", "-n", "1", "--state", h.state, env=h.env, dir=h.dir).stdout.splitlines()[-1])
+    assert (row["status"], row["fault"], row["code"]) == (200, "model", "only_thoughts"), row
