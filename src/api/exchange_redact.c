@@ -1,5 +1,5 @@
-/* The request as a candidate may see it: with placeholders for personal data, without the line that is Anthropic's alone, or both. Made when the first such
- * candidate is asked, kept for those behind it; the caller's own words stay what they are. */
+/* The request as a candidate may see it: with placeholders for personal data, without the line that is Anthropic's alone, or both. Made when the
+ * first such candidate is asked, kept for those behind it; the caller's own words stay what they are. */
 #include "api/exchange_int.h"
 #include "policy/billing.h"
 

@@ -10,8 +10,8 @@ struct mend *mend_new(const struct redaction *r); /* r outlives it */
 void mend_free(struct mend *m);                   /* NULL is fine; not from inside on_event */
 
 typedef void mend_event_fn(void *ctx, struct str data); /* dies on return */
-/* One event's data. What was held back and is no placeholder leaves at the latest with the choice's finish_reason, if need be in an event of its own before it.
- * What is no JSON passes as it is. */
+/* One event's data. What was held back and is no placeholder leaves at the latest with the choice's finish_reason, if need be in an event of its
+ * own before it. What is no JSON passes as it is. */
 void mend_event(struct mend *m, struct str data, mend_event_fn *on_event, void *ctx);
 
 /* A whole answer: all texts of `choices` and `results`; out gets the body again. */

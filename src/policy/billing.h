@@ -1,5 +1,5 @@
-/* Claude Code puts a line of its own before its system prompt, `x-anthropic-billing-header: …`, as a part or a text of its own. It is meant for Anthropic
- * alone and changes from request to request: anywhere else it is a thing to wonder at for the model, and makes a prompt cache worthless. */
+/* Claude Code puts a line of its own before its system prompt, `x-anthropic-billing-header: …`, as a part or a text of its own. It is meant for
+ * Anthropic alone and changes from request to request: anywhere else it is a thing to wonder at for the model, and makes a prompt cache worthless. */
 #ifndef HOB_POLICY_BILLING_H
 #define HOB_POLICY_BILLING_H
 

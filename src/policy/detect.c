@@ -1,5 +1,6 @@
-/* The pass over a text. Most bytes can be no part of what is looked for, or not the part by which it is recognised: a table of bytes says at which one to
- * look closer, an e-mail address at its '@', a key at the '-' behind "sk". What a form then looks at is bounded, so the whole is linear whatever the text.
+/* The pass over a text. Most bytes can be no part of what is looked for, or not the part by which it is recognised: a table of bytes says at which
+ * one to look closer, an e-mail address at its '@', a key at the '-' behind "sk". What a form then looks at is bounded, so the whole is linear
+ * whatever the text.
  *
  * 600 MB/s on prose, 250 on C source, 60 on a log that is mostly numbers (one core of a busy Xeon, -O2). */
 #include "policy/detect_int.h"
@@ -32,7 +33,9 @@ static size_t domain_end(struct str t, size_t at)
 /* Files are written like addresses: "icon@2x.png". */
 static bool is_name_of_file(struct str domain)
 {
-    static const struct str endings[] = { STR(".png"), STR(".jpg"), STR(".jpeg"), STR(".gif"), STR(".svg"), STR(".webp"), STR(".css"), STR(".js"), STR(".json"), STR(".html") };
+    static const struct str endings[] = {
+        STR(".png"), STR(".jpg"), STR(".jpeg"), STR(".gif"), STR(".svg"), STR(".webp"), STR(".css"), STR(".js"), STR(".json"), STR(".html"),
+    };
     for (size_t i = 0; i < COUNTOF(endings); i++)
         if (str_ends(domain, endings[i]))
             return true;
@@ -75,7 +78,8 @@ enum byte_class { PLAIN, AT, DIGIT, NUMBER_SIGN, KEY_SIGN, BEARER, ASSIGNS };
 /* clang-format off */
 static const unsigned char classes[256] = {
     ['@'] = AT,
-    ['0'] = DIGIT, ['1'] = DIGIT, ['2'] = DIGIT, ['3'] = DIGIT, ['4'] = DIGIT, ['5'] = DIGIT, ['6'] = DIGIT, ['7'] = DIGIT, ['8'] = DIGIT, ['9'] = DIGIT,
+    ['0'] = DIGIT, ['1'] = DIGIT, ['2'] = DIGIT, ['3'] = DIGIT, ['4'] = DIGIT,
+    ['5'] = DIGIT, ['6'] = DIGIT, ['7'] = DIGIT, ['8'] = DIGIT, ['9'] = DIGIT,
     ['+'] = NUMBER_SIGN, ['('] = NUMBER_SIGN,
     ['-'] = KEY_SIGN, ['_'] = KEY_SIGN, ['I'] = KEY_SIGN, ['J'] = KEY_SIGN,
     ['B'] = BEARER, ['b'] = BEARER,

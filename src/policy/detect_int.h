@@ -31,7 +31,8 @@ static inline bool is_word(char c)
     return is_digit(c) || is_letter(c) || c == '_';
 }
 
-/* Is there a word's end right before `at`, so that what begins here is part of it? The letter of an escape is none: in `\n030 …` of some JSON a line begins. */
+/* Is there a word's end right before `at`, so that what begins here is part of it? The letter of an escape is none: in `\n030 …` of some JSON a
+ * line begins. */
 static inline bool joins_word(struct str text, size_t low, size_t at)
 {
     if (at <= low || !is_word(text.p[at - 1]))

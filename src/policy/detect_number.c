@@ -1,6 +1,7 @@
-/* Numbers that belong to somebody. A number is read once, as groups of digits and what is between them; then it is asked whether it is a card (prefix, length,
- * check digit) or a telephone number. Of telephone numbers the form is all there is, so the forms are narrow: most numbers in texts are dates, amounts,
- * versions and ids. Where a word before the number says what it is, any form will do. IBANs carry letters and a checksum, and are read by themselves. */
+/* Numbers that belong to somebody. A number is read once, as groups of digits and what is between them; then it is asked whether it is a card
+ * (prefix, length, check digit) or a telephone number. Of telephone numbers the form is all there is, so the forms are narrow: most numbers in
+ * texts are dates, amounts, versions and ids. Where a word before the number says what it is, any form will do. IBANs carry letters and a
+ * checksum, and are read by themselves. */
 #include "policy/detect_int.h"
 
 enum { MAX_GROUPS = 8, MAX_DIGITS = 19, PHONE_MIN_DIGITS = 7 };
@@ -172,8 +173,9 @@ static bool is_north_american(const struct number *m, int groups)
 {
     static const int plain[] = { 3, 3, 4, 0 }, long_distance[] = { 1, 3, 3, 4, 0 }, one_piece[] = { 1, 10, 0 }, at_all[] = { 11, 0 };
     bool national = grouped(m, groups, plain), prefixed = m->all[0] == '1' && grouped(m, groups, long_distance);
+    bool in_one = grouped(m, groups, at_all) || (grouped(m, groups, one_piece) && m->between[1] != '.');
     if (m->plus)
-        return m->all[0] == '1' && m->all[1] >= '2' && (prefixed || (grouped(m, groups, one_piece) && m->between[1] != '.') || grouped(m, groups, at_all));
+        return m->all[0] == '1' && m->all[1] >= '2' && (prefixed || in_one);
     bool only_blanks = only_between(m, groups, ' '); /* then it might be any three numbers */
     return (national || prefixed) && m->all[prefixed] >= '2' && !only_blanks && !has_between(m, groups, '/');
 }
@@ -187,8 +189,9 @@ static bool is_international(const struct number *m, int groups)
         return false;
     if (m->plus)
         return m->all[0] != '0' && n >= 9 && n <= 16;
-    bool european = m->all[2] == '3' || m->all[2] == '4';
-    return m->all[0] == '0' && m->all[1] == '0' && m->all[2] != '0' && n >= 11 && n <= 17 && (groups > 1 || (european && n >= 13)) && !has_between(m, groups, '.');
+    bool dialled = m->all[0] == '0' && m->all[1] == '0' && m->all[2] != '0' && n >= 11 && n <= 17;
+    bool european = n >= 13 && (m->all[2] == '3' || m->all[2] == '4');
+    return dialled && (groups > 1 || european) && !has_between(m, groups, '.');
 }
 
 static bool in_pairs(const struct number *m, int groups)
@@ -224,8 +227,9 @@ static bool is_mobile(const struct number *m, int groups)
     int n = total_of(m, groups), first = value_of(m->all, 3);
     if (m->plus)
         return false;
+    bool german = first >= 15 && first <= 17, french = first >= 60 && first <= 79, british = first >= 70 && first <= 79;
     if (groups == 1)
-        return ((first >= 15 && first <= 17) && (n == 11 || n == 12)) || ((first >= 60 && first <= 79) && n == 10) || ((first >= 70 && first <= 79) && n == 11);
+        return (german && (n == 11 || n == 12)) || (french && n == 10) || (british && n == 11);
     return first >= 130 && first < 200 && grouped(m, groups, chinese) && (only_between(m, groups, '-') || only_between(m, groups, ' '));
 }
 
@@ -234,10 +238,10 @@ static const struct {
     struct str word;
     bool whole;                 /* begins as a word: "tel", not "hotel" */
 } announcements[] = {
-    { STR("tel"), true }, { STR("phone"), false }, { STR("mobil"), true }, { STR("cell:"), true }, { STR("fax"), true }, { STR("handy"), true },
-    { STR("whatsapp"), true }, { STR("call me"), true }, { STR("text me"), true }, { STR("reach me"), true }, { STR("rufnummer"), false },
-    { STR("durchwahl"), true }, { STR("móvil"), true }, { STR("sms"), true }, { STR("电话"), false }, { STR("手机"), false }, { STR("電話"), false },
-    { STR("携帯"), false }, { STR("전화"), false }, { STR("휴대폰"), false },
+    { STR("tel"), true }, { STR("phone"), false }, { STR("mobil"), true }, { STR("cell:"), true }, { STR("fax"), true },
+    { STR("handy"), true }, { STR("whatsapp"), true }, { STR("call me"), true }, { STR("text me"), true }, { STR("reach me"), true },
+    { STR("rufnummer"), false }, { STR("durchwahl"), true }, { STR("móvil"), true }, { STR("sms"), true }, { STR("电话"), false },
+    { STR("手机"), false }, { STR("電話"), false }, { STR("携帯"), false }, { STR("전화"), false }, { STR("휴대폰"), false },
 };
 
 static bool announces(struct str t, size_t at, size_t end)
@@ -286,8 +290,8 @@ static bool may_begin(const struct look *l, size_t at)
         return !is_word(earlier);
     if (before == '.' || before == ':')
         return !is_digit(earlier);
-    bool of_currency = at > 2 && (memcmp(l->text.p + at - 2, "\xc2\xa3", 2) == 0 || memcmp(l->text.p + at - 3, "\xe2\x82\xac", 3) == 0); /* pound, euro */
-    return !of_currency;
+    struct str until = str_make(l->text.p, at);
+    return !str_ends(until, STR("£")) && !str_ends(until, STR("€"));
 }
 
 static bool may_end(struct str t, size_t at)
@@ -356,14 +360,15 @@ static const struct {
     char country[3];
     unsigned char length;
 } ibans[] = {
-    { "AD", 24 }, { "AE", 23 }, { "AL", 28 }, { "AT", 20 }, { "AZ", 28 }, { "BA", 20 }, { "BE", 16 }, { "BG", 22 }, { "BH", 22 }, { "BR", 29 }, { "BY", 28 },
-    { "CH", 21 }, { "CR", 22 }, { "CY", 28 }, { "CZ", 24 }, { "DE", 22 }, { "DK", 18 }, { "DO", 28 }, { "EE", 20 }, { "EG", 29 }, { "ES", 24 }, { "FI", 18 },
-    { "FO", 18 }, { "FR", 27 }, { "GB", 22 }, { "GE", 22 }, { "GI", 23 }, { "GL", 18 }, { "GR", 27 }, { "GT", 28 }, { "HR", 21 }, { "HU", 28 }, { "IE", 22 },
-    { "IL", 23 }, { "IQ", 23 }, { "IS", 26 }, { "IT", 27 }, { "JO", 30 }, { "KW", 30 }, { "KZ", 20 }, { "LB", 28 }, { "LC", 32 }, { "LI", 21 }, { "LT", 20 },
-    { "LU", 20 }, { "LV", 21 }, { "LY", 25 }, { "MC", 27 }, { "MD", 24 }, { "ME", 22 }, { "MK", 19 }, { "MR", 27 }, { "MT", 31 }, { "MU", 30 }, { "NL", 18 },
-    { "NO", 15 }, { "PK", 24 }, { "PL", 28 }, { "PS", 29 }, { "PT", 25 }, { "QA", 29 }, { "RO", 24 }, { "RS", 22 }, { "SA", 24 }, { "SC", 31 }, { "SE", 24 },
-    { "SI", 19 }, { "SK", 24 }, { "SM", 27 }, { "ST", 25 }, { "SV", 28 }, { "TL", 23 }, { "TN", 24 }, { "TR", 26 }, { "UA", 29 }, { "VA", 22 }, { "VG", 24 },
-    { "XK", 20 },
+    { "AD", 24 }, { "AE", 23 }, { "AL", 28 }, { "AT", 20 }, { "AZ", 28 }, { "BA", 20 }, { "BE", 16 }, { "BG", 22 }, { "BH", 22 },
+    { "BR", 29 }, { "BY", 28 }, { "CH", 21 }, { "CR", 22 }, { "CY", 28 }, { "CZ", 24 }, { "DE", 22 }, { "DK", 18 }, { "DO", 28 },
+    { "EE", 20 }, { "EG", 29 }, { "ES", 24 }, { "FI", 18 }, { "FO", 18 }, { "FR", 27 }, { "GB", 22 }, { "GE", 22 }, { "GI", 23 },
+    { "GL", 18 }, { "GR", 27 }, { "GT", 28 }, { "HR", 21 }, { "HU", 28 }, { "IE", 22 }, { "IL", 23 }, { "IQ", 23 }, { "IS", 26 },
+    { "IT", 27 }, { "JO", 30 }, { "KW", 30 }, { "KZ", 20 }, { "LB", 28 }, { "LC", 32 }, { "LI", 21 }, { "LT", 20 }, { "LU", 20 },
+    { "LV", 21 }, { "LY", 25 }, { "MC", 27 }, { "MD", 24 }, { "ME", 22 }, { "MK", 19 }, { "MR", 27 }, { "MT", 31 }, { "MU", 30 },
+    { "NL", 18 }, { "NO", 15 }, { "PK", 24 }, { "PL", 28 }, { "PS", 29 }, { "PT", 25 }, { "QA", 29 }, { "RO", 24 }, { "RS", 22 },
+    { "SA", 24 }, { "SC", 31 }, { "SE", 24 }, { "SI", 19 }, { "SK", 24 }, { "SM", 27 }, { "ST", 25 }, { "SV", 28 }, { "TL", 23 },
+    { "TN", 24 }, { "TR", 26 }, { "UA", 29 }, { "VA", 22 }, { "VG", 24 }, { "XK", 20 },
 };
 /* clang-format on */
 

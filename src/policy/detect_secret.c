@@ -146,7 +146,9 @@ bool detect_key(const struct look *l, size_t at, struct found *out)
 bool detect_bearer(const struct look *l, size_t at, struct found *out)
 {
     struct str t = l->text, rest = str_from(t, at);
-    if (rest.n < 7 + 20 || (rest.p[1] | 0x20) != 'e' || (rest.p[2] | 0x20) != 'a' || !str_eq_nocase(str_make(rest.p, 7), STR("bearer ")) || is_word(byte_before(t, at)))
+    if (rest.n < 7 + 20 || (rest.p[1] | 0x20) != 'e' || (rest.p[2] | 0x20) != 'a') /* mostly */
+        return false;
+    if (!str_eq_nocase(str_make(rest.p, 7), STR("bearer ")) || is_word(byte_before(t, at)))
         return false;
     size_t begin = at + 7, end = begin;
     while (end < t.n && end - begin < MAX_SECRET && (is_word(t.p[end]) || strchr("-.~+/=", t.p[end])) && t.p[end])
@@ -166,10 +168,11 @@ static const struct {
     struct str ending;          /* of the name, in lower case */
     enum named named;
 } names[] = {
-    { STR("password"), PASSWORD }, { STR("passwd"), PASSWORD },   { STR("passphrase"), PASSWORD }, { STR("passwort"), PASSWORD }, { STR("kennwort"), PASSWORD },
-    { STR("pwd"), PASSWORD },      { STR("contraseña"), PASSWORD }, { STR("密码"), PASSWORD },     { STR("secret"), TOKEN },      { STR("secret_key"), TOKEN },
-    { STR("secretkey"), TOKEN },   { STR("api_key"), TOKEN },     { STR("api-key"), TOKEN },       { STR("apikey"), TOKEN },      { STR("access_key"), TOKEN },
-    { STR("accesskey"), TOKEN },   { STR("private_key"), TOKEN }, { STR("token"), TOKEN },         { STR("credential"), TOKEN },
+    { STR("password"), PASSWORD }, { STR("passwd"), PASSWORD }, { STR("passphrase"), PASSWORD }, { STR("passwort"), PASSWORD },
+    { STR("kennwort"), PASSWORD }, { STR("pwd"), PASSWORD }, { STR("contraseña"), PASSWORD }, { STR("密码"), PASSWORD },
+    { STR("secret"), TOKEN }, { STR("secret_key"), TOKEN }, { STR("secretkey"), TOKEN }, { STR("api_key"), TOKEN },
+    { STR("api-key"), TOKEN }, { STR("apikey"), TOKEN }, { STR("access_key"), TOKEN }, { STR("accesskey"), TOKEN },
+    { STR("private_key"), TOKEN }, { STR("token"), TOKEN }, { STR("credential"), TOKEN },
 };
 
 static bool is_quote(char c)
@@ -195,6 +198,11 @@ static bool find_name(const struct look *l, size_t at, enum named *named)
     return false;
 }
 
+static bool ends_value(char c, char quote)
+{
+    return (unsigned char)c <= ' ' || c == (quote ? quote : '"') || (!quote && strchr(",;'`<>(){}[]", c));
+}
+
 /* Its value: what is between quotes, or up to something that ends a word. */
 static struct str find_value(struct str t, size_t at, bool *quoted)
 {
@@ -207,7 +215,7 @@ static struct str find_value(struct str t, size_t at, bool *quoted)
     *quoted = is_quote(quote);
     at += *quoted;
     size_t end = at;
-    while (end < t.n && end - at < 256 && (unsigned char)t.p[end] > ' ' && t.p[end] != (*quoted ? quote : '"') && (*quoted || !strchr(",;'`<>(){}[]", t.p[end])))
+    while (end < t.n && end - at < 256 && !ends_value(t.p[end], *quoted ? quote : 0))
         end++;
     if (*quoted ? byte_at(t, end) != quote : byte_at(t, end) == '(' || byte_at(t, end) == '[') /* a sentence; a call */
         return str_make(t.p, 0);
@@ -228,8 +236,8 @@ static bool stands_for_another(struct str v)
         name = is_word(v.p[i]) || v.p[i] == '.' || v.p[i] == '-';
     }
     char c = v.p[0];
-    return repeats || c == '$' || c == '<' || c == '{' || c == '%' || c == '/' || c == '*' || c == '@' || c == '&' || (name && dots && !is_digit(c) && v.n < 40) ||
-           str_find(v, STR("://")) >= 0 || str_find(v, STR("${")) >= 0;
+    bool member = name && dots && !is_digit(c) && v.n < 40, variable = strchr("$<{%/*@&", c) != NULL;
+    return repeats || member || variable || str_find(v, STR("://")) >= 0 || str_find(v, STR("${")) >= 0;
 }
 
 static bool looks_secret(struct str v, enum named named, bool quoted)

@@ -1,5 +1,6 @@
-/* The way out: values to placeholders. A request is walked like any JSON; a table names the members that are no text of anybody's (ids, names of models and
- * functions, schemas, images), so that a field which nobody here knows is looked at. Only strings with something in them are written anew. */
+/* The way out: values to placeholders. A request is walked like any JSON; a table names the members that are no text of anybody's (ids, names of
+ * models and functions, schemas, images), so that a field which nobody here knows is looked at. Only strings with something in them are written
+ * anew. */
 #include "policy/redact_int.h"
 
 #include <stdlib.h>
@@ -106,14 +107,14 @@ static const struct {
     enum zone zone;
     const char *name;
 } no_texts[] = {
-    { OUTSIDE,  "model" },           { OUTSIDE,  "tools" },          { OUTSIDE,  "functions" },      { OUTSIDE,  "tool_choice" },    { OUTSIDE,  "function_call" },
-    { OUTSIDE,  "response_format" }, { OUTSIDE,  "stream_options" }, { OUTSIDE,  "grammar" },        { OUTSIDE,  "samplers" },       { OUTSIDE,  "lora" },
-    { OUTSIDE,  "encoding_format" }, { OUTSIDE,  "service_tier" },   { OUTSIDE,  "modalities" },     { OUTSIDE,  "audio" },          { OUTSIDE,  "thinking" },
-    { OUTSIDE,  "reasoning_effort" }, { OUTSIDE, "chat_template_kwargs" },
-    { MESSAGES, "role" },            { MESSAGES, "id" },             { MESSAGES, "type" },           { MESSAGES, "name" },           { MESSAGES, "tool_call_id" },
-    { MESSAGES, "call_id" },         { MESSAGES, "tool_use_id" },    { MESSAGES, "url" },            { MESSAGES, "image_url" },      { MESSAGES, "data" },
-    { MESSAGES, "format" },          { MESSAGES, "detail" },         { MESSAGES, "media_type" },     { MESSAGES, "cache_control" },  { MESSAGES, "signature" },
-    { MESSAGES, "file_id" },         { MESSAGES, "file_data" },      { MESSAGES, "encrypted_content" },
+    { OUTSIDE, "model" }, { OUTSIDE, "tools" }, { OUTSIDE, "functions" }, { OUTSIDE, "tool_choice" }, { OUTSIDE, "function_call" },
+    { OUTSIDE, "response_format" }, { OUTSIDE, "stream_options" }, { OUTSIDE, "grammar" }, { OUTSIDE, "samplers" }, { OUTSIDE, "lora" },
+    { OUTSIDE, "encoding_format" }, { OUTSIDE, "service_tier" }, { OUTSIDE, "modalities" }, { OUTSIDE, "audio" }, { OUTSIDE, "thinking" },
+    { OUTSIDE, "reasoning_effort" }, { OUTSIDE, "chat_template_kwargs" },
+    { MESSAGES, "role" }, { MESSAGES, "id" }, { MESSAGES, "type" }, { MESSAGES, "name" }, { MESSAGES, "tool_call_id" },
+    { MESSAGES, "call_id" }, { MESSAGES, "tool_use_id" }, { MESSAGES, "url" }, { MESSAGES, "image_url" }, { MESSAGES, "data" },
+    { MESSAGES, "format" }, { MESSAGES, "detail" }, { MESSAGES, "media_type" }, { MESSAGES, "cache_control" }, { MESSAGES, "signature" },
+    { MESSAGES, "file_id" }, { MESSAGES, "file_data" }, { MESSAGES, "encrypted_content" },
 };
 static const struct {
     enum zone zone;
@@ -172,7 +173,8 @@ static void walk_string(struct walk *w, yyjson_val *v)
         w->on_text(w, v, json_str(v));
 }
 
-/* A tool's arguments are JSON in a string: values in them are found as what they are, not as they are escaped, and what takes their place is escaped twice. */
+/* A tool's arguments are JSON in a string: values in them are found as what they are, not as they are escaped, and what takes their place is
+ * escaped twice. */
 static void walk_arguments(struct walk *w, yyjson_val *v)
 {
     struct json_doc inner;
@@ -248,8 +250,8 @@ static void collect(struct walk *w, yyjson_val *v, struct str text)
 
 /* ---- values that are known from elsewhere ---- */
 
-/* A password is found by its name, a plain number by the word before it: where they stand alone nothing gives them away but that they are known. So these
- * two kinds are looked for as they are; of very many, the first. */
+/* A password is found by its name, a plain number by the word before it: where they stand alone nothing gives them away but that they are known.
+ * So these two kinds are looked for as they are; of very many, the first. */
 enum { KNOWN_OF_A_KIND = 64, KNOWN = 2 * KNOWN_OF_A_KIND, KNOWN_MIN_BYTES = 6 };
 
 static const enum finding known_kinds[] = { FOUND_SECRET, FOUND_PHONE };

@@ -1,8 +1,8 @@
 /* Personal data replaced by placeholders on the way out, and put back on the way in.
  *
- * A placeholder is ASCII that a model copies as it is, such as [EMAIL_1]: the same value has the same one throughout a request, and in the next request of
- * a growing conversation too, so that prompt caches stay warm. What was in the prompt before and looks like one is left alone, in both directions: numbers
- * begin behind it. Values are wiped when the redaction is freed; they are in no log, row or metric. */
+ * A placeholder is ASCII that a model copies as it is, such as [EMAIL_1]: the same value has the same one throughout a request, and in the next
+ * request of a growing conversation too, so that prompt caches stay warm. What was in the prompt before and looks like one is left alone, in both
+ * directions: numbers begin behind it. Values are wiped when the redaction is freed; they are in no log, row or metric. */
 #ifndef HOB_POLICY_REDACT_H
 #define HOB_POLICY_REDACT_H
 
@@ -19,7 +19,8 @@ unsigned redact_findings(const struct json_doc *d);
 /* The request again with placeholders, as text of a document of its own: appended to out (parse it anew). Once for a redaction. */
 void redact_request(struct redaction *r, const struct json_doc *d, struct buf *out);
 
-/* Puts values back into a text that comes in pieces. What could be the beginning of a placeholder is held back until it is one or is not, and no longer. */
+/* Puts values back into a text that comes in pieces. What could be the beginning of a placeholder is held back until it is one or is not, and no
+ * longer. */
 struct restorer {
     const struct redaction *r;
     bool json;                   /* the text is JSON itself (arguments of a tool): values are escaped */

@@ -1,4 +1,5 @@
-/* The way back: placeholders to values. Between '[' and ']' a placeholder has neither, so a text that turns out to be none can be let go up to its last '['. */
+/* The way back: placeholders to values. Between '[' and ']' a placeholder has neither, so a text that turns out to be none can be let go up to its
+ * last '['. */
 #include "policy/redact_int.h"
 
 const struct str redact_names[KINDS] = { STR("EMAIL"), STR("PHONE"), STR("IBAN"), STR("CARD"), STR("SECRET") };

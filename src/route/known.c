@@ -1,5 +1,5 @@
-/* The table of known background callers. Templates change with versions and are translated: what is quoted here are the few words that have stayed, as their
- * programs send them by default, and only near the beginning of a text, so that nobody is taken for one because he quotes it. */
+/* The table of known background callers. Templates change with versions and are translated: what is quoted here are the few words that have
+ * stayed, as their programs send them by default, and only near the beginning of a text, so that nobody is taken for one because he quotes it. */
 #include "route/known.h"
 
 enum { BEGINNING_BYTES = 400 };
@@ -35,7 +35,8 @@ static const struct {
 
 /* Not "hello": people who try something out with curl say that, and want an answer. */
 static const char *const heartbeats[] = {
-    "hi", "ping", "warmup", "warm up", "heartbeat", "health", "healthcheck", "health check", "quota", "say ok", "say hi", "say pong", "reply ok", "reply with ok",
+    "hi", "ping", "warmup", "warm up", "heartbeat", "health", "healthcheck", "health check", "quota", "say ok", "say hi", "say pong",
+    "reply ok", "reply with ok",
 };
 /* clang-format on */
 

@@ -1,4 +1,5 @@
-/* Does a rule hold? Each condition that is said is looked at, the cheap ones first; the first that fails ends it. What a rule then does is decide.c's. */
+/* Does a rule hold? Each condition that is said is looked at, the cheap ones first; the first that fails ends it. What a rule then does is
+ * decide.c's. */
 #include "route/rules.h"
 
 #include "conf/window.h"

@@ -1,5 +1,5 @@
-/* Personal data in any bytes. What must hold: findings are in order and within the text; a request leaves as JSON again; and what comes back through the
- * restorer, in pieces of any size, is the text as it was. The first byte is the size of a piece. */
+/* Personal data in any bytes. What must hold: findings are in order and within the text; a request leaves as JSON again; and what comes back
+ * through the restorer, in pieces of any size, is the text as it was. The first byte is the size of a piece. */
 #include "policy/detect.h"
 #include "policy/redact.h"
 
