@@ -30,7 +30,7 @@ static int run(const struct cli_args *a)
 
 static const struct cli_option options[] = {
     CLI_COMMON,
-    { "--model", "-m", "MODEL", "what this model's engine says on stdout and stderr; with --requests, --since, --faults or --caller: requests that named it, or that it answered" },
+    { "--model", "-m", "MODEL", "what its engine says; with --requests, --since, --faults or --caller: requests that named it, or that it answered" },
     { "--requests", "-r", NULL, "requests, also with --model" },
     { "--lines", "-n", "LINES", "the last so many, or `all` (default: 100)" },
     { "--since", NULL, "WHEN", "from then on: 2h, 7d, 2026-11-21, 2026-11-21T14:30" },

@@ -54,7 +54,8 @@ static void bind(sqlite3_stmt *s, const struct request_row *r)
     put_count(s, 17, r->bytes_out);
     put_number(s, 18, r->cost);
     put_number(s, 19, r->complexity);
-    const struct str texts[] = { r->reason, r->fault == FAULT_NONE ? STR("") : r->code, r->evidence, r->chain, r->client_id, r->unknown ? r->asked : STR("") };
+    const struct str none = STR(""), code = r->fault == FAULT_NONE ? none : r->code;
+    const struct str texts[] = { r->reason, code, r->evidence, r->chain, r->client_id, r->unknown ? r->asked : none };
     for (int i = 0; i < (int)COUNTOF(texts); i++)
         put_text(s, 20 + i, texts[i]);
 }

@@ -37,7 +37,8 @@ static const char read_sql[] = "SELECT summed_at, bytes, ifnull((SELECT max(at) 
 static const char way_put_sql[] = "INSERT OR IGNORE INTO ways VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 static const char way_find_sql[] = "SELECT way FROM ways WHERE endpoint = ?1 AND caller = ?2 AND class = ?3 AND role = ?4 AND tier = ?5 AND asked = ?6"
                                    " AND model = ?7 AND host = ?8 AND remote = ?9";
-static const char bite_sql[] = "SELECT max(at), count(*), sum(bytes) FROM (SELECT at, " ROW_BYTES " AS bytes FROM requests WHERE at > ?1 ORDER BY at LIMIT ?2)";
+static const char bite_sql[] = "SELECT max(at), count(*), sum(bytes) FROM"
+                               " (SELECT at, " ROW_BYTES " AS bytes FROM requests WHERE at > ?1 ORDER BY at LIMIT ?2)";
 static const char sum_sql[] =
     "INSERT INTO request_sums SELECT" ROW_SUMS " WHERE at > ?1 AND at <= ?2 GROUP BY 1, 2 ON CONFLICT DO UPDATE SET"
     " requests = requests + excluded.requests, faults = faults + excluded.faults, input = input + excluded.input, output = output + excluded.output,"
