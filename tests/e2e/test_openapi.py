@@ -34,6 +34,8 @@ def document(hob, where, mode):
             fields[name]["model"] = {"enum": [f"{where}-{serves}"]}
         d["paths"]["/v1/models/{id}"]["get"]["parameters"][0]["schema"] = {"enum": ["own-chat", "far-embed", "chat", "fast"]}
     if mode == "positive":  # what this very host cannot do, however it is asked
+        for name in TASKS:  # without a model a role stands in: here there is but one
+            d["components"]["schemas"][name].setdefault("required", []).append("model")
         fields["ChatRequest"]["n"] = fields["CompletionRequest"]["n"] = {"enum": [1]}
         fields["EmbeddingRequest"]["dimensions"]["maximum"] = 8
     return d
