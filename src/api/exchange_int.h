@@ -140,6 +140,7 @@ struct exchange {
     struct verified {
         enum verdict verdict;
         size_t model;                   /* who has checked */
+        double draft_cost;              /* where the checker's words are the answer: of what they have replaced; negative = unknown */
         struct tokens tokens;           /* of the check */
         int64_t since_ns;
         double ms;                      /* it took */
@@ -246,6 +247,7 @@ void books_free(struct exchange *x);
  * lead's answer is ready. */
 void exchange_settle(struct exchange *x, const struct err *e);
 void exchange_deliver(struct exchange *x);                              /* the lead's answer is ready */
+double exchange_price(const struct backend *b, const struct tokens *n); /* negative: unknown */
 double exchange_cost(const struct exchange *x);                          /* of the answer, and of its check; negative = unknown, or none */
 
 /* ---- exchange_answer.c ---- */

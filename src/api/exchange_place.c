@@ -34,11 +34,6 @@ static void on_lease(void *ctx, const struct err *e)
         exchange_try_failed(t, &why);
 }
 
-static bool is_local(const struct backend *b)
-{
-    return b->kind->managed || (b->place && b->place->local);
-}
-
 /* A reload has taken the place away, and there is another of its name: that one is meant, unless what was decided for a local one would leave the house. */
 static bool is_replaced(struct attempt *t)
 {
@@ -49,7 +44,7 @@ static bool is_replaced(struct attempt *t)
     if (now == t->world || (x->newer && x->newer != now) || !m || !str_eq(m->name, t->b->name))
         return false;
     struct backend *b = world_backend(now, (size_t)(m - c->models));
-    if (is_local(t->b) && !is_local(b))
+    if (backend_is_local(t->b) && !backend_is_local(b))
         return false;
     if (!x->newer)
         x->newer = world_hold(now);

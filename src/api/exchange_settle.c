@@ -66,7 +66,7 @@ static struct str reason(const struct exchange *x)
 
 static bool is_remote(const struct attempt *t)
 {
-    return t->b && !t->b->kind->managed && !(t->b->place && t->b->place->local);
+    return t->b && !backend_is_local(t->b);
 }
 
 static void note_way(struct exchange *x, struct request_row *r)
@@ -92,7 +92,7 @@ static void note_way(struct exchange *x, struct request_row *r)
     r->fell_back = !x->books.why.code && exchange_fell_back(x);
 }
 
-static double price(const struct backend *b, const struct tokens *n)
+double exchange_price(const struct backend *b, const struct tokens *n)
 {
     return n->input >= 0 && n->output >= 0 ? health_price(b, n->input, n->output) : -1;
 }
@@ -109,14 +109,14 @@ static void note_silence(const struct exchange *x, struct request_row *r)
     r->evidence = str_of(b->saw);
 }
 
-/* Of the answer and of its check. Where the checker's words are the answer the draft was made here, or was cheap. */
+/* Of the answer, or the draft that it has replaced, and of its check. Negative: unknown, or nothing that has a price. */
 double exchange_cost(const struct exchange *x)
 {
     bool remote = is_remote(x->lead);
     const struct verified *v = &x->verified;
     bool checked = v->verdict == VERDICT_AGREED || v->verdict == VERDICT_IMPROVED;
-    double of_check = checked ? price(world_backend(x->world, v->model), &v->tokens) : 0;
-    double of_answer = remote && v->verdict != VERDICT_IMPROVED ? price(x->lead->b, &attempt_facts(x->lead)->tokens) : 0;
+    double of_check = checked ? exchange_price(world_backend(x->world, v->model), &v->tokens) : 0;
+    double of_answer = v->verdict == VERDICT_IMPROVED ? v->draft_cost : remote ? exchange_price(x->lead->b, &attempt_facts(x->lead)->tokens) : 0;
     if (!remote && !checked)
         return -1;
     return of_check < 0 || of_answer < 0 ? -1 : of_check + of_answer;

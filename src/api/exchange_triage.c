@@ -23,7 +23,7 @@ static bool is_wanted(const struct exchange *x, const struct config *c)
 /* Elsewhere it costs money, and hears what is said. */
 static bool may_see(const struct exchange *x, const struct backend *b)
 {
-    if (b->kind->managed || (b->place && b->place->local))
+    if (backend_is_local(b))
         return true;
     return x->class != CALLER_BACKGROUND && x->ask.privacy == PRIVATE_NO && !redact_findings(&x->doc);
 }

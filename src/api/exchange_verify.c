@@ -112,6 +112,7 @@ static void take_better(struct exchange *x, struct str words)
     struct buf better = { 0 };
     if (!parse_answer(t, &answer))
         return;
+    x->verified.draft_cost = t->b->kind->managed ? 0 : exchange_price(t->b, &attempt_facts(t)->tokens);
     t->b = world_backend(x->world, x->verified.model);
     t->at = d->n < ROUTE_MAX_CHAIN ? d->n++ : d->n - 1;
     d->chain[t->at] = (struct candidate){ .model = x->verified.model };
@@ -173,7 +174,7 @@ static void on_checked(struct exchange *x)
 static bool may_see(const struct exchange *x, size_t model)
 {
     const struct backend *b = world_backend(x->world, model);
-    return x->decision.privacy == PRIVATE_NO || b->kind->managed || (b->place && b->place->local);
+    return x->decision.privacy == PRIVATE_NO || backend_is_local(b);
 }
 
 static bool check(struct exchange *x, struct str draft)

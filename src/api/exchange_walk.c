@@ -173,7 +173,7 @@ void exchange_hedge(void *ctx)
     struct attempt *first = &x->tries[0], *second = &x->tries[1];
     struct backend *b = may_hedge(x) ? world_backend(x->world, x->decision.chain[x->next].model) : NULL;
     bool late = (first->state == TRY_SENT || first->state == TRY_RELAYING) && !attempt_facts(first)->began;
-    if (!b || !late || health_would_admit(b) || !health_may_retry(b))
+    if (!b || !late || health_would_admit(b) || !health_may_retry(first->b)) /* of the requests that the late one gets, a share */
         return;
     log_info("%s: %.*s is late, %.*s is asked beside it", x->id, STR_ARG(first->b->name), STR_ARG(b->name));
     x->hedged = true;

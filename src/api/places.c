@@ -36,7 +36,7 @@ static void look(const struct world *w, size_t model, struct route_place *out)
         .state = backend_state_name[b->state],
         .hot = b->state == BACKEND_HOT && !asleep && (!has_told(b) || b->far.hot),
         .asleep = asleep,
-        .local = !b->place || b->place->local,
+        .local = backend_is_local(b),
         .wait_ms = wait_of(w, model, b),
         .context = b->context ? b->context : m->context,
         .input = m->input,

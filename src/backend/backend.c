@@ -169,6 +169,11 @@ int backend_pid(const struct backend *b)
     return b->kind->pid && !b->retired ? b->kind->pid(b) : 0;
 }
 
+bool backend_is_local(const struct backend *b)
+{
+    return !b->place || b->place->local;
+}
+
 static bool is_page(struct str text)
 {
     static const struct str begins[] = { STR("<!doctype html"), STR("<html") };

@@ -117,6 +117,7 @@ void backend_unload(struct backend *b); /* any state */
  * managed and cold; c dies on return. */
 void backend_adopt(struct backend *b, const struct keeper_child *c);
 int backend_pid(const struct backend *b); /* 0 = it has no process of ours */
+bool backend_is_local(const struct backend *b); /* what is sent there stays with the operator */
 
 /* For the kinds: the only writer of state. */
 void backend_enter(struct backend *b, enum backend_state to);

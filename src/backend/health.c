@@ -281,7 +281,7 @@ bool health_may_retry(struct backend *b)
     struct health *h = &b->health;
     if (h->tries < -1e-9 || b->config->retry_budget <= 0)
         return false;
-    h->tries -= 1;
+    h->tries -= 1 + b->config->retry_budget; /* what it will earn when it is admitted is taken back: first tries alone pay */
     return true;
 }
 

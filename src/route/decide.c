@@ -93,10 +93,12 @@ static bool is_local(const struct making *k, size_t at)
     return place_of(k, k->out->chain[at].model)->local;
 }
 
-/* Personal data was found: it stays here when it can, goes away in disguise when that is wanted, else as it is, and that is noted. */
+/* Personal data was found: it stays here when it can, goes away in disguise when that is wanted, else as it is, and that is noted. What a triage model alone
+ * takes for private has no form that could be disguised. */
 static void mind_findings(struct making *k)
 {
-    bool redact = k->rule && k->rule->redact != TRI_UNSAID ? k->rule->redact == TRI_YES : k->c->redact, any_local = false;
+    bool wanted = k->rule && k->rule->redact != TRI_UNSAID ? k->rule->redact == TRI_YES : k->c->redact;
+    bool redact = wanted && k->ask->findings, any_local = false;
     if (k->ask->privacy != PRIVATE_FOUND || k->private)
         return;
     for (size_t i = 0; i < k->out->n; i++)

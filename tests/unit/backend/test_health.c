@@ -267,13 +267,16 @@ static void test_second_tries_are_a_fifth_at_most(void **state)
     assert_false(health_may_retry(&b[FAR]));
     for (int i = 0; i < 1000; i++) {
         asked_and_told(&b[FAR], ERR_OK, 1);
-        made += health_may_retry(&b[FAR]);
+        if (health_may_retry(&b[FAR])) {
+            asked_and_told(&b[FAR], ERR_OK, 1);
+            made++;
+        }
     }
-    assert_int_equal(made, 200);
+    assert_in_range(made, 198, 200);
     asked_and_told(&b[FAR], ERR_OK, 1000);
     for (made = 0; health_may_retry(&b[FAR]); made++)
         ;
-    assert_int_equal(made, 11); /* what was saved up is no reserve for a storm */
+    assert_int_equal(made, 9); /* what was saved up is no reserve for a storm */
 }
 
 static void test_the_95th_of_a_hundred(void **state)

@@ -79,7 +79,10 @@ static void set_ask(const struct config *c, struct ask *ask, struct str word)
         ask->insists = true;
     else if (str_eq(key, STR("private")))
         ask->privacy = PRIVATE_SAID;
-    else if (str_eq(key, STR("found")))
+    else if (str_eq(key, STR("found"))) {
+        ask->privacy = PRIVATE_FOUND;
+        ask->findings = 1;
+    } else if (str_eq(key, STR("thought"))) /* by a triage model alone */
         ask->privacy = PRIVATE_FOUND;
     else if (str_eq(key, STR("known")))
         ask->known_background = true;
@@ -435,6 +438,8 @@ static void test_personal_data_by_setting(void **state)
     static const struct row redacted[] = {
         { "chat", "found", "", "mid.R small.F big.Fr", "", NULL },
         { "big", "found", "", "big.Mr", "", NULL },
+        { "chat", "thought", "", "mid.R small.F", "big.private_no_place", NULL },
+        { "big", "thought", "", "big.Mm", "", NULL },
         { "chat", "", "", "mid.R small.F big.F", "", NULL },
         { "chat", "private", "", "mid.R small.F", "big.private_no_place", NULL }, /* hard stays hard */
         { "embed", "found embed", "", "vec.R vec2.Fr", "", NULL },
