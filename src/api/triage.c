@@ -1,5 +1,7 @@
 #include "api/triage.h"
 
+#include "api/question.h"
+
 enum { MOST_BYTES = 4096, OF_ONE_BYTES = 2048, ANSWER_TOKENS = 64 };
 
 static const struct {
@@ -12,16 +14,6 @@ static const char instructions[] =
     "complexity: \"fast\" for greetings, small talk and simple facts; \"primary\" for everyday work such as summaries, rewriting, translation, short code and "
     "explanations; \"heavy\" for analysis, proofs, plans, comparisons, long texts and several steps or conditions.\n"
     "urgent: does it say that it cannot wait? private: does it hold personal, medical, legal or financial matters of a person, or secrets?";
-
-static void put_text(struct json_out *o, const char *role, struct str text)
-{
-    json_begin_object(o);
-    json_key(o, STR("role"));
-    json_string(o, str_of(role));
-    json_key(o, STR("content"));
-    json_string(o, text);
-    json_end_object(o);
-}
 
 /* A long text by its beginning and its end: there people say what they want. */
 static void add_clipped(struct buf *to, struct str text, size_t room)
@@ -52,32 +44,26 @@ static void add_talk(struct buf *to, const struct talk *t)
     buf_lit(to, "Sort the last thing that was said.");
 }
 
-static void put_enum(struct json_out *o, const char *name)
+static void put_enum(struct json_out *o, const char *name, struct conf_strs words)
 {
     json_key(o, str_of(name));
     json_begin_object(o);
     json_key(o, STR("enum"));
     json_begin_array(o);
-}
-
-static void end_enum(struct json_out *o)
-{
+    for (size_t i = 0; i < words.n; i++)
+        json_string(o, words.at[i]);
     json_end_array(o);
     json_end_object(o);
 }
 
 static void put_properties(struct json_out *o, const struct config *c)
 {
-    put_enum(o, "complexity");
+    struct str words[COUNTOF(levels)];
     for (size_t i = 0; i < COUNTOF(levels); i++)
-        json_string(o, str_of(levels[i].word));
-    end_enum(o);
-    if (c->triage_intents.n) {
-        put_enum(o, "intent");
-        for (size_t i = 0; i < c->triage_intents.n; i++)
-            json_string(o, c->triage_intents.at[i]);
-        end_enum(o);
-    }
+        words[i] = str_of(levels[i].word);
+    put_enum(o, "complexity", (struct conf_strs){ words, COUNTOF(words) });
+    if (c->triage_intents.n)
+        put_enum(o, "intent", c->triage_intents);
     json_key(o, STR("urgent"));
     json_raw(o, STR("{\"type\":\"boolean\"}"));
     json_key(o, STR("private"));
@@ -123,17 +109,12 @@ void triage_body(const struct config *c, const struct talk *t, bool thinks, stru
     json_string(&o, c->triage_model);
     json_key(&o, STR("messages"));
     json_begin_array(&o);
-    put_text(&o, "system", str_of(instructions));
-    put_text(&o, "user", buf_str(&said));
+    question_put_message(&o, "system", str_of(instructions));
+    question_put_message(&o, "user", buf_str(&said));
     json_end_array(&o);
-    json_key(&o, STR("temperature"));
-    json_int(&o, 0);
+    question_put_manner(&o, thinks);
     json_key(&o, STR("max_tokens"));
     json_int(&o, ANSWER_TOKENS);
-    if (thinks) {
-        json_key(&o, STR("chat_template_kwargs"));
-        json_raw(&o, STR("{\"enable_thinking\":false}"));
-    }
     put_schema(&o, c);
     json_end_object(&o);
     buf_free(&said);

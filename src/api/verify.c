@@ -1,5 +1,7 @@
 #include "api/verify.h"
 
+#include "api/question.h"
+
 const char *const verdict_name[] = { "", "agreed", "improved", "failed" };
 
 static const char task[] =
@@ -24,16 +26,6 @@ struct str verify_draft(yyjson_val *answer)
     return json_str(yyjson_obj_get(message, "content"));
 }
 
-static void put_message(struct json_out *o, const char *role, struct str text)
-{
-    json_begin_object(o);
-    json_key(o, STR("role"));
-    json_string(o, str_of(role));
-    json_key(o, STR("content"));
-    json_string(o, text);
-    json_end_object(o);
-}
-
 /* The caller's messages as they came, two more behind them. */
 static void put_messages(struct json_out *o, const struct json_doc *d, struct str draft)
 {
@@ -42,8 +34,8 @@ static void put_messages(struct json_out *o, const struct json_doc *d, struct st
     json_begin_array(o);
     if (json_find_member(d, d->root, STR("messages"), &m)) /* "[" … "]", at least one in it */
         json_raw(o, str_trim(str_make(d->text.p + m.value.at + 1, m.value.end - m.value.at - 2)));
-    put_message(o, "assistant", draft);
-    put_message(o, "user", str_of(task));
+    question_put_message(o, "assistant", draft);
+    question_put_message(o, "user", str_of(task));
     json_end_array(o);
 }
 
@@ -54,12 +46,7 @@ void verify_body(const struct json_doc *d, struct str model, struct str draft, b
     json_key(&o, STR("model"));
     json_string(&o, model);
     put_messages(&o, d, draft);
-    json_key(&o, STR("temperature"));
-    json_int(&o, 0);
-    if (thinks) {
-        json_key(&o, STR("chat_template_kwargs"));
-        json_raw(&o, STR("{\"enable_thinking\":false}"));
-    }
+    question_put_manner(&o, thinks);
     json_key(&o, STR("response_format"));
     json_raw(&o, str_of(schema));
     json_end_object(&o);

@@ -16,6 +16,9 @@ void hob_init(struct backend *b);
  * list their models behind it. */
 void backend_set_base(struct backend *b, struct str path);
 
+/* A host that takes its key as a bearer token: its pool, its base, its headers; hot at once. */
+void backend_init_bearer(struct backend *b, const struct backend_kind *kind);
+
 /* read_refusal of a place about which nothing more is known than that it speaks as OpenAI does. */
 enum err_code backend_plain_refusal(const struct backend *b, int status, struct str retry_after, struct str body, struct err *e);
 

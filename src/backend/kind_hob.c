@@ -67,8 +67,7 @@ const struct backend_kind backend_kind_hob = {
 
 void hob_init(struct backend *b)
 {
-    openai_init(b);
-    b->kind = &backend_kind_hob;
+    backend_init_bearer(b, &backend_kind_hob);
     struct str base = buf_str(&b->path);
     base.n -= str_ends(base, STR("/v1")) ? 3 : 0;
     b->list.n = 0;

@@ -1,7 +1,6 @@
 /* Ollama. Chats go to its own API (dialect_ollama.c says why); embeddings and completions to the one that is like OpenAI's. It loads and unloads by
  * itself, as `keep_alive` says. */
 #include "backend/backend_int.h"
-#include "backend/pool.h"
 
 static void nothing(struct backend *b)
 {
@@ -56,13 +55,5 @@ const struct backend_kind backend_kind_ollama = {
 
 void ollama_init(struct backend *b)
 {
-    struct str path;
-    b->kind = &backend_kind_ollama;
-    if (!backend_open_pool(b, &path))
-        return;
-    backend_set_base(b, path);
-    if (b->place->key.hidden.n)
-        buf_printf(&b->headers, "Authorization: Bearer %.*s\r\n", STR_ARG(b->place->key.hidden));
-    buf_lit(&b->headers, "Content-Type: application/json\r\n");
-    b->state = BACKEND_HOT;
+    backend_init_bearer(b, &backend_kind_ollama);
 }

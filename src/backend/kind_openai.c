@@ -12,10 +12,10 @@ const struct backend_kind backend_kind_openai = {
     .name = "openai", .managed = false, .load = nothing, .unload = nothing, .free = nothing, .read_refusal = backend_plain_refusal,
 };
 
-void openai_init(struct backend *b)
+void backend_init_bearer(struct backend *b, const struct backend_kind *kind)
 {
     struct str path;
-    b->kind = &backend_kind_openai;
+    b->kind = kind;
     if (!backend_open_pool(b, &path))
         return;
     backend_set_base(b, path);
@@ -23,4 +23,9 @@ void openai_init(struct backend *b)
         buf_printf(&b->headers, "Authorization: Bearer %.*s\r\n", STR_ARG(b->place->key.hidden));
     buf_lit(&b->headers, "Content-Type: application/json\r\n");
     b->state = BACKEND_HOT;
+}
+
+void openai_init(struct backend *b)
+{
+    backend_init_bearer(b, &backend_kind_openai);
 }

@@ -1,0 +1,11 @@
+/* Parts of a chat request that hob makes itself (triage.c, verify.c). Pure. */
+#ifndef HOB_API_QUESTION_H
+#define HOB_API_QUESTION_H
+
+#include "json/json.h"
+
+void question_put_message(struct json_out *o, const char *role, struct str text);
+/* The likeliest words; and without thoughts, where the place takes a template's values. */
+void question_put_manner(struct json_out *o, bool takes_template_values);
+
+#endif
