@@ -230,7 +230,7 @@ static struct body_wish wish_of(const struct attempt *t)
 {
     const struct conf_model *m = t->b->model;
     return (struct body_wish){
-        .task = t->x->ask.task, .model = t->b->upstream, .from = t->embedded, .count = EMBED_AT_A_TIME, .loras = m->loras, .nloras = m->nloras };
+        .task = t->x->ask.task, .no_thoughts = t->x->ask.known_background, .model = t->b->upstream, .from = t->embedded, .count = EMBED_AT_A_TIME, .loras = m->loras, .nloras = m->nloras };
 }
 
 bool attempt_body_fits(struct attempt *t, struct err *e)

@@ -6,15 +6,6 @@
 #include "conf/conf.h"
 #include "policy/detect.h"
 
-struct told {
-    const struct config *c;
-    const struct snapshot *now;
-    const struct ask *ask;
-    const struct decision *d;
-    const struct err *refused;       /* code ERR_OK: it would be served */
-    bool assumed;
-};
-
 static void put_text(struct json_out *o, const char *key, struct str v) /* empty = null */
 {
     json_key(o, str_of(key));
@@ -60,7 +51,7 @@ static struct str class_word(enum conf_class class)
     return str_of(words[class]);
 }
 
-static void put_ask(struct json_out *o, const struct told *t)
+static void put_ask(struct json_out *o, const struct explained *t)
 {
     const struct ask *ask = t->ask;
     put_text(o, "asked", ask->name);
@@ -84,9 +75,9 @@ static void put_ask(struct json_out *o, const struct told *t)
 
 /* ---- the places ---- */
 
-static void put_place(struct json_out *o, const struct told *t, size_t model, struct str tier)
+static void put_place(struct json_out *o, const struct explained *t, size_t model, struct str tier)
 {
-    const struct conf_model *m = &t->c->models[model];
+    const struct conf_model *m = &t->config->models[model];
     const struct route_place *p = &t->now->at[model];
     put_text(o, "model", m->name);
     put_text(o, "host", m->host.n ? m->host : STR("local"));
@@ -95,7 +86,7 @@ static void put_place(struct json_out *o, const struct told *t, size_t model, st
     put_bool(o, "local", p->local);
 }
 
-static void put_chain(struct json_out *o, const struct told *t)
+static void put_chain(struct json_out *o, const struct explained *t)
 {
     json_key(o, STR("chain"));
     json_begin_array(o);
@@ -115,7 +106,7 @@ static void put_chain(struct json_out *o, const struct told *t)
     json_end_array(o);
 }
 
-static void put_skipped(struct json_out *o, const struct told *t)
+static void put_skipped(struct json_out *o, const struct explained *t)
 {
     json_key(o, STR("skipped"));
     json_begin_array(o);
@@ -141,7 +132,7 @@ static void put_models(struct json_out *o, const char *key, const struct config 
     json_end_array(o);
 }
 
-static void put_policy(struct json_out *o, const struct told *t)
+static void put_policy(struct json_out *o, const struct explained *t)
 {
     const struct decision *d = t->d;
     bool redact = false;
@@ -151,7 +142,7 @@ static void put_policy(struct json_out *o, const struct told *t)
     json_begin_object(o);
     put_bool(o, "background", d->background);
     put_bool(o, "redact", redact);
-    put_text(o, "verify", d->verify == SIZE_MAX ? STR("") : t->c->models[d->verify].name);
+    put_text(o, "verify", d->verify == SIZE_MAX ? STR("") : t->config->models[d->verify].name);
     put_number(o, "total_ms", d->total_ms ? d->total_ms : -1);
     json_end_object(o);
 }
@@ -186,9 +177,10 @@ static void put_refusal(struct json_out *o, const struct err *e)
     json_end_object(o);
 }
 
-static void put_all(struct json_out *o, const struct told *t)
+void explain_write(const struct explained *t, struct buf *out)
 {
     const struct decision *d = t->d;
+    struct json_out all = json_out(out), *o = &all;
     json_begin_object(o);
     put_number(o, "schema", 1);
     put_text(o, "reason", str_of(t->refused->code ? t->refused->text : d->why));
@@ -198,7 +190,7 @@ static void put_all(struct json_out *o, const struct told *t)
     put_ask(o, t);
     put_chain(o, t);
     put_skipped(o, t);
-    put_models(o, "wake", t->c, d->wake, d->nwake);
+    put_models(o, "wake", t->config, d->wake, d->nwake);
     put_policy(o, t);
     put_old_name(o, d);
     put_refusal(o, t->refused);
@@ -264,9 +256,8 @@ static enum err_code decide(const struct explain_ask *x, struct json_doc *doc, s
     ask_weigh(x->config, &words, doc, &ask, true);
     if (ask_decide(x->config, x->now, doc, &ask, &d, &refused))
         d.n = 0;
-    struct told t = { x->config, x->now, &ask, &d, &refused, x->assumed };
-    struct json_out o = json_out(out);
-    put_all(&o, &t);
+    struct explained t = { x->config, x->now, &ask, &d, &refused, x->assumed };
+    explain_write(&t, out);
     classifier_free(words);
     return ERR_OK;
 }

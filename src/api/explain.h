@@ -4,7 +4,18 @@
 
 #include "base/buf.h"
 #include "http/http.h"
-#include "route/snapshot.h"
+#include "route/decide.h"
+
+struct explained {
+    const struct config *config;
+    const struct snapshot *now;
+    const struct ask *ask;
+    const struct decision *d;
+    const struct err *refused;       /* code ERR_OK: it would be served */
+    bool assumed;                    /* as below */
+};
+/* The object of `hob route explain --json`. */
+void explain_write(const struct explained *t, struct buf *out);
 
 struct explain_ask {
     const struct config *config;
@@ -14,7 +25,7 @@ struct explain_ask {
     bool assumed;                    /* nobody has looked at the places: they are taken to be up */
 };
 
-/* The object of `hob route explain --json`. A request that would be refused is explained, too ("error"); what is none at all is an error: as ask_read(), and
+/* The same of a request as it would come. One that would be refused is explained, too ("error"); what is none at all is an error: as ask_read(), and
  * ERR_INVALID_REQUEST for a class or key that there is not. */
 enum err_code explain_request(const struct explain_ask *x, struct buf *out, struct err *e) __attribute__((warn_unused_result));
 

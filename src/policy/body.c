@@ -177,6 +177,10 @@ static void put_generation(struct json_out *o, const struct json_doc *d, const s
         json_key(o, STR("max_tokens"));
         json_int(o, budget);
     }
+    if (w->no_thoughts && !yyjson_obj_get(d->root, "chat_template_kwargs")) {
+        json_key(o, STR("chat_template_kwargs"));
+        json_raw(o, STR("{\"enable_thinking\":false}"));
+    }
     if (w->nloras) {
         json_key(o, STR("lora"));
         lora_write(o, yyjson_obj_get(d->root, "lora"), w->loras, w->nloras);

@@ -8,6 +8,7 @@
 struct body_wish {
     enum task task;
     struct str model;         /* what the place calls it */
+    bool no_thoughts;         /* a model that thinks is told not to, unless the request itself says something of it */
     int64_t max_tokens;       /* answer budget when the caller names none; 0 = none */
     const struct conf_lora *loras; /* adapters that its engine was started with */
     size_t nloras;

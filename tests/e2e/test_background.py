@@ -30,3 +30,13 @@ def test_a_caller_can_say_that_it_is_in_the_background(managed):
 def test_background_requests_may_be_allowed_to_load(managed):
     h = managed("m", keep="demand", wait="listening", config={"queue": {"background_loads": True}})
     assert h.chat("m", "hello", headers={"x-hob-class": "background"}).status == 200
+
+
+def test_what_a_page_asks_by_itself_is_not_thought_about(managed):
+    h = managed("m", config={"roles": {"task": "m"}})
+    title = "### Task:\nGenerate a concise, 3-5 word title with an emoji summarizing the chat history."
+    for text, thinks in ((title, False), ("Hello there", None)):
+        r = h.chat("m", text, headers={"x-hob-class": "chat"})
+        assert r.status == 200, r
+        sent = h.child().chat().json()
+        assert sent.get("chat_template_kwargs", {}).get("enable_thinking") is thinks

@@ -2,8 +2,11 @@
  * why, who is left out and by which code, the first line, or the error. */
 #include "route/decide.h"
 
+#include "api/explain.h"
+
 #include "base/buf.h"
 #include "conf/conf.h"
+#include "json/json.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -168,6 +171,28 @@ static void put_skipped(struct buf *out, const struct config *c, const struct de
     }
 }
 
+/* What explains it says the same. */
+static void check_explained(const struct config *c, const struct snapshot *now, const struct ask *ask, struct decision *d, const struct err *e)
+{
+    struct buf out = { 0 };
+    struct json_doc told;
+    struct err broken;
+    if (e->code)
+        d->n = 0;
+    explain_write(&(struct explained){ c, now, ask, d, e, true }, &out);
+    assert_int_equal(json_parse(&told, buf_str(&out), &broken), ERR_OK);
+    assert_true(str_eq(json_str(yyjson_obj_get(told.root, "reason")), str_of(e->code ? e->text : d->why)));
+    assert_int_equal(yyjson_arr_size(yyjson_obj_get(told.root, "chain")), d->n);
+    assert_int_equal(yyjson_arr_size(yyjson_obj_get(told.root, "skipped")), d->nskipped);
+    for (size_t i = 0; i < d->n; i++) {
+        yyjson_val *to = yyjson_arr_get(yyjson_obj_get(told.root, "chain"), i);
+        assert_true(str_eq(json_str(yyjson_obj_get(to, "model")), model_name(c, d->chain[i].model)));
+        assert_true(str_eq(json_str(yyjson_obj_get(to, "reason")), str_of(d->chain[i].reason)));
+    }
+    json_free(&told);
+    buf_free(&out);
+}
+
 static void check_row(const struct config *c, const struct row *row, size_t line)
 {
     static struct route_place at[64];
@@ -192,6 +217,7 @@ static void check_row(const struct config *c, const struct row *row, size_t line
     if (!right)
         fail_msg("row %zu: %s [%s] [%s]\n  chain   %s\n  skipped %s\n  why     %s\n  hint    %s", line, row->name, row->ask, row->places, chain.p, skipped.p,
             why, e.hint);
+    check_explained(c, &now, &ask, &d, &e);
     buf_free(&chain);
     buf_free(&skipped);
 }
