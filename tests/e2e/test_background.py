@@ -38,5 +38,5 @@ def test_what_a_page_asks_by_itself_is_not_thought_about(managed):
     for text, thinks in ((title, False), ("Hello there", None)):
         r = h.chat("m", text, headers={"x-hob-class": "chat"})
         assert r.status == 200, r
-        sent = h.child().chat().json()
+        sent = h.child().control.chat().json()
         assert sent.get("chat_template_kwargs", {}).get("enable_thinking") is thinks
