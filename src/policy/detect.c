@@ -122,7 +122,8 @@ static size_t skip_plain(struct str t, size_t at)
 
 bool detect_next(struct str text, size_t *from, struct found *out)
 {
-    struct look l = { text, *from };
+    struct barren barren = { .keys = 0 };
+    struct look l = { text, *from, &barren };
     size_t at = *from;
     while ((at = skip_plain(text, at)) < text.n) {
         if (look_closer(&l, at, out)) {

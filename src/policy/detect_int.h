@@ -4,10 +4,18 @@
 
 #include "policy/detect.h"
 
+/* Up to where nothing is to be found, as a look from farther ahead has shown: without it a prefix that is said again and again would be looked behind again
+ * and again. */
+struct barren {
+    size_t keys, tokens;            /* behind prefixes of keys; behind "eyJ" */
+    size_t values[2];               /* of names, by what they are the names of */
+};
+
 /* What every form is asked: is there one of you at this byte, or around it? Nothing before `low` may be part of it: it is part of something else. */
 struct look {
     struct str text;
     size_t low;
+    struct barren *barren;
 };
 typedef bool detect_fn(const struct look *l, size_t at, struct found *out);
 

@@ -1,7 +1,7 @@
 /* Keys and passwords. Keys have prefixes that their makers gave them so that they are found; a password is known by the name it is assigned to. */
 #include "policy/detect_int.h"
 
-enum { MAX_SECRET = 4096 };
+enum { MAX_SECRET = 4096, MAX_VALUE = 256 };
 
 /* ---- keys by their prefix ---- */
 
@@ -57,12 +57,18 @@ static bool in_body(char c, enum body body)
     return false;
 }
 
-static size_t body_end(struct str t, size_t at, enum body body)
+static size_t body_end(struct str t, size_t at, enum body body, size_t most)
 {
     size_t end = at;
-    while (end < t.n && end - at < MAX_SECRET && in_body(t.p[end], body))
+    while (end < t.n && end - at < most && in_body(t.p[end], body))
         end++;
     return end;
+}
+
+/* What holds of a run that was read from `at` to `end`, and perhaps not to its own end, holds of what begins later in it, too. */
+static size_t barren_until(size_t at, size_t end, size_t most)
+{
+    return end - at < most ? end : at + most / 2;
 }
 
 /* Words joined by dashes are as long as keys, but have hardly a digit. */
@@ -80,11 +86,16 @@ static bool is_key(const struct look *l, size_t at, const struct key_form *f, st
     if (at < l->low + f->sign)
         return false;
     size_t begin = at - f->sign, body = begin + f->prefix.n;
-    if (!str_starts(str_from(t, begin), f->prefix) || joins_word(t, l->low, begin))
+    if ((f->body == URL_SAFE && body < l->barren->keys) || !str_starts(str_from(t, begin), f->prefix) || joins_word(t, l->low, begin))
         return false;
-    size_t end = body_end(t, body, f->body), n = end - body;
-    if (n < f->least || (f->most && n > f->most) || !has_digits(str_make(t.p + body, n), f->body == CAPITALS ? 1 : 2))
+    size_t most = f->most ? f->most + 1 : MAX_SECRET, end = body_end(t, body, f->body, most), n = end - body;
+    if (n < f->least || (f->most && n > f->most))
         return false;
+    if (!has_digits(str_make(t.p + body, n), f->body == CAPITALS ? 1 : 2)) {
+        if (f->body == URL_SAFE && !f->most)
+            l->barren->keys = barren_until(body, end, most);
+        return false;
+    }
     *out = (struct found){ FOUND_SECRET, begin, end - begin };
     return true;
 }
@@ -116,15 +127,17 @@ static bool find_pem(const struct look *l, size_t at, struct found *out)
 static bool find_jwt(const struct look *l, size_t at, struct found *out)
 {
     struct str t = l->text;
-    if (at < l->low + 2 || memcmp(t.p + at - 2, "ey", 2) != 0 || joins_word(t, l->low, at - 2))
+    if (at < l->low + 2 || at < l->barren->tokens || memcmp(t.p + at - 2, "ey", 2) != 0 || joins_word(t, l->low, at - 2))
         return false;
-    size_t begin = at - 2, head = body_end(t, begin, URL_SAFE);
+    size_t begin = at - 2, head = body_end(t, begin, URL_SAFE, MAX_SECRET);
+    if (byte_at(t, head) != '.')
+        l->barren->tokens = barren_until(begin, head, MAX_SECRET);
     if (head - begin < 10 || byte_at(t, head) != '.' || !str_starts(str_from(t, head + 1), STR("ey")))
         return false;
-    size_t claims = body_end(t, head + 1, URL_SAFE);
+    size_t claims = body_end(t, head + 1, URL_SAFE, MAX_SECRET);
     if (claims - head < 10 || byte_at(t, claims) != '.')
         return false;
-    *out = (struct found){ FOUND_SECRET, begin, body_end(t, claims + 1, URL_SAFE) - begin };
+    *out = (struct found){ FOUND_SECRET, begin, body_end(t, claims + 1, URL_SAFE, MAX_SECRET) - begin };
     return true;
 }
 
@@ -215,7 +228,7 @@ static struct str find_value(struct str t, size_t at, bool *quoted)
     *quoted = is_quote(quote);
     at += *quoted;
     size_t end = at;
-    while (end < t.n && end - at < 256 && !ends_value(t.p[end], *quoted ? quote : 0))
+    while (end < t.n && end - at < MAX_VALUE && !ends_value(t.p[end], *quoted ? quote : 0))
         end++;
     if (*quoted ? byte_at(t, end) != quote : byte_at(t, end) == '(' || byte_at(t, end) == '[') /* a sentence; a call */
         return str_make(t.p, 0);
@@ -255,6 +268,15 @@ static bool looks_secret(struct str v, enum named named, bool quoted)
     return (letters && (digits || signs)) || (digits && digits == v.n) || (quoted && v.n >= 8);
 }
 
+/* Nor does the rest of it look secret, from wherever it is looked at. */
+static bool is_plain(struct str v, enum named named)
+{
+    for (size_t i = 0; i < v.n; i++)
+        if (is_digit(v.p[i]) || (named == PASSWORD && !is_word(v.p[i]) && !strchr("-.:/", v.p[i])))
+            return false;
+    return v.n > 0;
+}
+
 /* "https://user:secret@host" */
 static bool find_login(const struct look *l, size_t at, struct found *out)
 {
@@ -285,9 +307,14 @@ bool detect_assignment(const struct look *l, size_t at, struct found *out)
     if ((t.p[at] == '=' && next == '=') || (next == ':' && t.p[at] == ':') || !find_name(l, at, &named))
         return false;
     at += next == '=' || next == '>' ? 2 : 1;
-    struct str value = find_value(t, at, &quoted);
-    if (!looks_secret(value, named, quoted))
+    if (at < l->barren->values[named])
         return false;
+    struct str value = find_value(t, at, &quoted);
+    if (!looks_secret(value, named, quoted)) {
+        if (!quoted && is_plain(value, named))
+            l->barren->values[named] = barren_until(at, (size_t)(value.p - t.p) + value.n, MAX_VALUE);
+        return false;
+    }
     *out = (struct found){ FOUND_SECRET, (size_t)(value.p - t.p), value.n };
     return true;
 }

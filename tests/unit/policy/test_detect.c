@@ -374,6 +374,25 @@ static void test_every_beginning_of_a_text_is_safe(void **state)
     }
 }
 
+/* What is looked behind only once (else a text of them alone would take half a minute) hides nothing that comes later. */
+static void test_secrets_are_found_behind_what_is_said_over_and_over(void **state)
+{
+    static const char *const said[] = { "sk-", "-eyJ", "token:", "pwd:", "xoxb-", "password: ", "-----BEGIN " };
+    static const char *const secrets[] = { " sk" "-proj-a1b2c3d4e5f6g7h8i9j0", " token: a1b2c3d4e5f6g7h8i9", " pwd: hunter22", " AKIA" "ABCDEFGH1JKLMNOP" };
+    for (size_t i = 0; i < COUNTOF(said); i++)
+        for (size_t k = 0; k < COUNTOF(secrets); k++) {
+            struct buf text = { 0 };
+            struct found f;
+            size_t at = 0;
+            while (text.n < 100000)
+                buf_add(&text, str_of(said[i]));
+            buf_add(&text, str_of(secrets[k]));
+            if (!detect_next(buf_str(&text), &at, &f) || f.what != FOUND_SECRET || at != text.n)
+                fail_msg("'%s' behind '%s'", secrets[k], said[i]);
+            buf_free(&text);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -385,6 +404,7 @@ int main(void)
         cmocka_unit_test(test_words_that_only_sound_secret),
         cmocka_unit_test(test_findings_stand_anywhere_and_never_overlap),
         cmocka_unit_test(test_every_beginning_of_a_text_is_safe),
+        cmocka_unit_test(test_secrets_are_found_behind_what_is_said_over_and_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
