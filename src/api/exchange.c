@@ -63,6 +63,7 @@ static void end(struct exchange *x, const struct err *e)
 {
     exchange_enter(x, X_FAILED);
     drop_tries(x);
+    inner_drop(&x->inner); /* its answer shall find nobody while the row is on its way */
     exchange_settle(x, e);
 }
 

@@ -39,7 +39,7 @@ static void on_judged(struct exchange *x)
     struct triage_view v;
     struct ask *ask = &x->ask;
     if (x->inner.why.code)
-        log_debug("%s: no triage: %s", x->id, x->inner.why.text);
+        log_debug("%s: no triage: %s", x->id, err_row(x->inner.why.code)->code);
     else if (!triage_read(c, buf_str(&x->inner.content), &v))
         log_debug("%s: no triage: its answer is not as it was asked for", x->id);
     else {

@@ -162,7 +162,7 @@ static void on_checked(struct exchange *x)
     v->tokens = i->tokens;
     v->ms = (double)(clock_mono_ns() - v->since_ns) / 1e6;
     if (i->why.code)
-        log_info("%s: the draft could not be checked: %s", x->id, i->why.text);
+        log_info("%s: the draft could not be checked: %s", x->id, err_row(i->why.code)->code); /* its words may cite the prompt */
     if (v->verdict == VERDICT_IMPROVED)
         take_better(x, buf_str(&words));
     buf_free(&words);

@@ -79,6 +79,7 @@ void inner_start(struct inner *i, size_t model, bool resident, int64_t deadline_
     snprintf(x->id, sizeof x->id, "%s", owner->id);
     i->x = x;
     i->why.code = ERR_OK;
+    i->tokens = (struct tokens){ -1, -1, -1, -1 };
     i->content.n = 0;
     i->on_done = on_done;
     if (deadline_ms)
