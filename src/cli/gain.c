@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "cli/ask.h"
 #include "cli/commands.h"
+#include "cli/table.h"
 #include "json/json.h"
 
 #include <stdarg.h>
@@ -44,18 +45,19 @@ static void put_money(struct buf *out, yyjson_val *root)
     yyjson_val *saved = yyjson_obj_get(root, "saved"), *reference = yyjson_obj_get(saved, "at_reference"), *as_paid = yyjson_obj_get(saved, "at_paid_price");
     yyjson_val *paid = yyjson_obj_get(root, "paid"), *cost = yyjson_obj_get(paid, "cost");
     long long unpriced = count(paid, "unpriced_requests");
+    char text[32];
     if (!yyjson_is_num(cost))
         line(out, "paid", "unknown: no place elsewhere that answered has a `price:`");
     else if (unpriced)
-        line(out, "paid", "%.6g, and what %lld requests cost whose price is unknown", yyjson_get_num(cost), unpriced);
+        line(out, "paid", "%s, and what %lld requests cost whose price is unknown", show_money(yyjson_get_num(cost), text).p, unpriced);
     else
-        line(out, "paid", "%.6g", yyjson_get_num(cost));
+        line(out, "paid", "%s", show_money(yyjson_get_num(cost), text).p);
     if (yyjson_is_num(reference))
-        line(out, "saved", "%.6g at the reference price", yyjson_get_num(reference));
+        line(out, "saved", "%s at the reference price", show_money(yyjson_get_num(reference), text).p);
     else
         line(out, "saved", "unknown: set `reference: {input: …, output: …}`, per million tokens");
     if (yyjson_is_num(as_paid) && yyjson_get_num(as_paid) > 0)
-        line(out, "", "%.6g at what a token cost elsewhere meanwhile", yyjson_get_num(as_paid));
+        line(out, "", "%s at what a token cost elsewhere meanwhile", show_money(yyjson_get_num(as_paid), text).p);
 }
 
 static void put_rest(struct buf *out, yyjson_val *root)

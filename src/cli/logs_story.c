@@ -99,6 +99,7 @@ static void tell_way(struct buf *out, yyjson_val *row)
 
 static void tell_figures(struct buf *out, yyjson_val *row)
 {
+    char money[32];
     char first[32], total[32];
     yyjson_val *tokens = yyjson_obj_get(row, "tokens"), *in = yyjson_obj_get(tokens, "input"), *made = yyjson_obj_get(tokens, "output");
     yyjson_val *cached = yyjson_obj_get(tokens, "cached"), *thought = yyjson_obj_get(tokens, "reasoning"), *cost = yyjson_obj_get(row, "cost");
@@ -110,7 +111,7 @@ static void tell_figures(struct buf *out, yyjson_val *row)
         line(out, "tokens", "%lld in (%lld of them cached), %lld out (%lld of them thoughts)", (long long)yyjson_get_sint(in),
             (long long)yyjson_get_sint(cached), (long long)yyjson_get_sint(made), (long long)yyjson_get_sint(thought));
     if (yyjson_is_num(cost))
-        line(out, "cost", "%.6g", yyjson_get_num(cost));
+        line(out, "cost", "%s", show_money(yyjson_get_num(cost), money).p);
     else if (is_true(row, "remote"))
         line(out, "cost", "unknown: neither the model nor its host has a `price:`");
     if (text_of(row, "verify").n)

@@ -121,3 +121,9 @@ struct str show_ms(int64_t ms, char out[32])
     snprintf(out, 32, "%lld %s", (long long)(ms / units[i].ms), units[i].name);
     return str_of(out);
 }
+
+struct str show_money(double v, char out[32])
+{
+    int n = snprintf(out, 32, "%.*f", v >= 0.01 ? 2 : 6, v);
+    return str_make(out, (size_t)n < 32 ? (size_t)n : 31);
+}

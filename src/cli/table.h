@@ -26,5 +26,7 @@ void table_print(const struct table *t, struct buf *out);
 /* "135 MiB", "4.2 GiB"; "3 s", "5 min", "2 h", "4 d". Into out, which is also returned as text. */
 struct str show_bytes(int64_t bytes, char out[32]);
 struct str show_ms(int64_t ms, char out[32]);
+/* "12.50", "0.000015": money, in whatever kind prices are. */
+struct str show_money(double v, char out[32]);
 
 #endif
