@@ -367,8 +367,20 @@ static struct str make_path(const struct attempt *t, char *to, size_t room)
     return str_make(to, (size_t)n < room ? (size_t)n : room - 1);
 }
 
+/* Another hob decides anew who answers: what is private has to stay on its local places, too. */
+static struct str make_headers(const struct attempt *t, struct buf *to)
+{
+    bool told = t->x->decision.privacy == PRIVATE_SAID && t->b->place && t->b->place->kind == HOST_HOB;
+    if (!told)
+        return buf_str(&t->b->headers);
+    buf_add(to, buf_str(&t->b->headers));
+    buf_lit(to, "X-Hob-Private: true\r\n");
+    return buf_str(to);
+}
+
 void attempt_send(struct attempt *t)
 {
+    struct buf headers = { 0 };
     struct err e;
     pick_dialect(t);
     if (make_body(t, &e)) {
@@ -387,13 +399,14 @@ void attempt_send(struct attempt *t)
     struct http_request q = {
         .method = STR("POST"),
         .path = make_path(t, path, sizeof path),
-        .headers = buf_str(&t->b->headers),
+        .headers = make_headers(t, &headers),
         .body = t->pieces,
         .pieces = t->npieces,
         .first_byte_ms = t->b->timeouts.first_byte_ms,
         .idle_ms = t->b->timeouts.idle_ms,
     };
     t->call = http_call_start(t->b->pool, &q, &call_ops, t);
+    buf_free(&headers);
     exchange_sent(t);
 }
 

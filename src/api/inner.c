@@ -66,6 +66,7 @@ static enum err_code read_question(struct exchange *x, struct inner *i, size_t m
     x->decision.chain[0] = (struct candidate){ .model = model };
     x->decision.total_ms = world_config(x->world)->timeouts.total_ms;
     x->decision.verify = SIZE_MAX;
+    x->decision.privacy = i->owner->decision.privacy;
     return ERR_OK;
 }
 

@@ -60,8 +60,25 @@ static void take_state(struct backend *b, struct str body)
     json_free(&d);
 }
 
+/* Who may answer is decided there, too: that nobody may is no outage. */
+static enum err_code read_refusal(const struct backend *b, int status, struct str retry_after, struct str body, struct err *e)
+{
+    static const enum err_code decisions[] = { ERR_PRIVATE_NO_PLACE, ERR_NOT_REMOTE, ERR_LOOP };
+    struct json_doc d;
+    struct err none;
+    (void)backend_plain_refusal(b, status, retry_after, body, e);
+    if (json_parse(&d, body, &none))
+        return e->code;
+    struct str code = json_str(yyjson_ptr_get(d.root, "/error/code"));
+    for (size_t i = 0; i < COUNTOF(decisions); i++)
+        if (str_eq(code, str_of(err_row(decisions[i])->code)))
+            e->code = decisions[i];
+    json_free(&d);
+    return e->code;
+}
+
 const struct backend_kind backend_kind_hob = {
-    .name = "hob", .managed = false, .load = nothing, .unload = nothing, .free = nothing, .read_refusal = backend_plain_refusal, .lists_all = true,
+    .name = "hob", .managed = false, .load = nothing, .unload = nothing, .free = nothing, .read_refusal = read_refusal, .lists_all = true,
     .take_state = take_state,
 };
 

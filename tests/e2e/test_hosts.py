@@ -5,7 +5,7 @@ import pathlib
 import tempfile
 
 import pytest
-from helpers import FAKE, cli, environment, free_port, wait_for
+from helpers import FAKE, chat_body, cli, environment, free_port, wait_for
 
 QUICK = {"failures": 3, "window": "2s", "open": "300ms"}
 
@@ -96,6 +96,15 @@ def test_another_hob_tells_its_state_and_the_door_shows_it_too(hob, managed):
     assert far.chat("there", "hi").status == 200
     wait_for("its context", lambda: ps(far)["there"]["context"] is not None)
     assert "model_not_listed" not in ps(far)["there"]["flags"]
+
+
+def test_what_is_private_is_so_at_the_next_hob_too(hob, fake):
+    near = hob({"hosts": {"cloud": {"url": fake.url, "local": False}}, "models": {"m": {"host": "cloud"}}, "roles": {"chat": {"model": "m"}}})
+    far = hob({"hosts": {"next": {"kind": "hob", "url": near.url, "local": True}}, "models": {"there": {"host": "next", "name": "chat"}}})
+    for _ in range(4):  # it is no outage: the breaker stays closed
+        r = far.post("/v1/chat/completions", chat_body("there", "hi"), headers=[("x-hob-private", "true")])
+        assert r.error()["code"] == "private_no_place" and fake.log().chats == [], r
+    assert far.chat("there", "hi").status == 200
 
 
 def test_the_hob_that_has_it_loaded_answers(hob, nursery):

@@ -91,3 +91,11 @@ def test_what_is_private_does_not_go_to_a_judge_elsewhere(place):
     assert ask(h, "Hello, I am jane.roe@example.org")["tier"] == "fast"
     assert judge.log().chats == []
     assert ask(h)["tier"] == "heavy"
+
+
+@pytest.mark.parametrize("then", [{"private": True}, {"local_only": True}])
+def test_what_a_rule_keeps_here_does_not_go_to_a_judge_elsewhere(place, then):
+    h, judge = place(judge_host={"local": False}, routes=[{"when": {"header": ["x-team: hr"]}, **then}])
+    assert ask(h, headers=[("x-team", "hr")])["tier"] == "fast"
+    assert judge.log().chats == []
+    assert ask(h)["tier"] == "heavy"
