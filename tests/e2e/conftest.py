@@ -6,12 +6,16 @@ only cost time. Binaries are found in HOB_BIN_DIR (default: build/)."""
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 
 import pytest
 
 import helpers
+
+# Whoever starts us in the background of a shell has it ignored, and so would every program that is started here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Nursery:
