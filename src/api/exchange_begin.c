@@ -14,12 +14,12 @@ enum err_code exchange_begin(struct exchange *x, struct err *e)
         rc = caller_class(http_req_headers(r), who ? who->class : CONF_CLASS_UNSAID, &x->class, e);
     if (!rc)
         rc = ask_read(http_req_body(r), x->ask.task, &x->doc, &x->ask, e);
-    if (rc)
-        return rc;
-    if (who) {
+    if (who) { /* the row of what cannot be read names who sent it, too */
         x->ask.caller = who->name;
         x->ask.allowed = &who->roles;
     }
+    if (rc)
+        return rc;
     ask_read_head(http_req_headers(r), x->class, &x->ask);
     ask_weigh(world_config(x->world), &x->api->classifier, &x->doc, &x->ask, false);
     return ERR_OK;

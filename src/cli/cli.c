@@ -159,6 +159,8 @@ int cli_load_config(const struct cli_args *a, struct config **out)
     return EXIT_USAGE;
 }
 
+enum { USAGE_COLUMNS = 28 };
+
 static int run_help(const struct cli_args *a);
 
 static const struct cli_option no_options[] = { CLI_END };
@@ -180,6 +182,15 @@ static void help_command(FILE *to, const struct command *c)
     }
 }
 
+/* A usage too long for its column has a line of its own. */
+static void help_row(FILE *to, const struct command *c)
+{
+    if (strlen(c->usage) > USAGE_COLUMNS)
+        fprintf(to, "  %-10s %s\n  %-10s %-*s %s\n", c->name, c->usage, "", USAGE_COLUMNS, "", c->what);
+    else
+        fprintf(to, "  %-10s %-*s %s\n", c->name, USAGE_COLUMNS, c->usage, c->what);
+}
+
 static void help_all(FILE *to)
 {
     fprintf(to, "hob - one door to many language models\n\nfirst steps:\n"
@@ -187,7 +198,7 @@ static void help_all(FILE *to)
                 "  hob run chat \"Say hello\"       ask, from the terminal\n\ncommands:\n");
     for (size_t i = 0; cli_commands[i]; i++)
         if (!cli_commands[i]->hidden)
-            fprintf(to, "  %-10s %-28s %s\n", cli_commands[i]->name, cli_commands[i]->usage, cli_commands[i]->what);
+            help_row(to, cli_commands[i]);
     fprintf(to, "\n`hob help COMMAND` says more.\n");
 }
 

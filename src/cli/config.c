@@ -18,9 +18,14 @@ static int print_all(struct buf *out)
     return whole ? EXIT_OK : EXIT_FAILED;
 }
 
-/* Weights that are not there stop only their model, so they are a warning here. */
-static void warn_missing_weights(const struct config *c)
+/* Files that are not there stop only their model or host, so they are a warning here. */
+static void warn_missing_files(const struct config *c)
 {
+    for (size_t i = 0; i < c->nhosts; i++) {
+        const struct conf_host *h = &c->hosts[i];
+        if (h->ca.n && access(h->ca.p, R_OK))
+            log_warn("the host %.*s: its `ca`, %.*s, cannot be read", STR_ARG(h->name), STR_ARG(h->ca));
+    }
     for (size_t i = 0; i < c->nmodels; i++) {
         const struct conf_model *m = &c->models[i];
         if (m->file.n && access(m->file.p, R_OK))
@@ -60,7 +65,7 @@ static int check_passed(const struct config *c, struct str path, bool json)
     } counts[] = { { "models", c->nmodels }, { "hosts", c->nhosts }, { "roles", c->nroles }, { "tiers", c->ntiers } };
     struct buf out;
     buf_init(&out, 0);
-    warn_missing_weights(c);
+    warn_missing_files(c);
     if (!json) {
         buf_printf(&out, "%.*s: fine:", STR_ARG(path.n ? path : STR("no configuration file, so the models folder and the defaults hold")));
         for (size_t i = 0; i < COUNTOF(counts); i++)

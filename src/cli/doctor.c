@@ -34,11 +34,19 @@ void doctor_say(struct doctor *d, const char *of, enum doctor_health h, const ch
     d->last = f;
 }
 
+/* Hints of errors begin a sentence; here they follow a colon. */
+static void lower_first(struct str fix)
+{
+    if (fix.n > 1 && fix.p[0] >= 'A' && fix.p[0] <= 'Z' && fix.p[1] >= 'a' && fix.p[1] <= 'z')
+        ((char *)fix.p)[0] |= 0x20;
+}
+
 void doctor_fix(struct doctor *d, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
     d->last->fix = print_text(&d->arena, fmt, ap);
+    lower_first(d->last->fix);
     va_end(ap);
 }
 

@@ -86,12 +86,12 @@ static void look_at_list(struct doctor *d, const char *of, const struct conf_hos
         if (!str_eq(m->host, h->name) || host_lists(&names, upstream))
             continue;
         struct str near = str_nearest(upstream, names.at, names.n);
-        doctor_say(d, of, HEALTH_WARN, "answers, and does not list '%.*s', which the model '%.*s' is there%s%.*s", STR_ARG(upstream), STR_ARG(m->name),
+        doctor_say(d, of, HEALTH_WARN, "answers, and does not list '%.*s', as which the model '%.*s' is asked for there%s%.*s", STR_ARG(upstream), STR_ARG(m->name),
             near.n ? "; did you mean " : "", STR_ARG(near));
-        doctor_fix(d, "check `name:` of '%.*s', or get the model there; it lists %zu", STR_ARG(m->name), names.n);
+        doctor_fix(d, "check `name:` of '%.*s', or get the model there; it lists %zu model%s", STR_ARG(m->name), names.n, names.n == 1 ? "" : "s");
         return;
     }
-    doctor_say(d, of, HEALTH_OK, "answers in %lld ms, lists %zu models", (long long)v->took_ms, names.n);
+    doctor_say(d, of, HEALTH_OK, "answers in %lld ms, lists %zu model%s", (long long)v->took_ms, names.n, names.n == 1 ? "" : "s");
 }
 
 static void judge(struct doctor *d, const char *of, const struct conf_host *h, const struct visit *v)

@@ -347,7 +347,10 @@ static int revoke_key(const struct keys_command *x, struct str name)
     if (!find_file(x->config, name, path))
         return EXIT_FAILED;
     if (unlink(path)) {
-        fprintf(stderr, "hob: cannot remove %s: %s\n", path, strerror(errno));
+        if (errno == ENOENT)
+            fprintf(stderr, "hob: there is no key '%.*s': %s is not there\nhob: `hob keys list` shows those that are\n", STR_ARG(name), path);
+        else
+            fprintf(stderr, "hob: cannot remove %s: %s\n", path, strerror(errno));
         return EXIT_FAILED;
     }
     fprintf(stderr, "hob: %s is removed\n", path);

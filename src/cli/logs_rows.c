@@ -151,14 +151,21 @@ static int flush(struct showing *s)
     return s->closed ? EXIT_FAILED : EXIT_OK;
 }
 
+static bool is_choosy(const struct requests_wish *w)
+{
+    return w->since_ms || w->faults || w->model.n || w->caller.n;
+}
+
 static int nothing(const struct showing *s)
 {
     if (s->shown)
         return EXIT_OK;
     if (s->story)
         fprintf(stderr, "hob: there is no row about a request '%.*s'\n", STR_ARG(s->wish.id));
-    else if (!s->json)
+    else if (!s->json && is_choosy(&s->wish))
         fprintf(stderr, "hob: no such request is written down\n");
+    else if (!s->json)
+        fprintf(stderr, "hob: no request is written down yet\n");
     return s->story ? EXIT_FAILED : EXIT_OK;
 }
 

@@ -183,7 +183,7 @@ static void take_key(struct keys *k, const struct conf_key *key)
     struct err e;
     enum err_code rc = key_path(k->config, key, path) ? key_read(path, to->hash, &e) : err_set(&e, ERR_SYSTEM, "the path of its file is too long");
     if (rc) {
-        log_warn("the key of %.*s opens nothing: %s%s %s", STR_ARG(key->name), e.text, err_stop(&e), e.hint);
+        log_warn("the key of %.*s opens nothing: %s%s%s%s", STR_ARG(key->name), e.text, e.hint[0] ? err_stop(&e) : "", e.hint[0] ? " " : "", e.hint);
         return;
     }
     to->key = key;

@@ -149,6 +149,13 @@ def test_a_key_with_roles_may_ask_for_those_alone(shared):
     assert {"m", "other", "chat", "auto"} <= everything
 
 
+def test_the_row_of_what_cannot_be_read_names_whose_key_it_came_with(shared):
+    r = shared.at.post("/v1/chat/completions", {"model": "chat", "messages": []}, headers=bearer(shared.keys["bob"]))
+    assert r.status == 400
+    story = json.loads(cli("logs", r.get("x-request-id"), "--json", "-c", shared.at.config_path, env=shared.at.env).stdout)
+    assert (story["caller"], story["code"]) == ("bob", "invalid_request")
+
+
 def test_a_key_in_the_address_is_refused_whatever_else_is_right(shared):
     for query in (f"?key={shared.keys['ann']}", "?api_key=x", f"?a=1&b={shared.keys['ann']}"):
         r = shared.at.get("/v1/models" + query, headers=bearer(shared.keys["ann"]))
@@ -268,6 +275,8 @@ def test_revoke_is_at_once(place):
     r = cli("keys", "revoke", "ann", "-c", hob.config_path, env=hob.env, dir=hob.dir)
     assert r.returncode == 0 and "lets it in no more" in r.stderr and r.stdout == ""
     assert hob.get("/v1/models", headers=bearer(ann)).status == 401
+    r = cli("keys", "revoke", "ann", "-c", hob.config_path, env=hob.env, dir=hob.dir)
+    assert r.returncode == 1 and "there is no key 'ann'" in r.stderr and "hob keys list" in r.stderr
     again = cli("keys", "new", "ann", "-c", hob.config_path, env=hob.env, dir=hob.dir).stdout.strip()
     assert cli("config", "reload", "-c", hob.config_path, env=hob.env, dir=hob.dir).returncode == 0
     assert hob.get("/v1/models", headers=bearer(again)).status == 200

@@ -198,7 +198,8 @@ def test_a_store_that_hangs_stops_an_answer_for_a_while_only(served):
 
 def test_the_table_and_the_story(served):
     h = served()
-    assert words(h, "logs") == ""
+    r = cli("logs", "-c", h.config_path, env=h.env)
+    assert (r.returncode, r.stdout, r.stderr) == (0, "", "hob: no request is written down yet\n")
     h.chat("m", "hello", headers=[("traceparent", "00-aa-bb-01")])
     h.chat("lost", "hello")
     lines = words(h, "logs").splitlines()
