@@ -76,7 +76,7 @@ static void say_missing(struct host *h)
         if (b->address != h->address || host_lists(&h->names, b->upstream))
             continue;
         struct str near = str_nearest(b->upstream, h->names.at, h->names.n);
-        log_warn("host '%s' does not list '%.*s', which the model '%.*s' is there%s%.*s", h->name, STR_ARG(b->upstream), STR_ARG(b->name),
+        log_warn("host '%s' does not list '%.*s', as which the model '%.*s' is asked for there%s%.*s", h->name, STR_ARG(b->upstream), STR_ARG(b->name),
             near.n ? "; did you mean " : "", STR_ARG(near));
     }
 }

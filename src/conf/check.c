@@ -146,6 +146,16 @@ static enum err_code check_input(struct reading *r, const struct conf_model *m)
     return err_hint(r->e, "name its projector, a GGUF file that comes with the model, with 'mmproj'");
 }
 
+/* To other places the request goes as it came. */
+static enum err_code check_max_tokens(struct reading *r, const struct conf_model *m)
+{
+    const struct conf_host *h = m->host.n ? conf_host(r->c, m->host) : NULL;
+    if (!m->max_tokens || m->file.n || (h && (h->kind == HOST_ANTHROPIC || h->kind == HOST_OLLAMA)))
+        return ERR_OK;
+    return fail_at(r->name, said_where(r->c, &m->max_tokens), r->e,
+                   "'max_tokens' is only for models with weights of their own ('file'), or on hosts of the kinds anthropic and ollama");
+}
+
 /* Names by which requests ask for an adapter. */
 static enum err_code check_adapters(struct reading *r, const struct conf_model *m)
 {
@@ -244,7 +254,7 @@ static enum err_code check_model(struct reading *r, const struct conf_model *m)
         return err_hint(r->e, "'file' and 'command' run it on this machine, 'host' asks another place: choose one");
     }
     static enum err_code (*const checks[])(struct reading *r, const struct conf_model *m) = {
-        check_scopes, check_host, check_cap, check_engine, check_serves, check_input, check_adapters, check_args, check_command, check_health, check_env,
+        check_scopes, check_host, check_cap, check_engine, check_serves, check_input, check_max_tokens, check_adapters, check_args, check_command, check_health, check_env,
         check_versions,
     };
     enum err_code rc = ERR_OK;

@@ -150,7 +150,9 @@ static enum err_code fail_unknown(struct reading *r, const struct names *names, 
         fail_at(r->name, at, r->e, "unknown %s %s, did you mean '%.*s'?", what, shown.text, STR_ARG(near));
     else
         fail_at(r->name, at, r->e, "unknown %s %s: here must be %s", what, shown.text, want->words);
-    return err_hint(r->e, want->kinds == IS_TIER ? "tiers are named under 'tiers:'" : "models are named under 'models:'");
+    static const char models[] = "models are named under 'models:'", tiers[] = "tiers are named under 'tiers:'",
+                      any[] = "names are those under 'models:', 'tiers:', 'roles:' and 'aliases:', and the `aliases` of models";
+    return err_hint(r->e, "%s", want->kinds == IS_TIER ? tiers : want->kinds & IS_ROLE ? any : models);
 }
 
 /* name: field, or a part of it. */

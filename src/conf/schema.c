@@ -49,14 +49,14 @@ static void integer(struct json_out *o, const struct setting *s)
     json_end_object(o);
 }
 
-static void real(struct json_out *o, const struct setting *s)
+static void real(struct json_out *o, int64_t min, int64_t max)
 {
     json_begin_object(o);
     member(o, "type", "number");
     json_key(o, STR("minimum"));
-    json_int(o, s->min);
+    json_int(o, min);
     json_key(o, STR("maximum"));
-    json_int(o, s->max);
+    json_int(o, max);
     json_end_object(o);
 }
 
@@ -139,11 +139,11 @@ static void ways(struct json_out *o, const struct setting *s)
         pattern(o, "^[0-9]+ ?(ms|s|m|h|d)$");
         break;
     case SET_NUMBER:
-        real(o, s);
+        real(o, s->min, s->max);
         pattern(o, "^-?[0-9]+(\\.[0-9]+)?$");
         break;
     case SET_SHARE:
-        real(o, s);
+        real(o, 0, 1);
         pattern(o, "^[0-9]+(\\.[0-9]+)?%?$");
         break;
     case SET_DATE:

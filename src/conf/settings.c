@@ -244,7 +244,7 @@ const struct setting settings[] = {
     { "models.*.deprecated", SET_DATE, MODEL(deprecated), TAKES_NOW, .doc = "The day by which callers should have left it, `2027-01-31`: answers say so." },
     { "models.*.successor", SET_NAME, MODEL(successor), TAKES_NOW, .doc = "What they should ask for instead." },
     { "models.*.aliases", SET_NAMES, MODEL(aliases), TAKES_NOW, .doc = "Other names that callers may use for it." },
-    { "models.*.max_tokens", SET_TOKENS, MODEL(max_tokens), TAKES_NOW, .def = "auto", .min = 1, .max = MAX_TOKENS, .zero = "auto", .scope = SCOPE_FILE,
+    { "models.*.max_tokens", SET_TOKENS, MODEL(max_tokens), TAKES_NOW, .def = "auto", .min = 1, .max = MAX_TOKENS, .zero = "auto",
       .doc = "Longest answer when the caller names none. `auto`: what is left of the context." },
     { "models.*.limits.answer", SET_BYTES, MODEL(answer_bytes), TAKES_NOW, .from = "limits.answer", .min = 1024, .max = INT64_C(4) << 30,
       .doc = "As limits.answer, for this model." },

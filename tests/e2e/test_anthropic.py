@@ -222,3 +222,11 @@ def test_its_key_and_version_go_along_and_nothing_of_the_callers(world):
     headers = {k.lower(): v for k, v in far.requests[-1][2].items()}
     assert headers["x-api-key"] == "sekret" and headers["anthropic-version"] == "2023-06-01"
     assert "callers" not in str(headers)
+
+
+def test_the_models_max_tokens_are_said_where_the_caller_says_none(hob, far):
+    h = hob({"hosts": {"there": {"kind": "anthropic", "url": far.url, "key": "sekret", "probe": "never"}},
+             "models": {"claude": {"host": "there", "name": "claude-sonnet-4-5", "max_tokens": 1234}}})
+    say(h)
+    say(h, max_tokens=50)
+    assert [sent["max_tokens"] for sent in far.chats] == [1234, 50]

@@ -309,6 +309,8 @@ static const struct {
     { HOST "models: {m: {host: g}}\n", "hob.yaml:2:20: unknown host 'g', did you mean 'h'?" },
     { "models: {m: {host: anvil}}\n", "hob.yaml:1:20: unknown host 'anvil'" },
     { HOST "models: {m: {host: h, kv: f16}}\n", "hob.yaml:2:27: 'kv' is only for models with weights of their own ('file'); 'm' is on a host" },
+    { HOST "models: {m: {host: h, max_tokens: 8k}}\n",
+      "hob.yaml:2:35: 'max_tokens' is only for models with weights of their own ('file'), or on hosts of the kinds anthropic and ollama" },
     { "models: {m: {file: a, name: b}}\n", "hob.yaml:1:29: 'name' is only for models on a host ('host'); 'm' is on this machine" },
     { "models: {m: {file: a, serves: [transcribe]}}\n",
       "hob.yaml:1:31: the model 'm' runs in llama-server, which serves chat, embed or rerank only" },
