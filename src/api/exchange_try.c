@@ -82,6 +82,8 @@ static void place_failed(struct attempt *t, const struct err *e)
     struct err named = *e;
     bool gone = e->code == ERR_UP_RESET || e->code == ERR_UP_REFUSED;
     snprintf(named.text, sizeof named.text, "'%.*s' on '%.*s': %.200s", STR_ARG(t->b->name), STR_ARG(t->b->host), e->text);
+    if (e->code == ERR_UP_REFUSED && t->b->place && !e->hint[0] && blame_cause_of(e->sys) == CAUSE_ANY)
+        err_hint(&named, "Check that it runs, and `url:` of this host in hob.yaml.");
     if (gone && t->b->kind->managed && !attempt_has_died(t) && blame_cause_of(e->sys) == CAUSE_ANY)
         mourn(t, &named);
     else
