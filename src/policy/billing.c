@@ -36,15 +36,19 @@ static struct json_edit cut_item(const struct json_doc *d, yyjson_val *item)
     return (struct json_edit){ at, end - at, { NULL, 0 } };
 }
 
-/* The line alone, in a text that goes on behind it; as it is written, where a line's end is two bytes. */
-static struct json_edit cut_line(const struct json_doc *d, yyjson_val *string)
+/* The line alone, in a text that goes on behind it; as it is written, where a line's end is two bytes. Who writes \u000a is not who sends that line. */
+static bool cut_line(const struct json_doc *d, yyjson_val *string, struct json_edit *cut)
 {
     struct json_span at = json_string_span(d, string);
     struct str written = str_make(d->text.p + at.at + 1, at.end - at.at - 2);
-    size_t n = (size_t)str_find(written, STR("\\n"));
+    ptrdiff_t end = str_find(written, STR("\\n"));
+    if (end < 0)
+        return false;
+    size_t n = (size_t)end;
     while (n + 1 < written.n && written.p[n] == '\\' && written.p[n + 1] == 'n')
         n += 2;
-    return (struct json_edit){ at.at + 1, n, { NULL, 0 } };
+    *cut = (struct json_edit){ at.at + 1, n, { NULL, 0 } };
+    return true;
 }
 
 /* Of a text in `owner`: the line, or the owner whole when it has nothing else. */
@@ -53,7 +57,9 @@ static bool cut_text(const struct json_doc *d, yyjson_val *string, yyjson_val *o
     struct str text = json_str(string);
     if (!str_starts(text, header))
         return false;
-    *cut = billing_rest(text).n ? cut_line(d, string) : cut_item(d, owner);
+    if (billing_rest(text).n)
+        return cut_line(d, string, cut);
+    *cut = cut_item(d, owner);
     return true;
 }
 

@@ -29,6 +29,7 @@ static void test_the_line_goes_without_a_trace(void **state)
         { "[{\"role\":\"user\",\"content\":\"" LINE "\"}," USER "]", NULL },
         { "[" USER ",{\"role\":\"system\",\"content\":\"" LINE "\"}]", NULL },
         { "[{\"role\":\"system\",\"content\":\"" LINE "\"}]", NULL },
+        { "[{\"role\":\"system\",\"content\":\"" LINE "\\u000aYou are\"}," USER "]", NULL },
         { "[{\"role\":\"system\"}," USER "]", NULL },
         { "[" USER "]", NULL },
     };
