@@ -124,6 +124,6 @@ struct str show_ms(int64_t ms, char out[32])
 
 struct str show_money(double v, char out[32])
 {
-    int n = snprintf(out, 32, "%.*f", v >= 0.01 ? 2 : 6, v);
+    int n = snprintf(out, 32, "%.*f", v == 0 || v >= 0.01 ? 2 : 6, v);
     return str_make(out, (size_t)n < 32 ? (size_t)n : 31);
 }

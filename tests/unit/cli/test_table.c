@@ -53,11 +53,22 @@ static void test_sizes_and_times_are_short(void **state)
     }
 }
 
+static void test_money_has_as_many_digits_as_it_needs(void **state)
+{
+    static const struct { double v; const char *text; } rows[] = {
+        { 0, "0.00" }, { 0.00034, "0.000340" }, { 0.01, "0.01" }, { 12.346, "12.35" }, { 1234567, "1234567.00" },
+    };
+    char text[32];
+    for (size_t i = 0; i < COUNTOF(rows); i++)
+        assert_string_equal(show_money(rows[i].v, text).p, rows[i].text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_columns_are_as_wide_as_their_widest_cell),
         cmocka_unit_test(test_sizes_and_times_are_short),
+        cmocka_unit_test(test_money_has_as_many_digits_as_it_needs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
