@@ -263,14 +263,41 @@ static struct str known_value(const struct redaction *r, size_t i)
     return place < s->n && s->at[place].n >= KNOWN_MIN_BYTES ? str_make(s->at[place].p, s->at[place].n) : (struct str){ NULL, 0 };
 }
 
-static bool has_known(const struct redaction *r, struct str text)
+static size_t head_of(const char *p)
+{
+    uint32_t head;
+    memcpy(&head, p, sizeof head);
+    return head * 0x9E3779B1U >> 16;
+}
+
+static void learn_heads(struct redaction *r)
 {
     for (size_t i = 0; i < KNOWN; i++) {
         struct str value = known_value(r, i);
-        if (value.n && str_find(text, value) >= 0)
-            return true;
+        if (value.n)
+            r->heads[head_of(value.p)] = true;
     }
-    return false;
+}
+
+/* The first known value in the text from *at on, which becomes its place; KNOWN = there is none. */
+static size_t find_known(const struct redaction *r, struct str text, size_t *at)
+{
+    for (; *at + KNOWN_MIN_BYTES <= text.n; ++*at) {
+        if (!r->heads[head_of(text.p + *at)])
+            continue;
+        for (size_t i = 0; i < KNOWN; i++) {
+            struct str value = known_value(r, i);
+            if (value.n && str_starts(str_from(text, *at), value))
+                return i;
+        }
+    }
+    return KNOWN;
+}
+
+static bool has_known(const struct redaction *r, struct str text)
+{
+    size_t at = 0;
+    return find_known(r, text, &at) < KNOWN;
 }
 
 static void put_placeholder(struct redaction *r, enum finding what, struct str value, struct buf *to)
@@ -279,24 +306,17 @@ static void put_placeholder(struct redaction *r, enum finding what, struct str v
     buf_printf(to, "[%s_%zu]", redact_names[kind].p, number_of(&r->shelves[kind], value));
 }
 
-/* What stands between findings: cut at one value after the other, so that each goes over the text once. */
-static void put_between(struct redaction *r, struct str text, size_t from, struct buf *to)
+/* What stands between findings, in one pass. */
+static void put_between(struct redaction *r, struct str text, struct buf *to)
 {
-    ptrdiff_t at = -1;
-    struct str value = { NULL, 0 };
-    for (; at < 0 && from < KNOWN; from++) {
-        value = known_value(r, from);
-        at = value.n ? str_find(text, value) : -1;
+    size_t at = 0, done = 0;
+    for (size_t i; (i = find_known(r, text, &at)) < KNOWN; done = at) {
+        struct str value = known_value(r, i);
+        json_escape(to, str_make(text.p + done, at - done));
+        put_placeholder(r, known_kinds[i / KNOWN_OF_A_KIND], value, to);
+        at += value.n;
     }
-    for (; at >= 0; at = str_find(text, value)) { /* `from` is behind it already */
-        put_between(r, str_make(text.p, (size_t)at), from, to);
-        put_placeholder(r, known_kinds[(from - 1) / KNOWN_OF_A_KIND], value, to);
-        text = str_from(text, (size_t)at + value.n);
-    }
-    if (from < KNOWN)
-        put_between(r, text, from, to);
-    else
-        json_escape(to, text);
+    json_escape(to, str_from(text, done));
 }
 
 static void replace(struct walk *w, yyjson_val *v, struct str text)
@@ -309,11 +329,11 @@ static void replace(struct walk *w, yyjson_val *v, struct str text)
     struct buf *to = json_changes_begin(&w->changes, json_string_span(w->d, v));
     buf_add_char(to, '"');
     for (; found; found = detect_next(text, &at, &f)) {
-        put_between(w->r, str_make(text.p + done, f.at - done), 0, to);
+        put_between(w->r, str_make(text.p + done, f.at - done), to);
         put_placeholder(w->r, f.what, str_make(text.p + f.at, f.n), to);
         done = at;
     }
-    put_between(w->r, str_from(text, done), 0, to);
+    put_between(w->r, str_from(text, done), to);
     buf_add_char(to, '"');
 }
 
@@ -330,6 +350,7 @@ void redact_request(struct redaction *r, const struct json_doc *d, struct buf *o
     walk_value(&w, d->root, OUTSIDE);
     w.on_text = collect;
     walk_value(&w, d->root, OUTSIDE);
+    learn_heads(r);
     w.on_text = replace;
     walk_value(&w, d->root, OUTSIDE);
     json_changes_write(&w.changes, d->text, out);

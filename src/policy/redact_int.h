@@ -28,6 +28,7 @@ struct shelf {
 
 struct redaction {
     struct shelf shelves[KINDS]; /* in the order of redact_names */
+    bool heads[1 << 16];        /* a known value may begin so: by the hash of four bytes */
 };
 
 extern const struct str redact_names[KINDS];
