@@ -42,8 +42,23 @@ struct guise {
 
 /* A place being asked: one candidate of the chain, with all that belongs to it alone. When it fails the same attempt goes to the next candidate. */
 struct attempt {
+    /* looked at with each event of its answer: close together */
     struct exchange *x;
     enum attempt_state state;           /* attempt_enter() is its only writer */
+    enum way way;
+    int status;                         /* the place's */
+    bool told_began;                    /* its answer's first content has been noticed */
+    bool paused;
+    struct http_call *call;
+    const struct dialect *dialect;      /* in which the place is asked, and answers */
+    struct dialect_reader *reader;
+    struct mend *mend;                  /* puts values back into its answer; NULL = there are none */
+    struct collect *collect;
+    struct relay relay;
+    struct buf out;                     /* on its way to the caller */
+    struct timer deadline;              /* of what it is at: each state has one */
+    struct err broke;                   /* an error found while reading events */
+
     size_t at;                          /* candidate in the chain */
     struct world *world;                /* in which its place is: the request's, or the newer one */
     size_t model;                       /* in that world's configuration */
@@ -52,12 +67,9 @@ struct attempt {
     struct host_wait waking;
     bool leased;                        /* lease is held or waited for */
     bool admitted;                      /* its health is owed a word */
-    int64_t repeats;                    /* tries of this place before this one */
-    struct http_call *call;
-    struct timer deadline;              /* of what it is at: each state has one */
-    int64_t limit_ms;                   /* so much the deadline was, for the error */
-    bool told_began;                    /* its answer's first content has been noticed */
     bool hurried;                       /* it has to begin before its place would have to: another shall have time left */
+    int64_t repeats;                    /* tries of this place before this one */
+    int64_t limit_ms;                   /* so much the deadline was, for the error */
     int64_t mourns_until_ms;
     struct err broken;                  /* what it is in mourning for */
     int64_t waited_ns, sent_ns, first_ns; /* 0 = has not happened */
@@ -69,22 +81,11 @@ struct attempt {
     struct str pieces[BODY_MAX_PIECES];
     size_t npieces;
     struct buf dropped;                 /* names of fields an engine did not get */
-
-    enum way way;
-    int status;                         /* the place's */
     struct str retry_after;
     char retry_after_text[16];
-    const struct dialect *dialect;      /* in which the place is asked, and answers */
-    struct dialect_reader *reader;
-    struct relay relay;
-    struct collect *collect;
-    struct mend *mend;                  /* puts values back into its answer; NULL = there are none */
     struct embeddings *embeddings;
     size_t embedded;                    /* inputs done */
-    struct err broke;                   /* an error found while reading events */
     struct buf in;                      /* a refusal's body, or a whole answer */
-    struct buf out;                     /* on its way to the caller */
-    bool paused;
 };
 
 /* The row about a request, and what has to live until it is written. */
@@ -110,17 +111,19 @@ struct exchange {
     struct later dispose;
     enum exchange_state state;          /* exchange_enter() is its only writer */
     struct http_req *req;               /* NULL once answered, or when the caller is gone */
+    struct attempt *lead;               /* whose answer the caller gets, as things stand */
+    bool committed;                     /* the status line has gone to the caller */
+    struct timer tick;                  /* signs of life for a waiting stream */
+    struct attempt tries[2];            /* the second: a hedge */
+
     char id[REQUEST_ID_BYTES];
     int64_t started_ns;
-
     struct json_doc doc;
     struct guise guises[4];             /* with placeholders or not, with a line for Anthropic or not */
     struct ask ask;
     struct decision decision;
     enum caller_class class;
 
-    struct attempt tries[2];            /* the second: a hedge */
-    struct attempt *lead;               /* whose answer the caller gets, as things stand */
     size_t next;                        /* candidate that was not asked yet */
     int64_t until_ms;                   /* by then it is over, one way or another (loop time) */
     bool hasty;                         /* that is what the caller's library has said: no fault of a place */
@@ -146,9 +149,6 @@ struct exchange {
         double ms;                      /* it took */
     } verified;
     bool whole_stream;                  /* the caller streams, but gets the answer when it is whole: it is checked before */
-
-    bool committed;                     /* the status line has gone to the caller */
-    struct timer tick;                  /* signs of life for a waiting stream */
     struct books books;
 };
 

@@ -44,14 +44,10 @@ int64_t size_text(struct str text)
     return size_sampled(text, text.n);
 }
 
-/* A text member; of one that the document holds the beginning of alone, as long as it is in the request. */
-static int64_t size_member(const struct json_doc *d, yyjson_val *object, struct str name, yyjson_val *text)
+/* Of a text that the document holds the beginning of alone, as long as it is in the request. */
+static int64_t size_whole(const struct json_doc *d, yyjson_val *text)
 {
-    struct json_member m;
-    struct str s = json_str(text);
-    if (json_is_cut(d, text) && json_find_member(d, object, name, &m))
-        return size_sampled(s, m.value.end - m.value.at);
-    return size_text(s);
+    return size_sampled(json_str(text), json_length(d, text));
 }
 
 static int64_t size_part(const struct json_doc *d, yyjson_val *part)
@@ -63,7 +59,7 @@ static int64_t size_part(const struct json_doc *d, yyjson_val *part)
     yyjson_val *text = yyjson_obj_get(part, "text");
     struct str type = json_str(yyjson_obj_get(part, "type"));
     if (yyjson_is_str(text))
-        return size_member(d, part, STR("text"), text);
+        return size_whole(d, text);
     for (size_t i = 0; i < COUNTOF(media); i++)
         if (str_find(type, str_of(media[i].in)) >= 0)
             return media[i].tokens;
@@ -76,7 +72,7 @@ static int64_t size_message(const struct json_doc *d, yyjson_val *message)
     int64_t sum = MESSAGE_TOKENS;
     size_t i, n;
     if (yyjson_is_str(content))
-        sum += size_member(d, message, STR("content"), content);
+        sum += size_whole(d, content);
     yyjson_arr_foreach(content, i, n, part) sum += size_part(d, part);
     yyjson_arr_foreach(yyjson_obj_get(message, "tool_calls"), i, n, part)
         sum += size_text(json_str(yyjson_obj_get(yyjson_obj_get(part, "function"), "arguments"))) + MESSAGE_TOKENS;

@@ -39,6 +39,8 @@ enum err_code json_parse(struct json_doc *d, struct str text, struct err *e) __a
  * and spans are those of the whole text; yet nothing may be made of such a string's value that needs all of it. */
 enum err_code json_parse_cut(struct json_doc *d, struct str text, struct str member, struct err *e) __attribute__((warn_unused_result));
 bool json_is_cut(const struct json_doc *d, yyjson_val *v);
+/* Bytes of a string, what is cut included (that as it is written: escapes count in full). */
+size_t json_length(const struct json_doc *d, yyjson_val *string);
 /* The same into scratch, without the check for duplicates (for what a backend sends); the document dies at the next use of the scratch. */
 enum err_code json_parse_fast(struct json_doc *d, struct str text, struct json_scratch *s, struct err *e) __attribute__((warn_unused_result));
 void json_free(struct json_doc *d); /* fine on a zeroed one */

@@ -128,13 +128,23 @@ size_t json_place(const struct json_doc *d, yyjson_val *string)
     return at + missing;
 }
 
-bool json_is_cut(const struct json_doc *d, yyjson_val *v)
+/* The gap in this string; NULL: it is whole. */
+static const struct json_gap *gap_of(const struct json_doc *d, yyjson_val *string)
 {
-    if (!yyjson_is_str(v))
-        return false;
-    size_t at = (size_t)(unsafe_yyjson_get_str(v) - d->copy);
+    size_t at = (size_t)(unsafe_yyjson_get_str(string) - d->copy);
     for (size_t i = 0; i < d->ngaps && d->gaps[i].string <= at; i++)
         if (d->gaps[i].string == at)
-            return true;
-    return false;
+            return &d->gaps[i];
+    return NULL;
+}
+
+bool json_is_cut(const struct json_doc *d, yyjson_val *v)
+{
+    return yyjson_is_str(v) && gap_of(d, v);
+}
+
+size_t json_length(const struct json_doc *d, yyjson_val *string)
+{
+    const struct json_gap *g = gap_of(d, string);
+    return yyjson_get_len(string) + (g ? g->total - (g == d->gaps ? 0 : g[-1].total) : 0);
 }

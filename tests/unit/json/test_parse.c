@@ -238,6 +238,7 @@ static void test_only_long_strings_of_the_member_are_cut(void **state)
     static const struct str text = STR("{\"a\":\"0123456789abcdefg\",\"messages\":[\"0123456789abcdef\",\"0123456789abcdefg\",{\"0123456789abcdefghi\":\"1234567\xc3\xa9""89abcdefg\"},"
                                        "\"\\ud83d\\ude00 0123456789\"],\"b\":\"0123456789abcdefg\"}");
     static const struct str want[] = { STR("0123456789abcdef"), STR("01234567"), STR("1234567"), STR("") };
+    static const size_t whole[] = { 16, 17, 18, 23 };
     struct json_doc d;
     size_t i, n;
     yyjson_val *v;
@@ -249,6 +250,7 @@ static void test_only_long_strings_of_the_member_are_cut(void **state)
         v = yyjson_is_obj(v) ? yyjson_obj_get(v, "0123456789abcdefghi") : v;
         assert_true(v && str_eq(json_str(v), want[i]));
         assert_int_equal(json_is_cut(&d, v), i > 0);
+        assert_int_equal(json_length(&d, v), whole[i]);
     }
     assert_int_equal(yyjson_get_len(yyjson_obj_get(d.root, "a")), 17);
     assert_int_equal(yyjson_get_len(yyjson_obj_get(d.root, "b")), 17);
