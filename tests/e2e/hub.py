@@ -197,7 +197,8 @@ class Socks:
         with contextlib.suppress(OSError, IndexError), caller:
             caller.sendall(b"\5\0" if caller.recv(256) else b"")
             ask = caller.recv(512)
-            name = ask[5:5 + ask[4]].decode() if ask[3] == 3 else socket.inet_ntoa(ask[4:8])
+            name = (ask[5:5 + ask[4]].decode() if ask[3] == 3 else
+                    socket.inet_ntop(socket.AF_INET6, ask[4:20]) if ask[3] == 4 else socket.inet_ntoa(ask[4:8]))
             self.asked.append(name)
             if name not in self.names:
                 caller.sendall(b"\5\4\0\1" + bytes(6))

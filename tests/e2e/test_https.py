@@ -172,7 +172,7 @@ def test_a_socks_proxy_that_others_have_written(hob, fake, front, authority, kee
 
 
 def test_who_looks_names_up(hob, front, authority, keep):
-    proxy = keep(hubs.Socks({"far.test": front.port, "127.0.0.1": front.port}))
+    proxy = keep(hubs.Socks({"far.test": front.port, "127.0.0.1": front.port, "::1": front.port}))
     here = proxy.url.replace("socks5h", "socks5")
     assert hob(config("https://far.test", ca=str(authority.file), proxy=proxy.url)).chat("far", "hi").status == 200
     assert set(proxy.asked) == {"far.test"}
