@@ -14,7 +14,7 @@
 enum {
     BUSY_MS = 5000,                     /* a command may be writing */
     AGAIN_MS = 5,
-    WAL_PAGES = 300,                    /* of the log, until they are brought into the file: more would make a longer pause of it */
+    WAL_PAGES = 1200,                   /* of the log, until they are brought into the file: a megabyte; more would make a longer pause of it */
     CHECK_MAX_BYTES = 16 * 1024 * 1024, /* a larger file is not read through at each start: what is broken in it shows when it is used */
 };
 
@@ -253,7 +253,7 @@ static enum err_code make_file(struct store_db *db, struct err *e)
 static enum err_code use_wal(struct store_db *db, struct err *e)
 {
     int64_t until_ms = clock_mono_ms() + BUSY_MS;
-    enum err_code rc = exec_all(db, "PRAGMA journal_mode=WAL", e);
+    enum err_code rc = exec_all(db, "PRAGMA page_size=1024; PRAGMA journal_mode=WAL", e); /* the size is a new file's: each commit writes whole pages, and a row is small */
     while (rc && (sqlite3_errcode(db->sql) & 0xff) == SQLITE_BUSY && clock_mono_ms() < until_ms) {
         sqlite3_sleep(AGAIN_MS);
         rc = exec_all(db, "PRAGMA journal_mode=WAL", e);
