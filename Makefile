@@ -2,10 +2,11 @@
 # The work itself is in scripts/; this file says only what depends on what.
 
 PREFIX       ?= /usr/local
-FUZZ_SECONDS ?= 60
+T            ?= 60
+FUZZ_SECONDS ?= $(T)
 export FUZZ_SECONDS
 
-.PHONY: all run test asan fuzz bench bench-compare install clean
+.PHONY: all run test asan tsan torture soak fuzz bench bench-compare install clean
 
 # Leaves build/hob and build/hob-keeper.
 all: build/build.ninja
@@ -36,7 +37,22 @@ asan:
 	@ninja -C build-asan
 	@scripts/test build-asan sanitized
 
-# Each fuzz target for FUZZ_SECONDS, starting from its corpus.
+# The same under ThreadSanitizer.
+tsan:
+	@scripts/deps test
+	@scripts/configure build-tsan -Dtests=enabled -Db_sanitize=thread -Db_lundef=false -Dhardening=false
+	@ninja -C build-tsan
+	@scripts/test build-tsan sanitized
+
+# The long forms of the tests that hold a figure (what `make test` does a few times, thousands of times), and the day of load in small. Both take
+# hours; what they saw is appended to .hob/gates.jsonl, and scripts/doc-gates prints it. TESTS="-k NAME" takes some of them.
+torture soak:
+	@scripts/deps test
+	@scripts/configure build -Dtests=enabled
+	@ninja -C build
+	@scripts/test build $@ $(TESTS)
+
+# Each fuzz target for T seconds, starting from its corpus.
 fuzz:
 	@scripts/deps fuzz
 	@CC=clang scripts/configure build-fuzz -Dfuzz=true -Dhardening=false -Dtests=disabled
@@ -60,4 +76,4 @@ install: all
 
 # What was built; what was downloaded (.hob/) stays.
 clean:
-	@rm -rf build build-asan build-fuzz build-bench
+	@rm -rf build build-asan build-tsan build-fuzz build-bench
