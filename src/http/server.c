@@ -1,8 +1,8 @@
 /* Connections of callers: what is read when, what each state makes of an event, and time.
  *
  * A connection has one request at a time, and both are struct http_req. It is read all the time (that is how a caller's leaving is seen); bytes
- * that come while a request is being answered wait in `ahead`, and above AHEAD_MAX the socket is left alone. Nothing is allocated per request once
- * the buffers of a connection have grown to what its requests need.
+ * that come while a request is being answered wait in `ahead`, and above AHEAD_MAX the socket is left alone. A small request
+ * allocates nothing once the buffers of its connection have grown to what it needs.
  * One deadline per connection: see enum req_timing. The whole answer to a keep-alive request moves it back once, which costs nothing. */
 #include "http/server_int.h"
 
@@ -11,7 +11,9 @@
 
 #include <stdlib.h>
 
-enum { AHEAD_MAX = 64 * 1024, KEEP_BODY = 16 * 1024, KEEP_SMALL = 4096, BODY_STEP = 256 * 1024 };
+/* KEEP_BYTES is what a connection keeps of each of its buffers while it waits for its next request: with all of them it stays below the 8 KiB that an idle
+ * one may cost. To have a larger one again is one malloc a request; kept, ten thousand callers that once sent a long prompt would be hundreds of megabytes. */
+enum { AHEAD_MAX = 64 * 1024, KEEP_BYTES = 1024, BODY_STEP = 256 * 1024 };
 
 static void feed(struct http_req *r, struct str bytes);
 
@@ -68,9 +70,11 @@ static void wait_for_next(struct http_req *r)
     r->state = REQ_IDLE;
     r->begun = false;
     r->ops = NULL;
-    buf_reset(&r->body, KEEP_BODY);
-    buf_reset(&r->text, KEEP_SMALL);
-    buf_reset(&r->staged, KEEP_SMALL);
+    r->headers = (struct http_headers){ NULL, 0 };
+    http_head_reset(&r->head);
+    buf_reset(&r->body, KEEP_BYTES);
+    buf_reset(&r->text, KEEP_BYTES);
+    buf_reset(&r->staged, KEEP_BYTES);
     set_deadline(r, TIMING_IDLE, r->server->limits.keep_alive_ms);
     if (r->ahead.n && !r->feeding)
         loop_later(r->server->loop, &r->turn);
@@ -181,8 +185,6 @@ static void begin(struct http_req *r)
     r->state = REQ_HEAD;
     r->timing = TIMING_NOTHING;
     r->discard = false;
-    r->headers = (struct http_headers){ NULL, 0 };
-    http_head_reset(&r->head);
 }
 
 static size_t feed_head(struct http_req *r, struct str bytes)
@@ -395,7 +397,7 @@ static void go_on_with_ahead(struct http_req *r)
         buf_free(&held);
     } else {
         r->ahead = held;
-        buf_reset(&r->ahead, KEEP_SMALL);
+        buf_reset(&r->ahead, KEEP_BYTES);
     }
     if (r->state != REQ_DEAD && r->ahead.n < AHEAD_MAX)
         conn_read(r->conn, true);

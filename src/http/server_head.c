@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { FIELDS_FIRST = 16, FIELDS_KEPT = 32, KEEP_BYTES = 4096 };
+enum { FIELDS_FIRST = 16, FIELDS_KEPT = 32, KEEP_BYTES = 1024 };
 
 const struct http_limits http_limits_default = {
     .line_bytes = 8 * KIB,

@@ -25,7 +25,7 @@ enum state {
     CONN_CLOSED,
 };
 
-enum { PIECES = 20, KEEP_BYTES = 4096 };
+enum { PIECES = 20, KEEP_BYTES = 512 };
 
 struct conn {
     union {
