@@ -1,6 +1,7 @@
 /* A request in the words that its policies make of it, before any place's dialect: a role's instructions and defaults, messages that are left out,
  * what an answer shall look like, an answer that would not do. All is said in OpenAI's own terms, so that every kind of place gets it. Pure.
  *
+ * The request is one that was let in: an object, its messages objects in an array.
  * A chat (it has `messages`) gets all of it, a plain completion (`prompt`) sampling, stop words and max_tokens alone, anything else nothing. The
  * document may be one of json_parse_cut(d, text, "messages"): of texts in messages spans are copied, never values. Linear; what changes nothing costs
  * a few look-ups. */
