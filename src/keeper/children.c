@@ -26,7 +26,7 @@ struct child {
     int64_t started_wall_ms;
     char *argv;                 /* list as on the wire, for LIST */
     size_t argv_bytes;
-    uint32_t spawn_id;          /* whom SPAWNED or FAILED answers; 0 = nobody any more */
+    uint32_t spawn_id, asker;   /* what SPAWNED or FAILED answers, and whom (gateway_speaker()) */
     int report_fd;              /* -1: exec is through, or has failed */
     struct spawn_report failed; /* sys 0: it has not */
     struct tail words;
@@ -116,7 +116,7 @@ void children_spawn(uint32_t id, const struct spawn *s)
         return;
     }
     struct child *c = by_pid(0);
-    *c = (struct child){ .report_fd = -1, .words = { .fd = -1, .file = -1 }, .spawn_id = id };
+    *c = (struct child){ .report_fd = -1, .words = { .fd = -1, .file = -1 }, .spawn_id = id, .asker = gateway_speaker() };
     memcpy(c->label, s->label.p, s->label.n);
     c->argv = malloc(s->argv.n);
     int words = -1;
@@ -139,12 +139,6 @@ void children_spawn(uint32_t id, const struct spawn *s)
     c->started_wall_ms = clock_wall_ms();
 }
 
-void children_forget_asker(void)
-{
-    for (size_t i = 0; i < CHILD_MAX; i++)
-        table[i].spawn_id = 0;
-}
-
 /* Exec closes the report; a failed one is told when the child is reaped, so that its label is free by then. */
 static void read_report(struct child *c)
 {
@@ -154,6 +148,7 @@ static void read_report(struct child *c)
         return;
     close(c->report_fd);
     c->report_fd = -1;
+    gateway_answer(c->asker);
     if (n == (ssize_t)sizeof r)
         c->failed = r;
     else
@@ -170,6 +165,7 @@ static void tell_failed(struct child *c)
         n += parts[i].n;
     }
     text[n] = 0;
+    gateway_answer(c->asker);
     gateway_tell_failed(c->spawn_id, c->failed.sys, text);
 }
 

@@ -23,7 +23,6 @@ void children_kill_all(void);
 bool children_tail(struct str label, struct buf *out); /* its newest words as a wire text; false: no such child */
 void children_put(struct buf *out);                    /* for LIST */
 size_t children_alive(void);
-void children_forget_asker(void);                      /* the gateway that asked is gone: its answers go nowhere */
 
 /* For the loop. reaped: true when pid was one of ours. */
 bool children_is_one(pid_t pid);

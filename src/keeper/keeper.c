@@ -4,7 +4,7 @@
  *
  *   serving -> stopping (TERM or INT: the gateway was asked to drain) -> ending (no gateway any more: children are killed and reaped) -> exit
  *
- * A gateway that exits ends us with its code; one that dies of a signal is started again (gateway.c). What a killed keeper
+ * A gateway that exits ends us with its code; one that dies of a signal is started again (gateway.c). Of two, during an upgrade, one counts. What a killed keeper
  * leaves behind is swept at the next start (proc/sweep.h). */
 #include "base/clock.h"
 #include "base/log.h"
@@ -82,6 +82,7 @@ static void begin_ending(int code, int64_t now_ms)
     end_by_ms = now_ms + REAP_PATIENCE_MS;
     requests_refuse_new();
     gateway_never_again();
+    gateway_kill_all(); /* who ends by itself has, but for one beside it */
     children_kill_all();
 }
 
@@ -89,10 +90,12 @@ static void stop(int64_t now_ms)
 {
     if (phase == ENDING)
         return;
-    if (!gateway_pid()) {
+    if (!gateway_any()) {
         begin_ending(0, now_ms);
     } else if (phase == SERVING) {
         phase = STOPPING;
+        gateway_drop_heir();
+        gateway_never_again();
         gateway_tell_stop(false);
         gateway_kill_by(now_ms + STOP_PATIENCE_MS);
     } else {
@@ -124,26 +127,29 @@ static void take_signals(int64_t now_ms)
 
 /* ---- deaths ---- */
 
-static void gateway_died(int status, int64_t now_ms)
+static void gateway_died(pid_t pid, int status, int64_t now_ms)
 {
-    gateway_reaped(now_ms);
+    enum gateway_end end = gateway_reaped(pid, status, now_ms);
     if (phase == ENDING)
         return;
-    if (!WIFSIGNALED(status)) {
-        begin_ending(WEXITSTATUS(status), now_ms);
-        return;
-    }
     if (phase == STOPPING) {
-        begin_ending(1, now_ms);
+        if (end != GATEWAY_END_NONE)
+            exit_code = end == GATEWAY_END_EXIT ? WEXITSTATUS(status) : 1;
+        if (!gateway_any()) /* else its elder is still at it */
+            begin_ending(exit_code, now_ms);
         return;
     }
-    log_error("the gateway died of signal %d (%s): starting it again", WTERMSIG(status), strsignal(WTERMSIG(status)));
-    gateway_start_again(now_ms);
+    if (end == GATEWAY_END_EXIT) {
+        begin_ending(WEXITSTATUS(status), now_ms);
+    } else if (end == GATEWAY_END_CRASH) {
+        log_error("the gateway died of signal %d (%s): starting it again", WTERMSIG(status), strsignal(WTERMSIG(status)));
+        gateway_start_again(now_ms);
+    }
 }
 
 static bool is_known(pid_t pid)
 {
-    return pid == gateway_pid() || children_is_one(pid);
+    return gateway_is_one(pid) || children_is_one(pid);
 }
 
 static void reap(int64_t now_ms)
@@ -160,8 +166,8 @@ static void reap(int64_t now_ms)
             kill(-pid, SIGKILL); /* the rest of its group, while the zombie still holds the number */
         if (waitpid(pid, &status, WNOHANG) != pid)
             break;
-        if (known && pid == gateway_pid())
-            gateway_died(status, now_ms);
+        if (gateway_is_one(pid))
+            gateway_died(pid, status, now_ms);
         else if (known)
             children_reaped(pid, status);
         any = true;
@@ -186,7 +192,7 @@ static bool has_ended(int64_t now_ms)
 {
     if (phase != ENDING)
         return false;
-    if (!gateway_pid() && children_alive() == 0)
+    if (!gateway_any() && children_alive() == 0)
         return true;
     if (now_ms < end_by_ms)
         return false;
@@ -196,15 +202,16 @@ static bool has_ended(int64_t now_ms)
 
 static void turn(void)
 {
-    static struct pollfd fds[2 + 2 * CHILD_MAX];
+    enum { FIRST_CHILD = 1 + GATEWAY_POLLS };
+    static struct pollfd fds[FIRST_CHILD + 2 * CHILD_MAX];
     fds[0] = (struct pollfd){ .fd = wake[0], .events = POLLIN };
-    fds[1] = gateway_poll();
-    size_t n = 2 + children_poll(fds + 2);
+    gateway_poll(fds + 1);
+    size_t n = FIRST_CHILD + children_poll(fds + FIRST_CHILD);
     int got = poll(fds, (nfds_t)n, timeout_ms(clock_mono_ms()));
     int64_t now_ms = clock_mono_ms();
     if (got > 0) {
-        children_polled(fds + 2, n - 2); /* first: these look at numbers that the rest may close */
-        gateway_polled(fds[1].revents, now_ms);
+        children_polled(fds + FIRST_CHILD, n - FIRST_CHILD); /* first: these look at numbers that the rest may close */
+        gateway_polled(fds + 1, now_ms);
     }
     take_signals(now_ms);
     reap(now_ms);

@@ -43,15 +43,22 @@ static bool hello(uint32_t id, struct wire_reader *r, int64_t now_ms)
     return true;
 }
 
+/* Nothing new is begun any more, or it is not for this one to begin. */
+static bool refused(uint32_t id)
+{
+    if (!refusing && gateway_speaker_counts())
+        return false;
+    gateway_tell_failed(id, ECANCELED, refusing ? "the keeper is being stopped" : "another gateway has its place");
+    return true;
+}
+
 static bool listen_at(uint32_t id, struct wire_reader *r, int64_t now_ms)
 {
     struct str addr = wire_text(r);
     uint32_t backlog = wire_u32(r);
     if (!wire_reader_ok(r) || !plain(addr))
         return false;
-    if (refusing)
-        gateway_tell_failed(id, ECANCELED, "the keeper is being stopped");
-    else
+    if (!refused(id))
         listeners_open(id, addr, backlog);
     return true;
 }
@@ -61,7 +68,9 @@ static bool unlisten(uint32_t id, struct wire_reader *r, int64_t now_ms)
     struct str addr = wire_text(r);
     if (!wire_reader_ok(r))
         return false;
-    if (listeners_close(addr))
+    if (!gateway_speaker_counts())
+        gateway_tell_failed(id, ECANCELED, "another gateway has its place");
+    else if (listeners_close(addr))
         gateway_tell_done(id);
     else
         gateway_tell_failed(id, ENOENT, "no such listener");
@@ -77,9 +86,7 @@ static bool spawn(uint32_t id, struct wire_reader *r, int64_t now_ms)
     s.cwd = wire_text(r);
     if (!wire_reader_ok(r) || !plain(s.label) || !plain(s.stderr_file) || !plain(s.cwd) || !plain_list(s.argv) || !plain_list(s.env))
         return false;
-    if (refusing)
-        gateway_tell_failed(id, ECANCELED, "the keeper is being stopped");
-    else
+    if (!refused(id))
         children_spawn(id, &s);
     return true;
 }
@@ -90,7 +97,9 @@ static bool kill_child(uint32_t id, struct wire_reader *r, int64_t now_ms)
     uint32_t term_ms = wire_u32(r), again_ms = wire_u32(r);
     if (!wire_reader_ok(r))
         return false;
-    if (children_kill(label, term_ms, again_ms, now_ms))
+    if (!gateway_speaker_counts())
+        gateway_tell_failed(id, ECANCELED, "another gateway has its place");
+    else if (children_kill(label, term_ms, again_ms, now_ms))
         gateway_tell_done(id);
     else
         gateway_tell_failed(id, ESRCH, "no such child");
@@ -123,6 +132,38 @@ static bool ready(uint32_t id, struct wire_reader *r, int64_t now_ms)
     return true;
 }
 
+static bool upgrade(uint32_t id, struct wire_reader *r, int64_t now_ms)
+{
+    uint32_t n;
+    struct str argv = wire_list(r, &n);
+    if (!wire_reader_ok(r) || !plain_list(argv))
+        return false;
+    if (!refused(id))
+        gateway_upgrade(id, argv, now_ms);
+    return true;
+}
+
+static bool drop_heir(uint32_t id, struct wire_reader *r, int64_t now_ms)
+{
+    if (!wire_reader_ok(r))
+        return false;
+    if (gateway_speaker_counts())
+        gateway_drop_heir();
+    gateway_tell_done(id);
+    return true;
+}
+
+static bool take(uint32_t id, struct wire_reader *r, int64_t now_ms)
+{
+    if (!wire_reader_ok(r))
+        return false;
+    if (!refusing && gateway_take())
+        gateway_tell_done(id);
+    else
+        gateway_tell_failed(id, EPERM, "it is not the heir of another gateway");
+    return true;
+}
+
 static request_fn *const rows[] = {
     [WIRE_HELLO]    = hello,
     [WIRE_LISTEN]   = listen_at,
@@ -132,6 +173,9 @@ static request_fn *const rows[] = {
     [WIRE_LIST]     = list,
     [WIRE_OBITUARY] = obituary,
     [WIRE_READY]    = ready,
+    [WIRE_UPGRADE]  = upgrade,
+    [WIRE_DROP_HEIR] = drop_heir,
+    [WIRE_TAKE]     = take,
 };
 
 bool request_handle(const struct wire_head *head, struct str body, int64_t now_ms)

@@ -12,7 +12,11 @@
 #include "base/str.h"
 
 #define WIRE_KEPT_NAME "HOB_ACCEPTED" /* in the environment: `hob serve` keeps something for its gateways in WIRE_KEPT_FD */
-enum { WIRE_FD = 3, WIRE_KEPT_FD = 4, WIRE_VERSION = 1, WIRE_MAX_BYTES = 1024 * 1024, WIRE_OBITUARY_BYTES = 64 * 1024 };
+/* In the environment of a gateway that is started beside another: WIRE_HEIR_FD is its end of a socket between the two. "heir": it is to take the other's
+ * place (WIRE_TAKE, once the other has let go); "again": it is the one that counts, and the other only ends what it had begun. */
+#define WIRE_HEIR_NAME "HOB_HEIR"
+/* WIRE_VERSION: both ends say the same or do not work together. Any word that is new, or means something else, makes another version. */
+enum { WIRE_FD = 3, WIRE_KEPT_FD = 4, WIRE_HEIR_FD = 5, WIRE_VERSION = 2, WIRE_MAX_BYTES = 1024 * 1024, WIRE_OBITUARY_BYTES = 64 * 1024 };
 
 enum wire_type {
     /* gateway -> keeper                                                    answer */
@@ -27,6 +31,10 @@ enum wire_type {
     WIRE_LIST,       /* -                                                   WIRE_LISTED */
     WIRE_OBITUARY,   /* text label                                          WIRE_TAIL: what a living child has said last */
     WIRE_READY,      /* - : /livez answers; deaths before it count against the gateway   (no answer) */
+    WIRE_UPGRADE,    /* list argv: start a gateway beside this one          WIRE_HEIR with a descriptor | WIRE_FAILED (EBUSY: there are two already) */
+    WIRE_DROP_HEIR,  /* - : it is killed                                    WIRE_DONE, and WIRE_HEIR_GONE when it is gone */
+    WIRE_TAKE,       /* - : the heir is the gateway that counts from now    WIRE_DONE | WIRE_FAILED (it is no heir). Until its WIRE_READY its death
+                      *                                                     gives the other its place back */
     /* keeper -> gateway */
     WIRE_WELCOME = 64, /* u32 version, u32 keeper pid, u32 gateway starts so far (1 = first) */
     WIRE_LISTENING,  /* text addr as bound (port 0 resolved) + descriptor */
@@ -38,6 +46,8 @@ enum wire_type {
     WIRE_EXITED,     /* id 0: text label, u32 pid, u32 exit_code, u32 signal (0 = exited by itself), text last stderr bytes */
     WIRE_STOP,       /* id 0: u32 hard : somebody wants us gone (TERM/INT at the keeper): 0 = drain, 1 = second signal, now */
     WIRE_RELOAD,     /* id 0: HUP at the keeper */
+    WIRE_HEIR,       /* u32 pid + descriptor: the socket to it. id 0: not asked for; the one that counts has died, this one comes after it */
+    WIRE_HEIR_GONE,  /* id 0: u32 exit_code, u32 signal: the heir is gone before it was ready; who hears this is the one that counts */
 };
 
 struct wire_head {

@@ -85,6 +85,31 @@ int stage_meet_fd(struct stage *s)
     return wire;
 }
 
+int stage_meet_beside(struct stage *s, struct stage *its, char what)
+{
+    char byte;
+    int other = -1;
+    *its = (struct stage){ .puppet = -1, .door = s->door, .keeper = s->keeper, .line = { .sock = -1 } };
+    line_open(&its->line, stage_meet_fd(its), 16 << 20);
+    wait_for(its->puppet, POLLIN, "the socket to the other");
+    assert_int_equal(wire_recv(its->puppet, &byte, 1, &other), 1);
+    assert_int_equal(byte, what);
+    assert_true(other >= 0);
+    return other;
+}
+
+void stage_leave(struct stage *its)
+{
+    line_close(&its->line);
+    close(its->puppet);
+    buf_free(&its->news);
+}
+
+const char *stage_stand_in(void)
+{
+    return stand_in_path;
+}
+
 void stage_meet(struct stage *s)
 {
     line_open(&s->line, stage_meet_fd(s), 16 << 20);

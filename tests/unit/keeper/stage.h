@@ -23,6 +23,10 @@ void stage_up(struct stage *s);
 void stage_up_with(struct stage *s, const char *gateway); /* another one than the stand-in */
 void stage_meet(struct stage *s);                    /* the next stand-in */
 int stage_meet_fd(struct stage *s);                  /* the same, but hands out the wire's descriptor instead of opening a line */
+/* Another stand-in of s's keeper, on a stage of its own: an heir ('h') or one that comes after an heir ('a'). The socket between the two: the caller's. */
+int stage_meet_beside(struct stage *s, struct stage *its, char what);
+void stage_leave(struct stage *its);                 /* what stage_meet_beside() has set up */
+const char *stage_stand_in(void);
 bool stage_is_met_within(struct stage *s, int ms);   /* is there a next stand-in? */
 void stage_deed(struct stage *s, char deed, char arg);
 int stage_end(struct stage *s);                      /* waits for the keeper to end by itself; its wait status */
