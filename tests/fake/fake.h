@@ -42,6 +42,7 @@ struct fake {
     const char *load_fail;
     int load_crash; /* a signal number, 0 = none */
     bool load_hang, ignore_term, health_hang;
+    bool forgets; /* no request is remembered: for runs of a million */
     bool embeddings, reranking; /* by its flags */
     const char *loras, *draft, *mmproj, *spec_type; /* likewise; loras: FILE:SCALE,FILE:SCALE */
     bool loras_lost;  /* it has taken none of them */

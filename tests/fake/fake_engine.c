@@ -253,6 +253,7 @@ static const struct line {
     { "ignore_term",    KIND_FLAG,   &fake.ignore_term },
     { "crash_after_ms", KIND_NUMBER, &fake.crash_after_ms },
     { "keepalive_ms",   KIND_NUMBER, &fake.keepalive_ms },
+    { "forgets",        KIND_FLAG,   &fake.forgets },
     { "loras_lost",     KIND_FLAG,   &fake.loras_lost },
     { "modalities",     KIND_COPY,   &fake.modalities },
     { "takes_tools",    KIND_COPY,   &fake.tools },

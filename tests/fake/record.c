@@ -18,7 +18,7 @@ struct record *record_new(const char *head, size_t head_n)
     r->head = must_dup(head, head_n);
     r->t_start = now_ms();
     r->probe = strcasestr(head, "\r\nx-hob-probe:") != NULL;
-    r->listed = strncmp(r->target, "/fake/", 6) != 0;
+    r->listed = !fake.forgets && strncmp(r->target, "/fake/", 6) != 0;
     if (r->listed) {
         *last = r;
         last = &r->next;
