@@ -307,8 +307,32 @@ void wake_free(struct wake *w)
 
 /* The loop itself */
 
+/* Without memory libuv aborts in the middle, without a word: then it shall be with one. */
+static void *had(void *p, size_t n)
+{
+    if (!p && n)
+        die("out of memory: %zu bytes for the loop", n);
+    return p;
+}
+
+static void *take(size_t n)
+{
+    return had(malloc(n), n);
+}
+
+static void *take_more(void *p, size_t n)
+{
+    return had(realloc(p, n), n);
+}
+
+static void *take_zeroed(size_t n, size_t size)
+{
+    return had(calloc(n, size), n * size);
+}
+
 struct loop *loop_new(void)
 {
+    uv_replace_allocator(take, take_more, take_zeroed, free);
     struct loop *l = calloc(1, sizeof *l);
     int rc = l ? uv_loop_init(&l->uv) : UV_ENOMEM;
     if (rc)
