@@ -9,23 +9,21 @@ What the callers may be told depends on who was hit:
     child     an answer or an error, never the bare end of a connection"""
 
 import contextlib
-import json
 import os
 import signal
 import sqlite3
-import subprocess
 import threading
 import time
 
 import gates
 import pytest
-from helpers import BIN, FAKE, FORGIVING, SANITIZED, SLOW, Process, wait_for
+from crowd import Crowd
+from helpers import FAKE, FORGIVING, SANITIZED, SLOW, Process, wait_for
 from invariants import Asked, Invariants
 
 from test_admin import act
 
 CANARY = "sk-canary-1b2f0e5d7c9a4e68b3d1"
-CROWD = BIN / "tests" / "fake" / "crowd"
 HOLD = gates.sized(1.5, 30.0)  # seconds that a stopped process stays stopped
 REPEATS = gates.sized(1, 3)
 
@@ -116,32 +114,17 @@ class Cell:
 
     def at_commit(self):
         """Rows by the hundred: whenever it is, one of them is being written."""
-        ids = self.h.dir / "ids"
-        out = open(self.h.dir / "crowd.json", "wb")
-        self.crowd = subprocess.Popen([CROWD, "--port", str(self.h.at[1]), "--conns", "8", "--models", f"{self.name},f", "--mix", "plain=2,stream=1", "--think-ms", "0",
-                                       "--deadline-ms", str(int(60000 * SLOW)), "--ids", ids, "--seed", str(self.rng.getrandbits(31)), "--report-ms", "50"],
-                                      stdin=subprocess.PIPE, stdout=out)
-        self.undo.callback(self.end_crowd, out)
-        wait_for("rows are being written", lambda: ids.exists() and ids.stat().st_size > 2000)
+        self.crowd = Crowd(self.h, self.h.dir, models=[self.name, "f"], mix="plain=2,stream=1", seed=self.rng.getrandbits(31), report_ms=50)
+        self.undo.callback(self.end_crowd)
+        self.crowd.wait_whole(50)
         time.sleep(self.rng.random() * 0.1)
 
-    def end_crowd(self, out):
-        self.crowd.stdin.close()
+    def end_crowd(self):
         try:
-            self.crowd.wait(90 * SLOW)
-        except subprocess.TimeoutExpired:
-            self.crowd.kill()
-            raise AssertionError("callers that do not end") from None
+            self.crowd.stop()
         finally:
-            self.crowd.wait()
-            out.close()
-        told = read_crowd(self.h.dir / "crowd.json")
-        assert told["final"] and not told["late"] and not told["odd"], told
-        self.world.note(line.split()[0] for line in (self.h.dir / "ids").read_text().splitlines())
-
-
-def read_crowd(path):
-    return json.loads(path.read_text().splitlines()[-1])
+            self.crowd.kill()
+        self.world.note(self.crowd.new_ids())
 
 
 def victim_of(cell, victim):
