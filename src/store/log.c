@@ -4,7 +4,10 @@
  * would be one answer of a hundred that waits for it. So a thread with a connection of its own does it, beside which commits go on. Under a load
  * without a pause the log is then never quite over: something is always behind what was brought over. Once it has grown, the writer brings over the rest by
  * itself, just after the thread, when that is little. On a disk that takes the log slower than rows come the writer waits for the thread: a disk is not to
- * fill up with a log. What a reader holds up cannot be helped, and is brought over once it is through. */
+ * fill up with a log. What a reader holds up cannot be helped, and is brought over once it is through.
+ *
+ * SQLite up to 3.51.2 may break the file when a log that has been brought over whole is brought over again while another connection's commit begins it
+ * anew (its "WAL-reset bug"). So the thread is started only when a megabyte has been written since: then it has not been brought over whole. */
 #include "store/store_int.h"
 
 enum {
@@ -92,8 +95,10 @@ void log_tidy(struct store_db *db)
         return;
     bool just_over = l->thread_started;
     join(l);
-    if (just_over && l->bytes >= LONG_BYTES)
+    if (just_over && l->bytes >= LONG_BYTES) {
         bring_over(db->sql);
+        l->due_bytes = l->bytes + DUE_BYTES; /* see above: not again before it has grown */
+    }
     if (l->bytes < l->due_bytes)
         return;
     l->due_bytes = l->bytes + DUE_BYTES;
