@@ -24,6 +24,8 @@ struct api *api_new(struct loop *l, struct fleet *f, struct meter *m)
     later_init(&a->drained, drained, a);
     a->metrics = metrics_new(a);
     a->attempts = attempts_new();
+    a->stranger_said_ms = INT64_MIN / 2;
+    door_set(&a->door, api_config(a), true);
     return a;
 }
 
@@ -61,6 +63,7 @@ void api_use_keys(struct api *a, struct keys *k)
 {
     keys_free(a->keys);
     a->keys = k;
+    door_set(&a->door, api_config(a), !k || keys_open(k));
 }
 
 void api_use_admin(struct api *a, const struct http_handler *h, void *ctx)

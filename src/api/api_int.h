@@ -7,6 +7,7 @@
 #include "api/reply.h"
 #include "api/rush.h"
 #include "guard/attempts.h"
+#include "guard/door.h"
 #include "json/json.h"
 #include "route/ask.h"
 
@@ -30,6 +31,8 @@ struct api {
     struct rush rush;               /* who sends too many at once at what is loading */
     struct keys *keys;              /* NULL until they are read: nobody needs one */
     struct attempts *attempts;
+    struct door door;               /* of the configuration in force */
+    int64_t stranger_said_ms;       /* when somebody who was turned away there was last spoken of */
     const struct http_handler *admin; /* behind /hob/v1/ */
     void *admin_ctx;
     struct schema_cache *schemas;   /* NULL until somebody asks for JSON */
@@ -72,6 +75,10 @@ bool route_has_path(const struct route *t, struct str path);
 /* Everything that is asked at the public door passes here, once its head is there. ERR_NO_KEY, ERR_TOO_MANY_ATTEMPTS, ERR_NOT_ALLOWED, ERR_INVALID_REQUEST (a key
  * in the query). */
 enum err_code api_admit(struct api *a, enum route_needs needs, const struct http_req *r, struct err *e) __attribute__((warn_unused_result));
+/* By which name, and from which page: asked of every head, before anything else. ERR_HOST, ERR_ORIGIN. A page that may gets the lines its browser wants. */
+enum err_code api_let_in(struct api *a, struct http_req *r, struct err *e) __attribute__((warn_unused_result));
+bool api_is_preflight(const struct http_req *r);
+void api_answer_preflight(struct http_req *r, struct str methods); /* "GET, HEAD" */
 /* Whose request it is, by the keys that hold now (its head may have come under others); *who NULL: nobody needs a key. ERR_NO_KEY. */
 enum err_code api_who(const struct api *a, const struct http_req *r, const struct conf_key **who, struct err *e) __attribute__((warn_unused_result));
 /* Details are for who has a key. */

@@ -29,6 +29,8 @@ static const struct blame_row rows[] = {
     { ANY,           ERR_METHOD,            CAUSE_ANY,            FAULT_CALLER,  ERR_METHOD,            false, false, "no such method there" },
     { ANY,           ERR_MEDIA_TYPE,        CAUSE_ANY,            FAULT_CALLER,  ERR_MEDIA_TYPE,        false, false, "a body of another kind" },
     { ANY,           ERR_EXPECTATION,       CAUSE_ANY,            FAULT_CALLER,  ERR_EXPECTATION,       false, false, "an expectation that nobody meets" },
+    { ANY,           ERR_HOST,              CAUSE_ANY,            FAULT_CALLER,  ERR_HOST,              false, false, "asked by a name that is not ours" },
+    { ANY,           ERR_ORIGIN,            CAUSE_ANY,            FAULT_CALLER,  ERR_ORIGIN,            false, false, "a page of another origin" },
     { ANY,           ERR_MODEL_NOT_FOUND,   CAUSE_ANY,            FAULT_CALLER,  ERR_MODEL_NOT_FOUND,   false, false, "no such model, role or tier" },
     { ANY,           ERR_CONTEXT,           CAUSE_ANY,            FAULT_CALLER,  ERR_CONTEXT,           false, false, "the prompt does not fit" },
     { ANY,           ERR_UNSUPPORTED_INPUT, CAUSE_ANY,            FAULT_CALLER,  ERR_UNSUPPORTED_INPUT, false, false, "parts that it does not take" },

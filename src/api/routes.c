@@ -83,9 +83,16 @@ static enum err_code on_head(void *ctx, struct http_req *r, size_t *body_limit, 
     struct api *a = ctx;
     bool path_known;
     struct str method = http_req_method(r), path = http_req_path(r);
+    enum err_code rc = api_let_in(a, r, e);
+    if (rc)
+        return rc;
     const struct route *t = find_route(method, path, &path_known);
     const struct http_handler *admin = t ? NULL : api_admin_at(a, path);
-    enum err_code rc = t || admin ? api_admit(a, admin ? NEEDS_ADMIN : t->needs, r, e) : ERR_OK;
+    if (api_is_preflight(r) && (path_known || admin)) {
+        *body_limit = 0;
+        return ERR_OK;
+    }
+    rc = t || admin ? api_admit(a, admin ? NEEDS_ADMIN : t->needs, r, e) : ERR_OK;
     if (rc)
         return rc;
     if (admin)
@@ -100,13 +107,19 @@ static enum err_code on_head(void *ctx, struct http_req *r, size_t *body_limit, 
     return err_hint(e, "The Allow header names what is.");
 }
 
+/* Strangers shall not fill the book. */
+static bool gets_a_row(const struct route *t, enum err_code code)
+{
+    return t && t->body != BODY_NONE && code != ERR_TOO_MANY_ATTEMPTS && code != ERR_HOST && code != ERR_ORIGIN;
+}
+
 static void on_refused(void *ctx, struct http_req *r, const struct err *e)
 {
     struct api *a = ctx;
     char id[REQUEST_ID_BYTES];
     bool path_known;
     const struct route *t = find_route(http_req_method(r), http_req_path(r), &path_known);
-    if (t && t->body != BODY_NONE && e->code != ERR_TOO_MANY_ATTEMPTS) { /* one for a model, and it gets its row; but strangers shall not fill the book */
+    if (gets_a_row(t, e->code)) {
         exchange_refuse(a, r, route_task(t), e);
         return;
     }
@@ -121,6 +134,20 @@ static void on_refused(void *ctx, struct http_req *r, const struct err *e)
         reply_error(r, e, str_of(id), STR(""));
 }
 
+/* For the admin door any of its methods: which, it says itself. */
+static void answer_preflight(struct http_req *r)
+{
+    struct buf methods = { 0 };
+    const struct route *t;
+    for (size_t i = 0; (t = route_at(i)); i++)
+        if (route_has_path(t, http_req_path(r)))
+            buf_printf(&methods, "%s%s%s", methods.n ? ", " : "", t->method, t->method[0] == 'G' ? ", HEAD" : "");
+    if (!methods.n)
+        buf_lit(&methods, "GET, HEAD, POST");
+    api_answer_preflight(r, buf_str(&methods));
+    buf_free(&methods);
+}
+
 static void on_request(void *ctx, struct http_req *r)
 {
     struct api *a = ctx;
@@ -128,7 +155,9 @@ static void on_request(void *ctx, struct http_req *r)
     const struct route *t = find_route(http_req_method(r), http_req_path(r), &path_known);
     const struct http_handler *admin = t ? NULL : api_admin_at(a, http_req_path(r));
     struct err e;
-    if (t)
+    if (api_is_preflight(r))
+        answer_preflight(r);
+    else if (t)
         t->handle(a, r);
     else if (admin)
         admin->on_request(a->admin_ctx, r);

@@ -22,6 +22,8 @@ enum err_code {
     ERR_METHOD,
     ERR_MEDIA_TYPE,
     ERR_EXPECTATION,
+    ERR_HOST,          /* asked by a name that is not ours */
+    ERR_ORIGIN,        /* a page of another origin */
     ERR_MODEL_NOT_FOUND,
     ERR_CONTEXT,
     ERR_UNSUPPORTED_INPUT,

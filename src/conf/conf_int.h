@@ -56,6 +56,8 @@ enum setting_type {
     SET_PROSES,   /* struct conf_strs of SET_PROSE */
     SET_ARGS,     /* struct conf_strs, must be written as a list */
     SET_WEBS,     /* struct conf_strs of SET_WEB */
+    SET_HOSTNAMES, /* struct conf_strs: names, `*.` before them for all below */
+    SET_ORIGINS,  /* struct conf_strs: https://chat.example.org, a star for the beginning of a name */
     SET_FLAGS,    /* unsigned, words or-ed */
     SET_TYPES
 };
@@ -227,5 +229,10 @@ struct str last_part(struct str path); /* behind the last dot */
 struct str path_folder(struct str path);
 /* path itself when it starts with "/", else folder + "/" + path. */
 struct str path_join(struct arena *a, struct str folder, struct str path);
+
+/* ---- patterns.c ---- */
+/* NULL, or what is wrong with it, to stand behind the text in quotes. */
+const char *host_pattern_fault(struct str s);
+const char *origin_pattern_fault(struct str s);
 
 #endif

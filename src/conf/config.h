@@ -265,6 +265,7 @@ struct config {                                       /* read-only but for the c
     struct str path;                                  /* the file, absolute; empty = built-in defaults */
     struct secret text;                               /* what was in it, as it was */
     struct str listen;                                /* "127.0.0.1:8080", checked: loopback unless there are keys */
+    struct conf_strs allowed_hosts, allowed_origins;  /* guard/door.h; as conf/patterns.c takes them */
     struct str state;                                 /* absolute, ~ resolved */
     struct str models_dir;
     const struct conf_engine *engines;                /* at least one: the first is "llama" */

@@ -4,6 +4,7 @@
 #include "conf/conf_int.h"
 #include "json/json.h"
 
+#define ORIGIN_PATTERN "^[A-Za-z][A-Za-z0-9+.-]*://[^/]+$|\\$\\{"
 #define WEB_PATTERN "^https?://|\\$\\{"
 #define NAME_PATTERN "^[A-Za-z0-9._:/-]{1,128}$"
 
@@ -111,6 +112,8 @@ static void list_values(struct json_out *o, const struct setting *s)
         member(o, "type", "string");
         if (s->type == SET_WEBS)
             member(o, "pattern", WEB_PATTERN);
+        if (s->type == SET_ORIGINS)
+            member(o, "pattern", ORIGIN_PATTERN);
     }
     json_end_object(o);
     json_end_object(o);
@@ -200,11 +203,16 @@ static void ways(struct json_out *o, const struct setting *s)
         break;
     case SET_NAMES:
     case SET_PROSES:
+    case SET_HOSTNAMES:
         any_text(o);
         list_values(o, s);
         break;
     case SET_WEBS:
         pattern(o, "^https?://");
+        list_values(o, s);
+        break;
+    case SET_ORIGINS:
+        pattern(o, "^[A-Za-z][A-Za-z0-9+.-]*://[^/]+$");
         list_values(o, s);
         break;
     case SET_ARGS:

@@ -83,6 +83,10 @@ const struct setting settings[] = {
     /* the gateway */
     { "listen", SET_LISTEN, AT(listen), TAKES_RESTART, .def = "127.0.0.1:8080",
       .doc = "Address and port of the HTTP API; `0.0.0.0` is all of IPv4, `[::]` all of IPv6. Other than loopback wants `keys`. Port 0 takes a free one." },
+    { "allowed_hosts", SET_HOSTNAMES, AT(allowed_hosts), TAKES_NOW, .max = 64,
+      .doc = "Names this gateway goes by besides localhost and its address; `*.example.org` is all below it. By any other it answers 421. With `keys`: nothing here is any name." },
+    { "allowed_origins", SET_ORIGINS, AT(allowed_origins), TAKES_NOW, .max = 64,
+      .doc = "Origins whose pages may use this gateway from a browser: `https://chat.example.org`, `https://*.example.org`, `app://*`. Their answers carry CORS headers, others' do not." },
     { "state", SET_FOLDER, AT(state), TAKES_RESTART, .def = "~/.local/state/hob", .doc = "Folder for what hob keeps between runs." },
     { "models_dir", SET_FOLDER, AT(models_dir), TAKES_NOW, .def = "~/.local/share/hob/models",
       .doc = "Where model files named without a path are looked for, after the folder of this file." },

@@ -451,6 +451,18 @@ static enum err_code read_web(const struct value *v, void *field)
     return read_text(&trimmed, field);
 }
 
+static enum err_code read_hostname(const struct value *v, void *field)
+{
+    const char *fault = host_pattern_fault(v->text);
+    return fault ? err_set(v->e, ERR_CONFIG, "%s %s", v->shown, fault) : read_text(v, field);
+}
+
+static enum err_code read_origin(const struct value *v, void *field)
+{
+    const char *fault = origin_pattern_fault(v->text);
+    return fault ? err_set(v->e, ERR_CONFIG, "%s %s", v->shown, fault) : read_text(v, field);
+}
+
 static enum err_code read_sha256(const struct value *v, void *field)
 {
     bool fits = v->text.n == 64;
@@ -737,6 +749,8 @@ static const struct type_row {
     [SET_PROSES]  = { read_text,    NULL,         same_list,   true },
     [SET_ARGS]    = { read_text,    NULL,         same_list,   true },
     [SET_WEBS]    = { read_web,     NULL,         same_list,   true },
+    [SET_HOSTNAMES] = { read_hostname, NULL,     same_list,   true },
+    [SET_ORIGINS] = { read_origin,  NULL,         same_list,   true },
     [SET_FLAGS]   = { read_flag,    NULL,         same_word,   true },
 };
 

@@ -31,6 +31,7 @@ static void req_free(struct http_req *r)
     buf_free(&r->body);
     buf_free(&r->ahead);
     buf_free(&r->text);
+    buf_free(&r->extra);
     buf_free(&r->staged);
     free(r);
 }
@@ -74,6 +75,7 @@ static void wait_for_next(struct http_req *r)
     http_head_reset(&r->head);
     buf_reset(&r->body, KEEP_BYTES);
     buf_reset(&r->text, KEEP_BYTES);
+    buf_reset(&r->extra, KEEP_BYTES);
     buf_reset(&r->staged, KEEP_BYTES);
     set_deadline(r, TIMING_IDLE, r->server->limits.keep_alive_ms);
     if (r->ahead.n && !r->feeding)

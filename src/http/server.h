@@ -64,6 +64,9 @@ struct http_req_ops {
 };
 void http_req_watch(struct http_req *r, const struct http_req_ops *ops, void *ctx);
 
+/* Complete lines for whatever answer this request gets. From on_head on. */
+void http_req_add_headers(struct http_req *r, struct str lines);
+
 /* A whole answer. `headers` is a block of complete lines ("Name: value\r\n"…), may be empty; Content-Length, Content-Type (unless empty),
  * Date-less, and Connection are the server's. HEAD sends no body. body is several pieces, written in one go. */
 void http_reply(struct http_req *r, int status, struct str content_type, struct str headers, const struct str *body, size_t pieces);

@@ -29,7 +29,7 @@ static void compose_head(struct http_req *r, int status, struct str content_type
 {
     struct buf *b = &r->text;
     b->n = 0;
-    buf_reserve(b, 192 + content_type.n + headers.n);
+    buf_reserve(b, 192 + content_type.n + headers.n + r->extra.n);
     buf_lit(b, "HTTP/1.1 ");
     buf_add_int(b, status);
     buf_add_char(b, ' ');
@@ -48,11 +48,17 @@ static void compose_head(struct http_req *r, int status, struct str content_type
         buf_add(b, crlf);
     }
     buf_add(b, headers);
+    buf_add(b, buf_str(&r->extra));
     if (r->close_after)
         buf_lit(b, "Connection: close\r\n");
     else if (!r->head.http11)
         buf_lit(b, "Connection: keep-alive\r\n");
     buf_add(b, crlf);
+}
+
+void http_req_add_headers(struct http_req *r, struct str lines)
+{
+    buf_add(&r->extra, lines);
 }
 
 static void start_answer(struct http_req *r)

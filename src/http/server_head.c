@@ -306,6 +306,12 @@ static enum err_code check_line(struct http_head *h, struct err *e)
     return ERR_OK;
 }
 
+static bool is_port(struct str s)
+{
+    int64_t number;
+    return s.n <= 5 && (s.n == 0 || s.p[0] != '-') && (s.n == 0 || str_to_int(s, 0, 65535, &number));
+}
+
 static bool host_is_valid(struct str v)
 {
     struct str port;
@@ -329,8 +335,7 @@ static bool host_is_valid(struct str v)
         if (!port.p)
             return true;
     }
-    int64_t number;
-    return port.n == 0 || str_to_int(port, 0, 65535, &number);
+    return is_port(port);
 }
 
 static enum err_code take_host(struct http_head *h, struct str v, struct err *e)

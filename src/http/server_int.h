@@ -94,6 +94,7 @@ struct http_req {
     void *ops_ctx;
 
     struct buf text;               /* head of the answer, when not sent yet */
+    struct buf extra;              /* header lines that any answer gets */
     struct buf staged;             /* body bytes of this turn */
     uint64_t wrote;                /* all bytes given to the connection */
     bool begun, chunked_out, bodyless;

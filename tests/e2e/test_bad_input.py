@@ -96,14 +96,14 @@ def test_too_large_a_body(hob):
 
 def test_too_large_a_body_is_refused_before_it_is_sent(hob):
     with hob.connect() as c:
-        c.send(f"POST {CHAT} HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999\r\n\r\n".encode())
+        c.send(f"POST {CHAT} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n".encode())
         assert c.response().status == 413
         assert c.ended()
 
 
 def test_too_large_a_chunked_body(hob):
     with hob.connect() as c:
-        c.send(f"POST {CHAT} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+        c.send(f"POST {CHAT} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
         try:
             for _ in range(40):
                 c.send(b"8000\r\n" + b"x" * 0x8000 + b"\r\n")
@@ -142,52 +142,52 @@ def test_a_query_does_no_harm(hob):
 
 # -- framing: 400 and the connection closes
 
-HOST = b"Host: a\r\n"
+HOST = b"Host: localhost\r\n"
 FRAMING = [
     b"GET /livez HTTP/1.1\r\n\r\n",  # no Host
-    b"GET /livez HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
-    b"GET /livez HTTP/1.1\nHost: a\n\n",
-    b"GET /livez HTTP/1.1\r\nHost: a\n\r\n",
+    b"GET /livez HTTP/1.1\r\nHost: localhost\r\nHost: b\r\n\r\n",
+    b"GET /livez HTTP/1.1\nHost: localhost\n\n",
+    b"GET /livez HTTP/1.1\r\nHost: localhost\n\r\n",
     b"GET /livez HTTP/1.1\r\nHost : a\r\n\r\n",
-    b"GET /livez HTTP/1.1\r\n Host: a\r\n\r\n",
-    b"GET /livez HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n",
-    b"GET /livez HTTP/1.1\r\nHost: a\r\n: empty\r\n\r\n",
-    b"GET /livez HTTP/1.1\r\nHost: a\r\nnocolon\r\n\r\n",
-    b"GET /livez HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n",
-    b"GET /livez HTTP/1.1\r\nHost: a\r\nX: a\rb\r\n\r\n",
-    b"GET /livez HTTP/1.1\r\nHost: a\r\nX(y): b\r\n\r\n",
-    b"GET /livez HTTP/1.1 \r\nHost: a\r\n\r\n",
-    b"GET  /livez HTTP/1.1\r\nHost: a\r\n\r\n",
-    b"GET /li vez HTTP/1.1\r\nHost: a\r\n\r\n",
-    b"GET /livez HTTP/9.9\r\nHost: a\r\n\r\n",
+    b"GET /livez HTTP/1.1\r\n Host: localhost\r\n\r\n",
+    b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX: a\r\n b\r\n\r\n",
+    b"GET /livez HTTP/1.1\r\nHost: localhost\r\n: empty\r\n\r\n",
+    b"GET /livez HTTP/1.1\r\nHost: localhost\r\nnocolon\r\n\r\n",
+    b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX: a\0b\r\n\r\n",
+    b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX: a\rb\r\n\r\n",
+    b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX(y): b\r\n\r\n",
+    b"GET /livez HTTP/1.1 \r\nHost: localhost\r\n\r\n",
+    b"GET  /livez HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET /li vez HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET /livez HTTP/9.9\r\nHost: localhost\r\n\r\n",
     b"GET /livez\r\n\r\n",
-    b"GET livez HTTP/1.1\r\nHost: a\r\n\r\n",
-    b"get /livez HTTP/1.1\r\nHost: a\r\n\r\n",
-    b"G\0T /livez HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET livez HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"get /livez HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"G\0T /livez HTTP/1.1\r\nHost: localhost\r\n\r\n",
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 TLS, not HTTP\r\n\r\n",
     b"SSH-2.0-OpenSSH_9.9\r\n\r\n",
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
-    b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
-    b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: 2, 2\r\n\r\n{}",
-    b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: +2\r\n\r\n{}",
-    b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: -2\r\n\r\n{}",
-    b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: 0x2\r\n\r\n{}",
-    b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: \r\n\r\n{}",
-    b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: 2 2\r\n\r\n{}",
-    b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
-    b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
-    b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
-    b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n{}",
-    b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\x0bchunked\r\n\r\n0\r\n\r\n",
-    b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
-    b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\n{}\n0\n\n",
-    b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}x\r\n0\r\n\r\n",
-    b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n+2\r\n{}\r\n0\r\n\r\n",
-    b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0x2\r\n{}\r\n0\r\n\r\n",
-    b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n{}\r\n0\r\n\r\n",
+    b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+    b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+    b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2, 2\r\n\r\n{}",
+    b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: +2\r\n\r\n{}",
+    b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: -2\r\n\r\n{}",
+    b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0x2\r\n\r\n{}",
+    b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: \r\n\r\n{}",
+    b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2 2\r\n\r\n{}",
+    b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+    b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: identity\r\n\r\n{}",
+    b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding:\x0bchunked\r\n\r\n0\r\n\r\n",
+    b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
+    b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\n{}\n0\n\n",
+    b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}x\r\n0\r\n\r\n",
+    b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n+2\r\n{}\r\n0\r\n\r\n",
+    b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0x2\r\n{}\r\n0\r\n\r\n",
+    b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n{}\r\n0\r\n\r\n",
 ]
 
 
@@ -203,11 +203,11 @@ def test_framing_errors_are_400_and_close(hob, request_bytes):
 
 
 @pytest.mark.parametrize("head, status", [
-    (b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}", 415),
-    (b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nExpect: a-miracle\r\nContent-Length: 2\r\n\r\n{}", 417),
-    (b"GET /livez HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 40000 + b"\r\n\r\n", 431),
-    (b"GET /livez HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 150 + b"\r\n", 431),
-    (b"GET /" + b"x" * 10000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 431),
+    (b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}", 415),
+    (b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nExpect: a-miracle\r\nContent-Length: 2\r\n\r\n{}", 417),
+    (b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 40000 + b"\r\n\r\n", 431),
+    (b"GET /livez HTTP/1.1\r\nHost: localhost\r\n" + b"X: y\r\n" * 150 + b"\r\n", 431),
+    (b"GET /" + b"x" * 10000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 431),
 ])
 def test_heads_beyond_what_is_taken(hob, head, status):
     with hob.connect(timeout=5 * SLOW) as c:
@@ -218,28 +218,28 @@ def test_heads_beyond_what_is_taken(hob, head, status):
 
 def test_just_below_the_limits_is_fine(hob):
     with hob.connect() as c:
-        c.send(b"GET /livez HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 98 + b"\r\n")
+        c.send(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n" + b"X: y\r\n" * 98 + b"\r\n")
         assert c.response("GET").status == 200
-        c.send(b"GET /livez HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 30000 + b"\r\n\r\n")
+        c.send(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 30000 + b"\r\n\r\n")
         assert c.response("GET").status == 200
-        c.send(b"GET /livez?" + b"x" * 8000 + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+        c.send(b"GET /livez?" + b"x" * 8000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert c.response("GET").status == 200
 
 
 @pytest.mark.parametrize("method", ["CONNECT", "TRACE", "OPTIONS", "BREW"])
 def test_odd_methods(hob, method):
     with hob.connect(timeout=5 * SLOW) as c:
-        c.send(f"{method} /livez HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        c.send(f"{method} /livez HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         assert c.response("GET").status in (400, 405, 501)
 
 
 def test_a_half_sent_body_is_nothing(hob):
     for cut in (b"", b'{"model":"smollm2","mess', json.dumps(GOOD).encode()):
         with hob.connect() as c:
-            c.send(b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\n" + cut)
+            c.send(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\n" + cut)
     for cut in (b"", b"5", b"5\r\n{", b"2\r\n{}\r\n"):
         with hob.connect() as c:
-            c.send(b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + cut)
+            c.send(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" + cut)
     with hob.connect() as c:
         c.send(b"POST /v1/chat/comp")
 
@@ -255,7 +255,7 @@ def alive(shared):
 def test_expect_continue_gets_its_100(alive):
     body = json.dumps(GOOD).encode()
     with alive.connect() as c:
-        c.send(f"POST {CHAT} HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: {len(body)}\r\n\r\n".encode())
+        c.send(f"POST {CHAT} HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: {len(body)}\r\n\r\n".encode())
         assert c.head().status == 100
         c.send(body)
         assert c.response().status == 200
@@ -263,7 +263,7 @@ def test_expect_continue_gets_its_100(alive):
 
 def test_expect_continue_for_what_is_refused_gets_no_100(alive):
     with alive.connect() as c:
-        c.send(b"POST /nowhere HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+        c.send(b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
         r = c.response()
         assert r.status == 404 and r.interim == []
 
@@ -279,7 +279,7 @@ def test_a_request_byte_by_byte(alive):
 def test_a_chunked_body(alive, size):
     body = json.dumps(GOOD).encode()
     with alive.connect() as c:
-        c.send(f"POST {CHAT} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+        c.send(f"POST {CHAT} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
         for i in range(0, len(body), size):
             part = body[i:i + size]
             c.send(b"%x\r\n%s\r\n" % (len(part), part))

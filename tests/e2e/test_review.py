@@ -218,7 +218,7 @@ def test_a_drain_gives_a_slow_caller_all_of_its_answer(nursery, fake):
 def test_a_drain_does_not_wait_for_who_has_not_asked_yet(nursery, fake):
     h = alone(nursery, fake)
     with h.connect() as c:
-        c.send(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n")
+        c.send(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n")
         assert h.chat("far", "hello").status == 200
         h.signal(signal.SIGTERM)
         assert h.wait_exit(3) == 0

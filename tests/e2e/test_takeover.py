@@ -99,7 +99,7 @@ def test_a_connection_made_meanwhile_is_served(world):
     gateway = world.gateway()
     os.kill(gateway.pid, signal.SIGSTOP)
     with world.connect() as c:
-        c.send(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        c.send(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
         os.kill(gateway.pid, signal.SIGKILL)
         assert c.response().status == 200
 

@@ -84,6 +84,8 @@ static enum err_code alter(void *ctx, const struct setting *s, void *base)
     case SET_PROSES:
     case SET_ARGS:
     case SET_WEBS:
+    case SET_HOSTNAMES:
+    case SET_ORIGINS:
         *(struct conf_strs *)field = (struct conf_strs){ other, 1 };
         break;
     case SET_CHOICE:

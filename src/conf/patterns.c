@@ -1,0 +1,90 @@
+/* Names and origins that an operator lets in, and how they may be written. A star stands for the beginning of a name and for nothing else: whoever may be anybody is
+ * better let in by a key. */
+#include "conf/conf_int.h"
+
+#include <ctype.h>
+
+enum { PATTERN_MAX_BYTES = 255 };
+
+static bool is_name(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!isalnum((unsigned char)s.p[i]) && !strchr("-._", s.p[i]))
+            return false;
+    return s.n > 0 && isalnum((unsigned char)s.p[s.n - 1]);
+}
+
+static bool is_bracketed(struct str s)
+{
+    if (s.n < 4 || s.p[0] != '[' || s.p[s.n - 1] != ']')
+        return false;
+    for (size_t i = 1; i + 1 < s.n; i++)
+        if (!isxdigit((unsigned char)s.p[i]) && !strchr(":.", s.p[i]))
+            return false;
+    return true;
+}
+
+/* `*.example.org`, a name, an address; IPv6 in brackets. */
+static bool is_host_pattern(struct str s)
+{
+    return s.n <= PATTERN_MAX_BYTES && (is_name(str_starts(s, STR("*.")) ? str_from(s, 2) : s) || is_bracketed(s));
+}
+
+const char *host_pattern_fault(struct str s)
+{
+    struct str rest, host = str_cut(s, ':', &rest);
+    if (is_host_pattern(s))
+        return NULL;
+    if (str_eq(s, STR("*")))
+        return "stands for any name, and then no name is checked: name those you use, or configure 'keys', which need no names";
+    if (str_find(s, STR("://")) >= 0)
+        return "is an address: write the name in it alone";
+    if (rest.p && !memchr(rest.p, ':', rest.n) && is_host_pattern(host))
+        return "has a port: write the name alone, it holds for any port";
+    return "is no name like hob.example.org or *.example.org, and no IP address (IPv6 in brackets)";
+}
+
+static bool is_scheme(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!isalnum((unsigned char)s.p[i]) && !strchr("+-.", s.p[i]))
+            return false;
+    return s.n && isalpha((unsigned char)s.p[0]);
+}
+
+/* HOST or HOST:PORT as a browser writes it; below a scheme of programs (app://) a star alone is any of them. */
+static bool is_origin_rest(struct str s, bool web)
+{
+    int64_t number;
+    struct str rest, host;
+    if (!web && str_eq(s, STR("*")))
+        return true;
+    if (s.n && s.p[0] == '[') {
+        str_cut(s, ']', &rest);
+        host = rest.p ? str_make(s.p, (size_t)(rest.p - s.p)) : s;
+        if (rest.n && rest.p[0] != ':')
+            return false;
+        rest = rest.n ? str_from(rest, 1) : STR("80");
+    } else {
+        host = str_cut(s, ':', &rest);
+        if (!rest.p)
+            rest = STR("80");
+    }
+    return is_host_pattern(host) && isdigit((unsigned char)(rest.n ? rest.p[0] : 0)) && str_to_int(rest, 1, 65535, &number);
+}
+
+const char *origin_pattern_fault(struct str s)
+{
+    ptrdiff_t at = str_find(s, STR("://"));
+    if (str_eq(s, STR("*")) || str_eq_nocase(s, STR("null")))
+        return "would let any page in: name those you use, like https://chat.example.org";
+    if (at < 0)
+        return "is no origin like https://chat.example.org or app://obsidian.md";
+    struct str scheme = str_make(s.p, (size_t)at), rest = str_from(s, (size_t)at + 3);
+    bool web = str_eq_nocase(scheme, STR("http")) || str_eq_nocase(scheme, STR("https"));
+    if (rest.n && memchr(rest.p, '/', rest.n))
+        return "has a path: an origin is scheme, name and port alone, without a slash behind them";
+    if (s.n > PATTERN_MAX_BYTES || !is_scheme(scheme) || !is_origin_rest(rest, web))
+        return "is no origin like https://chat.example.org or https://*.example.org:8443";
+    return NULL;
+}
