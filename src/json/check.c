@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { FEW_KEYS = 16, PATH_KEY_MAX = 20 };
+enum { FEW_KEYS = 16, PATH_KEY_MAX = 32, PATH_SHOWN = 60 }; /* PATH_KEY_MAX: more than the longest name of a field */
 
 /* How the walk came here; read only to name a key in an error. */
 struct step {
@@ -39,7 +39,7 @@ static enum err_code twice(yyjson_val *key, const struct step *up, struct err *e
     struct buf path = { 0 };
     path_add(&path, &last);
     buf_add_char(&path, 0);
-    err_set(e, ERR_BAD_REQUEST, "the key '%.*s' is given twice in the same object", 2 * PATH_KEY_MAX + 20, path.p);
+    err_set(e, ERR_BAD_REQUEST, "the key '%.*s' is given twice in the same object", PATH_SHOWN, path.p);
     enum err_code rc = ERR_BAD_REQUEST;
     err_param(e, "%s", path.p);
     buf_free(&path);

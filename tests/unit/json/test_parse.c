@@ -98,7 +98,8 @@ static void test_keys_given_twice(void **state)
         { STR("{\"a\":{\"a\":{\"a\":1}},\"b\":{\"a\":1}}"), NULL },
         { STR("{\"k\\n\":1,\"k\\n\":1}"), "k?" },
         { STR("{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"i\":1,\"j\":1,\"k\":1,\"l\":1,\"m\":1,\"n\":1,\"o\":1,\"b\":1}"), "b" },
-        { STR("{\"aaaaaaaaaabbbbbbbbbbccccccccccdddddddddd\":1,\"aaaaaaaaaabbbbbbbbbbccccccccccdddddddddd\":1}"), "aaaaaaaaaabbbbbbbbbb" },
+        { STR("{\"aaaaaaaaaabbbbbbbbbbccccccccccdddddddddd\":1,\"aaaaaaaaaabbbbbbbbbbccccccccccdddddddddd\":1}"), "aaaaaaaaaabbbbbbbbbbccccccccccdd" },
+        { STR("{\"reasoning_budget_tokens\":1,\"reasoning_budget_tokens\":1}"), "reasoning_budget_tokens" }, /* our longest */
     };
     for (size_t i = 0; i < COUNTOF(cases); i++) {
         struct err e;
