@@ -29,6 +29,7 @@ static void measure(void *ctx) /* on the pool */
 static void answer(struct ps *p)
 {
     struct fleet_budget budget;
+    struct api_load load;
     struct buf body = { 0 };
     int64_t *measured = calloc(p->n + 1, sizeof *measured);
     if (!measured)
@@ -36,7 +37,9 @@ static void answer(struct ps *p)
     for (size_t i = 0; i < p->n; i++) /* one that was replaced meanwhile has not been measured */
         measured[i] = p->at[i].pid == backend_pid(world_backend(p->world, i)) ? p->at[i].bytes : -1;
     fleet_budget(p->admin->fleet, &budget);
-    view_ps(p->world, &budget, measured, &body);
+    if (p->admin->api)
+        api_load(p->admin->api, &load);
+    view_ps(p->world, &budget, p->admin->api ? &load : NULL, measured, &body);
     reply_json(p->r, 200, STR(""), buf_str(&body));
     buf_free(&body);
     free(measured);

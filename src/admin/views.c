@@ -253,7 +253,28 @@ static void put_backend(struct json_out *o, const struct backend *b, const struc
     json_end_object(o);
 }
 
-void view_ps(const struct world *w, const struct fleet_budget *budget, const int64_t *measured, struct buf *out)
+static void put_load(struct json_out *o, const struct api_load *l)
+{
+    begin(o, "gateway");
+    begin(o, "memory");
+    put_int(o, "limit_bytes", l->memory.limit_bytes ? l->memory.limit_bytes : -1);
+    put_int(o, "used_bytes", l->memory.limit_bytes ? l->memory.used_bytes : -1);
+    put_int(o, "promised_bytes", l->memory.promised_bytes);
+    put_str(o, "level", str_of(overload_level_name[l->memory.level]));
+    json_end_object(o);
+    begin(o, "connections");
+    put_int(o, "open", (int64_t)l->connections.connections);
+    put_int(o, "limit", (int64_t)l->connections.limit);
+    json_end_object(o);
+    begin(o, "requests");
+    put_int(o, "running", (int64_t)l->running);
+    put_int(o, "limit", (int64_t)l->most_running);
+    json_end_object(o);
+    json_end_object(o);
+}
+
+/* load NULL: not known. */
+void view_ps(const struct world *w, const struct fleet_budget *budget, const struct api_load *load, const int64_t *measured, struct buf *out)
 {
     struct json_out o = json_out(out);
     struct fleet_figures figures;
@@ -271,6 +292,8 @@ void view_ps(const struct world *w, const struct fleet_budget *budget, const int
     put_int(&o, "used_bytes", budget->used_bytes);
     put_int(&o, "others_bytes", budget->others_bytes);
     json_end_object(&o);
+    if (load)
+        put_load(&o, load);
     json_end_object(&o);
 }
 

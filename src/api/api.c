@@ -72,6 +72,15 @@ void api_use_admin(struct api *a, const struct http_handler *h, void *ctx)
     a->admin_ctx = ctx;
 }
 
+void api_load(const struct api *a, struct api_load *out)
+{
+    *out = (struct api_load){ .running = a->running, .most_running = a->most_running };
+    if (a->overload)
+        overload_figures(a->overload, &out->memory);
+    if (a->server)
+        http_server_figures(a->server, &out->connections);
+}
+
 size_t api_running(const struct api *a)
 {
     return a->running;

@@ -18,6 +18,10 @@ void api_free(struct api *a); /* no exchange may be running */
 extern const struct http_handler api_http;
 /* Where a row about each request goes. */
 void api_use_store(struct api *a, struct store *s);
+/* What memory there is is asked of it: see api/overload.c. */
+void api_use_overload(struct api *a, struct overload *o);
+/* So many requests in progress at a time; 0 = any number. */
+void api_limit(struct api *a, size_t requests);
 /* For the gauge of open connections. */
 void api_use_server(struct api *a, const struct http_server *s);
 
@@ -27,6 +31,13 @@ void api_use_keys(struct api *a, struct keys *k);
 void api_use_admin(struct api *a, const struct http_handler *h, void *ctx);
 
 size_t api_running(const struct api *a);
+/* How much there is of what is limited. */
+struct api_load {
+    struct overload_figures memory;     /* limit 0: nobody counts it */
+    struct http_server_figures connections;
+    size_t running, most_running;
+};
+void api_load(const struct api *a, struct api_load *out);
 /* New requests are refused (shutting_down), /readyz says 503; done runs once no exchange is left (at once through the loop when there is none). */
 void api_drain(struct api *a, void (*done)(void *ctx), void *ctx);
 

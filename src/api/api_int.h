@@ -21,6 +21,8 @@ struct api {
     struct store *store;            /* NULL: nothing is kept of requests */
     bool row_was_lost;              /* the last one, and that was said */
     const struct http_server *server;
+    struct overload *overload;      /* NULL: nobody counts memory */
+    size_t most_running;            /* 0 = any number */
     struct list exchanges;          /* running */
     size_t running;
     struct list spare;              /* exchanges to be used again */
@@ -86,6 +88,12 @@ bool api_knows(const struct api *a, const struct http_req *r);
 /* What a path under /hob/v1/ is; NULL: there is nothing for who comes from outside. */
 const struct http_handler *api_admin_at(const struct api *a, struct str path);
 
+/* ---- overload.c ---- */
+enum overload_cause { OVERLOADED_MEMORY, OVERLOADED_REQUESTS, OVERLOADED_CONNECTIONS };
+/* May another request for a model be read? ERR_OVERLOADED. */
+enum err_code api_has_room(struct api *a, const struct http_req *r, struct err *e) __attribute__((warn_unused_result));
+enum overload_cause api_why_overloaded(const struct api *a, const struct http_req *r); /* of one that was just refused for it */
+
 /* ---- endpoints ---- */
 void api_chat(struct api *a, struct http_req *r);
 void api_completions(struct api *a, struct http_req *r);
@@ -114,6 +122,7 @@ void metrics_thoughts(struct metrics *m, struct str model, struct str host); /* 
 enum context_event { CONTEXT_WAS_REFUSED, CONTEXT_WAS_TRIMMED, CONTEXT_WAS_CUT };
 void metrics_context(struct metrics *m, enum context_event what, struct str model, struct str host);
 void metrics_hedge(struct metrics *m, struct str from, struct str to, bool won);
+void metrics_overloaded(struct metrics *m, enum overload_cause why);
 enum row_end { ROW_WRITTEN, ROW_LOST, ROW_LATE /* its answer has left without it */ };
 void metrics_row(struct metrics *m, enum row_end end, double seconds);
 

@@ -101,6 +101,7 @@ void attempt_begin_answer(struct attempt *t)
     t->broke.code = ERR_OK;
     t->paused = false;
     t->in.n = t->out.n = 0;
+    t->gathered = 0;
     attempt_forget_whole(t);
     int64_t tokens = t->relay.facts.tokens.input;
     relay_free(&t->relay);

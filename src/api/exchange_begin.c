@@ -13,7 +13,11 @@ enum err_code exchange_begin(struct exchange *x, struct err *e)
     if (!rc)
         rc = caller_class(http_req_headers(r), who ? who->class : CONF_CLASS_UNSAID, &x->class, e);
     if (!rc)
+        rc = exchange_has_room(x, e);
+    if (!rc)
         rc = ask_read(http_req_body(r), x->ask.task, &x->doc, &x->ask, e);
+    if (!rc)
+        exchange_was_parsed(x);
     if (who) { /* the row of what cannot be read names who sent it, too */
         x->ask.caller = who->name;
         x->ask.allowed = &who->roles;

@@ -115,6 +115,7 @@ struct attempt {
     int64_t waited_ns, sent_ns, first_ns; /* 0 = has not happened */
     int64_t sent_ms;                    /* likewise, in loop time */
     int64_t load_ms;                    /* of the wait: until the model was loaded */
+    int64_t gathered;                   /* bytes of an answer that is kept until it is whole */
 
     enum schema_step schema_step;
     struct thinking think;              /* shall it think? The request's, until this place's answer was nothing else */
@@ -278,6 +279,11 @@ enum err_code exchange_begin(struct exchange *x, struct err *e) __attribute__((w
 enum err_code exchange_decide(struct exchange *x, struct err *e) __attribute__((warn_unused_result)); /* who shall answer */
 
 enum err_code exchange_take_decision(struct exchange *x, struct err *e); /* what follows from one, however it was made. ERR_SCHEMA_UNSUPPORTED */
+
+/* ---- overload.c ---- */
+enum err_code exchange_has_room(struct exchange *x, struct err *e) __attribute__((warn_unused_result)); /* to be parsed */
+void exchange_was_parsed(struct exchange *x);                           /* and it is */
+enum err_code attempt_gathers(struct attempt *t, size_t bytes, struct err *e) __attribute__((warn_unused_result)); /* so many have come. ERR_OVERLOADED */
 
 /* ---- exchange_triage.c ---- */
 bool exchange_triage(struct exchange *x);                               /* true: a model is asked first, exchange_go() follows */

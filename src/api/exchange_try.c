@@ -239,6 +239,10 @@ static void on_answer_body(void *ctx, struct str bytes)
 {
     struct attempt *t = ctx;
     struct err e;
+    if (t->status == 200 && attempt_gathers(t, bytes.n, &e)) {
+        exchange_try_failed(t, &e);
+        return;
+    }
     if (t->status == 200 && attempt_wants_events(t)) {
         feed_events(t, bytes);
         return;
@@ -487,6 +491,8 @@ void attempt_send(struct attempt *t)
     };
     t->call = http_call_start(t->b->pool, &q, &call_ops, t);
     buf_free(&headers);
+    if (t->x->req)
+        http_req_is_made(t->x->req);
     exchange_sent(t);
 }
 

@@ -12,7 +12,8 @@ static const double row_buckets[] = { 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.
 
 enum { M_REQUESTS, M_SECONDS, M_TTFT, M_TOKENS, M_FALLBACKS, M_HEDGES, M_THOUGHTS, M_ROWS, M_ROWS_LOST, M_ROWS_LATE, M_ROW_WAIT, M_LAG, M_RUNNING, M_WAITING, M_UP, M_LOAD,
     M_MEMORY, M_EVICTIONS, M_BUDGET, M_CONNECTIONS, M_INFO, M_BREAKER, M_OPENS, M_HOST_UP, M_HOST_PROBE, M_HOST_TOKENS,
-    M_HOST_COST, M_HOST_ASLEEP, M_REFUSED, M_TRIMMED, M_TRUNCATED, M_COUNT };
+    M_HOST_COST, M_HOST_ASLEEP, M_REFUSED, M_TRIMMED, M_TRUNCATED,
+    M_OWN_MEMORY, M_OVERLOADED, M_OVERLOAD, M_OVERLOADS, M_LIMIT, M_EVICTED, M_COUNT };
 
 static const struct meter_row metric_rows[M_COUNT] = {
     [M_REQUESTS]    = { "hob_requests_total", "Requests by outcome; code is ok or an error's.", METER_COUNTER, { "endpoint", "model", "host", "code" }, NULL, 0 },
@@ -45,6 +46,12 @@ static const struct meter_row metric_rows[M_COUNT] = {
     [M_REFUSED]     = { "hob_context_refused_total", "Prompts that were too long for a place, alone or with the answer asked for.", METER_COUNTER, { "model", "host" }, NULL, 0 },
     [M_TRIMMED]     = { "hob_context_trimmed_total", "Prompts that fitted once old messages were left out (`context: trim`).", METER_COUNTER, { "model", "host" }, NULL, 0 },
     [M_TRUNCATED]   = { "hob_truncated_total", "Answers to prompts that a place had cut without a word.", METER_COUNTER, { "model", "host" }, NULL, 0 },
+    [M_OWN_MEMORY]  = { "hob_memory_bytes", "The gateway's own memory: what may be used (limit), what is (used), what of that is promised to bodies that were announced (promised).", METER_GAUGE, { "part" }, NULL, 0 },
+    [M_OVERLOADED]  = { "hob_overload_refused_total", "Requests refused because there was too much of something: memory, requests, connections.", METER_COUNTER, { "reason" }, NULL, 0 },
+    [M_OVERLOAD]    = { "hob_overload_level", "0 calm, 1 refusing new requests for want of memory, 2 closing idle connections as well.", METER_GAUGE, { NULL }, NULL, 0 },
+    [M_OVERLOADS]   = { "hob_overload_total", "How often new requests began to be refused for want of memory.", METER_COUNTER, { NULL }, NULL, 0 },
+    [M_LIMIT]       = { "hob_limit", "How many there may be at a time: connections, requests.", METER_GAUGE, { "of" }, NULL, 0 },
+    [M_EVICTED]     = { "hob_connections_closed_total", "Connections closed for others' sake: idle ones (idle), and new ones where there was no idle one (new).", METER_COUNTER, { "which" }, NULL, 0 },
     [M_INFO]        = { "hob_build_info", "1; the version is the label.", METER_GAUGE, { "version" }, NULL, 0 },
 };
 
@@ -107,6 +114,31 @@ static void collect_health(struct metrics *m, const struct backend *b, const str
     collect_host(m, b);
 }
 
+static void count_up_to(struct metrics *m, int which, const struct str *labels, double now) /* counted where it happens */
+{
+    struct meter_series *s = meter_series(m->f[which], labels);
+    meter_inc(s, now - meter_read(s));
+}
+
+static void collect_load(struct metrics *m)
+{
+    struct api_load l;
+    struct str limit = STR("limit"), used = STR("used"), promised = STR("promised"), connections = STR("connections"), requests = STR("requests");
+    struct str idle = STR("idle"), new = STR("new");
+    api_load(m->api, &l);
+    if (l.memory.limit_bytes) {
+        set(m, M_OWN_MEMORY, &limit, (double)l.memory.limit_bytes);
+        set(m, M_OWN_MEMORY, &used, (double)l.memory.used_bytes);
+        set(m, M_OWN_MEMORY, &promised, (double)l.memory.promised_bytes);
+    }
+    set(m, M_OVERLOAD, NULL, l.memory.level);
+    count_up_to(m, M_OVERLOADS, NULL, (double)l.memory.times);
+    set(m, M_LIMIT, &connections, (double)l.connections.limit);
+    set(m, M_LIMIT, &requests, (double)l.most_running);
+    count_up_to(m, M_EVICTED, &idle, (double)l.connections.evicted);
+    count_up_to(m, M_EVICTED, &new, (double)l.connections.turned_away);
+}
+
 /* Gauges that are read where they live, when somebody asks. */
 static void collect(void *ctx)
 {
@@ -128,6 +160,7 @@ static void collect(void *ctx)
         }
     }
     collect_budget(m);
+    collect_load(m);
 }
 
 struct metrics *metrics_new(struct api *a)
@@ -167,6 +200,12 @@ void metrics_request(struct metrics *m, const struct request_figures *f)
         meter_observe(meter_series(m->f[M_TTFT], &f->model), f->ttft_seconds);
     count_tokens(m, f, STR("input"), f->input_tokens);
     count_tokens(m, f, STR("output"), f->output_tokens);
+}
+
+void metrics_overloaded(struct metrics *m, enum overload_cause why)
+{
+    static const struct str names[] = { [OVERLOADED_MEMORY] = STR("memory"), [OVERLOADED_REQUESTS] = STR("requests"), [OVERLOADED_CONNECTIONS] = STR("connections") };
+    meter_inc(meter_series(m->f[M_OVERLOADED], &names[why]), 1);
 }
 
 void metrics_row(struct metrics *m, enum row_end end, double seconds)

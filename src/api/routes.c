@@ -97,6 +97,8 @@ static enum err_code on_head(void *ctx, struct http_req *r, size_t *body_limit, 
         return rc;
     if (admin)
         return admin->on_head(a->admin_ctx, r, body_limit, e);
+    if (t && t->body != BODY_NONE && api_has_room(a, r, e))
+        return e->code;
     if (t) {
         *body_limit = t->body != BODY_NONE ? (size_t)api_config(a)->body_bytes : 64 * KIB;
         return ERR_OK;
@@ -107,10 +109,10 @@ static enum err_code on_head(void *ctx, struct http_req *r, size_t *body_limit, 
     return err_hint(e, "The Allow header names what is.");
 }
 
-/* Strangers shall not fill the book. */
+/* Strangers shall not fill the book, and whoever is too many is to cost little. */
 static bool gets_a_row(const struct route *t, enum err_code code)
 {
-    return t && t->body != BODY_NONE && code != ERR_TOO_MANY_ATTEMPTS && code != ERR_HOST && code != ERR_ORIGIN;
+    return t && t->body != BODY_NONE && code != ERR_TOO_MANY_ATTEMPTS && code != ERR_HOST && code != ERR_ORIGIN && code != ERR_OVERLOADED;
 }
 
 static void on_refused(void *ctx, struct http_req *r, const struct err *e)
@@ -119,6 +121,8 @@ static void on_refused(void *ctx, struct http_req *r, const struct err *e)
     char id[REQUEST_ID_BYTES];
     bool path_known;
     const struct route *t = find_route(http_req_method(r), http_req_path(r), &path_known);
+    if (e->code == ERR_OVERLOADED)
+        metrics_overloaded(a->metrics, api_why_overloaded(a, r));
     if (gets_a_row(t, e->code)) {
         exchange_refuse(a, r, route_task(t), e);
         return;

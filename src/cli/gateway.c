@@ -9,6 +9,7 @@
 #include "cli/assume.h"
 #include "cli/commands.h"
 #include "cli/daemon.h"
+#include "cli/limits.h"
 #include "cli/reload.h"
 #include "cli/rundir.h"
 #include "fleet/estimate.h"
@@ -23,7 +24,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum { PORTS_TO_TRY = 100, FLUSH_LOOK_MS = 20 };
@@ -42,6 +42,7 @@ struct gateway {
     struct admin *admin;
     struct reload *reload;
     struct http_server *server;
+    struct limits *limits;
     struct listener *listener;
     struct reload_wish signalled;   /* by HUP */
     struct timer drain_limit, flush;
@@ -96,6 +97,7 @@ static void drain_over(void *ctx)
     log_warn("%zu requests did not finish within the drain limit; they are cut", api_running(g->api) + http_server_flushing(g->server));
     http_server_free(g->server);
     g->server = NULL;
+    limits_without_server(g->limits);
     api_use_server(g->api, NULL);
     stop_children(g);
 }
@@ -170,6 +172,7 @@ static void on_change(void *ctx, const struct config *now, struct keys *keys)
     conf_free(g->config);
     g->config = conf_hold(now);
     limit_rows(g);
+    limits_apply(g->limits, now);
     accepted_keep(now);
     estimate_warm(g->loop, g->config, g->store);
     tell_status(g);
@@ -318,18 +321,6 @@ static void on_signal(void *ctx, int signum)
     drain(g);
 }
 
-static void raise_file_limit(void)
-{
-    struct rlimit lim;
-    if (getrlimit(RLIMIT_NOFILE, &lim) || lim.rlim_cur == lim.rlim_max)
-        return;
-    lim.rlim_cur = lim.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &lim)) {
-        lim.rlim_cur = 10240; /* macOS: its maximum may not be asked for */
-        (void)setrlimit(RLIMIT_NOFILE, &lim);
-    }
-}
-
 /* One hob for a state folder. The lock is the process's: it goes with it, however it ends, so that the next gateway gets it. */
 static int lock_state(const struct config *c)
 {
@@ -395,6 +386,8 @@ static void build(struct gateway *g, const struct cli_args *a)
     limit_rows(g);
     g->server = http_server_new(g->loop, &http_limits_default, &api_http, g->api);
     api_use_server(g->api, g->server);
+    g->limits = limits_new(g->loop, g->server, g->api);
+    limits_apply(g->limits, g->config);
     api_use_keys(g->api, g->keys);
     g->admin = admin_new(g->loop, g->fleet, g->keeper);
     g->reload = reload_new(g->loop, a, g->fleet, on_change, g);
@@ -418,6 +411,7 @@ static void take_apart(struct gateway *g)
     services_free(g->services);
     keeper_free(g->keeper);
     notify_free(g->notify);
+    limits_free(g->limits);
     loop_free(g->loop);
     reload_free(g->reload);
     api_free(g->api);
@@ -441,7 +435,6 @@ int gateway_run(const struct cli_args *a)
         return rc;
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is the store's affair */
-    raise_file_limit();
     accepted_keep(g.config);
     build(&g, a);
     keeper_list(g.keeper, on_list, &g);

@@ -149,6 +149,24 @@ static void put_budget(struct buf *out, yyjson_val *budget)
     buf_lit(out, "\n");
 }
 
+/* Of the gateway itself only what is near its limit. */
+static void put_gateway(struct buf *out, yyjson_val *gateway)
+{
+    char used[32], limit[32];
+    yyjson_val *memory = yyjson_obj_get(gateway, "memory");
+    struct str level = json_str(yyjson_obj_get(memory, "level"));
+    if (level.n && !str_eq(level, STR("calm")))
+        buf_printf(out, "overloaded: the gateway has %s of %s (`limits: {memory: …}`), and refuses new requests\n",
+            show_bytes(number(yyjson_obj_get(memory, "used_bytes")), used).p, show_bytes(number(yyjson_obj_get(memory, "limit_bytes")), limit).p);
+    static const char *const counted[][3] = { { "connections", "open", "connections" }, { "requests", "running", "requests" } };
+    for (size_t i = 0; i < COUNTOF(counted); i++) {
+        yyjson_val *v = yyjson_obj_get(gateway, counted[i][0]);
+        int64_t n = number(yyjson_obj_get(v, counted[i][1])), most = number(yyjson_obj_get(v, "limit"));
+        if (most > 0 && n >= most)
+            buf_printf(out, "overloaded: %lld %s, of %lld (`limits: {%s: …}`)\n", (long long)n, counted[i][2], (long long)most, counted[i][0]);
+    }
+}
+
 static int print_table(struct str json)
 {
     static const char *const heads[] = { "MODEL", "HOST", "STATE", "MEMORY", "CONTEXT", "SLOTS", "QUEUE", "IDLE" };
@@ -167,6 +185,7 @@ static int print_table(struct str json)
         put_backend(&t, b);
     table_print(&t, &out);
     put_budget(&out, yyjson_obj_get(d.root, "budget"));
+    put_gateway(&out, yyjson_obj_get(d.root, "gateway"));
     bool whole = fwrite(out.p, 1, out.n, stdout) == out.n && !fflush(stdout);
     if (!yyjson_arr_size(yyjson_obj_get(d.root, "backends")))
         fprintf(stderr, "hob: no model is configured\n");

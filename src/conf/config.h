@@ -304,6 +304,7 @@ struct config {                                       /* read-only but for the c
     int64_t drain_ms;                                 /* how long answers may take to finish at shutdown: 30 s */
     int64_t body_bytes;                               /* largest request body without media: 8 MiB */
     int64_t answer_bytes;                             /* cap of a collected answer: 16 MiB */
+    int64_t memory_bytes, connections, requests;      /* of the gateway as a whole; 0 = found out */
     int64_t keepalive_ms;                             /* a waiting stream's comments; also how long its status is held: 10 s */
     const struct conf_host *hosts;
     size_t nhosts;

@@ -189,6 +189,12 @@ const struct setting settings[] = {
     { "limits.body", SET_BYTES, AT(body_bytes), TAKES_NOW, .def = "8MiB", .min = 1024, .max = 1 << 30, .doc = "Largest request body." },
     { "limits.answer", SET_BYTES, AT(answer_bytes), TAKES_NOW, .def = "16MiB", .min = 1024, .max = INT64_C(4) << 30,
       .doc = "Largest answer that is collected for a caller who does not stream." },
+    { "limits.memory", SET_BYTES, AT(memory_bytes), TAKES_NOW, .def = "auto", .min = 32 * 1024 * 1024, .max = INT64_C(1) << 40, .zero = "auto",
+      .doc = "The gateway's own memory, its models' aside. At 90 % of it new requests are refused (`overloaded`), at 95 % idle connections are closed. `auto`: 512MiB, or eight times limits.body where that is more." },
+    { "limits.connections", SET_COUNT, AT(connections), TAKES_NOW, .def = "auto", .min = 4, .max = 1024 * 1024, .zero = "auto",
+      .doc = "How many connections callers may have open. For one more the one goes that has been idle longest, and while none is idle new requests are refused (`overloaded`). `auto`: three quarters of the open files that the system allows, less what hob itself needs." },
+    { "limits.requests", SET_COUNT, AT(requests), TAKES_NOW, .def = "auto", .min = 1, .max = 1024 * 1024, .zero = "auto",
+      .doc = "How many requests may be in progress, waiting ones included; one more is refused (`overloaded`). `auto`: the other quarter." },
 
     { "pull.hub", SET_WEB, AT(hub), TAKES_NOW, .def = "https://huggingface.co", .env = "HF_ENDPOINT",
       .doc = "Base address of the hub that `hob pull` gets models from. The environment's HF_ENDPOINT moves it too." },

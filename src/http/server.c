@@ -10,10 +10,17 @@
 #include "base/log.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 /* KEEP_BYTES is what a connection keeps of each of its buffers while it waits for its next request: with all of them it stays below the 8 KiB that an idle
  * one may cost. To have a larger one again is one malloc a request; kept, ten thousand callers that once sent a long prompt would be hundreds of megabytes. */
-enum { AHEAD_MAX = 64 * 1024, KEEP_BYTES = 1024, BODY_STEP = 256 * 1024 };
+enum {
+    AHEAD_MAX = 64 * 1024, KEEP_BYTES = 1024, BODY_STEP = 256 * 1024,
+    CONN_COST = 2048,            /* a connection that has not been read from */
+    QUIET_MS = 100,              /* who has asked for nothing for so long can be closed in another's favour */
+    OVER_LEAST = 8, OVER_PART = 16, /* beyond the limit are taken so many, or a 16th of it */
+    OVER_HEAD_MS = 2000,         /* and they have so long to ask */
+};
 
 static void feed(struct http_req *r, struct str bytes);
 
@@ -22,8 +29,6 @@ static void set_deadline(struct http_req *r, enum req_timing why, int64_t in_ms)
     r->timing = why;
     timer_set(&r->deadline, in_ms);
 }
-
-/* ---- the end of a connection ---- */
 
 static void req_free(struct http_req *r)
 {
@@ -36,6 +41,57 @@ static void req_free(struct http_req *r)
     free(r);
 }
 
+/* ---- the ledger of memory ---- */
+
+static void promise(struct http_req *r, int64_t bytes)
+{
+    if (!r->server->overload)
+        return;
+    r->promised += bytes;
+    overload_promise(r->server->overload, bytes);
+}
+
+/* Of what was promised: it is there. */
+static void keep(struct http_req *r, int64_t bytes)
+{
+    if (bytes > r->promised)
+        bytes = r->promised;
+    if (!bytes)
+        return;
+    r->promised -= bytes;
+    overload_keep(r->server->overload, bytes);
+}
+
+static void forget(struct http_req *r)
+{
+    if (r->promised)
+        overload_forget(r->server->overload, r->promised);
+    r->promised = 0;
+}
+
+static void landed(struct http_req *r, size_t bytes)
+{
+    if (r->server->overload)
+        overload_landed(r->server->overload, (int64_t)bytes);
+}
+
+static bool has_room(const struct http_server *s, size_t body_bytes)
+{
+    return !s->overload || overload_admits(s->overload, (int64_t)body_bytes * HTTP_BODY_COST);
+}
+
+static enum err_code no_room(const struct http_server *s, struct err *e)
+{
+    struct overload_figures f;
+    overload_figures(s->overload, &f);
+    err_set(e, ERR_OVERLOADED, "The gateway has no memory to spare for this request now: %lld MiB of %lld are taken.", (long long)(f.used_bytes >> 20),
+        (long long)(f.limit_bytes >> 20));
+    e->retry_after_s = 1;
+    return err_hint(e, "Try again, send fewer at a time, or raise `limits: {memory: …}`.");
+}
+
+/* ---- the end of a connection ---- */
+
 /* Nothing is freed under a callback of its own: the memory goes at the end of the turn. */
 void http_req_die(struct http_req *r, bool reset)
 {
@@ -43,6 +99,8 @@ void http_req_die(struct http_req *r, bool reset)
         return;
     r->state = REQ_DEAD;
     r->server->n--;
+    r->server->nover -= r->over;
+    forget(r);
     list_remove(&r->node);
     timer_cancel(&r->deadline);
     if (reset)
@@ -69,6 +127,9 @@ static void wait_for_next(struct http_req *r)
         return;
     }
     r->state = REQ_IDLE;
+    forget(r);
+    list_remove(&r->node);
+    list_push(&r->server->quiet, &r->node);
     r->begun = false;
     r->ops = NULL;
     r->headers = (struct http_headers){ NULL, 0 };
@@ -92,6 +153,7 @@ static void end_connection(struct http_req *r)
     }
     r->state = REQ_LINGERING;
     r->discard = true;
+    forget(r);
     buf_reset(&r->ahead, 0);
     buf_reset(&r->body, 0);
     conn_finish(r->conn);
@@ -119,9 +181,17 @@ void http_req_watch_writing(struct http_req *r)
 
 /* ---- to the handler ---- */
 
+/* It has asked for something, or tried to. */
+static void is_asking(struct http_req *r)
+{
+    list_remove(&r->node);
+    list_push(&r->server->all, &r->node);
+}
+
 static void refuse(struct http_req *r, const struct err *e)
 {
     struct http_server *s = r->server;
+    is_asking(r);
     r->state = REQ_HANDLED;
     r->headers = (struct http_headers){ r->head.fields, r->head.n };
     if (s->handler.on_refused)
@@ -140,6 +210,8 @@ static void refuse_and_close(struct http_req *r, const struct err *e)
 static void hand_over(struct http_req *r)
 {
     r->state = REQ_HANDLED;
+    if (r->head.chunked) /* what it would have been promised had it said how long it is */
+        promise(r, (int64_t)r->body.n * (HTTP_BODY_COST - 1));
     r->server->handler.on_request(r->server->ctx, r);
 }
 
@@ -148,6 +220,7 @@ static void start_body(struct http_req *r, bool nothing_yet)
     static const struct str go_on = { "HTTP/1.1 100 Continue\r\n\r\n", 25 };
     r->state = REQ_BODY;
     r->timing = TIMING_NOTHING;
+    promise(r, r->head.content_length * HTTP_BODY_COST);
     if (!r->head.chunked) /* what is only announced is not believed beyond a step */
         buf_reserve(&r->body, r->head.content_length < BODY_STEP ? (size_t)r->head.content_length : BODY_STEP);
     if (r->head.expect_continue && nothing_yet) {
@@ -162,12 +235,15 @@ static void ask_handler(struct http_req *r, bool nothing_yet)
     struct err e;
     struct http_server *s = r->server;
     bool has_body = http_head_has_body(&r->head);
+    is_asking(r);
     r->headers = (struct http_headers){ r->head.fields, r->head.n };
-    r->close_after = !r->head.keep;
+    r->close_after = !r->head.keep || r->over;
     r->body_limit = 0;
     enum err_code rc = s->handler.on_head(s->ctx, r, &r->body_limit, &e);
     if (!rc && !r->head.chunked && (uint64_t)r->head.content_length > r->body_limit)
         rc = err_set(&e, ERR_TOO_LARGE, "the body has %lld bytes; at most %zu are taken here", (long long)r->head.content_length, r->body_limit);
+    if (!rc && has_body && !has_room(s, (size_t)r->head.content_length))
+        rc = no_room(s, &e);
     if (rc) {
         r->close_after |= has_body;
         r->discard = has_body;
@@ -201,13 +277,25 @@ static size_t feed_head(struct http_req *r, struct str bytes)
     return used;
 }
 
+/* It grows without having said how far: each step is asked for anew. */
+static enum err_code feed_chunks(struct http_req *r, struct str bytes, size_t *used, bool *whole, struct err *e)
+{
+    size_t before = r->body.n;
+    if (http_chunks_feed(&r->head, &r->body, r->body_limit, bytes, used, whole, e))
+        return e->code;
+    landed(r, r->body.n - before);
+    if (r->server->overload && !overload_bears(r->server->overload, (int64_t)r->body.n * (HTTP_BODY_COST - 1)))
+        return no_room(r->server, e);
+    return ERR_OK;
+}
+
 static size_t feed_body(struct http_req *r, struct str bytes)
 {
     struct err e;
     size_t used = bytes.n;
     bool whole;
     if (r->head.chunked) {
-        if (http_chunks_feed(&r->head, &r->body, r->body_limit, bytes, &used, &whole, &e)) {
+        if (feed_chunks(r, bytes, &used, &whole, &e)) {
             refuse_and_close(r, &e);
             return used;
         }
@@ -215,6 +303,7 @@ static size_t feed_body(struct http_req *r, struct str bytes)
         size_t left = (size_t)r->head.content_length - r->body.n;
         used = bytes.n < left ? bytes.n : left;
         buf_add(&r->body, str_make(bytes.p, used));
+        keep(r, (int64_t)used);
         whole = used == left;
     }
     if (whole)
@@ -226,7 +315,8 @@ static size_t feed_body(struct http_req *r, struct str bytes)
 static void hold(struct http_req *r, struct str bytes)
 {
     buf_add(&r->ahead, bytes);
-    if (r->ahead.n >= AHEAD_MAX)
+    landed(r, bytes.n);
+    if (r->ahead.n >= AHEAD_MAX || !has_room(r->server, 0))
         conn_read(r->conn, false);
 }
 
@@ -243,8 +333,10 @@ static void time_input(struct http_req *r)
     const struct http_limits *limits = &r->server->limits;
     if (r->timing != TIMING_NOTHING)
         return;
-    if (r->state == REQ_HEAD)
-        set_deadline(r, TIMING_HEAD, limits->head_ms);
+    if (r->state == REQ_HEAD) {
+        landed(r, r->head.bytes.n);
+        set_deadline(r, TIMING_HEAD, r->over ? OVER_HEAD_MS : limits->head_ms);
+    }
     if (r->state == REQ_BODY) {
         r->mark = r->body.n;
         set_deadline(r, TIMING_BODY, limits->body_window_ms);
@@ -430,11 +522,97 @@ struct http_server *http_server_new(struct loop *l, const struct http_limits *li
     s->handler = *h;
     s->ctx = ctx;
     list_init(&s->all);
+    list_init(&s->quiet);
     return s;
+}
+
+/* ---- room for one more ---- */
+
+/* Since when it has asked for nothing: its deadline was set then. */
+static int64_t quiet_ms(const struct http_req *r)
+{
+    const struct http_limits *l = &r->server->limits;
+    int64_t in_ms = r->over ? OVER_HEAD_MS : r->timing == TIMING_HEAD ? l->head_ms : l->keep_alive_ms;
+    return timer_is_set(&r->deadline) ? loop_now_ms(r->server->loop) - (r->deadline.due_ms - in_ms) : 0;
+}
+
+/* In the order in which they came to be quiet, give or take those in the middle of a head. */
+static struct http_req *quietest(const struct http_server *s)
+{
+    struct http_req *r = list_empty(&s->quiet) ? NULL : list_entry(s->quiet.next, struct http_req, node);
+    return r && r->ahead.n == 0 && !r->feeding && quiet_ms(r) >= QUIET_MS ? r : NULL;
+}
+
+void http_server_shed(struct http_server *s)
+{
+    for (struct http_req *r = quietest(s); r; r = quietest(s)) {
+        s->evicted++;
+        http_req_die(r, false);
+    }
+}
+
+void http_server_hurry(struct http_server *s)
+{
+    int64_t latest_ns = clock_mono_ns() - s->limits.body_window_ms * 1000000;
+    struct err e;
+    for (struct list *at = s->all.next, *next; at != &s->all; at = next) {
+        struct http_req *r = list_entry(at, struct http_req, node);
+        next = at->next;
+        if (r->state != REQ_BODY || r->started_ns > latest_ns)
+            continue;
+        err_set(&e, ERR_OVERLOADED, "The body took longer than the %lld ms that it has while the gateway's memory is short.", (long long)s->limits.body_window_ms);
+        e.retry_after_s = 5;
+        refuse_and_close(r, &e);
+    }
+}
+
+static size_t most_over(const struct http_server *s)
+{
+    return s->most / OVER_PART > OVER_LEAST ? s->most / OVER_PART : OVER_LEAST;
+}
+
+/* False: not even beyond the limit. */
+static bool make_room(struct http_server *s, bool *over)
+{
+    *over = false;
+    if (!s->most || s->n - s->nover < s->most)
+        return true;
+    struct http_req *r = quietest(s);
+    if (r) {
+        bool was_over = r->over;
+        s->evicted++;
+        http_req_die(r, false);
+        if (!was_over)
+            return true;
+    }
+    *over = true;
+    s->over++;
+    return s->nover < most_over(s);
+}
+
+void http_server_limit(struct http_server *s, size_t connections)
+{
+    s->most = connections;
+}
+
+void http_server_use_overload(struct http_server *s, struct overload *o)
+{
+    s->overload = o;
+}
+
+void http_server_figures(const struct http_server *s, struct http_server_figures *out)
+{
+    *out = (struct http_server_figures){ .connections = s->n, .limit = s->most, .evicted = s->evicted, .over = s->over, .turned_away = s->turned_away };
 }
 
 void http_server_take(struct http_server *s, int fd)
 {
+    bool over;
+    if (!make_room(s, &over)) {
+        s->turned_away++;
+        close(fd);
+        return;
+    }
     struct http_req *r = calloc(1, sizeof *r);
     if (!r)
         die("out of memory for a connection");
@@ -442,17 +620,20 @@ void http_server_take(struct http_server *s, int fd)
     http_head_init(&r->head, &s->limits);
     timer_init(&r->deadline, s->loop, on_deadline, r);
     later_init(&r->turn, on_turn, r);
-    list_push(&s->all, &r->node);
+    list_push(&s->quiet, &r->node);
     s->n++;
+    r->over = over;
+    s->nover += over;
+    landed(r, CONN_COST);
     r->conn = conn_from_fd(s->loop, fd, &conn_ops, r);
     conn_read(r->conn, true);
-    set_deadline(r, TIMING_IDLE, s->limits.keep_alive_ms);
+    set_deadline(r, TIMING_IDLE, over ? OVER_HEAD_MS : s->limits.keep_alive_ms);
 }
 
 void http_server_drain(struct http_server *s)
 {
     s->draining = true;
-    for (struct list *at = s->all.next, *next; at != &s->all; at = next) {
+    for (struct list *at = s->quiet.next, *next; at != &s->quiet; at = next) {
         struct http_req *r = list_entry(at, struct http_req, node);
         next = at->next;
         if (r->state == REQ_IDLE && r->ahead.n == 0)
@@ -479,6 +660,8 @@ void http_server_free(struct http_server *s)
         return;
     while (!list_empty(&s->all))
         caller_gone(list_entry(s->all.next, struct http_req, node));
+    while (!list_empty(&s->quiet))
+        caller_gone(list_entry(s->quiet.next, struct http_req, node));
     free(s);
 }
 
@@ -517,6 +700,16 @@ struct str http_req_body(const struct http_req *r)
 void http_req_peer(const struct http_req *r, unsigned char out[16])
 {
     conn_peer(r->conn, out);
+}
+
+bool http_req_is_over(const struct http_req *r)
+{
+    return r->over;
+}
+
+void http_req_is_made(struct http_req *r)
+{
+    keep(r, r->promised);
 }
 
 int64_t http_req_started_ns(const struct http_req *r)

@@ -9,6 +9,7 @@
 
 #include "http/http.h"
 #include "loop/loop.h"
+#include "loop/overload.h"
 
 struct http_server;
 struct http_req; /* opaque */
@@ -44,6 +45,25 @@ void http_server_take(struct http_server *s, int fd); /* a new connection, alrea
 /* Draining: no new connections are taken by the owner; idle ones are closed, the others after their answer (Connection: close). */
 void http_server_drain(struct http_server *s);
 size_t http_server_connections(const struct http_server *s);
+
+/* ---- limits of the whole ---- */
+
+/* Memory is taken from this ledger: HTTP_BODY_COST times a body's length before any of it is read, else the request is refused (ERR_OVERLOADED). */
+enum { HTTP_BODY_COST = 4 }; /* the body, its parsed copy, the request made of it, and what of that the next socket has not taken */
+void http_server_use_overload(struct http_server *s, struct overload *o);
+/* So many connections at a time; 0 = any number. Where one more comes the one goes that has asked for nothing for the longest time; where each of them is
+ * being served, a few more are taken, of which only what http_req_is_over() says no to is answered as usual, and each closes after its answer; any beyond
+ * these is closed at once. */
+void http_server_limit(struct http_server *s, size_t connections);
+/* Closes all that have asked for nothing for a moment. */
+void http_server_shed(struct http_server *s);
+/* Refuses the bodies that are on their way for longer than one window (body_window_ms): who announces much and sends little would hold what others need. */
+void http_server_hurry(struct http_server *s);
+struct http_server_figures {
+    size_t connections, limit;
+    uint64_t evicted, over, turned_away; /* so far: idle ones closed for others or for memory, taken beyond the limit, closed at once */
+};
+void http_server_figures(const struct http_server *s, struct http_server_figures *out);
 size_t http_server_flushing(const struct http_server *s); /* answered, but the kernel has not taken all of it yet */
 void http_server_free(struct http_server *s); /* cuts what is left: on_gone runs for each unfinished request */
 
@@ -56,6 +76,11 @@ struct str http_req_header(const struct http_req *r, struct str name);
 struct str http_req_body(const struct http_req *r);
 void http_req_peer(const struct http_req *r, unsigned char out[16]); /* as conn_peer() has it */
 int64_t http_req_started_ns(const struct http_req *r); /* clock_mono_ns() when its first byte came */
+
+/* It came on a connection beyond the limit: only what costs next to nothing is to be answered. */
+bool http_req_is_over(const struct http_req *r);
+/* All that is made of its body is made by now: what was taken for that is no promise any more. */
+void http_req_is_made(struct http_req *r);
 
 /* Who wants to know while it answers. Set from on_request; may be set again. */
 struct http_req_ops {

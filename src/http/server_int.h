@@ -81,6 +81,7 @@ struct http_req {
     struct timer deadline;
     struct later turn;             /* end of turn: flush, go on with a pipelined request, or free */
     uint64_t mark;                 /* progress as of when the deadline was set */
+    int64_t promised;              /* of the ledger of memory, for what has not come or is not made yet */
     int64_t started_ns;
 
     struct http_head head;
@@ -101,6 +102,7 @@ struct http_req {
     bool close_after;              /* the connection ends with this answer */
     bool discard;                  /* input is not understood (any more), or not wanted: forget it */
     bool feeding;                  /* feed() is on the stack */
+    bool over;                     /* beyond the limit of connections */
 };
 
 struct http_server {
@@ -108,8 +110,12 @@ struct http_server {
     struct http_limits limits;
     struct http_handler handler;
     void *ctx;
-    struct list all;
-    size_t n;
+    struct list all;               /* connections that have asked for something */
+    struct list quiet;             /* the others, who has been so for longest first: between requests, or in the middle of a head */
+    size_t n, nover;
+    size_t most;                   /* connections; 0 = no limit */
+    struct overload *overload;     /* NULL: nobody counts */
+    uint64_t evicted, over, turned_away;
     bool draining;
 };
 

@@ -30,6 +30,11 @@ struct json_scratch {
 };
 void json_scratch_free(struct json_scratch *s);
 
+/* What a parsed tree has of memory beside the copy; and what that of a text may have, at most: JSON_TREE_COST times the text, or what a look at it says. */
+enum { JSON_TREE_COST = 8 };
+size_t json_doc_bytes(const struct json_doc *d);
+size_t json_tree_bytes(struct str text);
+
 /* ERR_INVALID_JSON with line, column and what is wrong there (bad UTF-8 and lone surrogates too); ERR_BAD_REQUEST for duplicate keys
  * (param names the key's path) and for depth over JSON_MAX_DEPTH; ERR_SYSTEM when memory for a large text is not to be had (a tree
  * takes up to 8 times its text). On error *d is zeroed. May be called from any thread. */

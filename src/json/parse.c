@@ -134,6 +134,20 @@ enum err_code json_parse_fast(struct json_doc *d, struct str text, struct json_s
     return rc;
 }
 
+size_t json_doc_bytes(const struct json_doc *d)
+{
+    return d->doc ? yyjson_doc_get_val_count(d->doc) * sizeof(struct yyjson_val) : 0;
+}
+
+/* Each value but the first comes behind one of these. Those in strings count, too: it is what there may be at most. */
+size_t json_tree_bytes(struct str text)
+{
+    size_t n = 2;
+    for (size_t i = 0; i < text.n; i++)
+        n += text.p[i] == ',' || text.p[i] == ':' || text.p[i] == '[' || text.p[i] == '{';
+    return n * sizeof(struct yyjson_val);
+}
+
 void json_free(struct json_doc *d)
 {
     if (d->owned) {

@@ -805,6 +805,110 @@ static void test_a_large_body_arrives_whole(void **state)
     buf_free(&b);
 }
 
+/* ---- as many as there may be ---- */
+
+static void on_tick_over(void *ctx)
+{
+    *(bool *)ctx = true;
+}
+
+static void turns(int64_t ms)
+{
+    bool over = false;
+    struct timer t;
+    timer_init(&t, stage->loop, on_tick_over, &over);
+    timer_set(&t, ms);
+    while (!over)
+        uv_run(loop_uv(stage->loop), UV_RUN_ONCE);
+}
+
+static void test_the_quietest_goes_for_who_comes_and_then_who_comes_is_over(void **state)
+{
+    struct http_server_figures f;
+    struct conn *others[16];
+    size_t n = 0;
+    http_server_limit(stage->server, 2);
+    call(false);
+    say(STR("GET /hold HTTP/1.1\r\n" HOST "\r\n"));
+    wait_for(stage->held);
+    struct conn *busy = stage->caller;
+    stage->caller = NULL;
+    call(false);
+    say(STR("GET /x HT")); /* half of a head is no request */
+    struct conn *quiet = stage->caller;
+    stage->caller = NULL;
+    turns(150);
+    call(false);
+    wait_for(stage->ended); /* the quiet one */
+    http_server_figures(stage->server, &f);
+    assert_true(f.connections == 2 && f.evicted == 1 && f.over == 0);
+    stage->ended = false;
+    stage->held = NULL;
+    say(STR("GET /hold HTTP/1.1\r\n" HOST "\r\n"));
+    wait_for(stage->held); /* both are served now */
+    struct conn *second = stage->caller;
+    stage->caller = NULL;
+    call(false);
+    assert_false(http_req_is_over(stage->held));
+    stage->held = NULL;
+    say(STR("GET /hold HTTP/1.1\r\n" HOST "\r\n"));
+    wait_for(stage->held);
+    assert_true(http_req_is_over(stage->held));
+    stage->in.n = 0;
+    reply_text(stage->held, 200, STR("held"));
+    wait_for(got_at_end("held"));
+    assert_true(got("Connection: close\r\n"));
+    wait_for(stage->ended);
+    for (; n < 8; n++) { /* these are taken all the same, */
+        others[n] = stage->caller;
+        stage->caller = NULL;
+        call(false);
+    }
+    http_server_figures(stage->server, &f);
+    assert_true(f.connections == 10 && f.over == 9 && f.turned_away == 0);
+    others[n++] = stage->caller;
+    stage->caller = NULL;
+    call(false); /* and this one is not */
+    http_server_figures(stage->server, &f);
+    assert_true(f.connections == 10 && f.turned_away == 1);
+    for (size_t i = 0; i < n; i++)
+        conn_close(others[i]);
+    conn_close(busy);
+    conn_close(quiet);
+    conn_close(second);
+}
+
+static int64_t no_memory(void *ctx)
+{
+    return 1000;
+}
+
+static void test_a_body_has_its_room_before_it_is_read(void **state)
+{
+    static const struct {
+        const char *head, *answer;
+    } cases[] = {
+        { "POST /x HTTP/1.1\r\n" HOST "Content-Length: 100\r\n\r\n", "HTTP/1.1 503" }, /* 4 x 100 are too many beside 3048 */
+        { "POST /x HTTP/1.1\r\n" HOST "Content-Length: 4\r\n\r\nabcd", "/x=abcd" },
+    };
+    struct overload *o = overload_new(stage->loop, no_memory, NULL);
+    struct overload_figures f;
+    http_server_use_overload(stage->server, o);
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        call(false);
+        overload_limit(o, i ? 1000000 : 3400); /* a connection counts as 2048 */
+        say(str_of(cases[i].head));
+        wait_for(got(cases[i].answer));
+    }
+    stage->caller = (conn_close(stage->caller), NULL);
+    turns(10);
+    overload_figures(o, &f);
+    assert_int_equal(f.promised_bytes, 0);
+    http_server_free(stage->server);
+    stage->server = NULL;
+    overload_free(o);
+}
+
 int main(void)
 {
 #define claim(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -837,6 +941,8 @@ int main(void)
         claim(test_draining_closes_idle_ones_at_once_and_others_after_their_answer),
         claim(test_freeing_the_server_tells_unfinished_requests),
         claim(test_a_large_body_arrives_whole),
+        claim(test_the_quietest_goes_for_who_comes_and_then_who_comes_is_over),
+        claim(test_a_body_has_its_room_before_it_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
