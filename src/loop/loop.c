@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -30,6 +31,7 @@ struct loop {
     uv_idle_t awake;       /* active while laters wait */
     struct list laters;
     struct list signals;
+    struct list asides;
     struct timer **heap;
     uint32_t n, cap;
 };
@@ -264,6 +266,116 @@ void loop_work(struct loop *l, struct work *w)
         die("the pool takes no work");
 }
 
+/* Work aside. An errand belongs to its thread, which may never come back, until it is finished; the loop's part of it can be gone by then. */
+
+enum { ASIDE_STACK = 256 * 1024 };
+
+struct errand {
+    pthread_mutex_t lock;
+    struct aside *aside; /* under lock; NULL: the loop has ended */
+    bool finished;       /* under lock */
+    void (*work)(void *data);
+    void (*drop)(void *data);
+    void *data;
+};
+
+struct aside {
+    struct list node;
+    uv_async_t async;
+    struct errand *errand;
+    void (*done)(void *ctx, void *data);
+    void *ctx;
+};
+
+static void errand_free(struct errand *e)
+{
+    pthread_mutex_destroy(&e->lock);
+    free(e);
+}
+
+static void *run_errand(void *arg)
+{
+    struct errand *e = arg;
+    e->work(e->data);
+    pthread_mutex_lock(&e->lock);
+    bool waited_for = e->aside;
+    e->finished = true;
+    if (waited_for)
+        uv_async_send(&e->aside->async);
+    pthread_mutex_unlock(&e->lock);
+    if (!waited_for) {
+        e->drop(e->data);
+        errand_free(e);
+    }
+    return NULL;
+}
+
+static void on_aside_closed(uv_handle_t *h)
+{
+    free(h->data);
+}
+
+static void aside_close(struct aside *a)
+{
+    list_remove(&a->node);
+    uv_close((uv_handle_t *)&a->async, on_aside_closed);
+}
+
+static void on_errand_done(uv_async_t *h)
+{
+    struct aside *a = h->data;
+    struct errand *e = a->errand;
+    void *data = e->data;
+    pthread_mutex_lock(&e->lock); /* its thread has to be out of there */
+    pthread_mutex_unlock(&e->lock);
+    errand_free(e);
+    aside_close(a);
+    a->done(a->ctx, data);
+}
+
+int loop_aside(struct loop *l, void (*work)(void *data), void (*done)(void *ctx, void *data), void (*drop)(void *data), void *data, void *ctx)
+{
+    pthread_t thread;
+    pthread_attr_t how;
+    struct aside *a = calloc(1, sizeof *a);
+    struct errand *e = calloc(1, sizeof *e);
+    if (!a || !e || uv_async_init(&l->uv, &a->async, on_errand_done))
+        die("cannot make a wake");
+    *e = (struct errand){ .aside = a, .work = work, .drop = drop, .data = data };
+    a->async.data = a;
+    a->errand = e;
+    a->done = done;
+    a->ctx = ctx;
+    list_push(&l->asides, &a->node);
+    pthread_mutex_init(&e->lock, NULL);
+    pthread_attr_init(&how);
+    pthread_attr_setdetachstate(&how, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&how, ASIDE_STACK);
+    int rc = pthread_create(&thread, &how, run_errand, e);
+    pthread_attr_destroy(&how);
+    if (rc) {
+        aside_close(a);
+        errand_free(e);
+    }
+    return rc;
+}
+
+/* The loop ends before it. */
+static void aside_abandon(struct aside *a)
+{
+    struct errand *e = a->errand;
+    pthread_mutex_lock(&e->lock);
+    bool finished = e->finished;
+    e->aside = NULL;
+    pthread_mutex_unlock(&e->lock);
+    if (finished) {
+        e->drop(e->data);
+        errand_free(e);
+    }
+    aside_close(a);
+    a->done(a->ctx, NULL);
+}
+
 /* Wakes */
 
 struct wake {
@@ -340,6 +452,7 @@ struct loop *loop_new(void)
     signal(SIGPIPE, SIG_IGN); /* writing to who has left is an error code here, not a death */
     list_init(&l->laters);
     list_init(&l->signals);
+    list_init(&l->asides);
     uv_timer_init(&l->uv, &l->clock);
     uv_prepare_init(&l->uv, &l->before_poll);
     uv_check_init(&l->uv, &l->after_poll);
@@ -367,6 +480,8 @@ void loop_free(struct loop *l)
         list_remove(&w->node);
         uv_close((uv_handle_t *)&w->handle, on_signal_closed);
     }
+    while (!list_empty(&l->asides))
+        aside_abandon(list_entry(l->asides.next, struct aside, node));
     uv_close((uv_handle_t *)&l->clock, NULL);
     uv_close((uv_handle_t *)&l->before_poll, NULL);
     uv_close((uv_handle_t *)&l->after_poll, NULL);

@@ -61,6 +61,12 @@ struct work {
 void work_init(struct work *w, void (*work)(void *ctx), void (*done)(void *ctx), void *ctx);
 void loop_work(struct loop *l, struct work *w); /* not while it is running */
 
+/* A call that may block for as long as it likes (a resolver that hangs), on a thread of its own, so that it holds up nobody in the pool. `work` may touch
+ * only `data`, which is its own until `done` runs on the loop thread and owns it. When the loop is freed first, `done` runs with NULL, and `data` goes by
+ * `drop` once `work` has come back, if it ever does. 0, or an errno: then nothing runs and data is the caller's. */
+int loop_aside(struct loop *l, void (*work)(void *data), void (*done)(void *ctx, void *data), void (*drop)(void *data), void *data, void *ctx)
+    __attribute__((warn_unused_result));
+
 /* A call on the loop thread that any thread may ask for; asked for twice before it ran, it may run once. */
 struct wake;
 struct wake *wake_new(struct loop *l, void (*fn)(void *ctx), void *ctx);

@@ -8,9 +8,9 @@
 #include "net/conn.h"
 
 #include "base/buf.h"
+#include "net/resolve.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -51,17 +51,17 @@ struct conn {
 
 /* What is needed only while connecting. */
 struct connecting {
-    struct conn *c; /* NULL once the connection does not need it any more */
+    struct conn *c;
     struct addr to;
     void (*on_open)(void *ctx, const struct err *e);
     struct timer deadline;
     int64_t end_ms;
     uv_connect_t connect;
-    uv_getaddrinfo_t resolve;
-    bool resolving;       /* `resolve` is with the pool */
-    struct addrinfo *found, *at;
+    struct resolving resolve;
+    struct addresses *found;
+    const struct addrinfo *at;
     int last_error;       /* errno of the newest attempt */
-    int resolve_error;    /* libuv's code, which has more kinds */
+    const char *unresolved; /* why */
     struct sockaddr_storage literal;
 };
 
@@ -71,26 +71,16 @@ static void fail(struct conn *c, int error);
 
 /* Life */
 
-static void connecting_free(struct connecting *k)
-{
-    if (!k || k->resolving)
-        return;
-    if (k->found)
-        uv_freeaddrinfo(k->found);
-    free(k);
-}
-
 static void connecting_drop(struct conn *c)
 {
     struct connecting *k = c->connecting;
     if (!k)
         return;
     timer_cancel(&k->deadline);
-    k->c = NULL;
     c->connecting = NULL;
-    if (k->resolving)
-        uv_cancel((uv_req_t *)&k->resolve); /* on_resolved runs in any case and frees it */
-    connecting_free(k);
+    resolve_cancel(&k->resolve);
+    addresses_release(k->found);
+    free(k);
 }
 
 static void release(struct conn *c)
@@ -184,8 +174,8 @@ static void on_fail_later(void *ctx)
         void (*on_open)(void *ctx, const struct err *e) = k->on_open;
         char name[320];
         addr_format(&k->to, name, sizeof name);
-        if (k->resolve_error)
-            err_set(&e, ERR_UP_REFUSED, "cannot resolve %s: %s", k->to.host, uv_strerror(k->resolve_error));
+        if (k->unresolved)
+            err_set(&e, ERR_UP_REFUSED, "cannot resolve %s: %s", k->to.host, k->unresolved);
         else
             err_sys(&e, late ? ERR_UP_TIMEOUT : ERR_UP_REFUSED, c->failed, "cannot connect to %s", name);
         connecting_drop(c);
@@ -446,6 +436,17 @@ static int addresses_left(const struct connecting *k)
     return n;
 }
 
+/* What was found is shared, and for any port. */
+static const struct sockaddr *with_port(struct connecting *k, const struct addrinfo *a)
+{
+    memcpy(&k->literal, a->ai_addr, a->ai_addrlen < sizeof k->literal ? a->ai_addrlen : sizeof k->literal);
+    if (a->ai_family == AF_INET6)
+        ((struct sockaddr_in6 *)(void *)&k->literal)->sin6_port = htons(k->to.port);
+    else
+        ((struct sockaddr_in *)(void *)&k->literal)->sin_port = htons(k->to.port);
+    return (const struct sockaddr *)&k->literal;
+}
+
 /* An address that does not answer must not use up the time of those behind it. */
 static void try_next_address(struct conn *c)
 {
@@ -458,7 +459,7 @@ static void try_next_address(struct conn *c)
     timer_set(&k->deadline, left_ms / addresses_left(k));
     const struct addrinfo *a = k->at;
     k->at = a->ai_next;
-    connect_tcp(c, a->ai_addr);
+    connect_tcp(c, with_port(k, a));
 }
 
 static void on_deadline(void *ctx)
@@ -474,45 +475,25 @@ static void on_deadline(void *ctx)
     uv_close(&c->u.handle, on_handle_closed);
 }
 
-static void on_resolved(uv_getaddrinfo_t *r, int status, struct addrinfo *found)
+static void on_resolved(void *ctx, struct addresses *found, const char *why)
 {
-    struct connecting *k = r->data;
+    struct connecting *k = ctx;
     struct conn *c = k->c;
-    k->resolving = false;
-    k->found = k->at = found;
-    if (!c) {
-        connecting_free(k);
-        return;
-    }
+    k->found = found;
     if (c->state != CONN_RESOLVING)
         return;
-    if (status < 0 && str_eq_nocase(str_of(k->to.host), STR("localhost"))) { /* a machine without /etc/hosts: RFC 6761 says what it means */
+    if (!found && str_eq_nocase(str_of(k->to.host), STR("localhost"))) { /* a machine without /etc/hosts: RFC 6761 says what it means */
         uv_ip4_addr("127.0.0.1", k->to.port, (struct sockaddr_in *)(void *)&k->literal);
         connect_tcp(c, (const struct sockaddr *)&k->literal);
         return;
     }
-    if (status < 0) {
-        k->resolve_error = status;
+    if (!found) {
+        k->unresolved = why;
         fail(c, EHOSTUNREACH);
         return;
     }
+    k->at = found->first;
     try_next_address(c);
-}
-
-static void resolve(struct conn *c)
-{
-    struct connecting *k = c->connecting;
-    char port[8];
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
-    snprintf(port, sizeof port, "%u", k->to.port);
-    k->resolve.data = k;
-    int rc = uv_getaddrinfo(loop_uv(c->loop), &k->resolve, on_resolved, k->to.host, port, &hints);
-    if (rc) {
-        k->resolve_error = rc;
-        fail(c, EHOSTUNREACH);
-        return;
-    }
-    k->resolving = true;
 }
 
 /* Wants no resolver, hence no thread: the usual case. */
@@ -542,6 +523,6 @@ struct conn *conn_connect(struct loop *l, const struct addr *to, int64_t timeout
     else if (is_literal(to, &k->literal))
         connect_tcp(c, (const struct sockaddr *)&k->literal);
     else
-        resolve(c);
+        resolve_start(l, &k->resolve, to->host, on_resolved, k);
     return c;
 }

@@ -18,8 +18,8 @@ struct conn_ops {
     void (*on_drain)(void *ctx);                              /* all that was pending is with the kernel; NULL is fine */
 };
 
-/* Connects; exactly one of on_open(ctx, NULL) and on_open(ctx, error) runs, never from inside this call. Names are resolved on the
- * pool and their addresses tried in turn, each within its share of the time. conn_close() before that cancels it silently.
+/* Connects; exactly one of on_open(ctx, NULL) and on_open(ctx, error) runs, never from inside this call. Names are resolved aside
+ * (net/resolve.h) and their addresses tried in turn, each within its share of the time. conn_close() before that cancels it silently.
  * ERR_UP_REFUSED, ERR_UP_TIMEOUT; after an error conn_close() is still the owner's to call, and may be called from on_open. */
 struct conn *conn_connect(struct loop *l, const struct addr *to, int64_t timeout_ms, const struct conn_ops *ops, void *ctx,
     void (*on_open)(void *ctx, const struct err *e));

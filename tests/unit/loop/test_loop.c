@@ -291,6 +291,81 @@ static void test_a_wake_runs_on_the_loop_after_the_last_call(void **state)
     assert_int_equal(c.ran, ran);
 }
 
+/* What is done aside waits for its gate, which is a pipe: so the test says when it comes back. */
+struct errand_data {
+    int gate[2];
+    pthread_t thread;
+};
+
+static struct aside_seen {
+    struct loop *loop;
+    int done, given, dropped;
+    pthread_mutex_t lock; /* of dropped */
+} aside;
+
+static void wait_at_gate(void *data)
+{
+    struct errand_data *d = data;
+    char c;
+    d->thread = pthread_self();
+    assert_int_equal(read(d->gate[0], &c, 1), 1);
+}
+
+static void on_aside_done(void *ctx, void *data)
+{
+    struct errand_data *d = data;
+    aside.done++;
+    aside.given += d != NULL;
+    if (d) {
+        assert_false(pthread_equal(pthread_self(), d->thread));
+        free(d);
+        loop_stop(aside.loop);
+    }
+}
+
+static void drop_aside(void *data)
+{
+    free(data);
+    pthread_mutex_lock(&aside.lock);
+    aside.dropped++;
+    pthread_mutex_unlock(&aside.lock);
+}
+
+static void test_what_is_done_aside_comes_back_once_or_is_dropped_when_the_loop_ends_first(void **state)
+{
+    static const struct timespec moment = { .tv_nsec = 1000000 };
+    for (int ends_first = 0; ends_first < 2; ends_first++) {
+        aside = (struct aside_seen){ .loop = loop_new() };
+        pthread_mutex_init(&aside.lock, NULL);
+        struct errand_data *d = calloc(1, sizeof *d);
+        int gate[2];
+        assert_int_equal(pipe(gate), 0);
+        memcpy(d->gate, gate, sizeof gate);
+        assert_int_equal(loop_aside(aside.loop, wait_at_gate, on_aside_done, drop_aside, d, NULL), 0);
+        if (ends_first) {
+            loop_free(aside.loop); /* does not wait for it */
+            assert_int_equal(aside.done, 1);
+            assert_int_equal(aside.given, 0);
+        }
+        assert_int_equal(write(gate[1], "x", 1), 1);
+        if (ends_first) {
+            for (int dropped = 0; !dropped; nanosleep(&moment, NULL)) {
+                pthread_mutex_lock(&aside.lock);
+                dropped = aside.dropped;
+                pthread_mutex_unlock(&aside.lock);
+            }
+        } else {
+            loop_run(aside.loop);
+            loop_free(aside.loop);
+            assert_int_equal(aside.given, 1);
+            assert_int_equal(aside.dropped, 0);
+        }
+        close(gate[0]);
+        close(gate[1]);
+        pthread_mutex_destroy(&aside.lock);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -303,6 +378,7 @@ int main(void)
         cmocka_unit_test(test_a_signal_arrives_on_the_loop),
         cmocka_unit_test(test_work_comes_back_to_the_loop_once_each_time),
         cmocka_unit_test(test_a_wake_runs_on_the_loop_after_the_last_call),
+        cmocka_unit_test(test_what_is_done_aside_comes_back_once_or_is_dropped_when_the_loop_ends_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
