@@ -17,6 +17,7 @@ const struct command *const cli_commands[] = {
     &cli_route,
     &cli_lint,
     &cli_service,
+    &cli_upgrade,
     &cli_doctor,
     &cli_engine,
     &cli_config,

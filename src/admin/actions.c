@@ -41,7 +41,14 @@ static void gone(void *ctx)
     free(act);
 }
 
-static const struct http_req_ops ops = { .on_gone = gone };
+/* Another gateway is asked anew: what was begun for it goes on there. */
+static bool pass(void *ctx)
+{
+    gone(ctx);
+    return true;
+}
+
+static const struct http_req_ops ops = { .on_gone = gone, .on_pass = pass };
 
 
 struct wanted {

@@ -50,6 +50,7 @@ static const struct admin_row rows[] = {
     { "POST", "/hob/v1/models/load",   admin_load,    true,  "Load a model; answers when it is hot or cannot be." },
     { "POST", "/hob/v1/models/unload", admin_unload,  true,  "Let a model finish what it does, then unload it." },
     { "POST", "/hob/v1/route/explain", admin_explain, true,  "Who would answer this request, and why; its head counts, too. Nothing is asked of any model. `?show_body=first`, or `all`: and what they would be sent." },
+    { "POST", "/hob/v1/upgrade",       admin_upgrade, false, "Have another program take over, with its listeners, models and connections; answers when it has. Which one (`program`) is only to be said on the admin socket." },
     { "POST", "/hob/v1/config/reload", admin_reload,  false, "Take over the configuration as it is now; answers what has changed." },
 };
 
@@ -150,27 +151,49 @@ static void on_listening(void *ctx, int fd, struct str bound, const struct err *
 {
     struct admin *a = ctx;
     (void)bound;
+    if (!e && a->shut) {
+        close(fd);
+        return;
+    }
     if (e)
         log_warn("%s. `hob ps`, `load` and `unload` will not find this daemon", e->text);
     else
         a->listener = listener_new(a->loop, fd, on_conn, a);
 }
 
-struct admin *admin_new(struct loop *l, struct fleet *f, struct keeper *k)
+void admin_open(struct admin *a)
 {
     char path[ADMIN_PATH_BYTES], address[ADMIN_PATH_BYTES + 8];
+    a->shut = false;
+    if (admin_socket_path(world_config(fleet_world(a->fleet))->state, path)) {
+        snprintf(address, sizeof address, "unix:%s", path);
+        keeper_listen(a->keeper, str_of(address), on_listening, a);
+    } else {
+        log_warn("the state folder's path is too long for a socket in it: `hob ps`, `load` and `unload` will not find this daemon");
+    }
+}
+
+void admin_shut(struct admin *a)
+{
+    a->shut = true;
+    listener_free(a->listener);
+    a->listener = NULL;
+}
+
+struct http_server *admin_server(struct admin *a)
+{
+    return a->server;
+}
+
+struct admin *admin_new(struct loop *l, struct fleet *f, struct keeper *k)
+{
     struct admin *a = calloc(1, sizeof *a);
     if (!a)
         die("out of memory for the admin door");
     a->loop = l;
     a->fleet = f;
+    a->keeper = k;
     a->server = http_server_new(l, &http_limits_default, &admin_http, a);
-    if (admin_socket_path(world_config(fleet_world(f))->state, path)) {
-        snprintf(address, sizeof address, "unix:%s", path);
-        keeper_listen(k, str_of(address), on_listening, a);
-    } else {
-        log_warn("the state folder's path is too long for a socket in it: `hob ps`, `load` and `unload` will not find this daemon");
-    }
     return a;
 }
 
@@ -183,6 +206,13 @@ void admin_use_reload(struct admin *a, reload_fn *reload, void *ctx)
 {
     a->reload = reload;
     a->reload_ctx = ctx;
+}
+
+void admin_use_upgrade(struct admin *a, upgrade_fn *upgrade, upgrade_gone_fn *gone, void *ctx)
+{
+    a->upgrade = upgrade;
+    a->upgrade_gone = gone;
+    a->upgrade_ctx = ctx;
 }
 
 void admin_free(struct admin *a)

@@ -10,6 +10,7 @@
  *   POST /hob/v1/models/load    {"model": NAME, "pin": false}: answers when it is hot (200) or could not be made so (the error's status)
  *   POST /hob/v1/models/unload  {"model": NAME}: answers when what ran has finished and the child is gone
  *   POST /hob/v1/route/explain  a request as to /v1: who would answer it, and why; ?show_body=first or all: and what they would be sent
+ *   POST /hob/v1/upgrade        {"program": PATH, "wait_ms": N}, both may be left out: another gateway takes this one's place; answers when it has
  *   POST /hob/v1/config/reload  answers what the configuration has changed, once it is in force, or why nothing has changed */
 #ifndef HOB_ADMIN_ADMIN_H
 #define HOB_ADMIN_ADMIN_H
@@ -22,7 +23,7 @@
 
 struct admin;
 
-/* Everything is borrowed and must outlive it. Asks the keeper to listen; a door that cannot be opened is a warning, no more. */
+/* Everything is borrowed and must outlive it. Its door is shut: admin_open() asks the keeper to listen; one that cannot be opened is a warning, no more. */
 struct admin *admin_new(struct loop *l, struct fleet *f, struct keeper *k);
 void admin_free(struct admin *a); /* cuts who still waits; before fleet_free(). NULL is fine */
 
@@ -46,6 +47,23 @@ void admin_use_reload(struct admin *a, reload_fn *reload, void *ctx); /* at once
 /* What came of it: {"schema":1,"file",kept,restarted:[{model,because}],added,removed,changed,needs_restart,summary}, and the summary alone. */
 void view_reload(const struct config *now, const struct conf_diff *d, struct buf *out);
 void reload_sentence(const struct config *now, const struct conf_diff *d, struct buf *out);
+
+/* ---- another program: the gateway's to begin ---- */
+
+struct upgrade_wish {
+    struct str program;                     /* a path; p NULL: what is now where this one was started from */
+    int64_t wait_ms;                        /* for the new one to be ready; 0: as long as is usual */
+    void (*on_done)(void *ctx, struct str json, const struct err *e); /* once, and before that not when it is dropped (gone) */
+    void *ctx;
+};
+/* ERR_UPGRADE at once: it cannot be begun. The wish is copied; its texts die on return. */
+typedef enum err_code upgrade_fn(void *ctx, const struct upgrade_wish *w, struct err *e);
+typedef void upgrade_gone_fn(void *ctx, void *wish_ctx); /* who asked has left; the upgrade goes on */
+void admin_use_upgrade(struct admin *a, upgrade_fn *upgrade, upgrade_gone_fn *gone, void *ctx);
+/* The admin socket's door, shut and opened again: who comes meanwhile waits there. */
+void admin_shut(struct admin *a);
+void admin_open(struct admin *a);
+struct http_server *admin_server(struct admin *a);
 
 /* Where a daemon with that state folder listens for us; false when the path is too long for a socket: then it has no such door. */
 enum { ADMIN_PATH_BYTES = 108 };

@@ -12,8 +12,13 @@ struct admin {
     struct api *api;                                     /* NULL until it is there */
     struct http_server *server;
     struct listener *listener;
+    struct keeper *keeper;
+    bool shut;
     reload_fn *reload;
     void *reload_ctx;
+    upgrade_fn *upgrade;
+    upgrade_gone_fn *upgrade_gone;
+    void *upgrade_ctx;
 };
 
 struct admin_row {
@@ -37,6 +42,7 @@ void admin_ps(struct admin *a, struct http_req *r);
 void admin_load(struct admin *a, struct http_req *r);
 void admin_unload(struct admin *a, struct http_req *r);
 void admin_reload(struct admin *a, struct http_req *r);
+void admin_upgrade(struct admin *a, struct http_req *r); /* upgrade.c */
 void admin_logs(struct admin *a, struct http_req *r);    /* logs.c */
 void admin_gain(struct admin *a, struct http_req *r);
 void admin_callers(struct admin *a, struct http_req *r);

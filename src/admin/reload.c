@@ -148,7 +148,14 @@ static void gone(void *ctx)
     free(w);
 }
 
-static const struct http_req_ops ops = { .on_gone = gone };
+/* Another gateway is asked anew. */
+static bool pass(void *ctx)
+{
+    gone(ctx);
+    return true;
+}
+
+static const struct http_req_ops ops = { .on_gone = gone, .on_pass = pass };
 
 void admin_reload(struct admin *a, struct http_req *r)
 {

@@ -86,6 +86,19 @@ size_t api_running(const struct api *a)
     return a->running;
 }
 
+bool api_has_stuck(const struct api *a, struct str *model)
+{
+    for (const struct list *n = a->exchanges.next; n != &a->exchanges; n = n->next) {
+        const struct exchange *x = list_entry(n, struct exchange, node);
+        const struct attempt *t = x->lead;
+        if (x->state != X_TRYING || !x->committed || t->state != TRY_WAITING || t->b->state == BACKEND_HOT || t->b->state == BACKEND_LOADING)
+            continue;
+        *model = t->b->name;
+        return true;
+    }
+    return false;
+}
+
 void api_drain(struct api *a, void (*done)(void *ctx), void *ctx)
 {
     a->draining = true;

@@ -38,6 +38,9 @@ struct api_load {
     size_t running, most_running;
 };
 void api_load(const struct api *a, struct api_load *out);
+/* A stream whose status has gone to the caller waits for a model that nobody loads yet: it cannot begin anew in another process, nor end in this one once
+ * that has the models. */
+bool api_has_stuck(const struct api *a, struct str *model);
 /* New requests are refused (shutting_down), /readyz says 503; done runs once no exchange is left (at once through the loop when there is none). */
 void api_drain(struct api *a, void (*done)(void *ctx), void *ctx);
 

@@ -57,6 +57,7 @@ static const struct blame_row rows[] = {
     { ANY,           ERR_SHUTTING_DOWN,     CAUSE_ANY,            FAULT_GATEWAY, ERR_SHUTTING_DOWN,     false, false, "the gateway is shutting down" },
     { ANY,           ERR_INTERNAL,          CAUSE_ANY,            FAULT_GATEWAY, ERR_INTERNAL,          false, true,  "the gateway failed" },
     { ANY,           ERR_CONFIG,            CAUSE_ANY,            FAULT_GATEWAY, ERR_CONFIG,            false, true,  "the configuration is wrong" },
+    { ANY,           ERR_UPGRADE,           CAUSE_ANY,            FAULT_GATEWAY, ERR_UPGRADE,           false, true,  "the new program could not take over" },
     { ANY,           ERR_SYSTEM,            CAUSE_ANY,            FAULT_GATEWAY, ERR_SYSTEM,            false, true,  "the system refused" },
 
     /* the place that should have answered */

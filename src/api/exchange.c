@@ -94,7 +94,25 @@ static void on_gone(void *ctx)
     exchange_abandon(ctx);
 }
 
-static const struct http_req_ops req_ops = { on_gone, exchange_drained };
+/* It waits for its place, and nothing was sent to anybody, nor to the caller: another process may begin it anew. */
+static bool only_waits(const struct exchange *x)
+{
+    const struct attempt *t = x->lead;
+    return x->state == X_TRYING && !x->committed && !x->second && !x->lost.any && (t->state == TRY_WAITING || t->state == TRY_WAKING);
+}
+
+static bool on_pass(void *ctx)
+{
+    struct exchange *x = ctx;
+    if (!only_waits(x))
+        return false;
+    x->req = NULL;
+    x->books.open = false; /* its row is the other's to write */
+    exchange_finish(x);
+    return true;
+}
+
+static const struct http_req_ops req_ops = { on_gone, exchange_drained, on_pass };
 
 /* ---- birth and death ---- */
 

@@ -180,7 +180,7 @@ static void put_errors(struct buf *to)
     put_table_head(to, "code | status | type | fault | may retry | from", 6);
     for (unsigned c = ERR_OK + 1; c < ERR_COUNT; c++) {
         const struct err_row *row = err_row((enum err_code)c);
-        if (strcmp(row->code, last) == 0 || c == ERR_CALLER_GONE || c == ERR_CONFIG) /* one code, several rows; no answers */
+        if (strcmp(row->code, last) == 0 || c == ERR_CALLER_GONE || c == ERR_CONFIG || c == ERR_UPGRADE) /* one code, several rows; no answers */
             continue;
         last = row->code;
         buf_printf(to, "| `%s` | %d | `%s` | %s | %s | %s |\n", row->code, row->http, row->type, fault_name(row->fault), row->retry ? "yes" : "no",

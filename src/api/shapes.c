@@ -297,7 +297,7 @@ bool error_is_of(enum err_code code, enum error_group group)
 {
     static const enum err_code any[] = { ERR_BAD_REQUEST, ERR_TOO_LARGE, ERR_HEADERS_TOO_LARGE, ERR_REQUEST_TIMEOUT, ERR_MEDIA_TYPE, ERR_EXPECTATION, ERR_HOST, ERR_ORIGIN };
     static const enum err_code keyed[] = { ERR_INVALID_REQUEST, ERR_NO_KEY, ERR_TOO_MANY_ATTEMPTS };
-    static const enum err_code none[] = { ERR_OK, ERR_NOT_FOUND, ERR_METHOD, ERR_CALLER_GONE, ERR_CONFIG }; /* not of a route, or not an answer */
+    static const enum err_code none[] = { ERR_OK, ERR_NOT_FOUND, ERR_METHOD, ERR_CALLER_GONE, ERR_CONFIG, ERR_UPGRADE }; /* not of a route, or not an answer */
     for (size_t i = 0; i < COUNTOF(none); i++)
         if (code == none[i])
             return false;

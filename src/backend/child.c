@@ -128,13 +128,13 @@ static void join_words(struct buf *to, const struct str *words, size_t n)
     }
 }
 
-/* Is the child that was found the one we would start now? With its file gone only the engine knows what it has loaded: then it is. */
+/* Is the child that was found the one we would start now? One that a gateway has handed over is: it may be at work for that one still. With its file gone only the engine knows what it has loaded: then it is. */
 static bool is_as_wanted(struct child *c)
 {
     struct launch wanted;
     struct buf words = { 0 };
     struct err e;
-    if (c->look_rc)
+    if (c->look_rc || c->found_as_it_is)
         return true;
     launch_init(&wanted);
     bool same = false;
@@ -242,6 +242,7 @@ void child_adopt(struct backend *b, const struct keeper_child *found)
 {
     struct child *c = b->child;
     c->found_pid = found->pid;
+    c->found_as_it_is = found->as_it_is;
     join_words(&c->found_argv, found->argv, found->nargv);
     begin(c);
     service_adopt(c->service, found->pid); /* ours at once, to keep or to stop: it may end at any time */

@@ -90,6 +90,7 @@ struct child {
     void (*restored)(struct child *c);
 
     int found_pid;                  /* of a child to be taken over; 0 = none */
+    bool found_as_it_is;            /* a gateway hands it over: kept, whatever it would be started with now */
     struct buf found_argv;          /* its words, each with a NUL behind it */
     struct work look;
     enum err_code look_rc;

@@ -64,6 +64,7 @@ static const struct err_row rows[ERR_COUNT] = {
     [ERR_ENGINE_MISSING]       = { "engine_missing",        503, FAULT_BACKEND, true,  false, "server_error" },
     [ERR_LOAD_FAILED]          = { "load_failed",           503, FAULT_BACKEND, true,  true,  "server_error" },
     [ERR_CONFIG]               = { "config",                500, FAULT_GATEWAY, false, false, "server_error" },
+    [ERR_UPGRADE]              = { "upgrade_failed",        500, FAULT_GATEWAY, false, false, "server_error" },
     [ERR_SYSTEM]               = { "system",                500, FAULT_GATEWAY, false, true,  "server_error" },
 };
 

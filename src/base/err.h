@@ -71,6 +71,7 @@ enum err_code {
     ERR_LOAD_FAILED,
     /* set-up and the machine: seen by the operator, not by callers */
     ERR_CONFIG,
+    ERR_UPGRADE,       /* another program could not take over: nothing has changed */
     ERR_SYSTEM,
     ERR_COUNT
 };

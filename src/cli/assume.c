@@ -75,13 +75,21 @@ int cli_load_models(const struct cli_args *a, struct config **out)
     return EXIT_OK;
 }
 
+enum err_code cli_read_accepted(const struct cli_args *a, struct config **out, struct err *e)
+{
+    enum err_code rc = accepted_load(out, e);
+    if (rc)
+        return rc;
+    cli_use_state(a, *out);
+    use_options(a, *out);
+    return ERR_OK;
+}
+
 int cli_load_accepted(const struct cli_args *a, struct config **out)
 {
     struct err e = { 0 };
-    if (accepted_load(out, &e))
+    if (cli_read_accepted(a, out, &e))
         return EXIT_USAGE;
-    cli_use_state(a, *out);
-    use_options(a, *out);
     log_warn("going on with the configuration that was accepted before; mend %.*s, then `hob config reload`", STR_ARG((*out)->path));
     return EXIT_OK;
 }

@@ -16,5 +16,7 @@ enum err_code cli_read_models(const struct cli_args *a, struct config **out, str
 int cli_load_models(const struct cli_args *a, struct config **out);
 /* What an earlier gateway of this keeper had accepted (cli/accepted.h); EXIT_USAGE when there is nothing. */
 int cli_load_accepted(const struct cli_args *a, struct config **out);
+/* The same for who takes over from a gateway that goes on with it: what is in force stays so. ERR_CONFIG: it came from no file, or is wrong here. */
+enum err_code cli_read_accepted(const struct cli_args *a, struct config **out, struct err *e) __attribute__((warn_unused_result));
 
 #endif

@@ -23,6 +23,7 @@ extern const struct command
     cli_route,
     cli_lint,
     cli_service,
+    cli_upgrade,
     cli_doctor,
     cli_engine,
     cli_config,

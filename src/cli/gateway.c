@@ -3,20 +3,15 @@
  *   starting -> serving -> draining (no new requests, the running ones finish, `drain:` at most) -> stopping (children go) -> end
  *
  * Leaving by exit code tells the keeper that it was meant; dying by a signal means: start me again. */
-#include "admin/admin.h"
-#include "api/api.h"
+#include "cli/gateway_int.h"
+
 #include "cli/accepted.h"
 #include "cli/assume.h"
 #include "cli/commands.h"
 #include "cli/daemon.h"
 #include "cli/limits.h"
-#include "cli/reload.h"
-#include "cli/rundir.h"
 #include "fleet/estimate.h"
-#include "net/conn.h"
-#include "proc/notify.h"
 #include "proc/sweep.h"
-#include "store/requests.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,35 +23,9 @@
 
 enum { PORTS_TO_TRY = 100, FLUSH_LOOK_MS = 20 };
 
-struct gateway {
-    const struct config *config;    /* in force; held */
-    struct loop *loop;
-    struct keeper *keeper;
-    struct services *services;
-    struct notify *notify;
-    struct meter *meter;
-    struct store *store;
-    struct fleet *fleet;
-    struct api *api;
-    struct keys *keys;              /* read; the api's once there is one */
-    struct admin *admin;
-    struct reload *reload;
-    struct http_server *server;
-    struct limits *limits;
-    struct listener *listener;
-    struct reload_wish signalled;   /* by HUP */
-    struct timer drain_limit, flush;
-    char run_dir[RUNDIR_MAX_BYTES];
-    struct addr wanted;         /* where to listen */
-    int port_tries;
-    bool next_free_port, strict;
-    bool draining, stopping, stopped;
-    int exit_code;
-};
-
 /* ---- the end ---- */
 
-static void end(struct gateway *g, int code)
+void gateway_end(struct gateway *g, int code)
 {
     if (!g->exit_code)
         g->exit_code = code;
@@ -67,7 +36,7 @@ static void children_gone(void *ctx)
 {
     struct gateway *g = ctx;
     g->stopped = !fleet_has_wedged(g->fleet); /* else it ends as it is: the keeper has the child */
-    end(g, EXIT_OK);
+    gateway_end(g, EXIT_OK);
 }
 
 static void stop_children(void *ctx)
@@ -85,7 +54,8 @@ static void stop_children(void *ctx)
 static void answers_out(void *ctx)
 {
     struct gateway *g = ctx;
-    if (g->server && http_server_flushing(g->server))
+    bool elder = g->after != NULL; /* it may still need the children */
+    if (elder || (g->server && http_server_flushing(g->server)))
         timer_set(&g->flush, FLUSH_LOOK_MS);
     else
         stop_children(g);
@@ -102,9 +72,9 @@ static void drain_over(void *ctx)
     stop_children(g);
 }
 
-static void drain(struct gateway *g)
+void gateway_drain(struct gateway *g)
 {
-    if (g->draining)
+    if (g->draining || upgrade_stops(g->upgrade))
         return;
     g->draining = true;
     notify_stopping(g->notify);
@@ -125,25 +95,42 @@ static void drain(struct gateway *g)
 static void on_exited(void *ctx, const struct keeper_exit *x)
 {
     struct gateway *g = ctx;
-    services_exited(g->services, x);
+    if (g->services) /* else it is not built yet, and will ask what runs */
+        services_exited(g->services, x);
 }
 
 static void on_stop(void *ctx, bool hard)
 {
     struct gateway *g = ctx;
-    if (hard)
-        end(g, EXIT_FAILED);
+    if (hard || !g->services)
+        gateway_end(g, EXIT_FAILED);
     else
-        drain(g);
+        gateway_drain(g);
+}
+
+void gateway_ask_reload(struct gateway *g)
+{
+    if (g->draining || g->retired || !g->reload)
+        return; /* the service manager was told that we stop: nothing else is true any more */
+    notify_reloading(g->notify);
+    reload_ask(g->reload, &g->signalled);
 }
 
 static void on_reload(void *ctx)
 {
+    gateway_ask_reload(ctx);
+}
+
+static void on_heir_gone(void *ctx, int exit_code, int signal)
+{
     struct gateway *g = ctx;
-    if (g->draining)
-        return; /* the service manager was told that we stop: nothing else is true any more */
-    notify_reloading(g->notify);
-    reload_ask(g->reload, &g->signalled);
+    upgrade_heir_gone(g->upgrade, exit_code, signal);
+}
+
+static void on_heir(void *ctx, int fd)
+{
+    struct gateway *g = ctx;
+    upgrade_heir_again(g->upgrade, fd);
 }
 
 static void tell_status(struct gateway *g);
@@ -191,7 +178,7 @@ static void on_lost(void *ctx)
     _exit(EXIT_FAILED);
 }
 
-static const struct keeper_ops keeper_ops = { on_exited, on_stop, on_reload, on_lost };
+static const struct keeper_ops keeper_ops = { on_exited, on_stop, on_reload, on_lost, on_heir_gone, on_heir };
 
 /* ---- serving ---- */
 
@@ -216,7 +203,7 @@ static void tell_status(struct gateway *g)
         hot += b->kind->managed && b->state == BACKEND_HOT;
         loading = b->state == BACKEND_LOADING ? b : loading;
     }
-    if (g->draining)
+    if (g->draining || g->retired)
         return;
     if (loading)
         notify_status(g->notify, "loading %.*s", STR_ARG(loading->model->name));
@@ -244,10 +231,8 @@ static void on_backend_state(void *ctx, struct backend *b)
     else if (b->state == BACKEND_HOT)
         tell_ready(b);
     else if (b->state == BACKEND_FAILED && g->strict && b->model->keep == KEEP_HOT)
-        end(g, EXIT_FAILED);
+        gateway_end(g, EXIT_FAILED);
 }
-
-static void try_listen(struct gateway *g);
 
 static void port_taken(struct gateway *g, const struct err *e)
 {
@@ -256,11 +241,11 @@ static void port_taken(struct gateway *g, const struct err *e)
         if (!named.hint[0])
             err_hint(&named, "Stop what uses the port, or choose another with --listen, or let --next-free-port choose.");
         log_error("%s%s %s", named.text, err_stop(&named), named.hint);
-        end(g, EXIT_FAILED);
+        gateway_end(g, EXIT_FAILED);
         return;
     }
     g->wanted.port++;
-    try_listen(g);
+    gateway_listen(g);
 }
 
 static void on_listening(void *ctx, int fd, struct str bound, const struct err *e)
@@ -278,18 +263,23 @@ static void on_listening(void *ctx, int fd, struct str bound, const struct err *
     if (g->port_tries)
         log_info("%.*s is taken, the next free port is used", STR_ARG(g->config->listen));
     g->listener = listener_new(g->loop, fd, on_conn, g);
+    if (g->listened) /* it was let go of for a while, and came back */
+        return;
+    g->listened = true;
     log_info("listening on %.*s", STR_ARG(bound));
     if (!addr_is_loopback(&g->wanted))
         log_warn("keys and answers cross the network unencrypted: put a proxy with TLS in front, or listen on an address of a VPN");
     daemon_write_address(g->config, bound);
     keeper_ready(g->keeper);
+    if (g->after)
+        succeed_serving(g->after);
     notify_ready(g->notify); /* /livez answers; models come, and go, as they are needed */
     tell_status(g);
     fleet_start(g->fleet);
     estimate_warm(g->loop, g->config, g->store);
 }
 
-static void try_listen(struct gateway *g)
+void gateway_listen(struct gateway *g)
 {
     char address[320];
     addr_format(&g->wanted, address, sizeof address);
@@ -306,25 +296,41 @@ static void on_list(void *ctx, const struct keeper_child *children, size_t n)
     if (keeper_starts(g->keeper) == 1)
         sweep_strays(str_of(g->run_dir));
     for (size_t i = 0; i < n; i++) {
-        if (fleet_adopt(g->fleet, &children[i]))
+        struct keeper_child c = children[i];
+        c.as_it_is = g->after != NULL; /* the one before us may be using it */
+        if (fleet_adopt(g->fleet, &c))
             continue;
         log_info("%.*s is in the configuration no more: stopped", STR_ARG(children[i].label));
         keeper_kill(g->keeper, children[i].label, 0, 0);
     }
-    try_listen(g);
+    if (g->after)
+        succeed_adopted(g->after);
+    gateway_listen(g);
+}
+
+void gateway_list(struct gateway *g)
+{
+    keeper_list(g->keeper, on_list, g);
+}
+
+void gateway_elder_gone(struct gateway *g)
+{
+    succeed_free(g->after);
+    g->after = NULL;
 }
 
 static void on_signal(void *ctx, int signum)
 {
     struct gateway *g = ctx;
     (void)signum;
-    drain(g);
+    gateway_drain(g);
 }
 
 /* One hob for a state folder. The lock is the process's: it goes with it, however it ends, so that the next gateway gets it. */
-static int lock_state(const struct config *c)
+static int lock_state(struct gateway *g)
 {
     char path[4096];
+    const struct config *c = g->config;
     snprintf(path, sizeof path, "%.*s/lock", STR_ARG(c->state));
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) {
@@ -337,7 +343,8 @@ static int lock_state(const struct config *c)
         close(fd);
         return EXIT_FAILED;
     }
-    return EXIT_OK; /* the descriptor stays open, on purpose */
+    g->lock_fd = fd; /* stays open */
+    return EXIT_OK;
 }
 
 static int read_options(struct gateway *g, const struct cli_args *a)
@@ -372,10 +379,9 @@ static int read_options(struct gateway *g, const struct cli_args *a)
     return EXIT_OK;
 }
 
-static void build(struct gateway *g, const struct cli_args *a)
+void gateway_build(struct gateway *g)
 {
-    g->loop = loop_new();
-    g->keeper = keeper_attach(g->loop, KEEPER_FD, &keeper_ops, g);
+    accepted_keep(g->config);
     g->notify = notify_new(g->loop);
     g->services = services_new(g->loop, g->keeper);
     g->meter = meter_new();
@@ -390,12 +396,13 @@ static void build(struct gateway *g, const struct cli_args *a)
     limits_apply(g->limits, g->config);
     api_use_keys(g->api, g->keys);
     g->admin = admin_new(g->loop, g->fleet, g->keeper);
-    g->reload = reload_new(g->loop, a, g->fleet, on_change, g);
+    g->reload = reload_new(g->loop, g->args, g->fleet, on_change, g);
     g->signalled = (struct reload_wish){ .on_done = signal_served, .ctx = g };
     list_init(&g->signalled.node);
     api_use_admin(g->api, &admin_http, g->admin);
     admin_use_reload(g->admin, reload, g);
     admin_use_api(g->admin, g->api);
+    g->upgrade = upgrade_new(g);
     fleet_watch(g->fleet, on_backend_state, g);
     timer_init(&g->drain_limit, g->loop, drain_over, g);
     timer_init(&g->flush, g->loop, answers_out, g);
@@ -405,6 +412,8 @@ static void build(struct gateway *g, const struct cli_args *a)
 /* Only after an orderly end: everything idle, no child left. */
 static void take_apart(struct gateway *g)
 {
+    gateway_elder_gone(g);
+    upgrade_free(g->upgrade);
     admin_free(g->admin);
     store_close(g->store); /* the last requests hold what is the fleet's until their rows are written */
     fleet_free(g->fleet);
@@ -419,27 +428,65 @@ static void take_apart(struct gateway *g)
     conf_free(g->config);
 }
 
+/* An heir goes on with what is in force, whatever the file says by now: that is a reload's affair. */
+static int load_heirs(struct gateway *g, struct config **out)
+{
+    struct err e = { 0 };
+    int rc = EXIT_OK;
+    enum log_level level;
+    if (log_level_parse(cli_option_value(g->args, "--log"), &level))
+        log_set_level(level);
+    if (cli_read_accepted(g->args, out, &e))
+        rc = cli_load_models(g->args, out);
+    if (rc)
+        succeed_fail(e.code ? str_of(e.text) : STR("It cannot read the configuration."));
+    return rc;
+}
+
+static int load(struct gateway *g, bool heir)
+{
+    struct config *config = NULL;
+    int rc = heir ? load_heirs(g, &config) : cli_load_models(g->args, &config);
+    if (rc && !heir) /* a gateway before us may have had a better one */
+        rc = cli_load_accepted(g->args, &config);
+    g->config = config;
+    if (!rc)
+        rc = read_options(g, g->args);
+    if (!rc && !heir)
+        rc = lock_state(g); /* an heir is given it */
+    return rc;
+}
+
+/* For the first, and for one that comes after a crash: all of it is ours. */
+static void begin(struct gateway *g, bool again)
+{
+    gateway_build(g);
+    if (again)
+        succeed_again(g);
+    admin_open(g->admin);
+    gateway_list(g);
+}
+
 int gateway_run(const struct cli_args *a)
 {
     static struct gateway g; /* static: what an end at once leaves behind is still somebody's */
-    struct config *config = NULL;
-    int rc = cli_load_models(a, &config);
-    if (rc) /* a gateway before us may have had a better one */
-        rc = cli_load_accepted(a, &config);
-    g.config = config;
-    if (!rc)
-        rc = read_options(&g, a);
-    if (!rc)
-        rc = lock_state(g.config);
+    bool again, heir = succeed_is_heir(&again);
+    g.args = a;
+    g.lock_fd = -1;
+    int rc = load(&g, heir);
     if (rc)
         return rc;
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is the store's affair */
-    accepted_keep(g.config);
-    build(&g, a);
-    keeper_list(g.keeper, on_list, &g);
+    g.loop = loop_new();
+    g.keeper = keeper_attach(g.loop, KEEPER_FD, &keeper_ops, &g);
+    if (heir)
+        succeed_begin(&g);
+    else
+        begin(&g, again);
     loop_run(g.loop);
-    daemon_forget_address(g.config);
+    if (!g.retired && (g.listened || !heir)) /* else it is another's */
+        daemon_forget_address(g.config);
     if (!g.stopped)
         return g.exit_code; /* at once: the keeper sees to the children, the system to the rest */
     listener_free(g.listener);

@@ -13,7 +13,7 @@ struct reload {
     reload_change_fn *on_change;
     void *ctx;
     struct list next, now;      /* who waits: for the run to come, for the one under way */
-    bool again, stopped;
+    bool again, stopped, held;
     struct work work;
     enum err_code rc;           /* of the work, with: */
     struct config *config;
@@ -123,7 +123,7 @@ static void was_read(void *ctx)
     keys_free(r->keys);
     r->config = NULL;
     r->keys = NULL;
-    if (r->again)
+    if (r->again && !r->held)
         start(r);
 }
 
@@ -146,7 +146,24 @@ void reload_ask(struct reload *r, struct reload_wish *w)
         list_push(&r->next, &w->node);
     }
     r->again = true;
-    if (!r->work.running)
+    if (!r->work.running && !r->held)
+        start(r);
+}
+
+bool reload_runs(const struct reload *r)
+{
+    return r->work.running;
+}
+
+bool reload_waits(const struct reload *r)
+{
+    return r->again;
+}
+
+void reload_hold(struct reload *r, bool on)
+{
+    r->held = on;
+    if (!on && r->again && !r->work.running)
         start(r);
 }
 

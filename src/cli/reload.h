@@ -15,6 +15,9 @@ typedef void reload_change_fn(void *ctx, const struct config *now, struct keys *
 struct reload *reload_new(struct loop *l, const struct cli_args *a, struct fleet *f, reload_change_fn *on_change, void *ctx);
 void reload_free(struct reload *r);                                /* after loop_free(); NULL is fine */
 void reload_ask(struct reload *r, struct reload_wish *w);          /* w: who waits for the end; NULL: the log is told anyway */
+bool reload_runs(const struct reload *r);
+void reload_hold(struct reload *r, bool on);                       /* what is asked for from now on waits; not while one runs. Off: it is served */
+bool reload_waits(const struct reload *r);
 void reload_stop(struct reload *r);                                /* who waits is refused at once, as is who asks from now on */
 
 #endif

@@ -152,6 +152,41 @@ void fleet_start(struct fleet *f)
     fleet_carry(f);
 }
 
+static bool is_settled(const struct fleet_place *p)
+{
+    switch (p->m.state) {
+    case SCHED_LEAVING:
+    case SCHED_STOPPING:
+        return false;
+    case SCHED_LOADING:
+        if (!backend_pid(p->b))
+            return false; /* the keeper is about to be asked, or to answer */
+        break;
+    case SCHED_COLD:
+    case SCHED_LOOKING:
+    case SCHED_WANTING:
+    case SCHED_HOT:
+    case SCHED_RECLAIM:
+    case SCHED_FAILED:
+    case SCHED_WEDGED:
+    case SCHED_STATES:
+        break;
+    }
+    return !p->adopting && !p->changed && !p->removed;
+}
+
+bool fleet_is_settled(const struct fleet *f, struct str *who)
+{
+    for (const struct list *i = f->places.next; i != &f->places; i = i->next) {
+        const struct fleet_place *p = list_entry(i, struct fleet_place, node);
+        if (!p->b->kind->managed || is_settled(p))
+            continue;
+        *who = p->b->name;
+        return false;
+    }
+    return true;
+}
+
 static void all_stopped(void *ctx)
 {
     struct fleet *f = ctx;
@@ -219,6 +254,7 @@ void fleet_free(struct fleet *f)
     }
     later_cancel(&f->stopped);
     world_release(f->world);
+    free(f->put_off);
     budget_free(f->budget);
     sched_free(f->sched);
     hosts_free(f->hosts);

@@ -27,6 +27,18 @@ void fleet_stop(struct fleet *f, void (*done)(void *ctx), void *ctx);
 bool fleet_has_wedged(const struct fleet *f);                      /* a child that does not die: then nothing may be freed */
 void fleet_free(struct fleet *f);                                  /* after fleet_stop() is done, no lease and no world held */
 
+/* ---- another gateway takes over ---- */
+
+/* Nothing comes, goes or changes by itself: what is loaded is the other's to know. Else *who says what is on its way. */
+bool fleet_is_settled(const struct fleet *f, struct str *who);
+/* No load, no unload is begun; leases on what is loaded are given as ever. Thawed: what was put off is done. */
+void fleet_freeze(struct fleet *f, bool on);
+/* Leases that a request of another process holds: so many of that model, till it is said otherwise. A model that is not in the configuration has none. */
+struct ghosts;
+struct ghosts *ghosts_new(struct fleet *f);
+void ghosts_set(struct ghosts *g, struct str model, size_t n);
+void ghosts_free(struct ghosts *g);                                /* drops all. NULL is fine */
+
 /* ---- the world ---- */
 
 struct world *fleet_world(struct fleet *f);                        /* the current one; borrowed */

@@ -107,6 +107,10 @@ struct fleet {
     struct later stopped;
     void (*on_state)(void *ctx, struct backend *b);
     void *watch_ctx;
+
+    bool frozen;                        /* another gateway is about to have the children, or has them */
+    struct sched_order *put_off;        /* what was ordered meanwhile */
+    size_t nput_off;
 };
 
 static inline int64_t fleet_now(const struct fleet *f)

@@ -1,6 +1,8 @@
 /* What the schedule orders, carried out; and the clock that it is told. Always at the end of a turn: an order may end what has caused it. */
 #include "fleet/fleet_int.h"
 
+#include <stdlib.h>
+
 enum { REFRESH_MS = 30 * 1000 };
 
 static void stop(struct fleet_place *p, const struct sched_order *o)
@@ -35,6 +37,20 @@ static void refuse(struct lease *l, const struct err *why)
 {
     l->place = NULL;
     l->on_settled(l->ctx, why);
+}
+
+/* While another gateway is about to have the children, or has them, theirs is what comes and goes. What is only told is told. */
+static bool is_put_off(const struct fleet *f, const struct sched_order *o)
+{
+    return f->frozen && o->kind != ORDER_GRANT && o->kind != ORDER_REFUSE && o->kind != ORDER_SETTLED && o->kind != ORDER_REMOVED;
+}
+
+static void put_off(struct fleet *f, const struct sched_order *o)
+{
+    f->put_off = realloc(f->put_off, (f->nput_off + 1) * sizeof *f->put_off);
+    if (!f->put_off)
+        die("out of memory for an order");
+    f->put_off[f->nput_off++] = *o;
 }
 
 static void carry_out(const struct sched_order *o)
@@ -94,7 +110,10 @@ static void carry(void *ctx)
     struct fleet *f = ctx;
     struct sched_order o;
     while (sched_next(f->sched, &o))
-        carry_out(&o);
+        if (is_put_off(f, &o))
+            put_off(f, &o);
+        else
+            carry_out(&o);
     refresh_later(f);
     if (f->stopping && !f->told_stopped && sched_is_down(f->sched) && !is_at_work(f)) {
         f->told_stopped = true;
@@ -122,7 +141,25 @@ static void tick(void *ctx)
 {
     struct fleet *f = ctx;
     f->tick_ms = INT64_MAX;
+    if (f->frozen)
+        return;
     sched_tick(f->sched, fleet_now(f));
+    fleet_carry(f);
+}
+
+void fleet_freeze(struct fleet *f, bool on)
+{
+    struct sched_order *orders = f->put_off;
+    size_t n = f->nput_off;
+    f->frozen = on;
+    if (on)
+        return;
+    f->put_off = NULL;
+    f->nput_off = 0;
+    for (size_t i = 0; i < n; i++)
+        carry_out(&orders[i]);
+    free(orders);
+    f->tick_ms = INT64_MAX;
     fleet_carry(f);
 }
 
@@ -130,7 +167,7 @@ static void tick(void *ctx)
 static void refresh(void *ctx)
 {
     struct fleet *f = ctx;
-    if (f->stopping || !sched_could_use_room(f->sched))
+    if (f->stopping || f->frozen || !sched_could_use_room(f->sched))
         return;
     budget_ask(f->budget, NULL);
     refresh_later(f);

@@ -126,6 +126,8 @@ static void wait_for_next(struct http_req *r)
         http_req_die(r, false);
         return;
     }
+    if (r->server->pass) /* not here: what was read may not all be taken in yet */
+        loop_later(r->server->loop, &r->turn);
     r->state = REQ_IDLE;
     forget(r);
     list_remove(&r->node);
@@ -210,6 +212,11 @@ static void refuse_and_close(struct http_req *r, const struct err *e)
 static void hand_over(struct http_req *r)
 {
     r->state = REQ_HANDLED;
+    if (r->server->pass) {
+        r->parked = true;
+        loop_later(r->server->loop, &r->turn);
+        return;
+    }
     if (r->head.chunked) /* what it would have been promised had it said how long it is */
         promise(r, (int64_t)r->body.n * (HTTP_BODY_COST - 1));
     r->server->handler.on_request(r->server->ctx, r);
@@ -502,6 +509,8 @@ static void on_turn(void *ctx)
     struct http_req *r = ctx;
     if (r->state == REQ_DEAD) {
         req_free(r);
+    } else if (r->server->pass && (r->parked || r->state == REQ_IDLE) && http_req_pass(r)) {
+        return;
     } else if (r->state == REQ_HANDLED) {
         http_req_flush(r);
         tell_drained(r); /* what was only staged counted as pending; when the kernel takes it whole the connection has nothing to say */
@@ -605,14 +614,8 @@ void http_server_figures(const struct http_server *s, struct http_server_figures
     *out = (struct http_server_figures){ .connections = s->n, .limit = s->most, .evicted = s->evicted, .over = s->over, .turned_away = s->turned_away };
 }
 
-void http_server_take(struct http_server *s, int fd)
+static struct http_req *take(struct http_server *s, int fd, bool over)
 {
-    bool over;
-    if (!make_room(s, &over)) {
-        s->turned_away++;
-        close(fd);
-        return;
-    }
     struct http_req *r = calloc(1, sizeof *r);
     if (!r)
         die("out of memory for a connection");
@@ -628,6 +631,26 @@ void http_server_take(struct http_server *s, int fd)
     r->conn = conn_from_fd(s->loop, fd, &conn_ops, r);
     conn_read(r->conn, true);
     set_deadline(r, TIMING_IDLE, over ? OVER_HEAD_MS : s->limits.keep_alive_ms);
+    return r;
+}
+
+void http_server_take(struct http_server *s, int fd)
+{
+    bool over;
+    if (make_room(s, &over)) {
+        take(s, fd, over);
+        return;
+    }
+    s->turned_away++;
+    close(fd);
+}
+
+/* It was let in once: no limit is asked. */
+void http_server_take_with(struct http_server *s, int fd, struct str bytes)
+{
+    struct http_req *r = take(s, fd, false);
+    if (bytes.n)
+        on_read(r, bytes);
 }
 
 void http_server_drain(struct http_server *s)
@@ -710,6 +733,11 @@ bool http_req_is_over(const struct http_req *r)
 void http_req_is_made(struct http_req *r)
 {
     keep(r, r->promised);
+}
+
+const struct http_server *http_req_server(const struct http_req *r)
+{
+    return r->server;
 }
 
 int64_t http_req_started_ns(const struct http_req *r)

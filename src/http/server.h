@@ -44,6 +44,13 @@ struct http_server *http_server_new(struct loop *l, const struct http_limits *li
 void http_server_take(struct http_server *s, int fd); /* a new connection, already accepted */
 /* Draining: no new connections are taken by the owner; idle ones are closed, the others after their answer (Connection: close). */
 void http_server_drain(struct http_server *s);
+/* Another process takes over: fn gets each connection that waits for nothing of ours, with what has come on it and was not answered; fd is fn's. From then on each
+ * that becomes so goes there, too, the requests that come whole among them; what only waits is asked to let go (http_req_ops.on_pass). May be called again,
+ * for those. fn NULL: all stay here for now. */
+typedef void http_pass_fn(void *ctx, int fd, struct str bytes);
+void http_server_pass(struct http_server *s, http_pass_fn *fn, void *ctx);
+/* The other side of it: as http_server_take(), and as if those bytes had come now. */
+void http_server_take_with(struct http_server *s, int fd, struct str bytes);
 size_t http_server_connections(const struct http_server *s);
 
 /* ---- limits of the whole ---- */
@@ -75,6 +82,7 @@ const struct http_headers *http_req_headers(const struct http_req *r);
 struct str http_req_header(const struct http_req *r, struct str name);
 struct str http_req_body(const struct http_req *r);
 void http_req_peer(const struct http_req *r, unsigned char out[16]); /* as conn_peer() has it */
+const struct http_server *http_req_server(const struct http_req *r);
 int64_t http_req_started_ns(const struct http_req *r); /* clock_mono_ns() when its first byte came */
 
 /* It came on a connection beyond the limit: only what costs next to nothing is to be answered. */
@@ -86,6 +94,8 @@ void http_req_is_made(struct http_req *r);
 struct http_req_ops {
     void (*on_gone)(void *ctx);  /* the caller has left (FIN, RST, write stall): nothing can be answered any more; r is dead on return */
     void (*on_drain)(void *ctx); /* http_reply_pending() is 0 again; NULL is fine */
+    /* Another process could answer it as well: nothing of an answer has left. True: whoever answers lets go of it; r is dead then. NULL: it stays. */
+    bool (*on_pass)(void *ctx);
 };
 void http_req_watch(struct http_req *r, const struct http_req_ops *ops, void *ctx);
 

@@ -103,6 +103,7 @@ struct http_req {
     bool discard;                  /* input is not understood (any more), or not wanted: forget it */
     bool feeding;                  /* feed() is on the stack */
     bool over;                     /* beyond the limit of connections */
+    bool parked;                   /* whole, and to go to another process at the end of the turn */
 };
 
 struct http_server {
@@ -117,11 +118,15 @@ struct http_server {
     struct overload *overload;     /* NULL: nobody counts */
     uint64_t evicted, over, turned_away;
     bool draining;
+    http_pass_fn *pass;            /* where connections go that wait for nothing of ours; NULL: they stay */
+    void *pass_ctx;
 };
 
 void http_req_answered(struct http_req *r);          /* the handler is through with it */
 void http_req_die(struct http_req *r, bool reset);
 void http_req_watch_writing(struct http_req *r);     /* after each write: is the caller taking it? */
+/* server_pass.c */
+bool http_req_pass(struct http_req *r);              /* true: it is gone, to another process */
 /* server_answer.c */
 void http_req_flush(struct http_req *r);
 

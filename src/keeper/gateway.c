@@ -351,10 +351,17 @@ void gateway_upgrade(uint32_t id, struct str argv, int64_t now_ms)
     close(pair[1]);
 }
 
+static bool is_on_trial(void)
+{
+    return g.other == ELDER && g.heirs_argv && counts()->pid && !counts()->ready;
+}
+
 void gateway_drop_heir(void)
 {
     if (g.other == HEIR)
         kill(-other()->pid, SIGKILL);
+    else if (is_on_trial())
+        kill(-counts()->pid, SIGKILL);
 }
 
 bool gateway_take(void)
@@ -523,7 +530,7 @@ static enum gateway_end end_of_main(const struct gateway *dead, int status)
 {
     if (g.other == HEIR)
         kill(-other()->pid, SIGKILL); /* whose place it was to take is gone, and with it what it was to be given */
-    if (g.other == ELDER && !dead->ready && g.heirs_argv && other()->line.sock >= 0) {
+    if (g.other == ELDER && !dead->ready && g.heirs_argv && other()->line.sock >= 0) { /* the elder may count again */
         give_back(status);
         return GATEWAY_END_NONE;
     }

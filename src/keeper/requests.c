@@ -147,8 +147,7 @@ static bool drop_heir(uint32_t id, struct wire_reader *r, int64_t now_ms)
 {
     if (!wire_reader_ok(r))
         return false;
-    if (gateway_speaker_counts())
-        gateway_drop_heir();
+    gateway_drop_heir();
     gateway_tell_done(id);
     return true;
 }

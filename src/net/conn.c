@@ -11,6 +11,7 @@
 #include "net/resolve.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -356,6 +357,14 @@ struct conn *conn_from_fd(struct loop *l, int fd, const struct conn_ops *ops, vo
         fail(c, -rc);
     }
     return c;
+}
+
+int conn_copy(const struct conn *c)
+{
+    uv_os_fd_t fd;
+    if (!c->has_handle || c->state == CONN_CLOSED || uv_fileno(&c->u.handle, &fd))
+        return -1;
+    return fcntl(fd, F_DUPFD_CLOEXEC, 0);
 }
 
 void conn_peer(const struct conn *c, unsigned char out[16])

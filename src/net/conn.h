@@ -30,6 +30,9 @@ struct conn *conn_from_fd(struct loop *l, int fd, const struct conn_ops *ops, vo
 /* The other side's address, IPv4 mapped into IPv6; all zeros when it has none (a unix socket). */
 void conn_peer(const struct conn *c, unsigned char out[16]);
 
+/* Another descriptor of the same socket, the caller's: for another process. -1 when there is none to be had. */
+int conn_copy(const struct conn *c);
+
 void conn_read(struct conn *c, bool on);
 /* The pieces leave in one writev where the kernel takes them. An error comes later through on_fail. */
 void conn_write(struct conn *c, const struct str *pieces, size_t n);

@@ -16,12 +16,15 @@
 
 enum { OUT_MAX_BYTES = 4 * 1024 * 1024, SPAWN_MAX_BYTES = 256 * 1024 };
 
-_Static_assert((int)KEEPER_FD == (int)WIRE_FD && (int)KEEPER_KEPT_FD == (int)WIRE_KEPT_FD, "one number, two names");
+_Static_assert((int)KEEPER_FD == (int)WIRE_FD && (int)KEEPER_KEPT_FD == (int)WIRE_KEPT_FD && (int)KEEPER_HEIR_FD == (int)WIRE_HEIR_FD,
+    "one number, two names");
 
 union done {
     keeper_listen_fn *listen;
     keeper_spawn_fn *spawn;
     keeper_list_fn *list;
+    keeper_upgrade_fn *upgrade;
+    keeper_take_fn *take;
 };
 
 struct request {
@@ -43,6 +46,9 @@ struct keeper {
     void *ctx;
     uint32_t last_id;
     int starts;
+    uint32_t hello_id;
+    keeper_greeted_fn *on_greeted;
+    void *greeted_ctx;
     bool lost;
     bool freed;           /* by its owner; its memory goes when libuv has closed the handle */
 };
@@ -92,6 +98,12 @@ static void request_fail(struct request *r, const struct err *e)
         break;
     case WIRE_LIST:
         r->done.list(r->ctx, NULL, 0);
+        break;
+    case WIRE_UPGRADE:
+        r->done.upgrade(r->ctx, 0, -1, e);
+        break;
+    case WIRE_TAKE:
+        r->done.take(r->ctx, e);
         break;
     default: /* nobody waits for the others */
         break;
@@ -189,6 +201,29 @@ void keeper_list(struct keeper *k, keeper_list_fn *done, void *ctx)
     send_off(k, ask(k, WIRE_LIST, (union done){ .list = done }, ctx));
 }
 
+void keeper_upgrade(struct keeper *k, const struct str *argv, size_t nargv, keeper_upgrade_fn *done, void *ctx)
+{
+    size_t at = ask(k, WIRE_UPGRADE, (union done){ .upgrade = done }, ctx);
+    put_list(&k->line.out, argv, nargv);
+    send_off(k, at);
+}
+
+void keeper_drop_heir(struct keeper *k)
+{
+    send_off(k, line_begin(&k->line, WIRE_DROP_HEIR, ++k->last_id)); /* its answer tells nothing: WIRE_HEIR_GONE does */
+}
+
+void keeper_take(struct keeper *k, keeper_take_fn *done, void *ctx)
+{
+    send_off(k, ask(k, WIRE_TAKE, (union done){ .take = done }, ctx));
+}
+
+void keeper_when_greeted(struct keeper *k, keeper_greeted_fn *done, void *ctx)
+{
+    k->on_greeted = done;
+    k->greeted_ctx = ctx;
+}
+
 void keeper_ready(struct keeper *k)
 {
     send_off(k, line_begin(&k->line, WIRE_READY, 0));
@@ -211,6 +246,8 @@ static bool on_welcome(struct keeper *k, struct request *r, struct wire_reader *
     if (!wire_reader_ok(in) || version != WIRE_VERSION)
         return false;
     k->starts = (int)starts;
+    if (k->on_greeted)
+        k->on_greeted(k->greeted_ctx, STR(""));
     return true;
 }
 
@@ -236,7 +273,37 @@ static bool on_spawned(struct keeper *k, struct request *r, struct wire_reader *
 
 static bool on_done(struct keeper *k, struct request *r, struct wire_reader *in, int *fd)
 {
-    return wire_reader_ok(in);
+    if (!wire_reader_ok(in))
+        return false;
+    if (r && r->type == WIRE_TAKE)
+        r->done.take(r->ctx, NULL);
+    return true;
+}
+
+static bool on_heir(struct keeper *k, struct request *r, struct wire_reader *in, int *fd)
+{
+    uint32_t pid = wire_u32(in);
+    if (!wire_reader_ok(in) || *fd < 0 || pid == 0 || pid > INT32_MAX || (r && r->type != WIRE_UPGRADE))
+        return false;
+    int given = *fd;
+    if (!r && !k->ops->on_heir)
+        return true;
+    *fd = -1; /* now the receiver's */
+    if (r)
+        r->done.upgrade(r->ctx, (int)pid, given, NULL);
+    else
+        k->ops->on_heir(k->ctx, given);
+    return true;
+}
+
+static bool on_heir_gone(struct keeper *k, struct request *r, struct wire_reader *in, int *fd)
+{
+    uint32_t exit_code = wire_u32(in), signum = wire_u32(in);
+    if (!wire_reader_ok(in))
+        return false;
+    if (k->ops->on_heir_gone)
+        k->ops->on_heir_gone(k->ctx, (int)exit_code, (int)signum);
+    return true;
 }
 
 static enum err_code failure_code(const struct request *r, uint32_t sys)
@@ -338,7 +405,21 @@ static word_fn *const words[] = {
     [WIRE_EXITED]    = on_exited,
     [WIRE_STOP]      = on_stop,
     [WIRE_RELOAD]    = on_reload,
+    [WIRE_HEIR]      = on_heir,
+    [WIRE_HEIR_GONE] = on_heir_gone,
 };
+
+/* It does not work with us: as good as lost. */
+static bool is_refused(struct keeper *k, struct str body)
+{
+    struct wire_reader in = wire_reader(body);
+    wire_u32(&in);
+    struct str why = wire_text(&in);
+    log_error("%.*s", STR_ARG(why));
+    if (k->on_greeted)
+        k->on_greeted(k->greeted_ctx, why);
+    return false;
+}
 
 static bool hear(struct keeper *k, const struct wire_head *head, struct str body, int fd)
 {
@@ -348,6 +429,8 @@ static bool hear(struct keeper *k, const struct wire_head *head, struct str body
         return false;
     }
     struct wire_reader in = wire_reader(body);
+    if (head->id == k->hello_id && head->type == WIRE_FAILED)
+        return is_refused(k, body);
     struct request *r = head->id ? request_take(k, head->id) : NULL;
     bool ok = words[head->type](k, r, &in, &fd);
     free(r);
@@ -406,7 +489,8 @@ struct keeper *keeper_attach(struct loop *l, int fd, const struct keeper_ops *op
     k->poll.data = k;
     if (uv_poll_init(loop_uv(l), &k->poll, fd))
         die("descriptor %d is no wire to a keeper", fd);
-    size_t at = line_begin(&k->line, WIRE_HELLO, ++k->last_id);
+    k->hello_id = ++k->last_id;
+    size_t at = line_begin(&k->line, WIRE_HELLO, k->hello_id);
     wire_put_u32(&k->line.out, WIRE_VERSION);
     send_off(k, at);
     return k;

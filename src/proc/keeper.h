@@ -11,7 +11,9 @@
 struct keeper;
 
 #define KEEPER_KEPT_NAME "HOB_ACCEPTED"
-enum { KEEPER_FD = 3, KEEPER_KEPT_FD = 4 }; /* where a gateway that hob-keeper started finds its end of the wire (WIRE_FD, for who may not include the wire) */
+#define KEEPER_HEIR_NAME "HOB_HEIR"
+/* Where a gateway that hob-keeper started finds its end of the wire (WIRE_FD …, for who may not include the wire). */
+enum { KEEPER_FD = 3, KEEPER_KEPT_FD = 4, KEEPER_HEIR_FD = 5 };
 
 struct keeper_exit {
     struct str label;
@@ -26,6 +28,10 @@ struct keeper_ops {
     void (*on_stop)(void *ctx, bool hard);
     void (*on_reload)(void *ctx);
     void (*on_lost)(void *ctx);
+    /* NULL is fine for these. The heir is gone before it was ready: this one counts (still, or again). The one that had taken over has died: fd, the receiver's,
+     * leads to the one after it. */
+    void (*on_heir_gone)(void *ctx, int exit_code, int signal);
+    void (*on_heir)(void *ctx, int fd);
 };
 
 /* Takes fd over (WIRE_FD in a gateway) and greets the keeper; SIGPIPE is ignored from now on. */
@@ -52,6 +58,7 @@ struct keeper_child {
     int64_t started_wall_ms;
     const struct str *argv; /* as it was started: where its socket and key file are */
     size_t nargv;
+    bool as_it_is;          /* who hands it on: it is to be kept, whatever it would be started with now */
 };
 typedef void keeper_list_fn(void *ctx, const struct keeper_child *children, size_t n); /* all dies on return */
 
@@ -61,6 +68,18 @@ void keeper_start_child(struct keeper *k, const struct keeper_spawn *s, keeper_s
 void keeper_kill(struct keeper *k, struct str label, uint32_t term_ms, uint32_t again_ms);
 void keeper_list(struct keeper *k, keeper_list_fn *done, void *ctx);
 void keeper_ready(struct keeper *k); /* /livez answers: a crash from now on does not count against us */
+/* A second gateway beside this one (keeper/gateway.c says what becomes of the two). e NULL: fd, the receiver's, leads to it. ERR_SYSTEM, with EBUSY: there
+ * are two already. */
+typedef void keeper_upgrade_fn(void *ctx, int pid, int fd, const struct err *e);
+void keeper_upgrade(struct keeper *k, const struct str *argv, size_t nargv, keeper_upgrade_fn *done, void *ctx);
+void keeper_drop_heir(struct keeper *k);
+/* For the heir: it is the one that counts from now on. e NULL: so it is. */
+typedef void keeper_take_fn(void *ctx, const struct err *e);
+void keeper_take(struct keeper *k, keeper_take_fn *done, void *ctx);
+/* Once WELCOME has come, or the keeper has refused us: its words, "" when it has not. */
+typedef void keeper_greeted_fn(void *ctx, struct str refusal);
+void keeper_when_greeted(struct keeper *k, keeper_greeted_fn *done, void *ctx); /* at once after keeper_attach() */
+
 int keeper_starts(const struct keeper *k); /* 1: this is the first gateway of this keeper; known after WELCOME, 0 before */
 
 #endif

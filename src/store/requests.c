@@ -60,11 +60,30 @@ static void bind(sqlite3_stmt *s, const struct request_row *r)
         put_text(s, 20 + i, texts[i]);
 }
 
+/* A row with that id that was written since then. Looks through all of those: for the few that may have come twice. */
+static bool request_is_there(struct store_db *db, struct str id, int64_t since_ms)
+{
+    static const char sql[] = "SELECT 1 FROM requests WHERE at >= ?1 AND id = ?2";
+    char packed[ROW_ID_BYTES];
+    struct err e;
+    sqlite3_stmt *s = db_begin(db, sql, &e);
+    if (!s)
+        return false;
+    sqlite3_bind_int64(s, 1, since_ms * 1024); /* it was written later than it came */
+    sqlite3_bind_blob(s, 2, packed, (int)row_id_pack(id, packed), SQLITE_STATIC);
+    bool there = db_step(db, s, &e) == 1;
+    db_end(s);
+    return there;
+}
+
 static enum err_code run_put(struct store_db *db, struct store_job *job, struct err *e)
 {
     const struct request_row *r = ((struct request_put *)(void *)job)->row;
     char id[ROW_ID_BYTES];
     int64_t way, at;
+    const struct request_put *p = (const struct request_put *)(const void *)job;
+    if (p->maybe_there && request_is_there(db, r->id, r->time_ms))
+        return ERR_OK;
     if (books_way(db, r, &way, e) || books_place(db, &at, e))
         return e->code;
     sqlite3_stmt *s = db_begin(db, put_sql, e);
@@ -85,8 +104,20 @@ static void put_done(struct store_job *job, const struct err *e)
     p->on_done(p->ctx, e);
 }
 
+static bool is_row(const struct store_job *job)
+{
+    return job->run == run_put;
+}
+
+void requests_forward(struct store *s, requests_forward_fn *fn, void *ctx)
+{
+    store_retire(s, is_row, fn, ctx);
+}
+
 void requests_put(struct store *s, struct request_put *p, size_t under_way)
 {
+    if (store_pass_on(s, p))
+        return;
     p->job = (struct store_job){ .run = run_put, .done = put_done, .single = true, .company = under_way };
     store_submit(s, &p->job);
 }

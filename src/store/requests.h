@@ -3,6 +3,8 @@
 #ifndef HOB_STORE_REQUESTS_H
 #define HOB_STORE_REQUESTS_H
 
+#include "base/buf.h"
+#include "base/list.h"
 #include "store/store.h"
 
 enum row_verdict { ROW_UNCHECKED, ROW_AGREED, ROW_IMPROVED, ROW_CHECK_FAILED };
@@ -42,10 +44,23 @@ struct request_put {
     const struct request_row *row; /* it and its texts must live until on_done */
     void (*on_done)(void *ctx, const struct err *e); /* e NULL: it is committed as `durability` wants it */
     void *ctx;
+    struct list node;              /* its forwarder's (requests_forward) */
+    uint32_t number;
+    bool maybe_there;              /* it may have been written before: then it is not written again */
 };
 /* under_way: requests that run now, this one among them: the writer waits a moment (STORE_LINGER_US) for the rows of others, and not at all for one alone.
  * STORE_LEISURE: nobody waits for this row. */
 void requests_put(struct store *s, struct request_put *p, size_t under_way);
+
+/* Another process has the file now (store_is_paused()): from here on each row, those that wait first, is fn's, who writes it there and calls its on_done;
+ * all other jobs fail. */
+typedef void requests_forward_fn(void *ctx, struct request_put *p);
+void requests_forward(struct store *s, requests_forward_fn *fn, void *ctx); /* the loop's thread */
+/* A row as JSON, and back: names that are unknown are passed over, what is missing is unknown, so that programs of different ages understand each other. */
+void request_pack(const struct request_row *r, struct buf *out);
+struct json_doc;
+/* Its texts lie in d, which is the caller's to free after it; on an error there is nothing to free. */
+enum err_code request_unpack(struct str text, struct json_doc *d, struct request_row *r, struct err *e) __attribute__((warn_unused_result));
 
 struct requests_wish {
     int64_t since_ms, until_ms;  /* wall clock; 0 = no end */

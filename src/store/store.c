@@ -46,6 +46,9 @@ struct store {
     struct requests_limits limits;
     bool limits_new;
     bool running, closing;          /* closing: what is still handed in is refused */
+    bool pause, paused;             /* wanted; the file is closed */
+    requests_forward_fn *forward;   /* the loop's: whose rows are, once the file is another process's; NULL: ours */
+    void *forward_ctx;
     _Atomic int holders;
 };
 
@@ -231,7 +234,7 @@ static struct store_job *take_batch(struct store *s) /* under the lock */
 /* Until there is work; false when there will be none any more. Under the lock. */
 static bool wait_for_work(struct store *s, bool *tidy)
 {
-    while (!s->waiting.first && !s->closing && !s->limits_new && !*tidy)
+    while (!s->waiting.first && !s->closing && !s->limits_new && !s->pause && !*tidy)
         *tidy = uv_cond_timedwait(&s->come, &s->lock, (uint64_t)TIDY_MS * 1000000) != 0;
     return s->waiting.first || !s->closing;
 }
@@ -286,6 +289,19 @@ static bool tidy_up(struct store *s)
     return more;
 }
 
+/* Another process is to have the file. Under the lock. */
+static void stay_away(struct store *s)
+{
+    pthread_mutex_unlock(&s->lock);
+    db_close(&s->db);
+    pthread_mutex_lock(&s->lock);
+    s->paused = true;
+    while (s->pause && !s->closing)
+        uv_cond_wait(&s->come, &s->lock);
+    s->paused = false;
+    s->tried_ms = 0;
+}
+
 static void *write_all(void *arg)
 {
     struct store *s = arg;
@@ -295,6 +311,10 @@ static void *write_all(void *arg)
         s->tried_ms = 0; /* should it break at once, it is looked after at once */
     pthread_mutex_lock(&s->lock);
     while (wait_for_work(s, &tidy)) {
+        if (s->pause && !s->closing) {
+            stay_away(s);
+            continue;
+        }
         if (s->limits_new)
             take_limits(s);
         if (s->waiting.first)
@@ -420,6 +440,80 @@ void requests_limit(struct store *s, const struct requests_limits *l)
     s->limits_new = true;
     uv_cond_signal(&s->come);
     pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- another process has the file ---- */
+
+static void set_pause(struct store *s, bool on)
+{
+    pthread_mutex_lock(&s->lock);
+    s->pause = on;
+    uv_cond_signal(&s->come);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void store_pause(struct store *s)
+{
+    set_pause(s, true);
+}
+
+void store_resume(struct store *s)
+{
+    set_pause(s, false);
+}
+
+bool store_is_paused(struct store *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool paused = s->paused;
+    pthread_mutex_unlock(&s->lock);
+    return paused;
+}
+
+int store_schema(void)
+{
+    int n = 0;
+    while (store_migrations[n])
+        n++;
+    return n;
+}
+
+bool store_pass_on(struct store *s, struct request_put *p)
+{
+    if (s->forward)
+        s->forward(s->forward_ctx, p);
+    return s->forward != NULL;
+}
+
+void store_retire(struct store *s, bool (*is_row)(const struct store_job *job), requests_forward_fn *fn, void *ctx)
+{
+    pthread_mutex_lock(&s->lock);
+    struct store_job *job = s->waiting.first, *next;
+    struct queue rows;
+    queue_init(&rows);
+    queue_init(&s->waiting);
+    s->nwaiting = 0;
+    s->since_ms = 0;
+    s->closing = true;
+    uv_cond_signal(&s->come);
+    for (; job; job = next) {
+        next = job->next;
+        if (is_row(job)) {
+            queue_add(&rows, job);
+            continue;
+        }
+        refuse(s, job);
+        end_job(s, job);
+    }
+    pthread_cond_broadcast(&s->over);
+    wake_up(s->wake);
+    pthread_mutex_unlock(&s->lock);
+    s->forward = fn;
+    s->forward_ctx = ctx;
+    for (job = rows.first; job; job = next) {
+        next = job->next;
+        fn(ctx, (struct request_put *)(void *)job);
+    }
 }
 
 /* ---- opening, closing ---- */

@@ -22,6 +22,11 @@ enum err_code store_open_to_read(struct str state_folder, struct store **out, st
 /* Waits for the jobs that were handed in and runs their `done`; on the loop thread. Who holds it may still hand in jobs: they fail with
  * ERR_SHUTTING_DOWN. NULL is fine. */
 void store_close(struct store *s);
+/* The file is let go of, for another process: what is being written is committed, what is handed in waits. The loop's thread; at once after one another. */
+void store_pause(struct store *s);
+bool store_is_paused(struct store *s);          /* it has been let go of */
+void store_resume(struct store *s);             /* it is ours again */
+int store_schema(void);                         /* the version of the file's tables that this program makes */
 /* For who works on the pool and may be at it when the store is closed. */
 struct store *store_hold(struct store *s);      /* NULL is fine */
 void store_release(struct store *s);            /* any thread; NULL is fine */

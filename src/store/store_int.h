@@ -50,6 +50,12 @@ void db_text(sqlite3_stmt *s, int at, struct str text);     /* borrowed until db
 /* From db_begin() to db_end() of a statement without rows and without values. */
 enum err_code db_exec(struct store_db *db, const char *text, struct err *e) __attribute__((warn_unused_result));
 
+/* ---- store.c ---- */
+/* True: somebody else writes it. */
+bool store_pass_on(struct store *s, struct request_put *p);
+/* All jobs from now on are refused; those that wait and are no rows, too. Rows go to pass_on. */
+void store_retire(struct store *s, bool (*is_row)(const struct store_job *job), requests_forward_fn *fn, void *ctx);
+
 /* ---- log.c ---- */
 /* The log is brought over by us from now on, no more by SQLite behind a commit for which somebody waits. */
 void log_begin(struct store_db *db);
