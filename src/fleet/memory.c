@@ -33,6 +33,7 @@ static void measured(void *ctx, int64_t bytes)
     if (bytes >= 0) {
         p->measured_bytes = bytes;
         book(p, p->measuring, bytes);
+        sched_learned(&p->m);
     }
     if (p->measure_again) { /* it has worked while it was looked at idle */
         p->measure_again = false;
@@ -65,9 +66,16 @@ void memory_answered(struct fleet_place *p, int64_t input_tokens)
 
 /* ---- giving back ---- */
 
+/* One that was seen to have much less than was booked for it did not die of that, whatever the signal: strangers took the memory, or a person killed
+ * it. Else each such death would ask for more than the last, until it fitted nowhere. */
+static bool fell_short(const struct fleet_place *p)
+{
+    return p->measured_bytes < 0 || p->measured_bytes >= p->m.booked_bytes / 4 * 3;
+}
+
 void memory_ended(struct fleet_place *p, const struct err *death)
 {
-    if (death && death->code == ERR_OUT_OF_MEMORY && p->estimated)
+    if (death && death->code == ERR_OUT_OF_MEMORY && p->estimated && fell_short(p))
         measure_out_of_memory(p->fleet->loop, p->fleet->store, &p->estimate, p->m.booked_bytes);
     measure_cancel(p->measure);
     p->measure = NULL;

@@ -185,14 +185,15 @@ static bool learn_shortage(struct sched_model *m)
 /* How a child has ended that nobody told to: is it tried again, when, and do those who wait hear of it. */
 static void note_death(struct sched_model *m, const struct err *e)
 {
-    bool was_hot = m->state == SCHED_HOT || m->state == SCHED_LEAVING, more = e->code == ERR_OUT_OF_MEMORY && learn_shortage(m);
+    bool was_hot = m->state == SCHED_HOT || m->state == SCHED_LEAVING;
+    bool more = !was_hot && e->code == ERR_OUT_OF_MEMORY && learn_shortage(m); /* who was hot had enough: it was killed for others' sake, or by a person */
     m->why = *e;
     m->failing = !was_hot;
     if (was_hot && m->sched->now_ms - m->hot_ms > SCHED_DEATHS_MS)
         m->level = 0;
     if (too_many_deaths(m)) {
         m->for_good = m->failing = true;
-    } else if (more && !m->short_once && !was_hot) {
+    } else if (more && !m->short_once) {
         m->short_once = true;
         m->failing = false;
         m->retry_ms = m->sched->now_ms;
@@ -295,6 +296,11 @@ void sched_measured(struct sched_model *m, int64_t bytes, int64_t now_ms)
     m->uncounted = false;
     sched_book(m, bytes);
     sched_follow(m);
+}
+
+void sched_learned(struct sched_model *m)
+{
+    m->at_least_bytes = 0;
 }
 
 void sched_file_changed(struct sched_model *m, int64_t now_ms)

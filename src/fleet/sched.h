@@ -169,6 +169,7 @@ void sched_reclaimed(struct sched_model *m, int64_t now_ms);                    
 /* Cold, but its child runs: as if loading. bytes -1: nobody has looked yet; until sched_measured() nobody is given room. */
 void sched_adopted(struct sched_model *m, int64_t bytes, int64_t now_ms);
 void sched_measured(struct sched_model *m, int64_t bytes, int64_t now_ms);          /* what is booked for it from now on */
+void sched_learned(struct sched_model *m);                                          /* it has been measured: what a death had taught is forgotten */
 void sched_file_changed(struct sched_model *m, int64_t now_ms);                     /* failures and figures of the old file are forgotten */
 
 void sched_tick(struct sched *s, int64_t now_ms);

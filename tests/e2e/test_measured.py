@@ -2,10 +2,12 @@
 
 import contextlib
 import json
+import os
+import signal
 import sqlite3
 
 import pytest
-from helpers import FAKE, cli, gguf, wait_for
+from helpers import FAKE, FORGIVING, cli, gguf, wait_for
 
 
 def rows(h):
@@ -41,6 +43,21 @@ def test_a_child_is_measured_and_the_next_estimate_is_that(hob, config, tmp_path
     assert abs(seen["memory"]["estimated_bytes"] - most) < 8 << 20, (seen, row)
     r = cli("fit", "m", "--measured", "--json", "-c", h.config_path, env=h.env, dir=h.dir)
     assert any(x["source"] == "measured" for x in json.loads(r.stdout)["rows"]), r.stdout
+
+
+def test_one_that_is_killed_again_and_again_needs_no_more_than_before(hob, config, tmp_path):
+    """Signal 9 is taken for want of memory; but it had far less than was booked for it."""
+    config["models"]["m"]["file"] = str(gguf(tmp_path / "m.gguf"))
+    h = hob(config | FORGIVING)
+    booked = []
+    for _ in range(4):
+        assert h.chat("m", "ping").status == 200
+        seen = wait_for("it is measured", lambda: (b := backend(h))["memory"]["measured_bytes"] and b)
+        booked.append(seen["memory"]["booked_bytes"])
+        os.kill(seen["pid"], signal.SIGKILL)
+        wait_for("it is known to be dead", lambda: backend(h)["pid"] != seen["pid"])
+    assert max(booked) == booked[0], booked
+    assert [r["short_bytes"] for r in rows(h)] == [0]
 
 
 def test_the_real_model_is_within_a_tenth(real, hob):

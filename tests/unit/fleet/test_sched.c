@@ -668,6 +668,18 @@ static void test_a_death_for_want_of_memory_books_more_and_tries_once_again(void
     assert_true(k.refused[0] == ERR_OUT_OF_MEMORY && k.m[A].state == SCHED_FAILED);
 }
 
+static void test_a_hot_one_that_is_killed_books_no_more(void **state)
+{
+    for (int i = 0; i < 10; i++) {
+        ask((size_t)i, A);
+        looked(A, 2 * MB);
+        answers(A);
+        assert_int_equal(sched_booked(k.s), 2 * MB);
+        dies(A, ERR_OUT_OF_MEMORY);
+        k.now += 200 * 1000;
+    }
+}
+
 static void test_what_is_kept_hot_comes_in_order_one_at_a_time_and_comes_back(void **state)
 {
     for (size_t i = 0; i < 3; i++) {
@@ -848,6 +860,7 @@ int main(void)
         IN_KITCHEN(test_deaths_long_apart_are_forgiven),
         IN_KITCHEN(test_who_waits_survives_a_death),
         IN_KITCHEN(test_a_death_for_want_of_memory_books_more_and_tries_once_again),
+        IN_KITCHEN(test_a_hot_one_that_is_killed_books_no_more),
         IN_KITCHEN(test_what_is_kept_hot_comes_in_order_one_at_a_time_and_comes_back),
         IN_KITCHEN(test_idle_models_go_but_not_those_that_stay),
         IN_KITCHEN(test_an_unload_cuts_after_the_drain_limit),
