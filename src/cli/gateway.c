@@ -294,7 +294,7 @@ static void on_list(void *ctx, const struct keeper_child *children, size_t n)
     if (g->draining)
         return; /* the keeper ends what runs when we have ended */
     if (keeper_starts(g->keeper) == 1)
-        sweep_strays(str_of(g->run_dir));
+        sweep_strays(str_of(g->run_dir), SWEEP_ALL);
     for (size_t i = 0; i < n; i++) {
         struct keeper_child c = children[i];
         c.as_it_is = g->after != NULL; /* the one before us may be using it */

@@ -12,6 +12,7 @@
 #include "keeper/children.h"
 #include "keeper/gateway.h"
 #include "keeper/listeners.h"
+#include "keeper/minder.h"
 #include "keeper/os.h"
 #include "keeper/requests.h"
 #include "keeper/spawn.h"
@@ -237,6 +238,7 @@ int main(int argc, char **argv)
         return 2;
     }
     tidy_descriptors();
+    minder_start();
     signals_init();
     os_adopt_orphans();
     gateway_init(argv + 1);

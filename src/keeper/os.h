@@ -11,6 +11,9 @@ void os_die_with(pid_t parent);
 /* Closes every descriptor from `from` on. */
 void os_close_from(int from);
 
+/* The name that ps shows. */
+void os_be_called(const char *name);
+
 /* Orphans of our children become ours, so that none escapes by setsid and a double fork. Not when we were born with children that are none of
  * our business (a shell that execs us may have some): then their orphans would come too. */
 void os_adopt_orphans(void);

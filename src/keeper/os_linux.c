@@ -26,6 +26,11 @@ void os_close_from(int from)
         close(fd);
 }
 
+void os_be_called(const char *name)
+{
+    prctl(PR_SET_NAME, name);
+}
+
 static bool adopting;
 
 /* The pids of our children as the kernel lists them; at most `max`. -1 when it cannot say (CONFIG_PROC_CHILDREN off, no /proc). */

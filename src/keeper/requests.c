@@ -4,6 +4,7 @@
 #include "keeper/children.h"
 #include "keeper/gateway.h"
 #include "keeper/listeners.h"
+#include "keeper/minder.h"
 
 #include <errno.h>
 
@@ -86,8 +87,10 @@ static bool spawn(uint32_t id, struct wire_reader *r, int64_t now_ms)
     s.cwd = wire_text(r);
     if (!wire_reader_ok(r) || !plain(s.label) || !plain(s.stderr_file) || !plain(s.cwd) || !plain_list(s.argv) || !plain_list(s.env))
         return false;
-    if (!refused(id))
-        children_spawn(id, &s);
+    if (refused(id))
+        return true;
+    minder_look(s.env);
+    children_spawn(id, &s);
     return true;
 }
 

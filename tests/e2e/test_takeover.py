@@ -167,7 +167,7 @@ def test_a_second_serve_is_kept_out(world):
 
 @pytest.fixture
 def left_over(nursery):
-    """What a killed keeper leaves behind: a grandchild that had called setsid. Made by an engine that starts one."""
+    """What a killed keeper and its killed minder leave behind: a grandchild that had called setsid. Made by an engine that starts one."""
     def make(h):
         run_dir = [e.split(b"=", 1)[1] for e in open(f"/proc/{h.child().pid}/environ", "rb").read().split(b"\0") if e.startswith(b"HOB_CHILD_OF=")]
         assert len(run_dir) == 1
@@ -186,7 +186,9 @@ def test_strays_are_swept_at_the_next_start_and_strangers_are_left_alone(managed
     h = managed("m")
     stray, stranger = left_over(h)
     gateway, child = h.gateway(), h.child()
-    os.kill(gateway.pid, signal.SIGSTOP)  # so that nobody is left to tidy up
+    minder = next(p for p in h.survivors() if p.name == "hob-minder")
+    os.kill(minder.pid, signal.SIGKILL)  # so that nobody is left to tidy up
+    os.kill(gateway.pid, signal.SIGSTOP)
     os.kill(h.pid, signal.SIGKILL)
     os.kill(gateway.pid, signal.SIGKILL)
     wait_for("its children are gone", lambda: not child.alive() and not gateway.alive(), 2)

@@ -1,0 +1,123 @@
+"""What a child has started itself goes with it, whoever is killed: nobody is left holding memory, and nobody else is hit.
+
+The child is a program (`command:`) that starts kin before, or instead of, becoming the engine."""
+
+import contextlib
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import pytest
+from helpers import FAKE, wait_for
+
+from test_admin import act
+
+KIN = {
+    "grandchild": "sleep 1000 & exec \"$@\"",
+    "deaf": "sh -c \"trap '' TERM HUP INT; while :; do sleep 1000; done\" & exec \"$@\"",
+    "setsid": "setsid sleep 1000 & exec \"$@\"",
+    "daemon": "(setsid sh -c 'sleep 1000 & exec sleep 1000' &) ; exec \"$@\"",
+    "wrapped": "\"$@\" & wait",
+}
+
+
+def marked(mark):
+    """The living that have it in their environment."""
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                if mark in (entry / "environ").read_bytes().split(b"\0") and (entry / "stat").read_text().rpartition(")")[2].split()[0] not in "ZX":
+                    found.append(int(entry.name))
+            except OSError:
+                pass
+    return found
+
+
+class Family:
+    def __init__(self, nursery, kin):
+        script = nursery.dir / "family.sh"
+        script.write_text(f"#!/bin/sh\n{KIN[kin]}\n")
+        self.h = nursery.hob({"models": {"own": {"command": f"/bin/sh {script} {FAKE} --port ${{port}}", "slots": 2, "keep": "hot"}}}, wait="ready")
+        assert self.h.chat("own", "hello").status == 200
+        child = next(p for p in self.h.tree() if "--port" in p.args)
+        self.mark = next(v for v in pathlib.Path(f"/proc/{child.pid}/environ").read_bytes().split(b"\0") if v.startswith(b"HOB_CHILD_OF="))
+        self.kin = wait_for("child and kin", lambda: len(m := marked(self.mark)) >= 2 and m)
+        self.h.tree()
+
+    def gone(self, seconds=2.0):
+        wait_for("no kin is left", lambda: not marked(self.mark), seconds)
+
+
+@pytest.fixture
+def family(nursery):
+    made = []
+
+    def make(kin):
+        made.append(Family(nursery, kin))
+        return made[-1]
+    yield make
+    for f in made:
+        for pid in marked(f.mark):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("kin", KIN)
+def test_the_keeper_is_killed(family, kin):
+    f = family(kin)
+    f.h.signal(signal.SIGKILL)
+    f.h.wait_exit(5)
+    f.gone()
+    wait_for("nothing else is", lambda: not f.h.survivors(), 2)
+
+
+@pytest.mark.parametrize("kin", ["setsid", "wrapped"])
+def test_keeper_and_gateway_are_killed_together(family, kin):
+    f = family(kin)
+    gateway = f.h.gateway()
+    os.kill(gateway.pid, signal.SIGSTOP)
+    os.kill(f.h.pid, signal.SIGKILL)
+    os.kill(gateway.pid, signal.SIGKILL)
+    f.h.wait_exit(5)
+    f.gone()
+    wait_for("nothing else is", lambda: not f.h.survivors(), 2)
+
+
+@pytest.mark.parametrize("kin", KIN)
+def test_it_is_unloaded(family, kin):
+    f = family(kin)
+    assert act(f.h, "unload", "own").status == 200
+    f.gone()
+
+
+@pytest.mark.parametrize("kin", ["deaf", "daemon"])
+def test_hob_is_stopped(family, kin):
+    f = family(kin)
+    assert f.h.stop() == 0
+    f.gone()
+
+
+def test_the_child_is_killed(family):
+    f = family("setsid")
+    child = next(p for p in f.h.tree() if "--port" in p.args)
+    os.kill(child.pid, signal.SIGKILL)
+    wait_for("its kin are gone", lambda: not set(f.kin) & set(marked(f.mark)))
+
+
+def test_strangers_are_left_alone(family):
+    """Nearly the same mark; and one with the mark of the dead, but born after their death, as a next hob's children are."""
+    f = family("setsid")
+    strangers = [subprocess.Popen(["sleep", "1000"], env={"HOB_CHILD_OF": f.mark.decode().partition("=")[2] + end}, start_new_session=True) for end in ("0", "/r")]
+    try:
+        f.h.signal(signal.SIGKILL)
+        f.h.wait_exit(5)
+        f.gone()
+        wait_for("who looks after them has ended", lambda: not f.h.survivors(), 2)
+        assert [s.poll() for s in strangers] == [None, None]
+    finally:
+        for s in strangers:
+            s.kill()
+            s.wait()
