@@ -284,6 +284,7 @@ enum err_code exchange_take_decision(struct exchange *x, struct err *e); /* what
 enum err_code exchange_has_room(struct exchange *x, struct err *e) __attribute__((warn_unused_result)); /* to be parsed */
 void exchange_was_parsed(struct exchange *x);                           /* and it is */
 enum err_code attempt_gathers(struct attempt *t, size_t bytes, struct err *e) __attribute__((warn_unused_result)); /* so many have come. ERR_OVERLOADED */
+enum err_code attempt_gathered(struct attempt *t, struct err *e) __attribute__((warn_unused_result)); /* and that was the last. ERR_OVERLOADED */
 
 /* ---- exchange_triage.c ---- */
 bool exchange_triage(struct exchange *x);                               /* true: a model is asked first, exchange_go() follows */

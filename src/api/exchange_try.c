@@ -122,6 +122,10 @@ static void ask_again(struct attempt *t)
 static void complete(struct attempt *t)
 {
     struct err e;
+    if (attempt_gathered(t, &e)) {
+        exchange_try_failed(t, &e);
+        return;
+    }
     if (attempt_read_answer(t, &e)) {
         place_failed(t, &e);
         return;

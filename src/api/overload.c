@@ -5,7 +5,10 @@
  * what is served. It is counted. */
 #include "api/exchange_int.h"
 
-enum { TREE_LOOK_BYTES = 64 * 1024 }; /* what a smaller body may become does not matter */
+enum {
+    LOOK_BYTES = 64 * 1024, /* what something smaller may become does not matter */
+    WHOLE_COST = 2,         /* an answer that is whole is copied for being read, and written for the caller; till its row is written all three are there */
+};
 
 static enum err_code refuse(struct err *e)
 {
@@ -46,7 +49,7 @@ enum err_code exchange_has_room(struct exchange *x, struct err *e)
 {
     const struct overload *o = x->api->overload;
     struct str body = http_req_body(x->req);
-    if (!o || body.n < TREE_LOOK_BYTES || overload_bears(o, (int64_t)body.n * JSON_TREE_COST) || overload_bears(o, (int64_t)json_tree_bytes(body)))
+    if (!o || body.n < LOOK_BYTES || overload_bears(o, (int64_t)body.n * JSON_TREE_COST) || overload_bears(o, (int64_t)json_tree_bytes(body)))
         return ERR_OK;
     metrics_overloaded(x->api->metrics, OVERLOADED_MEMORY);
     err_set(e, ERR_OVERLOADED, "The gateway has no memory to spare for reading this request now.");
@@ -57,11 +60,18 @@ enum err_code exchange_has_room(struct exchange *x, struct err *e)
 void exchange_was_parsed(struct exchange *x)
 {
     size_t bytes = json_doc_bytes(&x->doc);
-    if (x->api->overload && bytes >= TREE_LOOK_BYTES)
+    if (x->api->overload && bytes >= LOOK_BYTES)
         overload_landed(x->api->overload, (int64_t)bytes);
 }
 
-/* What is kept until it is whole is there twice for a moment when it is: read, and written for the caller. */
+static enum err_code no_room_for_answer(struct attempt *t, struct err *e)
+{
+    metrics_overloaded(t->x->api->metrics, OVERLOADED_MEMORY);
+    err_set(e, ERR_OVERLOADED, "The gateway has no memory left to collect the answer in, of which it has %lld bytes.", (long long)t->gathered);
+    err_hint(e, "Ask for a stream, which is passed on as it comes, or raise `limits: {memory: …}`.");
+    return refuse(e);
+}
+
 enum err_code attempt_gathers(struct attempt *t, size_t bytes, struct err *e)
 {
     struct overload *o = t->x->api->overload;
@@ -69,12 +79,19 @@ enum err_code attempt_gathers(struct attempt *t, size_t bytes, struct err *e)
         return ERR_OK;
     t->gathered += (int64_t)bytes;
     overload_landed(o, (int64_t)bytes);
-    if (overload_bears(o, t->gathered))
+    return overload_bears(o, t->gathered * WHOLE_COST) ? ERR_OK : no_room_for_answer(t, e);
+}
+
+enum err_code attempt_gathered(struct attempt *t, struct err *e)
+{
+    struct overload *o = t->x->api->overload;
+    int64_t more = t->gathered * WHOLE_COST;
+    if (!o || t->gathered < LOOK_BYTES)
         return ERR_OK;
-    metrics_overloaded(t->x->api->metrics, OVERLOADED_MEMORY);
-    err_set(e, ERR_OVERLOADED, "The gateway has no memory left to collect the answer in, of which it has %lld bytes.", (long long)t->gathered);
-    err_hint(e, "Ask for a stream, which is passed on as it comes, or raise `limits: {memory: …}`.");
-    return refuse(e);
+    if (!overload_bears(o, more))
+        return no_room_for_answer(t, e);
+    overload_landed(o, more);
+    return ERR_OK;
 }
 
 void api_use_overload(struct api *a, struct overload *o)

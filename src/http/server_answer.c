@@ -90,6 +90,8 @@ void http_reply(struct http_req *r, int status, struct str content_type, struct 
     out[0] = buf_str(&r->text);
     write_pieces(r, out, n);
     r->text.n = r->staged.n = 0;
+    if (r->server->overload && conn_pending(r->conn))
+        overload_landed(r->server->overload, (int64_t)conn_pending(r->conn));
     http_req_answered(r);
 }
 

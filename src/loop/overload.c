@@ -13,6 +13,7 @@ enum {
     QUIET_MS = 60 * 1000,        /* the same is said at most so often */
     REFUSE_AT = 90, SHED_AT = 95, /* percent */
     CALM_AT = 80, SETTLE_AT = 90,
+    BEAR_AT = 97,                /* what runs may grow so far: the rest is for what nobody counts */
     TIDY_AT = 70,
 };
 
@@ -26,7 +27,7 @@ struct overload {
     struct timer look;
     enum overload_level level;   /* enter() is its only writer */
     int64_t since_ms, looked_ms, tidied_ms, said_ms;
-    int64_t limit, refuse, shed; /* bytes */
+    int64_t limit, refuse, shed, bear; /* bytes */
     int64_t measured, promised, landed;
     uint64_t times;
     void (*on_level)(void *ctx, enum overload_level now);
@@ -129,7 +130,7 @@ bool overload_admits(const struct overload *o, int64_t bytes)
 
 bool overload_bears(const struct overload *o, int64_t bytes)
 {
-    return used(o) + bytes < o->limit;
+    return used(o) + bytes < o->bear;
 }
 
 void overload_promise(struct overload *o, int64_t bytes)
@@ -175,6 +176,7 @@ void overload_limit(struct overload *o, int64_t bytes)
     o->limit = bytes;
     o->refuse = percent(o, REFUSE_AT);
     o->shed = percent(o, SHED_AT);
+    o->bear = percent(o, BEAR_AT);
     look_soon(o);
 }
 
@@ -193,7 +195,7 @@ struct overload *overload_new(struct loop *l, overload_measure_fn *measure_fn, v
     o->own = measure_fn ? NULL : own_memory_open();
     o->measure = measure_fn ? measure_fn : ask_system;
     o->ctx = measure_fn ? ctx : o->own;
-    o->limit = o->refuse = o->shed = INT64_MAX / 4;
+    o->limit = o->refuse = o->shed = o->bear = INT64_MAX / 4;
     timer_init(&o->look, l, look, o);
     measure(o);
     return o;

@@ -31,7 +31,7 @@ void overload_watch(struct overload *o, void (*on_level)(void *ctx, enum overloa
 
 /* May new work begin that will need so much? */
 bool overload_admits(const struct overload *o, int64_t bytes);
-/* May work that runs grow by so much? Only what would go over the limit itself may not. */
+/* May work that runs grow by so much? To 97 % of the limit. */
 bool overload_bears(const struct overload *o, int64_t bytes);
 void overload_promise(struct overload *o, int64_t bytes);
 void overload_keep(struct overload *o, int64_t bytes);    /* of a promise: it is there now */

@@ -11,6 +11,8 @@
 #include <malloc.h>
 #endif
 
+enum { LARGE_BYTES = 1024 * 1024, MOST_LARGE = 16 * 1024 /* mappings: the system's own limit is 65530 */ };
+
 struct own_memory {
     int fd; /* -1: there is no /proc */
     int64_t page;
@@ -23,6 +25,12 @@ struct own_memory *own_memory_open(void)
         die("out of memory");
     m->fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
     m->page = sysconf(_SC_PAGESIZE);
+#ifdef __GLIBC__
+    /* Large blocks are mappings of their own, always (by itself glibc stops that once one was freed): they grow without being copied, and are the system's
+     * again as soon as they are free. Else what has just been freed counts as used, and a dozen buffers that double at once need twice what they hold. */
+    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+    mallopt(M_MMAP_MAX, MOST_LARGE);
+#endif
     return m;
 }
 
