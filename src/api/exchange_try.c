@@ -371,7 +371,8 @@ static void waited_long(struct attempt *t)
     struct err e;
     err_set(&e, ERR_QUEUE_TIMEOUT, "'%.*s' did not get free in time.", STR_ARG(t->b->name));
     err_hint(&e, "Try again later, or raise `queue: {deadline: …}`.");
-    e.retry_after_s = 5;
+    int64_t wait_s = (fleet_wait_ms(t->world, t->model) + 999) / 1000; /* of who comes now */
+    e.retry_after_s = wait_s < 1 ? 1 : wait_s > 60 ? 60 : (int)wait_s;
     exchange_try_failed(t, &e);
 }
 

@@ -117,6 +117,7 @@ struct conf_host {
     struct conf_cap cap;
     struct conf_breaker breaker;
     int64_t probe_ms;                                 /* how often its health is asked when nobody else asks it anything; 0 = never */
+    int64_t slots;                                    /* requests that each of its models gets at a time; 0 = any number */
     struct str keep_alive;                            /* ollama: how long it keeps a model; "" = its own default */
     struct conf_timeouts timeouts;
     struct conf_place place;

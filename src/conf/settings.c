@@ -230,6 +230,8 @@ const struct setting settings[] = {
     { "hosts.*.breaker.open", SET_MS, HOST(breaker.open_ms), TAKES_NOW, .from = "breaker.open", .min = 10, .max = DAY, .doc = "As breaker.open, for this host." },
     { "hosts.*.probe", SET_MS, HOST(probe_ms), TAKES_NOW, .def = "15s", .min = 100, .max = DAY, .zero = "never",
       .doc = "How often it is asked for its list of models while nobody asks it anything else. A host with cold_start is never woken for it." },
+    { "hosts.*.slots", SET_COUNT, HOST(slots), TAKES_NOW, .def = "unlimited", .min = 1, .max = 65536, .zero = "unlimited",
+      .doc = "How many requests each of its models is sent at a time; the others wait in the model's line (`queue:`), and no more than it can do is asked of it." },
     { "hosts.*.keep_alive", SET_TEXT, HOST(keep_alive), TAKES_NOW, .doc = "Kind ollama: how long it keeps a model in memory (`10m`, `-1` for ever)." },
     { "hosts.*.timeouts.connect", SET_MS, HOST(timeouts.connect_ms), TAKES_MODEL, .from = "timeouts.connect", .min = 1, .max = DAY,
       .doc = "As timeouts.connect, for this host." },

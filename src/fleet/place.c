@@ -41,12 +41,13 @@ static struct sched_settings settings(const struct fleet_place *p)
         .name = b->name,
         .managed = b->kind->managed,
         .keep_hot = b->kind->managed && m->keep == KEEP_HOT,
-        .slots = b->kind->managed ? b->slots : 0,
+        .slots = b->kind->managed ? b->slots : b->place ? b->place->slots : 0,
         .idle_ms = m->idle_ms,
         .drain_ms = b->config->drain_ms,
         .weight = m->weight,
         .queue_limit = m->queue.limit,
         .age_ms = m->queue.age_ms,
+        .deadline_ms = m->queue.deadline_ms,
         .order = order_of(b->config, m),
     };
 }

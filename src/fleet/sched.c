@@ -522,6 +522,8 @@ void sched_configure(struct sched_model *m, const struct sched_settings *set, in
 {
     m->sched->now_ms = now_ms;
     m->set = *set;
+    if (!set->managed)
+        m->slots = set->slots; /* a child of ours keeps those that it has */
     m->removed = m->told_removed = false;
     m->remove_at_ms = 0;
     if (m->state == SCHED_LEAVING && m->leave == LEAVE_REMOVED) /* it was to go, and is back in time */

@@ -51,6 +51,7 @@ struct sched_lease {
     unsigned epoch;                     /* the model's: a lease that outlives the child it was held on counts no more */
     int64_t since_ms, rank_ms;          /* began to wait; its place in line */
     int64_t held_ms;                    /* got it */
+    int64_t patience_ms;                /* how long its owner would wait at most; 0 = as long as the model's line has it */
     struct sched_model *model;
 };
 
@@ -63,7 +64,7 @@ struct sched_settings {
     int64_t idle_ms;                    /* unloaded after so long without a request; 0 = never */
     int64_t drain_ms;                   /* how long requests may go on when it is unloaded by hand, changed or removed */
     int64_t weight;                     /* how dear it is to lose: 100 is ordinary */
-    int64_t queue_limit, age_ms;
+    int64_t queue_limit, age_ms, deadline_ms; /* deadline 0: whoever waits, waits */
     size_t order;                       /* among what is kept hot: lower comes first */
 };
 
@@ -88,6 +89,7 @@ struct sched_model {
     int64_t hot_ms, used_ms;            /* since when it answers; when the last lease ended or it became hot */
     int64_t load_ms;                    /* how long its last load took; 0 = it had none */
     int64_t service_ms;                 /* how long a lease is held, smoothed; 0 = none ended yet */
+    int64_t served;                     /* leases that have ended */
 
     int64_t bytes;                      /* what it should need; -1 = not looked at */
     int64_t at_least_bytes;             /* with less it died; 0 = it did not */

@@ -118,6 +118,36 @@ static enum err_code queue_full(const struct sched_model *m, struct err *e)
     return err_hint(e, "Try again later, or raise `queue: {limit: …}`.");
 }
 
+/* Before who comes now, in its class. */
+static size_t ahead_of(const struct sched_model *m, int64_t rank_ms)
+{
+    size_t n = 0;
+    for (const struct list *i = m->line.next; i != &m->line && list_entry(i, struct sched_lease, node)->rank_ms <= rank_ms; i = i->next)
+        n++;
+    return n;
+}
+
+enum { SEEN_ENOUGH = 4 }; /* requests, before their pace is believed */
+
+/* Who would not be served in time is told so now, and not when that time is up: it can go elsewhere meanwhile, and nobody waits behind it for nothing. The line
+ * is looked at only when all of it together would be too long. */
+static enum err_code comes_too_late(const struct sched_model *m, const struct sched_lease *l, struct err *e)
+{
+    int64_t patience = m->set.deadline_ms;
+    if (l->patience_ms && (!patience || l->patience_ms < patience))
+        patience = l->patience_ms;
+    if (!patience || m->state != SCHED_HOT || m->served < SEEN_ENOUGH || wait_ms(m, m->nwaiting) <= patience)
+        return ERR_OK;
+    size_t ahead = ahead_of(m, m->sched->now_ms + (int64_t)l->class * m->set.age_ms);
+    int64_t wait = wait_ms(m, ahead);
+    if (wait <= patience)
+        return ERR_OK;
+    err_set(e, ERR_QUEUE_FULL, "%zu requests are before this one at '%.*s', which takes about %d s; it may wait %d s.", ahead, STR_ARG(m->set.name), seconds(wait),
+        seconds(patience));
+    e->retry_after_s = seconds(wait - patience);
+    return err_hint(e, "Try again later, ask another model, or raise `queue: {deadline: …}`.");
+}
+
 /* It has failed, and callers are not to try it yet. */
 static bool is_barred(const struct sched_model *m)
 {
@@ -162,7 +192,7 @@ static enum err_code may_wait(const struct sched_model *m, const struct sched_le
         return not_resident(m, e);
     if ((int64_t)m->nwaiting >= m->set.queue_limit)
         return queue_full(m, e);
-    return ERR_OK;
+    return comes_too_late(m, l, e);
 }
 
 enum err_code sched_request(struct sched_model *m, struct sched_lease *l, enum caller_class class, int64_t now_ms, struct err *e)
@@ -202,6 +232,7 @@ static void drop_held(struct sched_model *m, const struct sched_lease *l)
 {
     struct sched *s = m->sched;
     smooth_service(m, s->now_ms - l->held_ms);
+    m->served++;
     if (l->epoch != m->epoch)
         return; /* its child is gone already */
     m->nheld--;

@@ -554,6 +554,75 @@ static void test_the_line_has_a_bound_and_says_when_to_come(void **state)
     assert_int_equal(sched_eta_ms(&k.m[A], k.now), 10000);
 }
 
+static void test_who_would_be_served_too_late_is_told_so_at_once(void **state)
+{
+    static const struct {
+        const char *what;
+        int64_t deadline, patience;
+        size_t waiting;
+        enum caller_class class;
+        enum err_code rc;
+        int retry_s;
+    } cases[] = {
+        { "just in time",                         8000, 0,    4, CALLER_CHAT,       ERR_OK,         0 }, /* 4 s each, two at a time */
+        { "too late",                             7000, 0,    4, CALLER_CHAT,       ERR_QUEUE_FULL, 1 },
+        { "too late for its own patience",        0,    3000, 5, CALLER_CHAT,       ERR_QUEUE_FULL, 7 },
+        { "who waits in the background is passed", 7000, 0,   4, CALLER_CLASSES,    ERR_OK,         0 },
+        { "nobody has a deadline",                0,    0,    5, CALLER_CHAT,       ERR_OK,         0 },
+    };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct err e = { 0 };
+        if (i) {
+            close_kitchen(state);
+            open_kitchen(state);
+        }
+        load_for(0, A, MB);
+        ask(1, A);
+        for (size_t n = 0; n < 6; n++) { /* a pace that is believed */
+            k.now += 4000;
+            drop(n % 2);
+            ask(n % 2, A);
+        }
+        k.m[A].set.deadline_ms = cases[i].deadline;
+        k.m[A].set.queue_limit = 6;
+        k.m[A].service_ms = 4000;
+        bool passes = cases[i].class == CALLER_CLASSES;
+        for (size_t g = 2; g < 2 + cases[i].waiting; g++) {
+            k.l[g].patience_ms = INT32_MAX;
+            int64_t deadline = k.m[A].set.deadline_ms;
+            k.m[A].set.deadline_ms = 0;
+            assert_int_equal(ask_as(g, A, passes ? CALLER_PROGRAM : CALLER_CHAT), ERR_OK);
+            k.m[A].set.deadline_ms = deadline;
+        }
+        k.l[7].patience_ms = cases[i].patience;
+        enum err_code rc = sched_request(&k.m[A], &k.l[7], CALLER_CHAT, k.now, &e);
+        if (rc != cases[i].rc || e.retry_after_s != cases[i].retry_s)
+            fail_msg("%s: %s, %d s", cases[i].what, rc ? e.text : "ok", e.retry_after_s);
+    }
+}
+
+static void test_a_place_elsewhere_gets_as_many_as_it_is_said_to_take(void **state)
+{
+    struct sched_model far = { .state = SCHED_COLD };
+    struct sched_settings set = { .name = STR("far"), .slots = 1, .queue_limit = 4, .age_ms = 1000 };
+    struct sched_lease l[3];
+    struct err e;
+    sched_add(k.s, &far, &set, k.now);
+    for (size_t i = 0; i < COUNTOF(l); i++) {
+        sched_lease_init(&l[i]);
+        assert_int_equal(sched_request(&far, &l[i], CALLER_CHAT, k.now, &e), ERR_OK);
+        assert_int_equal(l[i].state, i ? LEASE_WAITING : LEASE_HELD);
+    }
+    sched_drop(&l[0], k.now);
+    assert_int_equal(l[1].state, LEASE_HELD);
+    set.slots = 0; /* unlimited from now on */
+    sched_configure(&far, &set, k.now);
+    assert_int_equal(l[2].state, LEASE_HELD);
+    for (size_t i = 1; i < COUNTOF(l); i++)
+        sched_drop(&l[i], k.now);
+    sched_forget(&far);
+}
+
 static void test_background_rides_along_and_causes_nothing(void **state)
 {
     assert_int_equal(ask_as(0, A, CALLER_BACKGROUND), ERR_NOT_RESIDENT);
@@ -853,6 +922,8 @@ int main(void)
         IN_KITCHEN(test_a_wedged_one_keeps_its_memory),
         IN_KITCHEN(test_classes_come_before_each_other_and_age),
         IN_KITCHEN(test_the_line_has_a_bound_and_says_when_to_come),
+        IN_KITCHEN(test_who_would_be_served_too_late_is_told_so_at_once),
+        IN_KITCHEN(test_a_place_elsewhere_gets_as_many_as_it_is_said_to_take),
         IN_KITCHEN(test_background_rides_along_and_causes_nothing),
         IN_KITCHEN(test_a_lease_of_the_dead_counts_no_more),
         IN_KITCHEN(test_failed_loads_back_off),
