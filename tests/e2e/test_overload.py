@@ -10,6 +10,7 @@ import threading
 import time
 
 import gates
+import helpers
 import pytest
 import raw
 from helpers import SANITIZED, chat_body, cli, content_of, wait_for
@@ -149,3 +150,179 @@ def test_collected_answers_and_slow_readers_stay_under_the_cap(nursery):
     assert set(counts) <= {"200", "503"} and counts.get("200", 0) >= 1, counts
     assert len(text) == words * size + words - 1  # the stream was not touched
     wait_for("it takes requests again", lambda: h.chat("m", "hello").status == 200)
+
+
+# -- connections and descriptors
+
+
+def idle_connection(h):
+    """One that has asked, was answered, and is kept open."""
+    c = h.connect()
+    assert c.request("GET", "/livez").status == 200
+    return c
+
+
+def is_closed(c):
+    c.sock.settimeout(0)
+    try:
+        return c.sock.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionResetError:
+        return True
+
+
+def test_one_more_connection_closes_who_was_idle_longest(nursery):
+    h = host_hob(nursery, nursery.fake(), limits={"connections": 6})
+    idle = [idle_connection(h) for _ in range(6)]
+    for c in idle[:2]:  # the first two are not the oldest any more
+        assert c.request("GET", "/livez").status == 200
+    wait_for("a moment has passed", lambda: time.monotonic() - c.deadline + c.timeout > 0.3)
+    with h.connect() as more:
+        assert more.request("GET", "/livez").status == 200
+        wait_for("the oldest is closed", lambda: is_closed(idle[2]))
+        assert not any(is_closed(c) for c in idle[:2] + idle[3:])
+        ps = json.loads(cli("ps", "--json", "-c", h.config_path).stdout)["gateway"]["connections"]
+        assert ps == {"open": 6, "limit": 6}
+    for c in idle:
+        c.close()
+
+
+def test_when_all_connections_are_served_one_more_is_told_so(nursery):
+    up = nursery.fake()
+    h = host_hob(nursery, up, limits={"connections": 4})
+    busy = [h.open_chat("m", "[[words 3]] [[stall_after 1]]", stream=True) for _ in range(4)]
+    heads = [c.start() for c in busy]
+    assert all(r.status == 200 for r in heads)
+    with h.connect() as c:
+        r = c.request("POST", "/v1/chat/completions", json.dumps(chat_body("m", "hello")).encode())
+        check_overloaded(r)
+        assert r.get("connection") == "close" and is_closed_soon(c)
+    assert h.get("/livez").status == 200 and h.get("/metrics").status == 200  # on connections over the limit, too
+    assert metric(h, "hob_overload_refused_total", reason="connections") == 1
+    assert cli("ps", "-c", h.config_path).returncode == 0
+    for c in busy:
+        c.close()
+    wait_for("it takes requests again", lambda: h.chat("m", "hello").status == 200)
+
+
+def is_closed_soon(c):
+    return wait_for("the connection ends", lambda: is_closed(c))
+
+
+def test_more_requests_than_may_be_in_progress_are_refused(nursery):
+    h = host_hob(nursery, nursery.fake(), limits={"requests": 3})
+    busy = [h.open_chat("m", "[[words 3]] [[stall_after 1]]", stream=True) for _ in range(3)]
+    assert all(c.start().status == 200 for c in busy)
+    check_overloaded(h.chat("m", "hello"))
+    assert metric(h, "hob_overload_refused_total", reason="requests") == 1
+    for c in busy:
+        c.close()
+    wait_for("it takes requests again", lambda: h.chat("m", "hello").status == 200)
+
+
+def cpu_s(pid):
+    text = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    user, system = text[text.rindex(")") + 2:].split()[11:13]
+    return (int(user) + int(system)) / 100
+
+
+@pytest.mark.torture
+def test_64_descriptors_are_enough_to_go_on(nursery, monkeypatch, tmp_path):
+    """More callers than there are descriptors: no spin, the admin socket answers, and when they are gone all is as before."""
+    script = tmp_path / "hob64"
+    script.write_text(f'#!/bin/sh\nulimit -n 64\nexec {helpers.HOB} "$@"\n')
+    script.chmod(0o755)
+    up = nursery.fake()
+    monkeypatch.setattr(helpers, "HOB", script)
+    h = host_hob(nursery, up)
+    monkeypatch.undo()
+    gateway = h.gateway().pid
+    limit = json.loads(cli("ps", "--json", "-c", h.config_path).stdout)["gateway"]["connections"]["limit"]
+    assert 4 <= limit < 48
+    socks = []
+    try:
+        for i in range(gates.sized(150, 1000)):
+            s = socket.create_connection(h.at)
+            socks.append(s)
+            s.sendall(b"GET /liv" if i % 2 else raw.request_bytes("POST", "/v1/chat/completions", chat_body("m", "[[words 3]] [[stall_after 1]]", stream=True)))
+        before, at = cpu_s(gateway), time.monotonic()
+        for _ in range(gates.sized(5, 50)):
+            assert cli("ps", "--json", "-c", h.config_path).returncode == 0
+        spent, took = cpu_s(gateway) - before, time.monotonic() - at
+        gates.record("overload", f"CPU while {len(socks)} connections are held on 64 descriptors, %", round(100 * spent / took, 1), "<= 5")
+        assert len(list(pathlib.Path(f"/proc/{gateway}/fd").iterdir())) <= 64
+        assert spent < 0.5 * took, "it spins"
+    finally:
+        for s in socks:
+            s.close()
+    wait_for("it takes requests again", lambda: h.chat("m", "hello").status == 200, 20)
+    assert h.gateway().pid == gateway, "it died"
+
+
+# -- more than a model can do
+
+
+class Load:
+    """Requests at a steady pace, whatever becomes of them."""
+
+    def __init__(self, h, per_s, seconds, workers):
+        self.h, self.done, self.lock = h, [], threading.Lock()
+        self.begin, self.per_s, self.n, self.next = time.monotonic() + 0.05, per_s, int(per_s * seconds), 0
+        self.threads = [threading.Thread(target=self.work, daemon=True) for _ in range(workers)]
+        for t in self.threads:
+            t.start()
+        for t in self.threads:
+            t.join()
+
+    def work(self):
+        body = json.dumps(chat_body("m", "hello")).encode()
+        with self.h.connect(timeout=30) as c:
+            while True:
+                with self.lock:
+                    i, self.next = self.next, self.next + 1
+                if i >= self.n:
+                    return
+                time.sleep(max(0.0, self.begin + i / self.per_s - time.monotonic()))
+                at = time.monotonic()
+                r = c.request("POST", "/v1/chat/completions", body)
+                with self.lock:
+                    self.done.append((at, time.monotonic(), r))
+
+    def goodput(self):
+        good = [end for _, end, r in self.done if r.status == 200]
+        return len(good) / (max(good) - self.begin)
+
+    def refused_ms(self):
+        return sorted(1000 * (end - at) for at, end, r in self.done if r.status != 200)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("where", ["managed", "host"])
+def test_four_times_what_a_model_can_do(nursery, where):
+    """Its slots stay busy with work that somebody waits for; the rest is refused at once, typed and with a time to come back. Nothing is lost."""
+    slots, service_ms, seconds = 4, 50, gates.sized(2, 20)
+    queue = {"limit": 12, "deadline": "2s"}
+    if where == "managed":
+        h = nursery.managed(slots=slots, queue=queue)
+        up = h.child("m").control
+    else:
+        up = nursery.fake()
+        h = nursery.hob({"hosts": {"up": {"url": up.url, "slots": slots}}, "models": {"m": {"host": "up", "queue": queue}}})
+    up.default(f"[[first_ms {service_ms}]] [[words 1]]")
+    can = slots * 1000 / service_ms
+    peak = Load(h, can, gates.sized(1, 10), 2 * slots).goodput()
+    load = Load(h, 4 * can, seconds, 48)
+    assert len(load.done) == load.n
+    refused = load.refused_ms()
+    for _, _, r in load.done:
+        if r.status != 200:
+            assert r.status == 429 and r.error()["code"] == "queue_full" and int(r.get("retry-after")) >= 1 and r.get("x-should-retry") == "true", r
+    assert refused and len(refused) < load.n
+    assert up.wait("nothing runs any more", lambda l: l.in_flight == 0).max_in_flight <= slots
+    ratio = load.goodput() / peak
+    p50, p99 = refused[len(refused) // 2], refused[int(len(refused) * 0.99)]
+    gates.record("overload", f"goodput at 4x, of the peak ({where}, {slots} slots)", round(ratio, 3), ">= 0.9", peak=round(peak, 1), refused=len(refused))
+    gates.record("overload", f"refusals at 4x, p50 ms ({where})", round(p50, 1), "<= 50", p99=round(p99, 1))
+    if gates.FORM == "long":
+        assert ratio >= 0.8 and p50 <= 250, (ratio, p50, p99)
