@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -172,6 +173,15 @@ static void take_over(struct child *c)
 
 /* ---- start and end ---- */
 
+/* A folder to each, in the run directory, where nobody else may enter: what it may write in, and no other child. */
+static void make_sock_folder(const struct child *c)
+{
+    char folder[sizeof c->sock];
+    snprintf(folder, sizeof folder, "%s", c->sock);
+    *strrchr(folder, '/') = 0;
+    mkdir(folder, 0700);
+}
+
 static enum err_code start(struct child *c, struct err *e)
 {
     struct launch words;
@@ -185,9 +195,11 @@ static enum err_code start(struct child *c, struct err *e)
         if (!log_file_folder(c->b->config->state))
             log_warn("%.*s: no folder for what its engine says (errno %d); it is not kept", STR_ARG(c->b->name), errno);
         unlink(c->sock); /* llama-server does not remove an old one, and fails on it */
+        make_sock_folder(c);
+        child_fence(c, &words);
         struct keeper_spawn spawn = {
             .argv = words.argv, .nargv = words.nargv, .env = words.env, .nenv = words.nenv,
-            .stderr_file = str_of(c->log_file), .stderr_max_bytes = LOG_MAX_BYTES,
+            .stderr_file = str_of(c->log_file), .stderr_max_bytes = LOG_MAX_BYTES, .fence = &words.fence,
         };
         service_start(c->service, &spawn);
     }
@@ -198,6 +210,7 @@ static enum err_code start(struct child *c, struct err *e)
 static void look(void *ctx) /* on the pool */
 {
     struct child *c = ctx;
+    child_fence_prepare(c);
     c->look_rc = c->kind->look ? c->kind->look(c, &c->look_error) : ERR_OK;
 }
 
@@ -302,7 +315,7 @@ void child_init(struct child *c, struct backend *b, const struct child_kind *k, 
      * and a socket's path ends at 107 bytes. */
     unsigned long long number = str_hash(b->name) >> 16;
     c->number = number;
-    snprintf(c->sock, sizeof c->sock, "%.*s/%012llx.sock", STR_ARG(run_dir), number);
+    snprintf(c->sock, sizeof c->sock, "%.*s/%012llx/m.sock", STR_ARG(run_dir), number);
     snprintf(c->key_file, sizeof c->key_file, "%.*s/%012llx.key", STR_ARG(run_dir), number);
     if (!log_file_path(b->config->state, b->name, c->log_file))
         c->log_file[0] = 0;

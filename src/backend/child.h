@@ -4,6 +4,7 @@
  *
  *   child.c        its life, its key, its end
  *   child_ask.c    one question of ours at a time
+ *   child_fence.c  what it may reach
  *   child_probe.c  the questions until it is ready
  *   child_learn.c  those that can wait until it is
  *   child_prompts.c  its prompts, over an unload
@@ -116,6 +117,10 @@ void child_ask_cancel(struct child *c);
 struct str child_health_path(const struct child *c);
 /* One token, vector or score out of the real path. false: this kind of model has no such short question. q->body is c->question. */
 bool child_smallest_question(struct child *c, struct child_question *q);
+
+/* ---- child_fence.c ---- */
+void child_fence_prepare(struct child *c);                    /* on the pool */
+void child_fence(struct child *c, struct launch *l);          /* l: its words and environment, as the kind has them */
 
 /* ---- child_probe.c ---- */
 void child_probe_init(struct child *c);

@@ -106,8 +106,8 @@ static enum err_code make_launch(struct child *c, struct launch *out, struct err
             put_in(&out->arena, &word, STR("${socket}"), str_of(c->sock));
         launch_add(out, word);
     }
-    const char *slash = strrchr(c->sock, '/');
-    launch_pass_env(out, str_make(c->sock, (size_t)(slash - c->sock)));
+    const char *slash = strrchr(c->key_file, '/');
+    launch_pass_env(out, str_make(c->key_file, (size_t)(slash - c->key_file)));
     for (size_t i = 0; i < m->env.n; i++)
         launch_set_env(out, m->env.at[i]);
     c->b->context = m->context;

@@ -12,6 +12,7 @@ void launch_init(struct launch *c)
 {
     arena_init(&c->arena);
     c->nargv = c->nenv = 0;
+    fence_init(&c->fence, &c->arena, STR(""));
 }
 
 void launch_free(struct launch *c)

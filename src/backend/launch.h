@@ -3,6 +3,7 @@
 #define HOB_BACKEND_LAUNCH_H
 
 #include "base/arena.h"
+#include "proc/fence.h"
 
 enum { LAUNCH_MAX_WORDS = 256, LAUNCH_MAX_PASSED = 64, LAUNCH_MAX_ENV = 128 };
 
@@ -12,6 +13,7 @@ struct launch {
     size_t nargv;
     struct str env[LAUNCH_MAX_ENV];        /* "NAME=VALUE" */
     size_t nenv;
+    struct fence_rules fence;              /* what it may reach; all, at first */
 };
 
 void launch_init(struct launch *c);

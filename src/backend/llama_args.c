@@ -102,6 +102,6 @@ void llama_args_make(struct llama_args *a, const struct conf_model *m, const str
     launch_add_pair(c, "--cors-origins", STR("localhost"));
     for (size_t i = 0; i < m->args.n; i++)
         launch_add(c, m->args.at[i]);
-    const char *slash = strrchr(sock, '/');
-    launch_pass_env(c, slash ? str_make(sock, (size_t)(slash - sock)) : str_of(sock));
+    const char *slash = strrchr(key_file, '/'); /* it lies in the run directory, and all children's do */
+    launch_pass_env(c, slash ? str_make(key_file, (size_t)(slash - key_file)) : str_of(key_file));
 }

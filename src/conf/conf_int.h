@@ -55,6 +55,7 @@ enum setting_type {
     SET_NAMES,    /* struct conf_strs */
     SET_PROSES,   /* struct conf_strs of SET_PROSE */
     SET_ARGS,     /* struct conf_strs, must be written as a list */
+    SET_PATHS,    /* struct conf_strs of paths, made absolute; `:rw` at their ends stays */
     SET_WEBS,     /* struct conf_strs of SET_WEB */
     SET_HOSTNAMES, /* struct conf_strs: names, `*.` before them for all below */
     SET_ORIGINS,  /* struct conf_strs: https://chat.example.org, a star for the beginning of a name */

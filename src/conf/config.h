@@ -13,6 +13,7 @@ enum serves { SERVES_CHAT = 1, SERVES_EMBED = 2, SERVES_RERANK = 4, SERVES_TRANS
 enum input { INPUT_TEXT = 1, INPUT_IMAGE = 2, INPUT_AUDIO = 4, INPUT_VIDEO = 8, INPUT_FILE = 16 };
 enum can { CAN_TOOLS = 1, CAN_SCHEMA = 2, CAN_NONE = 4 }; /* none: a list must have a word */
 enum tri { TRI_UNSAID, TRI_YES, TRI_NO };
+enum conf_sandbox { SANDBOX_UNSAID, SANDBOX_OFF, SANDBOX_NETWORK, SANDBOX_ON };
 enum durability { DURABLE_PROCESS, DURABLE_POWER, DURABLE_LAZY };
 enum detect { DETECT_LOCAL, DETECT_MARK, DETECT_OFF };
 enum conf_class { CONF_CLASS_UNSAID, CONF_CLASS_CHAT, CONF_CLASS_PROGRAM, CONF_CLASS_BACKGROUND, CONF_CLASSES };
@@ -174,6 +175,8 @@ struct conf_model {
     int64_t idle_ms;
     int64_t threads;                                  /* 0 = cores minus one, at least one */
     struct conf_strs args;                            /* further engine flags, as they are */
+    enum conf_sandbox sandbox;                        /* never unsaid where it runs here */
+    struct conf_strs paths;                           /* absolute, ":rw" behind what may be written: what it may reach besides */
     /* on a host */
     struct str host;                                  /* name of a conf_host; empty when here */
     struct str upstream;                              /* what the host calls it; default: the same name */
@@ -296,6 +299,7 @@ struct config {                                       /* read-only but for the c
     enum durability durability;
     int64_t rows_keep_ms, rows_bytes;                 /* of request rows: age and size, whichever is met first */
     struct conf_price reference;                      /* what the tokens would have cost elsewhere */
+    bool sandbox;                                     /* gateway and children are kept from what they do not need */
     bool known_callers;                               /* what chat pages ask by themselves goes to the role `task` */
     double auto_primary, auto_heavy;                  /* complexity from which on `auto` takes the tier primary, or heavy */
     bool routing_metadata;

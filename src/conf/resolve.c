@@ -48,6 +48,15 @@ static enum err_code find_weights(struct reading *r, struct str key, struct str 
     return ERR_OK;
 }
 
+static enum err_code resolve_list(void *ctx, const struct setting *s, void *base)
+{
+    struct conf_strs *list = (struct conf_strs *)(void *)((char *)base + s->at);
+    enum err_code rc = ERR_OK;
+    for (size_t i = 0; !rc && i < list->n; i++)
+        rc = make_absolute(ctx, last_part(str_of(s->path)), (struct str *)(uintptr_t)&list->at[i]); /* ours until conf_load returns */
+    return rc;
+}
+
 static enum err_code resolve_path(void *ctx, const struct setting *s, void *base)
 {
     struct reading *r = ctx;
@@ -63,6 +72,8 @@ static enum err_code resolve_paths(struct reading *r)
     for (size_t i = 0; !rc && i < nsettings; i++)
         if (settings[i].type == SET_FOLDER || settings[i].type == SET_PROGRAM || settings[i].type == SET_WEIGHTS || settings[i].type == SET_PROSE_FILE)
             rc = fields_each(r->c, &settings[i], resolve_path, r); /* models_dir has its row above those that look there */
+        else if (settings[i].type == SET_PATHS)
+            rc = fields_each(r->c, &settings[i], resolve_list, r);
     return rc;
 }
 
@@ -158,6 +169,8 @@ enum err_code resolve_all(struct reading *r)
         if (m->host.n && !m->upstream.n)
             m->upstream = m->name;
         name_adapters(m);
+        if (m->sandbox == SANDBOX_UNSAID)
+            m->sandbox = c->sandbox ? SANDBOX_ON : SANDBOX_OFF;
     }
     resolve_hosts(c);
     name_rules(c);

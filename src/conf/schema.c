@@ -204,6 +204,7 @@ static void ways(struct json_out *o, const struct setting *s)
     case SET_NAMES:
     case SET_PROSES:
     case SET_HOSTNAMES:
+    case SET_PATHS:
         any_text(o);
         list_values(o, s);
         break;

@@ -30,6 +30,10 @@ static const struct word tri_words[] = { /* the first of a value is how it is wr
     { "on", TRI_YES }, { "true", TRI_YES }, { "yes", TRI_YES }, { "off", TRI_NO }, { "false", TRI_NO }, { "no", TRI_NO }, { NULL, 0 },
 };
 static const struct word can_words[] = { { "tools", CAN_TOOLS }, { "schema", CAN_SCHEMA }, { "none", CAN_NONE }, { NULL, 0 } };
+static const struct word sandbox_words[] = {
+    { "on", SANDBOX_ON }, { "true", SANDBOX_ON }, { "yes", SANDBOX_ON }, { "network", SANDBOX_NETWORK }, { "off", SANDBOX_OFF }, { "false", SANDBOX_OFF },
+    { "no", SANDBOX_OFF }, { "auto", SANDBOX_UNSAID }, { NULL, 0 },
+};
 static const struct word durability_words[] = { { "process", DURABLE_PROCESS }, { "power", DURABLE_POWER }, { "lazy", DURABLE_LAZY }, { NULL, 0 } };
 static const struct word detect_words[] = { { "local", DETECT_LOCAL }, { "mark", DETECT_MARK }, { "off", DETECT_OFF }, { NULL, 0 } };
 static const struct word class_words[] = {
@@ -93,6 +97,8 @@ const struct setting settings[] = {
     { "routing_metadata", SET_BOOL, AT(routing_metadata), TAKES_NOW, .def = "on",
       .doc = "Whether answers carry `_routing`: who answered, and why. The headers are sent either way." },
     { "log", SET_WORD, AT(log), TAKES_NOW, .def = "info", .words = log_words, .doc = "How much is said on stderr." },
+    { "sandbox", SET_BOOL, AT(sandbox), TAKES_RESTART, .def = "on",
+      .doc = "Whether hob keeps itself, and the programs it starts, from what they do not need: files, programs, the network, calls of the kernel (Linux)." },
     { "drain", SET_MS, AT(drain_ms), TAKES_NOW, .def = "30s", .min = 0, .max = 50 * 1000, /* the keeper's patience ends at 60 s */
       .doc = "How long running answers may take to finish when hob is told to stop." },
     { "keepalive", SET_MS, AT(keepalive_ms), TAKES_NOW, .def = "10s", .min = 1, .max = HOUR,
@@ -295,6 +301,10 @@ const struct setting settings[] = {
     { "models.*.threads", SET_COUNT, MODEL(threads), TAKES_MODEL, .def = "auto", .min = 1, .max = 1024, .zero = "auto", .scope = SCOPE_FILE,
       .doc = "Threads that compute. `auto`: the machine's cores minus one, at least one." },
     { "models.*.args", SET_ARGS, MODEL(args), TAKES_MODEL, .max = 64, .scope = SCOPE_FILE, .doc = "More flags for the engine, as they are, a list." },
+    { "models.*.sandbox", SET_WORD, MODEL(sandbox), TAKES_MODEL, .def = "auto", .words = sandbox_words, .scope = SCOPE_HERE,
+      .doc = "As sandbox, for this model's program; `network`: TCP is open to it, files are not. `auto`: as it says there." },
+    { "models.*.paths", SET_PATHS, MODEL(paths), TAKES_MODEL, .max = 64, .scope = SCOPE_HERE,
+      .doc = "Files and folders that its program may read, and run programs from, besides what its command names; with `:rw` at the end write, too." },
     { "models.*.serves", SET_FLAGS, MODEL(serves), TAKES_ENGINE, .def = "chat", .words = serves_words, .doc = "What the model is good for." },
     { "models.*.input", SET_FLAGS, MODEL(input), TAKES_NOW, .def = "text", .words = input_words, .doc = "What the model takes in." },
     { "models.*.capabilities", SET_FLAGS, MODEL(can), TAKES_NOW, .def = "tools schema", .words = can_words,

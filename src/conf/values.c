@@ -748,6 +748,7 @@ static const struct type_row {
     [SET_NAMES]   = { read_text,    NULL,         same_list,   true },
     [SET_PROSES]  = { read_text,    NULL,         same_list,   true },
     [SET_ARGS]    = { read_text,    NULL,         same_list,   true },
+    [SET_PATHS]   = { read_text,    NULL,         same_list,   true },
     [SET_WEBS]    = { read_web,     NULL,         same_list,   true },
     [SET_HOSTNAMES] = { read_hostname, NULL,     same_list,   true },
     [SET_ORIGINS] = { read_origin,  NULL,         same_list,   true },

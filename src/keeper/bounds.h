@@ -8,6 +8,7 @@ enum {
     LABEL_MAX = 200,              /* bytes */
     ARGV_MAX_BYTES = 12 * 1024,   /* kept for LIST: all of them fit one message */
     ENV_MAX_BYTES = 128 * 1024,
+    FENCE_MAX_BYTES = 64 * 1024,
     OUT_MAX_BYTES = 8 * 1024 * 1024, /* waiting for the gateway: every child's obituary at once, and some */
 
     BACKOFF_FIRST_MS = 200,

@@ -96,8 +96,8 @@ static const char *refusal(const struct spawn *s, int *sys)
     if (s->argc == 0)
         return "a child needs a program";
     *sys = E2BIG;
-    if (s->argv.n > ARGV_MAX_BYTES || s->env.n > ENV_MAX_BYTES)
-        return "the child's arguments or environment are too long";
+    if (s->argv.n > ARGV_MAX_BYTES || s->env.n > ENV_MAX_BYTES || s->fence.rules.n > FENCE_MAX_BYTES)
+        return "the child's arguments, environment or rules are too long";
     *sys = EEXIST;
     if (by_label(s->label))
         return "a child with this label lives";

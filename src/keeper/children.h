@@ -4,6 +4,7 @@
 #define HOB_KEEPER_CHILDREN_H
 
 #include "base/buf.h"
+#include "keeper/fence.h"
 
 #include <poll.h>
 #include <sys/types.h>
@@ -13,6 +14,7 @@ struct spawn {
     uint64_t stderr_max_bytes;
     struct str argv, env;      /* lists as on the wire */
     uint32_t argc, envc;
+    struct fence fence;
 };
 
 /* The answer comes when the exec is through, or not: WIRE_SPAWNED or WIRE_FAILED to this id. */

@@ -85,7 +85,11 @@ static bool spawn(uint32_t id, struct wire_reader *r, int64_t now_ms)
     s.argv = wire_list(r, &s.argc);
     s.env = wire_list(r, &s.envc);
     s.cwd = wire_text(r);
-    if (!wire_reader_ok(r) || !plain(s.label) || !plain(s.stderr_file) || !plain(s.cwd) || !plain_list(s.argv) || !plain_list(s.env))
+    s.fence.bits = wire_u32(r);
+    s.fence.port = wire_u32(r);
+    s.fence.rules = wire_list(r, &s.fence.nrules);
+    if (!wire_reader_ok(r) || !plain(s.label) || !plain(s.stderr_file) || !plain(s.cwd) || !plain_list(s.argv) || !plain_list(s.env) ||
+        !plain_list(s.fence.rules) || s.fence.bits & ~(uint32_t)WIRE_FENCE_ALL || s.fence.port > UINT16_MAX)
         return false;
     if (refused(id))
         return true;

@@ -8,9 +8,10 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-enum { STEP_MEMORY, STEP_NULL, STEP_CWD, STEP_EXEC, STEP_COUNT };
+enum { STEP_MEMORY, STEP_NULL, STEP_CWD, STEP_FENCE, STEP_EXEC, STEP_COUNT };
 
 const char *spawn_step_name(int step)
 {
@@ -18,6 +19,7 @@ const char *spawn_step_name(int step)
         [STEP_MEMORY] = "cannot copy the arguments of",
         [STEP_NULL] = "cannot open /dev/null for",
         [STEP_CWD] = "cannot enter the folder of",
+        [STEP_FENCE] = "cannot put up the sandbox (`sandbox: off` does without) of",
         [STEP_EXEC] = "cannot run",
     };
     return step >= 0 && step < STEP_COUNT ? names[step] : "cannot start";
@@ -109,6 +111,9 @@ static _Noreturn void become(const struct spawn *s, int words, int report_fd)
         report(report_fd, STEP_MEMORY);
     if (cwd && chdir(cwd))
         report(report_fd, STEP_CWD);
+    setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 }); /* callers' prompts and our keys would be in it */
+    if (!fence_no_privileges() || !fence_enter(&s->fence))
+        report(report_fd, STEP_FENCE);
     execve(argv[0], argv, env);
     report(report_fd, STEP_EXEC);
 }

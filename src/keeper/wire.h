@@ -16,7 +16,7 @@
  * place (WIRE_TAKE, once the other has let go); "again": it is the one that counts, and the other only ends what it had begun. */
 #define WIRE_HEIR_NAME "HOB_HEIR"
 /* WIRE_VERSION: both ends say the same or do not work together. Any word that is new, or means something else, makes another version. */
-enum { WIRE_FD = 3, WIRE_KEPT_FD = 4, WIRE_HEIR_FD = 5, WIRE_VERSION = 2, WIRE_MAX_BYTES = 1024 * 1024, WIRE_OBITUARY_BYTES = 64 * 1024 };
+enum { WIRE_FD = 3, WIRE_KEPT_FD = 4, WIRE_HEIR_FD = 5, WIRE_VERSION = 3, WIRE_MAX_BYTES = 1024 * 1024, WIRE_OBITUARY_BYTES = 64 * 1024 };
 
 enum wire_type {
     /* gateway -> keeper                                                    answer */
@@ -24,7 +24,8 @@ enum wire_type {
     WIRE_LISTEN,     /* text addr (net/addr form), u32 backlog              WIRE_LISTENING with a descriptor | WIRE_FAILED.
                       * The same addr again gives the same socket: how a new gateway gets its listeners back. */
     WIRE_UNLISTEN,   /* text addr                                           WIRE_DONE */
-    WIRE_SPAWN,      /* text label, text stderr_file, u64 stderr_max_bytes, list argv, list env ("K=V"), text cwd
+    WIRE_SPAWN,      /* text label, text stderr_file, u64 stderr_max_bytes, list argv, list env ("K=V"), text cwd,
+                      * u32 fence (enum wire_fence), u32 port, list rules (enum wire_rule and a path each)
                       *                                                     WIRE_SPAWNED | WIRE_FAILED (label in use, exec failed: sys = errno) */
     WIRE_KILL,       /* text label, u32 term_ms, u32 again_ms               WIRE_DONE when asked for, WIRE_EXITED when it is gone:
                       * TERM now, TERM again after term_ms, KILL again_ms after that (0, 0: KILL at once); to the child's process group */
@@ -48,6 +49,22 @@ enum wire_type {
     WIRE_RELOAD,     /* id 0: HUP at the keeper */
     WIRE_HEIR,       /* u32 pid + descriptor: the socket to it. id 0: not asked for; the one that counts has died, this one comes after it */
     WIRE_HEIR_GONE,  /* id 0: u32 exit_code, u32 signal: the heir is gone before it was ready; who hears this is the one that counts */
+};
+
+/* What is shut to a child; 0 = nothing. */
+enum wire_fence {
+    WIRE_FENCE_FILES = 1,   /* all files but those of the rules; signals to processes that are not its own, and their abstract sockets */
+    WIRE_FENCE_TCP = 2,     /* TCP, but listening on `port` when it is not 0 */
+    WIRE_FENCE_ALL = WIRE_FENCE_FILES | WIRE_FENCE_TCP,
+};
+/* The letter before a rule's path. A folder stands for all below it. */
+enum wire_rule {
+    WIRE_RULE_READ = 'r',
+    WIRE_RULE_RUN = 'x',    /* read, and run programs */
+    WIRE_RULE_DEVICE = 'd', /* read and write what is there, and ask devices (ioctl) */
+    WIRE_RULE_SHARED = 's', /* make, read, write and remove files in it, not see which there are: shared memory */
+    WIRE_RULE_WRITE = 'w',  /* all but running and asking devices */
+    WIRE_RULE_ALL = 'a',
 };
 
 struct wire_head {

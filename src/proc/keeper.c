@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "keeper/line.h"
+#include "proc/fence.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -169,10 +170,19 @@ static size_t list_bytes(const struct str *items, size_t n)
     return sum;
 }
 
+static void put_fence(struct buf *b, const struct fence_rules *f)
+{
+    uint32_t bits = (f && f->files ? WIRE_FENCE_FILES : 0) | (f && f->tcp ? WIRE_FENCE_TCP : 0);
+    wire_put_u32(b, bits);
+    wire_put_u32(b, bits & WIRE_FENCE_TCP ? (uint32_t)f->port : 0);
+    put_list(b, f ? f->at : NULL, bits & WIRE_FENCE_FILES ? f->n : 0);
+}
+
 void keeper_start_child(struct keeper *k, const struct keeper_spawn *s, keeper_spawn_fn *done, void *ctx)
 {
     union done fn = { .spawn = done };
-    if (list_bytes(s->argv, s->nargv) + list_bytes(s->env, s->nenv) + s->label.n + s->stderr_file.n > SPAWN_MAX_BYTES) {
+    if (list_bytes(s->argv, s->nargv) + list_bytes(s->env, s->nenv) + (s->fence ? list_bytes(s->fence->at, s->fence->n) : 0) +
+        s->label.n + s->stderr_file.n > SPAWN_MAX_BYTES) {
         request_new(k, WIRE_SPAWN, fn, ctx)->refused = true;
         loop_later(k->loop, &k->refuse);
         return;
@@ -184,6 +194,7 @@ void keeper_start_child(struct keeper *k, const struct keeper_spawn *s, keeper_s
     put_list(&k->line.out, s->argv, s->nargv);
     put_list(&k->line.out, s->env, s->nenv);
     wire_put_text(&k->line.out, STR("")); /* the keeper's own folder */
+    put_fence(&k->line.out, s->fence);
     send_off(k, at);
 }
 

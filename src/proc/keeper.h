@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "loop/loop.h"
 
+struct fence_rules;
 struct keeper;
 
 #define KEEPER_KEPT_NAME "HOB_ACCEPTED"
@@ -46,6 +47,7 @@ struct keeper_spawn {
     size_t nenv;
     struct str stderr_file;         /* appended to, capped */
     uint64_t stderr_max_bytes;
+    const struct fence_rules *fence; /* NULL: none */
 };
 
 /* e NULL: fd is the receiver's; close() it when done: the keeper has its own. Non-blocking, listening, port 0 resolved in `bound`. */

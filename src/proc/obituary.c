@@ -60,6 +60,8 @@ static const struct row rows[] = {
       "Fetch the model again, or convert it with current tools." },
     { STR("the supplied chat template is not supported"), ERR_LOAD_FAILED, "The chat template is not supported",
       "Fetch the model again, or convert it with current tools." },
+    { STR("Permission denied"),                ERR_LOAD_FAILED, "The engine was refused a file, a program or a connection",
+      "The sandbox opens what its command names: name more under the model's `paths:` (`PATH:rw` to write), or set `sandbox: network` or `off` for it." },
     /* SAYS_LEAST of them: they always come last. */
     { STR("failed to create_context with model"), ERR_OUT_OF_MEMORY, "The context could not be made, most likely for want of memory", memory_hint },
     { STR("failed to load model"),             ERR_LOAD_FAILED, "The engine could not load the model", "" },

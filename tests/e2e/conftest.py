@@ -36,10 +36,10 @@ class Nursery:
         return h
 
     def model(self, name="m", script="", **settings):
-        """A managed fake model: `models:` entry for a config; its script lies beside its file."""
+        """A managed fake model: `models:` entry for a config; its script lies beside its file, and what that tells it to write, too."""
         path = helpers.gguf(self.dir / f"{name}.gguf")
         pathlib.Path(path + ".script").write_text(script)
-        return {name: {"file": path, "context": 4096, "slots": 2, "keep": "hot", **settings}}
+        return {name: {"file": path, "context": 4096, "slots": 2, "keep": "hot", "paths": [f"{self.dir}:rw"], **settings}}
 
     def managed(self, name="m", script="", *, wait="ready", config=None, hob=None, **settings):
         """hob with one managed fake model."""

@@ -108,7 +108,7 @@ def test_a_stranger_on_its_port_is_not_believed(nursery):
     """A process that has left the family answers on the port; ours lives and does not listen."""
     program, pid = nursery.dir / "elsewhere.py", nursery.dir / "stranger.pid"
     program.write_text(LISTENS_ELSEWHERE)
-    h = nursery.hob({"models": {"own": {"command": f"{sys.executable} {program} ${{port}} {pid}"}}})
+    h = nursery.hob({"models": {"own": {"command": f"{sys.executable} {program} ${{port}} {pid}", "paths": [f"{nursery.dir}:rw"]}}})
     try:
         r = h.chat("own", "hello")
         assert r.status == 503 and r.error()["code"] == "load_failed" and "another process answers" in r.error()["message"], r

@@ -185,8 +185,8 @@ def test_a_demand_model_is_loaded_by_the_first_request(managed):
     assert h.chat("m", "hello").json()["_routing"]["load_ms"] in (0, None)
 
 
-def test_many_first_requests_make_one_load(managed, tmp_path):
-    starts = tmp_path / "starts"
+def test_many_first_requests_make_one_load(managed, nursery):
+    starts = nursery.dir / "starts"
     h = managed(keep="demand", script=f"starts {starts}\nload_ms 200", wait="listening")
     answers = []
     threads = [threading.Thread(target=lambda: answers.append(h.chat("m", "hello").status)) for _ in range(6)]

@@ -114,7 +114,7 @@ def scripted(script):
     def make(place):
         gguf(place / "m.gguf")
         (place / "m.gguf.script").write_text(script)
-        return {"m": {"file": str(place / "m.gguf"), "keep": "hot"}}
+        return {"m": {"file": str(place / "m.gguf"), "keep": "hot", "paths": [f"{place}:rw"]}}
     make.__name__ = script.replace(" ", "-")
     return make
 

@@ -83,6 +83,7 @@ static enum err_code alter(void *ctx, const struct setting *s, void *base)
     case SET_NAMES:
     case SET_PROSES:
     case SET_ARGS:
+    case SET_PATHS:
     case SET_WEBS:
     case SET_HOSTNAMES:
     case SET_ORIGINS:

@@ -1,5 +1,7 @@
 #include "stage.h"
 
+#include "keeper/fence.h"
+
 #include "base/clock.h"
 
 #include <errno.h>
@@ -50,6 +52,8 @@ struct act {
     const char *label, *script, *argv0, *cwd;
     const char *file;
     uint64_t file_max;
+    uint32_t fence, port;
+    const char *const *rules; /* ended by NULL */
 };
 
 static enum wire_type spawn(struct stage *s, struct act a, struct wire_reader *in)
@@ -69,6 +73,14 @@ static enum wire_type spawn(struct stage *s, struct act a, struct wire_reader *i
     wire_put_text(b, STR("PATH=/usr/bin:/bin"));
     wire_put_text(b, STR("ONLY=this"));
     wire_put_text(b, str_of(a.cwd));
+    wire_put_u32(b, a.fence);
+    wire_put_u32(b, a.port);
+    size_t n = 0;
+    while (a.rules && a.rules[n])
+        n++;
+    wire_put_u32(b, (uint32_t)n);
+    for (size_t i = 0; i < n; i++)
+        wire_put_text(b, str_of(a.rules[i]));
     return stage_ask(s, at, in, NULL);
 }
 
@@ -520,6 +532,74 @@ static void test_a_child_gets_what_it_was_given_and_nothing_else(void **state)
     stage_down(&s);
 }
 
+static void put_file(const char *dir, const char *name)
+{
+    char path[200];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *f = strchr(name, '.') ? fopen(path, "w") : NULL;
+    if (f)
+        fprintf(f, "%s\n", name);
+    if (f)
+        fclose(f);
+    else
+        assert_int_equal(mkdir(path, 0700), 0);
+}
+
+static void put_away(const char *dir, const char *name)
+{
+    char path[200];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    assert_int_equal(remove(path), 0);
+}
+
+static void test_a_fence_shuts_out_what_no_rule_names(void **state)
+{
+    struct stage s;
+    struct wire_reader in;
+    char rules[3][160];
+    if (!fence_abi())
+        skip();
+    up(&s);
+    static const char *const made[] = { "open", "open/a.txt", "open/in", "open/in/b.txt", "own", "one.txt", "other.txt" };
+    for (size_t i = 0; i < COUNTOF(made); i++)
+        put_file(s.dir, made[i]);
+    snprintf(rules[0], sizeof rules[0], "r%s/open", s.dir);
+    snprintf(rules[1], sizeof rules[1], "w%s/own", s.dir);
+    snprintf(rules[2], sizeof rules[2], "r%s/one.txt", s.dir);
+    const char *const all[] = { "x/usr", "x/bin", "x/lib", "x/lib64", "r/etc/ld.so.cache", "d/dev/null", "x/not/there", rules[0], rules[1], rules[2], NULL };
+    struct act a = { .label = "m", .cwd = s.dir, .fence = WIRE_FENCE_FILES, .rules = all, .script =
+        "cat open/in/b.txt one.txt; cat other.txt 2>/dev/null || echo not read; ls . 2>/dev/null || echo not listed;"
+        "(echo x >open/c.txt) 2>/dev/null || echo not made; (echo x >>one.txt) 2>/dev/null || echo not written; rm open/a.txt 2>/dev/null || echo not removed;"
+        "echo new >own/d.txt && mkdir own/e && mv own/d.txt own/e && cat own/e/d.txt && rm -r own/e && echo own;"
+        "cp /bin/true own/true && own/true 2>/dev/null || echo not run; kill -0 $PPID 2>/dev/null || echo not killed; ulimit -c" };
+    assert_int_equal(spawn(&s, a, &in), WIRE_SPAWNED);
+    const struct death *d = death(&s);
+    char expected[400];
+    snprintf(expected, sizeof expected, "open/in/b.txt\none.txt\nnot read\nnot listed\nnot made\nnot written\nnot removed\nnew\nown\nnot run\n%s0\n",
+        fence_abi() >= 6 ? "not killed\n" : "");
+    assert_string_equal(d->last, expected);
+    put_away(s.dir, "own/true");
+    for (size_t i = COUNTOF(made); i > 0; i--)
+        put_away(s.dir, made[i - 1]);
+    stage_down(&s);
+}
+
+static void test_a_rule_that_is_none_starts_nothing(void **state)
+{
+    static const char *const bad[] = { "", "r", "rusr", "z/usr", "/usr" };
+    struct stage s;
+    struct wire_reader in;
+    if (!fence_abi())
+        skip();
+    up(&s);
+    for (size_t i = 0; i < COUNTOF(bad); i++) {
+        const char *const rules[] = { "x/usr", bad[i], NULL };
+        assert_int_equal(spawn(&s, (struct act){ .label = "m", .script = "exit", .fence = WIRE_FENCE_FILES, .rules = rules }, &in), WIRE_FAILED);
+        assert_int_equal(failed_with(&in), EINVAL);
+    }
+    stage_down(&s);
+}
+
 static void test_an_exit_code_comes_through_and_the_label_is_free_again(void **state)
 {
     struct stage s;
@@ -848,6 +928,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_path_is_ours_alone_and_dead_ones_are_cleared),
         cmocka_unit_test(test_a_file_in_the_place_of_a_socket_is_left_alone),
         cmocka_unit_test(test_a_child_gets_what_it_was_given_and_nothing_else),
+        cmocka_unit_test(test_a_fence_shuts_out_what_no_rule_names),
+        cmocka_unit_test(test_a_rule_that_is_none_starts_nothing),
         cmocka_unit_test(test_an_exit_code_comes_through_and_the_label_is_free_again),
         cmocka_unit_test(test_what_cannot_be_started_says_why),
         cmocka_unit_test(test_the_table_of_children_has_an_end),

@@ -333,7 +333,7 @@ static void test_a_keeper_that_speaks_nonsense_is_lost(void **state)
         { WIRE_SPAWNED, "\1\0\0\0", 4 },                 /* nobody asked */
         { WIRE_LISTED, "\0\0\0\0\0\0\0\0", 8 },
         { WIRE_LISTENING, "\0\0\0\0", 4 },
-        { WIRE_WELCOME, "\2\0\0\0\1\0\0\0\1\0\0\0", 12 }, /* another version */
+        { WIRE_WELCOME, "\177\0\0\0\1\0\0\0\1\0\0\0", 12 }, /* another version */
     };
     for (size_t i = 0; i < COUNTOF(cases); i++) {
         struct stage s;
