@@ -62,6 +62,8 @@ static enum wire_type spawn(struct stage *s, const char *label, pid_t *pid)
     wire_put_u32(b, 1);
     wire_put_text(b, STR("PATH=/usr/bin:/bin"));
     wire_put_text(b, STR(""));
+    for (int i = 0; i < 3; i++) /* no fence, no port, no rules */
+        wire_put_u32(b, 0);
     enum wire_type answer = stage_ask(s, at, &in, NULL);
     *pid = answer == WIRE_SPAWNED ? (pid_t)wire_u32(&in) : 0;
     return answer;
