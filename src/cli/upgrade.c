@@ -22,7 +22,7 @@
 
 enum {
     READY_MS = 30 * 1000,       /* from its start until it could take over, where the wish does not say */
-    GIVEN_MS = 20 * 1000,       /* until it listens */
+    GIVEN_MS = 8 * 1000,        /* until it listens: who comes meanwhile waits */
     CLOSING_MS = 10 * 1000,     /* a disk may be slow */
     AGAIN_MS = 50, LOOK_MS = 5, LEAVING_LOOK_MS = 20,
     LAST_ROWS_MS = 2000,        /* for their commits, once all is cut */

@@ -6,9 +6,11 @@ import re
 import signal
 import threading
 
+import gates
 import pytest
 import raw
 from helpers import FAKE, cli, content_of, wait_for
+from test_keys import new_key
 
 
 class Kitchen:
@@ -467,6 +469,82 @@ def test_fifty_reloads_under_load_lose_nothing(kitchen):
     assert h.chat("moving", "hello").status == 200 and k.pids()["moving"] != before["moving"]
     assert len(moving) > 5 and len(answered) > 100
     assert len(h.children()) == 2
+
+
+@pytest.mark.torture
+def test_a_storm_of_reloads_cuts_nothing(kitchen):
+    """Right files, wrong ones, only keys, a model that comes and goes, while callers with a key never stop: 200 in the long form. `still` stays in its process."""
+    k = kitchen().model("still", slots=4).model("guest", slots=2)
+    h = k.start()
+    keys = {name: new_key(h.dir, h.state, name) for name in ("me", "other", "third")}
+    k.config["keys"] = [{"name": "me"}]
+    k.reload()
+    guest, before = k.config["models"]["guest"], k.pids()["still"]
+    me = {"Authorization": f"Bearer {keys['me']}"}
+    stop, failed, answered = threading.Event(), [], []
+
+    def ask(n):
+        i = 0
+        while not stop.is_set():
+            i += 1
+            stream = (n + i) % 2 == 0
+            try:
+                r = h.chat("still", f"[[words {20 if stream else 3}]] [[gap_ms {5 if stream else 0}]]", headers=me, stream=stream, timeout=60)
+            except Exception as e:
+                failed.append(repr(e))
+                return
+            good = r.status == 200 and (not stream or r.events()[-1] == ("data", "[DONE]"))
+            (answered if good else failed).append((r.status, r.body[-300:]))
+
+    def ask_guest():
+        """It is there, or it is not known: nothing else, and what has begun ends."""
+        while not stop.is_set():
+            r = h.chat("guest", "[[words 8]] [[gap_ms 5]]", headers=me, stream=True, timeout=60)
+            good = r.status == 404 or (r.status == 200 and r.events()[-1] == ("data", "[DONE]"))
+            (answered if good else failed).append(("guest", r.status, r.body[-300:]))
+
+    def valid(n):
+        k.config["queue"] = {"limit": 100 + n}
+
+    def only_keys(n):
+        k.config["keys"] = [{"name": name} for name in ("me", "other", "third")[:n % 3 + 1]]
+
+    def removed(n):
+        k.config["models"].pop("guest", None)
+
+    def back(n):
+        k.config["models"]["guest"] = guest
+
+    threads = [threading.Thread(target=ask, args=(n,)) for n in range(6)] + [threading.Thread(target=ask_guest)]
+    for t in threads:
+        t.start()
+    rng, wrong = gates.rng("reloads"), 0
+    times = gates.sized(16, 200)
+    try:
+        for n in range(times):
+            change = [valid, None, only_keys, removed, back][n % 5] if n < 10 else rng.choice([valid, None, only_keys, removed, back])
+            seen = len(answered)
+            if change:
+                change(n)
+                got = k.reload()
+                assert "still" in got["kept"] and not got["restarted"]
+            else:
+                k.write(json.dumps({"listen": "127.0.0.1:0", "state": str(h.state), **k.config}) + "\nnonsense: [\n")
+                got = k.ask()
+                wrong += 1
+                assert got.status == 500 and re.search(r"hob\.yaml:[0-9]+:[0-9]+: .", got.error()["message"]), got.body
+            wait_for("some more answers", lambda: len(answered) > seen + 2 or failed)
+            assert not failed, failed[:3]
+    finally:
+        stop.set()
+        for t in threads:
+            t.join(60)
+    assert not failed, failed[:3]
+    assert k.pids()["still"] == before
+    gates.record("reload", "reloads under load", times, "")
+    gates.record("reload", "of them refused, with line and reason", wrong, "")
+    gates.record("reload", "answers", len(answered), "")
+    gates.record("reload", "failed requests and cut streams", len(failed), "= 0")
 
 
 def test_many_reloads_at_once(kitchen):

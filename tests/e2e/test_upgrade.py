@@ -167,3 +167,383 @@ def test_the_command_says_what_was_done(old):
     assert r.returncode == 0 and json.loads(r.stdout)["program"] == str(new)
     o.wait_alone()
     assert o.hob.chat("m", "hello").status == 200
+
+
+# -- under load
+
+
+@pytest.mark.torture
+def test_nothing_is_lost_under_load(old):
+    """Upgrade after upgrade while callers never stop: no failure, each answer in a row, the same engine, the same number of descriptors."""
+    times = gates.sized(5, 40)
+    o = old(drain="20s")
+    h = o.hob
+    before = o.pids()
+    program, files = o.copy(), []
+    load = Load(h)
+    gaps = []
+    try:
+        load.more()
+        for _ in range(times):
+            got = o.upgrade(program)
+            gaps.append(got["gap_ms"])
+            load.more()
+            assert not load.failed, load.failed[:3]
+            files.append(len(os.listdir(f"/proc/{got['to']['pid']}/fd")))
+    finally:
+        ids = load.stop()
+    gateway = o.wait_alone(30)
+    assert not load.failed, load.failed[:3]
+    assert o.pids() == before and len(h.children()) == 1
+    lost, doubled = lost_and_doubled(o, ids)
+    wait_for("the callers' connections are gone", lambda: len(os.listdir(f"/proc/{gateway.pid}/fd")) < files[0] + 4)
+    gates.record("upgrade", "upgrades under load", times, "")
+    gates.record("upgrade", "answers", len(ids), "")
+    gates.record("upgrade", "failed requests", len(load.failed), "= 0")
+    gates.record("upgrade", "rows lost", len(lost), "= 0")
+    gates.record("upgrade", "rows doubled", doubled, "= 0")
+    gates.record("upgrade", "ms nobody accepted, the longest", max(gaps), "")
+    assert not lost and not doubled
+
+
+def test_the_next_one_waits_for_who_still_streams(old):
+    o = old()
+    h = o.hob
+    with h.open_chat("m", "[[words 60]] [[gap_ms 25]]", stream=True) as c:
+        events = c.stream(c.start())
+        next(events)
+        o.upgrade()
+        second = {}
+        asking = threading.Thread(target=lambda: second.update(r=o.ask(o.copy())))
+        asking.start()
+        assert h.chat("m", "hello").status == 200
+        assert len(list(events)) > 50
+    asking.join(30 * SLOW)
+    assert second["r"].status == 200, second["r"].body
+    o.wait_alone()
+    assert h.chat("m", "hello").status == 200
+
+
+def test_what_a_stream_holds_is_not_unloaded_by_the_new_one(old, nursery):
+    """Room for one of two models: the new gateway may not take the memory of the one that the old one streams from."""
+    o = old(models={**nursery.model("a", keep="demand", memory="1GiB"), **nursery.model("b", keep="demand", memory="1GiB")}, budget={"memory": "1200MiB"},
+            residency="1ms", queue={"age": "100s"})
+    h = o.hob
+    assert h.chat("a", "hello").status == 200
+    child = o.pids()["a"]
+    with h.open_chat("a", "[[words 40]] [[gap_ms 20]]", stream=True) as c:
+        events = c.stream(c.start())
+        next(events)
+        o.upgrade()
+        assert o.pids() == {"a": child}
+        asked = {}
+        asking = threading.Thread(target=lambda: asked.update(r=h.chat("b", "hello")))
+        asking.start()
+        assert len(content_of(list(events)).split()) >= 39
+    asking.join(20 * SLOW)
+    assert asked["r"].status == 200
+    assert set(o.pids()) == {"b"}
+
+
+def test_slots_are_counted_across_both(old, nursery):
+    """Two slots, both with a stream of the old one: the new one has none to give until they end."""
+    o = old(models=nursery.model("m", slots=2))
+    h = o.hob
+    with h.open_chat("m", "[[words 40]] [[gap_ms 20]]", stream=True) as a, h.open_chat("m", "[[words 40]] [[gap_ms 20]]", stream=True) as b:
+        streams = [c.stream(c.start()) for c in (a, b)]
+        for events in streams:
+            next(events)
+        o.upgrade()
+        got = {}
+        asking = threading.Thread(target=lambda: got.update(r=h.chat("m", "hello")))
+        asking.start()
+        ps = wait_for("it waits", lambda: next((b for b in raw.call(str(h.state / "hob.sock"), "GET", "/hob/v1/ps").json()["backends"]
+                                                if b["queue"]["depth"] == 1), None))
+        assert ps["slots"] == {"total": 2, "used": 2}
+        for events in streams:
+            assert list(events)[-1] == ("data", "[DONE]")
+    asking.join(20 * SLOW)
+    assert got["r"].status == 200
+
+
+def test_who_waits_for_a_model_waits_on(old, nursery):
+    starts = nursery.dir / "starts"
+    o = old(models={**nursery.model("m"), **nursery.model("slow", f"starts {starts}\nload_ms 1500", keep="demand")})
+    h = o.hob
+    got = []
+    threads = [threading.Thread(target=lambda s=s: got.append(h.chat("slow", "hello", stream=s))) for s in (False, True, False)]
+    for t in threads:
+        t.start()
+    wait_for("it loads", lambda: "slow" in o.pids())
+    child = o.pids()["slow"]
+    answer = o.upgrade()
+    assert answer["connections"] >= 3
+    o.wait_alone()
+    for t in threads:
+        t.join(20 * SLOW)
+    assert [r.status for r in got] == [200] * 3
+    assert o.pids()["slow"] == child and len(starts.read_text().split()) == 1
+    assert len(o.rows()) == 3
+
+
+def test_a_load_that_was_asked_for_by_hand_waits_on(old, nursery):
+    o = old(models={**nursery.model("m"), **nursery.model("slow", "load_ms 1000", keep="demand")})
+    got = {}
+    asking = threading.Thread(target=lambda: got.update(r=o.cli("load", "slow", "--json")))
+    asking.start()
+    wait_for("it loads", lambda: "slow" in o.pids())
+    o.upgrade()
+    asking.join(20 * SLOW)
+    assert got["r"].returncode == 0, got["r"]
+    assert json.loads(got["r"].stdout)["state"] == "hot"
+
+
+def halves():
+    body = json.dumps(chat_body("m", "hello")).encode()
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    whole = head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    chunked = head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % 20 + body[:20] + b"\r\n%x\r\n" % len(body[20:]) + body[20:] + b"\r\n0\r\n\r\n"
+    large = json.dumps(chat_body("m", "x" * 1_500_000)).encode()
+    return {
+        "the first byte": (whole, 1), "in the head": (whole, 60), "before the body": (whole, len(whole) - len(body)), "in the body": (whole, len(whole) - 5),
+        "in chunks": (chunked, len(head) + 40), "at the last chunk": (chunked, len(chunked) - 2),
+        "much of it": (head + b"Content-Length: %d\r\n\r\n" % len(large) + large, 1_300_000),
+    }
+
+
+@pytest.mark.parametrize("name", halves())
+def test_half_a_request_is_answered_whole(old, name):
+    text, at = halves()[name]
+    o = old()
+    with o.hob.connect() as c:
+        c.send(text[:at])
+        time.sleep(0.05)  # not for us: so that hob has read it, else it is a test of nothing but the kernel's queue
+        o.upgrade()
+        c.send(text[at:])
+        assert c.response().status == 200
+        assert c.request("POST", "/v1/chat/completions", chat_body("m", "and once more")).status == 200
+    assert len(o.rows()) == 2
+    o.wait_alone()
+
+
+def test_what_was_sent_ahead_is_answered_in_order(old):
+    o = old()
+    with o.hob.connect() as c:
+        for n in (30, 2, 3):
+            c.send(raw.request_bytes("POST", "/v1/chat/completions", chat_body("m", f"[[words {n}]] [[gap_ms 20]]")))
+        wait_for("the first is under way", lambda: o.hob.child().control.log().chats)
+        o.upgrade()
+        assert [len(c.response().json()["choices"][0]["message"]["content"].split()) for _ in range(3)] == [30, 2, 3]
+    o.wait_alone()
+
+
+def test_a_reload_meanwhile_is_served(old):
+    o = old()
+    h = o.hob
+    stop, got = threading.Event(), []
+
+    def reload():
+        while not stop.is_set():
+            got.append(raw.call(str(h.state / "hob.sock"), "POST", "/hob/v1/config/reload", b"", timeout=30 * SLOW).status)
+            h.signal(signal.SIGHUP)
+    thread = threading.Thread(target=reload)
+    thread.start()
+    try:
+        for _ in range(3):
+            o.upgrade()
+            assert h.chat("m", "hello").status == 200
+    finally:
+        stop.set()
+        thread.join(30)
+    assert got and set(got) == {200}
+
+
+# -- new programs that are none
+
+
+def broken(dir):
+    import heirs
+    gone, plain = dir / "gone", dir / "plain"
+    plain.write_text("no program")
+    return {
+        "missing": (gone, "There is no program at"),
+        "not to be run": (plain, "is no program that can be run"),
+        "a folder": (dir, "is no program that can be run"),
+        "another program": (pathlib.Path("/bin/true"), "It ended with exit code 0"),
+        "ends at once": (heirs.script(dir / "ends", "exit 3\n"), "It ended with exit code 3"),
+        "no format of ours": (dir / "noexec", "exit code 1"),
+        "crashes at once": (heirs.script(dir / "crashes", "kill -SEGV $$\n"), "It died of signal 11"),
+        "hangs": (heirs.script(dir / "hangs", "exec sleep 1000\n"), "It was not ready within 0.5 s"),
+        "another wire": (heirs.write(dir / "greeting", "greeting ends"), "different versions: restart hob"),
+        "another protocol": (heirs.write(dir / "protocol", "protocol hangs"), "Restart hob"),
+        "an older store": (heirs.write(dir / "schema", "schema hangs"), "older than the store"),
+        "nonsense": (heirs.write(dir / "nonsense", "nonsense hangs"), "It was not ready within"),
+        "dies when it is ready": (heirs.write(dir / "ready-dies", "ready dies"), "It died of signal 9"),
+        "ends when it is ready": (heirs.write(dir / "ready-ends", "ready ends"), "It ended with exit code 23"),
+        "dies when it is to go": (heirs.write(dir / "go-dies", "go dies"), "It died of signal 9"),
+        "ends when it is to go": (heirs.write(dir / "go-ends", "go ends"), "It ended with exit code 23"),
+        "dies when it has taken over": (heirs.write(dir / "taken-dies", "taken dies"), "It died of signal 9"),
+        "ends when it has taken over": (heirs.write(dir / "taken-ends", "taken ends"), "It ended with exit code 23"),
+    }
+
+
+def test_what_cannot_take_over_changes_nothing(old):
+    """All of them one after the other, while callers go on: not one notices."""
+    o = old()
+    h = o.hob
+    (o.dir / "noexec").write_bytes(b"\x7fELF nonsense")
+    (o.dir / "noexec").chmod(0o755)
+    before, gateway = o.pids(), h.gateway().pid
+    load = Load(h)
+    try:
+        load.more()
+        for name, (program, says) in broken(o.dir).items():
+            got = o.ask(program, wait_ms=500)
+            assert got.status == 500 and got.error()["code"] == "upgrade_failed" and says in got.error()["message"] + (got.error()["hob"]["hint"] or ""), (name, got.body)
+            assert h.gateway().pid == gateway and len(o.gateways()) == 1, name
+            load.more()
+            assert not load.failed, (name, load.failed[:3])
+    finally:
+        ids = load.stop()
+    assert o.pids() == before
+    lost, doubled = lost_and_doubled(o, ids)
+    assert not lost and not doubled
+    o.upgrade()  # and a good one still can
+    assert h.chat("m", "hello").status == 200
+
+
+@pytest.mark.parametrize("how", ["go hangs", "taken hangs"])
+@pytest.mark.torture
+def test_one_that_hangs_after_it_was_let_in_is_given_up(old, how):
+    import heirs
+    o = old()
+    got = o.ask(heirs.write(o.dir / "new", how))
+    assert got.status == 500 and "It did not listen within" in got.error()["message"]
+    assert o.hob.chat("m", "hello").status == 200
+
+
+def test_the_command_says_why_not(old):
+    o = old()
+    r = o.cli("upgrade", "/bin/false")
+    assert r.returncode == 1 and "exit code 1" in r.stderr and not r.stdout
+    r = o.cli("upgrade", str(o.dir / "none"))
+    assert r.returncode == 2 and "no program at" in r.stderr
+    r = o.cli("upgrade", "--wait", "x")
+    assert r.returncode == 2 and "--wait" in r.stderr
+    assert o.hob.chat("m", "hello").status == 200
+
+
+def test_a_file_that_is_wrong_by_now_does_not_matter(old):
+    o = old()
+    text = o.hob.config_path.read_text()
+    o.hob.config_path.write_text("models: [\n")
+    o.upgrade()
+    o.hob.config_path.write_text(text)
+    assert o.hob.chat("m", "hello").status == 200
+
+
+# -- killed in the middle
+
+
+def test_the_old_one_is_killed_while_it_waits_for_the_new_one(old):
+    import heirs
+    o = old()
+    h = o.hob
+    before, gateway = o.pids(), h.gateway()
+    new = heirs.write(o.dir / "new", "start hangs")
+    asking = threading.Thread(target=swallow, args=(o.ask, new))
+    asking.start()
+    wait_for("both run", lambda: any(str(new) in " ".join(p.args) for p in h.tree()))
+    os.kill(gateway.pid, signal.SIGKILL)
+    asking.join(30)
+    wait_for("another one", lambda: len(o.gateways()) == 1 and o.gateways()[0].pid != gateway.pid)
+    assert h.chat("m", "hello").status == 200
+    assert o.pids() == before
+    o.upgrade()
+    assert h.chat("m", "hello").status == 200
+
+
+def swallow(f, *args):
+    try:
+        f(*args)
+    except (OSError, raw.Gone, raw.FramingError):
+        pass
+
+
+def test_the_old_one_is_killed_while_it_streams(old):
+    o = old()
+    h = o.hob
+    before = o.pids()
+    with h.open_chat("m", "[[words 500]] [[gap_ms 20]]", stream=True) as c:
+        events = c.stream(c.start())
+        next(events)
+        got = o.upgrade()
+        os.kill(got["from"]["pid"], signal.SIGKILL)
+        with pytest.raises((raw.Gone, raw.FramingError, ConnectionResetError)):
+            list(events)
+    assert o.wait_alone().pid == got["to"]["pid"]
+    assert h.chat("m", "hello").status == 200 and o.pids() == before
+
+
+def test_the_new_one_is_killed_while_the_old_one_streams(old):
+    """The stream ends well, its row is written by who comes after the killed one, and what crashes comes back as the new program."""
+    o = old()
+    h = o.hob
+    before = o.pids()
+    with h.open_chat("m", "[[words 60]] [[gap_ms 25]]", stream=True) as c:
+        r = c.start()
+        events = c.stream(r)
+        next(events)
+        got = o.upgrade()
+        for _ in range(2):
+            now = [p for p in o.gateways() if p.pid != got["from"]["pid"]][0]
+            os.kill(now.pid, signal.SIGKILL)
+            wait_for("another one", lambda: not now.alive() and len(o.gateways()) == 2)
+            assert h.chat("m", "hello", timeout=20 * SLOW).status == 200
+        assert ("data", "[DONE]") == list(events)[-1]
+    now = o.wait_alone()
+    assert now.args[0] == got["program"] and o.pids() == before
+    lost, doubled = lost_and_doubled(o, [r.get("x-request-id")])
+    assert not lost and not doubled and len(o.rows()) == 3
+
+
+def test_stopping_lets_both_finish(old):
+    o = old()
+    h = o.hob
+    with h.open_chat("m", "[[words 40]] [[gap_ms 25]]", stream=True) as a:
+        first = a.stream(a.start())
+        next(first)
+        o.upgrade()
+        with h.open_chat("m", "[[words 40]] [[gap_ms 25]]", stream=True) as b:
+            second = b.stream(b.start())
+            next(second)
+            h.signal(signal.SIGTERM)
+            assert list(first)[-1] == ("data", "[DONE]") and list(second)[-1] == ("data", "[DONE]")
+    assert h.wait_exit() == 0
+
+
+def test_a_stream_past_the_drain_limit_is_cut_and_seen_to_be(old):
+    o = old(drain="500ms")
+    h = o.hob
+    with h.open_chat("m", "[[words 500]] [[gap_ms 20]]", stream=True) as c:
+        r = c.start()
+        events = c.stream(r)
+        next(events)
+        o.upgrade()
+        with pytest.raises((raw.Gone, raw.FramingError, ConnectionResetError)):
+            list(events)
+    o.wait_alone()
+    assert "did not finish within the drain limit" in h.stderr()
+    assert o.rows() == [r.get("x-request-id")]  # what it has used is written down
+
+
+# -- who may
+
+
+def test_a_program_is_named_on_the_admin_socket_only(old):
+    o = old()
+    assert o.hob.post("/hob/v1/upgrade", b"").status == 404
+    for body, says in [({"program": "hob"}, "absolute"), ({"program": 7}, "absolute"), ({"wait_ms": 0}, "wait_ms"), ({"wait_ms": "x"}, "wait_ms")]:
+        got = raw.call(str(o.hob.state / "hob.sock"), "POST", "/hob/v1/upgrade", json.dumps(body))
+        assert got.status == 400 and says in got.error()["message"], got.body
+    assert raw.call(str(o.hob.state / "hob.sock"), "GET", "/hob/v1/upgrade").get("allow") == "POST"
