@@ -26,6 +26,7 @@ struct answer_facts {
     bool hidden;             /* there were thoughts in a form that nobody here reads: enciphered, mostly. Not counted: they come beside others, too */
     bool reasoning_estimated; /* tokens.reasoning is ours: the place did not say, or said 0 though it thought */
     int64_t thought_bytes, text_bytes; /* of all choices, thoughts apart; calls of tools are no text */
+    int64_t texts;           /* events that carried text */
 };
 
 /* It ended because it was allowed no more. */
@@ -108,6 +109,8 @@ void facts_init(struct answer_facts *f);
 void facts_usage(struct answer_facts *f, yyjson_val *usage);
 void facts_timings(struct answer_facts *f, yyjson_val *timings); /* llama-server's own, in its last chunk; the last one holds */
 void facts_thought(struct answer_facts *f, size_t bytes); /* of one event; tokens of thoughts are estimated until usage names them */
+/* How many tokens were written: as the place said, which it does at its end; of an answer that never came to one, as many as were seen. -1: unknown. */
+int64_t facts_output(const struct answer_facts *f);
 /* {"error": …} in an answer: what it says, blamed on the place. */
 enum err_code answer_error(yyjson_val *error, struct err *e);
 

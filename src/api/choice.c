@@ -262,6 +262,7 @@ void choice_count(struct choice *c, const struct answer_frame *f, struct choice_
         keep(c, f, d);
     facts_thought(facts, thought);
     facts->text_bytes += (int64_t)d->text.n;
+    facts->texts += d->text.n > 0;
     facts->said = said;
     facts->hidden |= has_other_thoughts(d);
     facts->began |= said || d->text.n || d->finish.n || thought;

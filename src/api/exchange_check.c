@@ -36,6 +36,7 @@ struct tokens attempt_used(const struct attempt *t)
     bool mended = t->spent.input || t->spent.output;
     if (mended && n.output < 0 && !attempt_facts(t)->began) /* of the next nothing is known yet */
         return t->spent;
+    n.output = facts_output(attempt_facts(t));
     return (struct tokens){ sum(n.input, t->spent.input), sum(n.output, t->spent.output), sum(n.reasoning, t->spent.reasoning), sum(n.cached, t->spent.cached) };
 }
 

@@ -105,7 +105,7 @@ void attempt_tell(struct attempt *t, const struct err *e)
         .asked_ms = t->sent_ms,
         .ttft_ms = t->first_ns ? (t->first_ns - t->sent_ns) / 1000000 : -1,
         .input_tokens = f->tokens.input,
-        .output_tokens = f->tokens.output,
+        .output_tokens = facts_output(f),
     };
     health_tell(t->b, &o);
 }

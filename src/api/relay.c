@@ -28,9 +28,21 @@ static void cap_estimate(struct answer_facts *f)
 }
 
 /* A place that streams token by token sends as many events; one that sends more at a time, or all at once, is estimated by its bytes. */
-void facts_thought(struct answer_facts *f, size_t bytes)
+static int64_t estimate(int64_t events, int64_t bytes)
 {
     enum { BYTES_PER_TOKEN = 4, MOST_BYTES_PER_TOKEN = 8 };
+    return bytes <= MOST_BYTES_PER_TOKEN * events ? events : (bytes + BYTES_PER_TOKEN - 1) / BYTES_PER_TOKEN;
+}
+
+int64_t facts_output(const struct answer_facts *f)
+{
+    if (f->tokens.output >= 0 || f->finish[0] || !f->began)
+        return f->tokens.output;
+    return estimate(f->texts, f->text_bytes) + estimate(f->thoughts, f->thought_bytes);
+}
+
+void facts_thought(struct answer_facts *f, size_t bytes)
+{
     if (!bytes)
         return;
     f->thought = true;
@@ -39,7 +51,7 @@ void facts_thought(struct answer_facts *f, size_t bytes)
     if (f->tokens.reasoning > 0 && !f->reasoning_estimated)
         return;
     f->reasoning_estimated = true;
-    f->tokens.reasoning = f->thought_bytes <= MOST_BYTES_PER_TOKEN * f->thoughts ? f->thoughts : (f->thought_bytes + BYTES_PER_TOKEN - 1) / BYTES_PER_TOKEN;
+    f->tokens.reasoning = estimate(f->thoughts, f->thought_bytes);
     cap_estimate(f);
 }
 
