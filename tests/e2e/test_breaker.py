@@ -1,9 +1,12 @@
 """The circuit breaker and its kin, with requests: what opens it, what does not, and that nothing goes where nothing should."""
 
 import json
+import threading
+import time
 
+import gates
 import pytest
-from helpers import cli, wait_for
+from helpers import SLOW, cli, wait_for
 
 
 def of(h, model="far"):
@@ -194,3 +197,67 @@ def test_who_insists_waits_until_it_is_awake(hob, fake, nursery):
     h = hob(c)
     r = h.chat("heavy", "hi", headers=[("x-hob-wait", "heavy")])
     assert r.status == 200 and r.json()["_routing"]["model"] == "big", r
+
+
+# -- flapping
+
+
+class Askers:
+    """Many who ask one thing after the other, each with a name of its own, and what each was told."""
+
+    def __init__(self, h, n):
+        self.h, self.n, self.told, self.enough = h, n, {}, threading.Event()
+        self.threads = [threading.Thread(target=self.run, args=(i,), daemon=True) for i in range(n)]
+        for t in self.threads:
+            t.start()
+
+    def run(self, i):
+        k = 0
+        while not self.enough.is_set():
+            k += 1
+            name = f"case{i:03}x{k:06}"
+            r = self.h.chat("far", name, timeout=30 * SLOW)
+            self.told[name] = "ok" if r.status == 200 else code(r)
+            if self.told[name] == "breaker_open":
+                time.sleep(0.005)  # who is told to wait and does not: two hundred times a second, each
+
+    def stop(self):
+        self.enough.set()
+        for t in self.threads:
+            t.join()
+
+
+@pytest.mark.torture
+def test_a_place_that_flaps_meets_no_stampede(hob, fake):
+    """Up and down at random under load: while its breaker is open nothing goes there, and of many that ask one tries it in each window."""
+    open_ms, rng = 300, gates.rng("flapping")
+    h, phases, n = hob(settings(url=fake.url)), [], 12
+    askers = Askers(h, n)
+    until = time.monotonic() + gates.sized(6, 300)
+    while time.monotonic() < until:
+        fake.default("[[error 500]]")
+        down = time.monotonic() * 1000
+        time.sleep(rng.uniform(0.7, 2))
+        up = time.monotonic() * 1000
+        fake.default("")
+        phases.append((down, up))
+        time.sleep(rng.uniform(0.1, 1))
+    askers.stop()
+    chats = sorted(fake.log().chats, key=lambda r: r.t_start)
+    asked = {json.loads(r.body)["messages"][0]["content"] for r in chats}
+    refused = [name for name, told in askers.told.items() if told == "breaker_open"]
+    assert len(refused) > 20 and not asked & set(refused), "an open place was asked"
+    probes = 0
+    for down, up in phases:
+        times = [r.t_start for r in chats if down + 5 < r.t_start < up - 5]
+        gaps = [b - a for a, b in zip(times, times[1:])]
+        burst = next((i for i, gap in enumerate(gaps) if gap >= open_ms - 5), len(gaps))
+        assert burst < n + 3, f"{burst} went to a place that had failed three times: {times}"
+        assert all(gap >= open_ms - 5 for gap in gaps[burst:]), f"more than one probe in a window: {times}"
+        probes += len(gaps) - burst
+    windows = sum(up - down for down, up in phases) / open_ms
+    assert probes <= windows
+    gates.record("circuit-breaker", "flaps; requests refused while it was open, of them at the place", f"{len(phases)}; {len(refused)}, 0", "0")
+    gates.record("circuit-breaker", "probes / windows", f"{probes} / {windows:.0f}", "<= 1 a window")
+    wait_for("it is back", lambda: h.chat("far", "hi").status == 200)
+    assert of(h)["breaker"] == "closed"

@@ -1,11 +1,14 @@
 """A caller that leaves: the work is cancelled where it is done, at once, whatever stage it is in."""
 
+import concurrent.futures
+import json
 import socket
 import time
 
+import gates
 import pytest
-import raw
-from helpers import SLOW, chat_body, free_port
+from helpers import SANITIZED, SLOW, cli, wait_for
+from invariants import Invariants
 
 SOON_MS = 1000 * SLOW  # the aim is 100 ms; the bound leaves room for a busy machine
 
@@ -112,3 +115,83 @@ def test_many_at_once(nursery):
     assert h.chat("m", "hello").status == 200
     up.wait("nothing is left at work", lambda l: l.in_flight == 0)
     assert up.log().max_in_flight <= 2
+
+
+# -- again and again
+
+
+def ask_and_leave(h, up, model, i, stage, how, stream):
+    """One request that is left in this stage. Returns (its name, how many words the caller had, when they left in ms)."""
+    name, had = f"case{i:05}", 0
+    text = {"prefill": "[[first_ms 60000]]", "stream": "[[words 100000]] [[gap_ms 5]]", "queue": "never asked"}[stage]
+    with h.open_chat(model, f"{name} {text}", stream=stream, timeout=60 * SLOW) as c:
+        if stage == "stream" and stream:
+            s = c.stream(c.start())
+            had = sum(kind == "data" for kind, _ in (next(s) for _ in range(4))) - 1  # the first says the role
+        elif stage != "queue":
+            up.wait("it is at work", lambda log: any(name.encode() in r.body for r in log.chats), 30)
+        return name, had, leave(c, how)
+
+
+def test_its_row_has_the_tokens_that_were_seen(world):
+    """A stream that is left, or that breaks, never comes to its usage: then it is what has come."""
+    h, up, model = world
+    with h.open_chat(model, "[[words 100000]] [[gap_ms 20]]", stream=True) as c:
+        s = c.stream(c.start())
+        had = sum(kind == "data" for kind, _ in (next(s) for _ in range(6))) - 1
+        leave(c, "close")
+    sent = cancelled_soon(up, time.monotonic() * 1000).chats[0].pieces
+    row = rows_of(h)[-1]
+    assert row["code"] == "caller_gone" and had <= row["tokens"]["output"] <= sent, (row, had, sent)
+    assert h.chat(model, "[[words 50]] [[reset_after 20]]", stream=True).status == 200
+    row = wait_for("its row", lambda: (r := rows_of(h)[-1])["code"] == "backend_failed" and r)
+    assert 10 <= row["tokens"]["output"] <= 20, row
+
+
+def rows_of(h):
+    r = cli("logs", "-n", "all", "-c", h.config_path, "--json", env=h.env)
+    return [json.loads(line) for line in r.stdout.splitlines()]
+
+
+@pytest.mark.torture
+def test_a_thousand_callers_that_leave(world):
+    """In prefill, in a stream, in the queue: each is cancelled where it is done, has one row with the tokens that were seen, and nothing grows."""
+    h, up, model = world
+    rng, gateway, n = gates.rng("gone"), h.gateway(), gates.sized(30, 1000)
+    one_slot = h.children() != []
+    assert h.chat(model, "hi", stream=True).status == 200 == h.chat(model, "hi").status
+    invariants, before, took, total = Invariants(h).settle(), gateway.pss(), [], 0
+    while total < n:
+        at_once = 1 if one_slot else 8
+        batch = [(total + k, rng.choice(["prefill", "stream"]), rng.choice(["close", "reset", "half-close"]), rng.random() < 0.5) for k in range(at_once)]
+        up.reset()
+        rows_before = len(rows_of(h)) if total % 200 == 0 else None
+        with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+            futures = [pool.submit(ask_and_leave, h, up, model, *b) for b in batch]
+            if one_slot:  # while the slot is taken: some who wait for it, and leave
+                left_queue = [ask_and_leave(h, up, model, f"{total}{k}", "queue", "close", True) for k in range(2)] if batch[0][1] == "prefill" else []
+            else:
+                left_queue = []
+            left = [f.result() for f in futures]
+        log = up.wait("all is cancelled", lambda log: log.in_flight == 0 and all(r.outcome != "open" for r in log.chats), 30)
+        by = {r.body.split(b"case")[1][:5].decode(): r for r in log.chats}
+        for name, _, when in left:
+            r = by[name[4:]]
+            assert r.outcome == "cancelled", (name, r)
+            took.append(r.t_end - when)
+        if rows_before is not None:
+            rows = rows_of(h)[rows_before:]
+            assert len(rows) >= len(left) and {(r["status"], r["code"], r["fault"]) for r in rows} == {(499, "caller_gone", "caller")}, rows
+            most = max(r.pieces for r in log.chats)
+            assert all((r["tokens"]["output"] or 0) <= most for r in rows), (rows, most)
+            assert sum((r["tokens"]["output"] or 0) for r in rows) >= sum(had for _, had, _ in left)
+        total += len(left) + len(left_queue)
+    assert h.chat(model, "hi").status == 200
+    grown = gateway.pss() - before
+    took.sort()
+    place = "a child" if one_slot else "a host"
+    gates.record("disconnect", f"{place}: callers that left, each cancelled and told in one row", total, "")
+    gates.record("disconnect", f"{place}: ms until the place was told, median / 99th of a hundred", f"{took[len(took) // 2]:.0f} / {took[len(took) * 99 // 100]:.0f}", "<= 100")
+    gates.record("disconnect", f"{place}: growth of the gateway, KiB", grown // 1024, "")
+    assert SANITIZED or grown < 2 << 20, f"grew by {grown} bytes"
+    invariants.check()
