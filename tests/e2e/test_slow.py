@@ -99,7 +99,7 @@ def idle_kinds(h):
 @pytest.mark.parametrize("kind", ["nothing said", "after a long prompt", "after a stream", "after a long head"])
 def test_idle_connections_cost_little(world, kind, many_files):
     h, _ = world
-    n = gates.sized(400, min(10_000, many_files // 2))
+    n = gates.sized(200, min(10_000, many_files // 2))
     gateway, go = h.gateway(), idle_kinds(h)[kind]
     invariants = Invariants(h).settle()
     before, open_before, connections = gateway.pss(), sum(fds(gateway.pid).values()), []
