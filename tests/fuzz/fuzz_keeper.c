@@ -5,6 +5,7 @@
 #include "keeper/gateway.h"
 #include "keeper/line.h"
 #include "keeper/listeners.h"
+#include "keeper/minder.h"
 #include "keeper/requests.h"
 
 #include <stdlib.h>
@@ -47,6 +48,10 @@ void children_spawn(uint32_t id, const struct spawn *s)
     note(3, s->cwd);
     note_list(4, s->argv, s->argc);
     note_list(5, s->env, s->envc);
+}
+
+void minder_look(struct str env)
+{
 }
 
 bool children_kill(struct str label, uint32_t term_ms, uint32_t again_ms, int64_t now_ms)
