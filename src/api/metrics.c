@@ -10,7 +10,7 @@ static const double latency_buckets[] = { 0.001, 0.005, 0.01, 0.02, 0.04, 0.08, 
 
 static const double row_buckets[] = { 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5 };
 
-enum { M_REQUESTS, M_SECONDS, M_TTFT, M_TOKENS, M_FALLBACKS, M_HEDGES, M_THOUGHTS, M_ROWS, M_ROWS_LOST, M_ROWS_LATE, M_ROW_WAIT, M_LAG, M_RUNNING, M_WAITING, M_UP, M_LOAD,
+enum { M_REQUESTS, M_SECONDS, M_TTFT, M_TOKENS, M_FALLBACKS, M_HEDGES, M_THOUGHTS, M_ROWS, M_ROWS_LOST, M_ROWS_LATE, M_ROW_WAIT, M_LAG, M_RUNNING, M_WAITING, M_UP, M_WEDGED, M_LOAD,
     M_MEMORY, M_EVICTIONS, M_BUDGET, M_CONNECTIONS, M_INFO, M_BREAKER, M_OPENS, M_HOST_UP, M_HOST_PROBE, M_HOST_TOKENS,
     M_HOST_COST, M_HOST_ASLEEP, M_REFUSED, M_TRIMMED, M_TRUNCATED,
     M_OWN_MEMORY, M_OVERLOADED, M_OVERLOAD, M_OVERLOADS, M_LIMIT, M_EVICTED, M_COUNT };
@@ -31,6 +31,7 @@ static const struct meter_row metric_rows[M_COUNT] = {
     [M_RUNNING]     = { "hob_requests_running", "Requests being answered now.", METER_GAUGE, { NULL }, NULL, 0 },
     [M_WAITING]     = { "hob_queue_depth", "Requests waiting for a model.", METER_GAUGE, { "model" }, NULL, 0 },
     [M_UP]          = { "hob_backend_up", "1 while the backend takes requests.", METER_GAUGE, { "model", "host" }, NULL, 0 },
+    [M_WEDGED]      = { "hob_backend_wedged", "1 while a child that was killed does not end: its memory counts as taken, and it answers nobody.", METER_GAUGE, { "model" }, NULL, 0 },
     [M_LOAD]        = { "hob_model_load_seconds", "How long the last load took.", METER_GAUGE, { "model" }, NULL, 0 },
     [M_MEMORY]      = { "hob_model_memory_bytes", "What a model that runs was last seen to have of memory, or else is booked for.", METER_GAUGE, { "model" }, NULL, 0 },
     [M_EVICTIONS]   = { "hob_evictions_total", "Models unloaded for the room they took, or because nobody asked for them.", METER_COUNTER, { "model", "reason" }, NULL, 0 },
@@ -155,6 +156,7 @@ static void collect(void *ctx)
         set(m, M_WAITING, labels, (double)fleet_waiting(w, i));
         collect_health(m, b, labels);
         if (b->kind->managed) {
+            set(m, M_WEDGED, labels, b->state == BACKEND_WEDGED);
             set(m, M_LOAD, labels, (double)b->load_ms / 1000);
             collect_memory(m, w, i, b->name);
         }

@@ -88,6 +88,7 @@ def test_what_does_not_die_is_wedged_until_it_does(nursery):
     """The keeper stands still, so nothing that it should kill dies."""
     h = two(nursery, keep="demand")
     assert h.chat("bad", "hello").status == 200
+    booked = ps(h, "bad")["memory"]["booked_bytes"]
     os.kill(h.pid, signal.SIGSTOP)
     try:
         with pytest.raises(TimeoutError):
@@ -97,9 +98,13 @@ def test_what_does_not_die_is_wedged_until_it_does(nursery):
         assert h.chat("good", "hello").status == 200
         r = h.chat("bad", "hello")
         assert r.status >= 500 and r.error()["hob"]["fault"] == "backend", r
+        assert b["memory"]["booked_bytes"] >= booked > 0, "its memory counts as taken"
+        assert b'hob_backend_wedged{model="bad"} 1' in h.get("/metrics").body
+        assert b'hob_backend_wedged{model="good"} 0' in h.get("/metrics").body
     finally:
         os.kill(h.pid, signal.SIGCONT)
     wait_for("it has ended", lambda: ps(h, "bad")["state"] != "wedged")
+    assert b'hob_backend_wedged{model="bad"} 0' in h.get("/metrics").body
     assert h.chat("bad", "hello").status == 200
 
 
@@ -130,13 +135,13 @@ def test_a_waiting_request_is_the_proof(nursery):
     h = two(nursery, "load_ms 200", keep="demand")
     assert h.chat("bad", "hello").status == 200
     log = h.child("bad").control.log()
-    assert len(log.chats) == 1 and not [p for p in log.probes if p.method == "POST"]
+    assert len(log.chats) == 1 and not [p for p in log.probes if p.path.endswith("/chat/completions")]
 
 
 def test_a_model_that_nobody_waits_for_is_asked_for_a_token(nursery):
     h = two(nursery)
     log = h.child("bad").control.log()
-    proofs = [p for p in log.probes if p.method == "POST"]
+    proofs = [p for p in log.probes if p.path.endswith("/chat/completions")]
     assert [p.json()["max_tokens"] for p in proofs] == [1] and proofs[0].get("authorization").startswith("Bearer ")
 
 
