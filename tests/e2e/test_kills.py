@@ -55,7 +55,9 @@ def impossible(victim, sig):
 
 class Cell:
     def __init__(self, nursery, name, moment, rng):
-        self.rng, self.moment, self.name, self.undo, self.callers = rng, moment, name, contextlib.ExitStack(), []
+        self.rng, self.moment, self.name, self.callers = rng, moment, name, []
+        self.undo, self.let_go = contextlib.ExitStack(), contextlib.ExitStack()
+        self.undo.push(self.let_go)
         loading = moment == "loading"
         up = nursery.fake(script="keepalive_ms 250")
         model = nursery.model(name, f"keepalive_ms 250\nload_ms {700 if loading else 50}", keep="demand" if loading else "hot", slots=4, silence="1s")
@@ -70,7 +72,7 @@ class Cell:
             wait_for("it is unloaded", lambda: not self.h.children())
 
     def ask(self, text, **fields):
-        return self.world.ask(self.name, text, **fields)
+        return self.world.ask(self.name, text, **{"deadline": 20 + HOLD} | fields)
 
     def bring_about(self):
         getattr(self, "at_" + self.moment)()
@@ -97,7 +99,8 @@ class Cell:
         """All is said, but for the last chunk, which waits for its row, which waits for us."""
         fake = self.h.child(self.name).control
         fake.reset()
-        db = self.undo.enter_context(contextlib.closing(sqlite3.connect(self.h.state / "hob.db", isolation_level=None, timeout=20)))
+        db = sqlite3.connect(self.h.state / "hob.db", isolation_level=None, timeout=20)
+        self.let_go.callback(db.close)
         db.execute("BEGIN IMMEDIATE")
         self.callers = [self.ask("hello", stream=True), self.ask("hello")]
         fake.wait("both are said", lambda l: l.completed == 2)
@@ -137,9 +140,10 @@ def victim_of(cell, victim):
 
 def stopped_for_a_while(cell, victim, p):
     os.kill(p.pid, signal.SIGSTOP)
+    cell.let_go.close()
     cell.undo.callback(lambda: p.alive() and os.kill(p.pid, signal.SIGCONT))
     if victim == "gateway":  # who comes meanwhile waits, and is served then
-        cell.callers.append(cell.ask("hello", deadline=HOLD + 20))
+        cell.callers.append(cell.ask("hello"))
     if victim == "keeper":  # nobody needs it for an answer from a model that is there
         if cell.moment not in ("loading", "reload"):
             assert cell.h.chat(cell.name, "hello").status == 200
