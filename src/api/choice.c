@@ -169,6 +169,15 @@ static void read_choice(const struct choice *c, yyjson_val *v, struct choice_del
     }
 }
 
+bool choice_is_sound(yyjson_val *v, bool whole, bool text)
+{
+    yyjson_val *says = yyjson_obj_get(v, text ? "text" : whole ? "message" : "delta");
+    bool missing = !says || yyjson_is_null(says);
+    if (!yyjson_is_obj(v) || (missing && whole))
+        return false;
+    return missing || (text ? yyjson_is_str(says) : yyjson_is_obj(says));
+}
+
 void choice_read(struct choice *c, const struct answer_frame *f, yyjson_val *v, struct choice_bufs *b, struct choice_delta *d)
 {
     *d = (struct choice_delta){ .choice = v };

@@ -34,6 +34,9 @@ struct choice_delta {
 
 void choice_bufs_free(struct choice_bufs *b);
 
+/* Can this element of `choices` be one? An object, and so is what it says: a message; in an event a delta, which may be missing; `text` of a completion. */
+bool choice_is_sound(yyjson_val *v, bool whole, bool text);
+
 void choice_init(struct choice *c, int64_t index, const struct answer_frame *f);
 void choice_free(struct choice *c);
 

@@ -82,6 +82,8 @@ static void take_logprobs(struct collect *c, yyjson_val *items)
 static enum err_code take_delta(struct collect *c, yyjson_val *choice, struct err *e)
 {
     struct choice_delta d;
+    if (!choice_is_sound(choice, false, c->frame.text))
+        return err_set(e, ERR_UP_GARBLED, "it sent a choice that is none");
     choice_read(&c->choice, &c->frame, choice, &c->bufs, &d);
     if (d.calls && choice_read_calls(&c->choice, &c->frame, &c->bufs, &d, e))
         return e->code;

@@ -150,6 +150,8 @@ static enum err_code read_choice(struct relay *r, size_t at, yyjson_val *v, stru
 {
     struct choice *c = find_choice(r, v, at);
     struct choice_delta d;
+    if (!choice_is_sound(v, false, r->frame.text))
+        return err_set(e, ERR_UP_GARBLED, "it sent a choice that is none");
     if (!c)
         return err_set(e, ERR_UP_GARBLED, "it sent more than %d choices", CHOICES_MAX);
     choice_read(c, &r->frame, v, &r->bufs, &d);

@@ -54,6 +54,18 @@ static bool walk_choices(yyjson_val *choices, const struct answer_frame *f, stru
     return changed;
 }
 
+/* Whatever the others hold is looked at by who reads them. */
+static bool choices_are_sound(yyjson_val *choices, const struct answer_frame *f)
+{
+    size_t i, n;
+    yyjson_val *v;
+    yyjson_arr_foreach(choices, i, n, v) {
+        if (!choice_is_sound(v, true, f->text))
+            return false;
+    }
+    return true;
+}
+
 static enum err_code read_answer(yyjson_val *root, const char *holds, const struct answer_frame *f, struct answer_facts *facts, struct kept *kept,
     struct err *e)
 {
@@ -63,6 +75,8 @@ static enum err_code read_answer(yyjson_val *root, const char *holds, const stru
     yyjson_val *first = yyjson_arr_get_first(yyjson_obj_get(root, holds));
     if (!first)
         return err_set(e, ERR_UP_GARBLED, "its answer is not what was asked for (no '%s')", holds);
+    if (!choices_are_sound(yyjson_obj_get(root, "choices"), f))
+        return err_set(e, ERR_UP_GARBLED, "a choice of its answer is none");
     facts->began = true;
     walk_choices(yyjson_obj_get(root, "choices"), f, facts, kept, NULL);
     facts_usage(facts, yyjson_obj_get(root, "usage"));
@@ -73,9 +87,10 @@ enum err_code whole_read(struct str body, const char *holds, const struct answer
     struct answer_facts *facts, struct kept *kept, struct err *e)
 {
     facts_init(facts);
-    if (json_parse_fast(d, body, scratch, e))
-        return err_set(e, ERR_UP_GARBLED, "its answer is no JSON");
-    enum err_code rc = read_answer(d->root, holds, f, facts, kept, e);
+    enum err_code rc = json_parse_sure(d, body, scratch, e);
+    if (rc)
+        return err_set(e, ERR_UP_GARBLED, rc == ERR_BAD_REQUEST ? "its answer has a key twice, or is nested too deep" : "its answer is no JSON");
+    rc = read_answer(d->root, holds, f, facts, kept, e);
     if (rc)
         json_free(d);
     return rc;

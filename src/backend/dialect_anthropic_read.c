@@ -181,6 +181,8 @@ static void on_event(void *ctx, struct str name, struct str data)
         err_set(&r->broke, ERR_UP_GARBLED, "it sent an event that is no JSON");
         return;
     }
+    if (!yyjson_is_obj(d.root))
+        err_set(&r->broke, ERR_UP_GARBLED, "it sent an event that is no object");
     for (size_t i = 0; i < COUNTOF(events); i++)
         if (yyjson_equals_str(yyjson_obj_get(d.root, "type"), events[i].type))
             events[i].on(r, d.root);

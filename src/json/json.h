@@ -48,6 +48,8 @@ bool json_is_cut(const struct json_doc *d, yyjson_val *v);
 size_t json_length(const struct json_doc *d, yyjson_val *string);
 /* The same into scratch, without the check for duplicates (for what a backend sends); the document dies at the next use of the scratch. */
 enum err_code json_parse_fast(struct json_doc *d, struct str text, struct json_scratch *s, struct err *e) __attribute__((warn_unused_result));
+/* The same with it: an answer whose keys come twice is read in one way here and in another by the caller. */
+enum err_code json_parse_sure(struct json_doc *d, struct str text, struct json_scratch *s, struct err *e) __attribute__((warn_unused_result));
 void json_free(struct json_doc *d); /* fine on a zeroed one */
 
 static inline struct str json_str(yyjson_val *v) /* decoded text of a string value (its beginning where it is cut); empty with p NULL when it is none */

@@ -117,7 +117,7 @@ enum err_code json_parse_cut(struct json_doc *d, struct str text, struct str mem
     return json_parse_shrunk(d, text, member, &by, e);
 }
 
-enum err_code json_parse_fast(struct json_doc *d, struct str text, struct json_scratch *s, struct err *e)
+static enum err_code parse_into(struct json_doc *d, struct str text, struct json_scratch *s, bool unique_keys, struct err *e)
 {
     *d = (struct json_doc){ 0 };
     buf_reset(&s->copy, SIZE_MAX);
@@ -128,7 +128,7 @@ enum err_code json_parse_fast(struct json_doc *d, struct str text, struct json_s
     const yyjson_alc pool = { pool_malloc, pool_realloc, pool_free, &s->pool };
     got.doc = yyjson_read_opts(got.copy, text.n, YYJSON_READ_INSITU, &pool, &why);
     got.root = yyjson_doc_get_root(got.doc);
-    enum err_code rc = got.doc ? json_check(got.root, false, e) : refused(text, &why, e);
+    enum err_code rc = got.doc ? json_check(got.root, unique_keys, e) : refused(text, &why, e);
     if (!rc)
         *d = got;
     return rc;
@@ -146,6 +146,16 @@ size_t json_tree_bytes(struct str text)
     for (size_t i = 0; i < text.n; i++)
         n += text.p[i] == ',' || text.p[i] == ':' || text.p[i] == '[' || text.p[i] == '{';
     return n * sizeof(struct yyjson_val);
+}
+
+enum err_code json_parse_fast(struct json_doc *d, struct str text, struct json_scratch *s, struct err *e)
+{
+    return parse_into(d, text, s, false, e);
+}
+
+enum err_code json_parse_sure(struct json_doc *d, struct str text, struct json_scratch *s, struct err *e)
+{
+    return parse_into(d, text, s, true, e);
 }
 
 void json_free(struct json_doc *d)

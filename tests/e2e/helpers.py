@@ -370,7 +370,7 @@ def content_of(events):
     for kind, data in events:
         if kind == "data" and data != "[DONE]":
             for choice in json.loads(data).get("choices") or []:
-                out.append(choice.get("delta", {}).get("content") or "")
+                out.append((choice.get("delta") or {}).get("content") or "")
     return "".join(out)
 
 

@@ -1,5 +1,5 @@
-"""Generated bad input (inputs.py): each gets the 4xx that is right for it, naming the field that is wrong; the caller is blamed, the host never sees it, hob lives
-and answers the next."""
+"""Generated bad input (inputs.py): each gets the 4xx that is right for it, naming the field that is wrong; the caller is blamed, the host never sees it, hob
+lives and answers the next."""
 
 import collections
 import concurrent.futures

@@ -251,6 +251,9 @@ static void test_relay_names_what_is_wrong_with_an_event(void **state)
         { { "{\"a\":\"\xff\"}" }, "", ERR_UP_GARBLED, "no JSON" },
         { { "[]" }, "", ERR_UP_GARBLED, "no object" },
         { { "\"choices\"" }, "", ERR_UP_GARBLED, "no object" },
+        { { "{\"choices\":[null]}" }, "", ERR_UP_GARBLED, "a choice that is none" },
+        { { "{\"choices\":[[]]}" }, "", ERR_UP_GARBLED, "a choice that is none" },
+        { { "{\"choices\":[{\"delta\":1}]}" }, "", ERR_UP_GARBLED, "a choice that is none" },
     };
     try_relays(&frame, cases, COUNTOF(cases));
 }
@@ -616,6 +619,12 @@ static void test_whole_reads_usage_and_refuses_what_is_no_completion(void **stat
         { "{" C ",\"error\":null}", ERR_OK, -1, -1, -1, -1 },
         { "{\"choices\":[]}", ERR_UP_GARBLED },
         { "{\"choices\":null}", ERR_UP_GARBLED },
+        { "{\"choices\":[1]}", ERR_UP_GARBLED },
+        { "{\"choices\":[null]}", ERR_UP_GARBLED },
+        { "{\"choices\":[{}]}", ERR_UP_GARBLED },
+        { "{\"choices\":[{\"message\":\"m\"}]}", ERR_UP_GARBLED },
+        { "{" C ",\"choices\":[]}", ERR_UP_GARBLED }, /* a caller may read the last of them */
+        { "{" C ",\"id\":1,\"id\":2}", ERR_UP_GARBLED },
         { "{}", ERR_UP_GARBLED },
         { "[" C "]", ERR_UP_GARBLED },
         { "[]", ERR_UP_GARBLED },

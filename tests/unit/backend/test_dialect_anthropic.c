@@ -471,6 +471,8 @@ static const struct stream_case streams[] = {
     { "a fault of its own",
       "data: {\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"Internal server error\"}}\n"
       "\n", "", ERR_UP_STATUS, "it broke off with an error: Internal server error" },
+    { "no object",
+      "data: [1]\n\n", "", ERR_UP_GARBLED, "it sent an event that is no object" },
     { "no JSON",
       "data: {\"type\":\"message_start\"\n"
       "\n", "", ERR_UP_GARBLED, "it sent an event that is no JSON" },
