@@ -13,7 +13,7 @@
 #define SWEEP_ALL INT64_MAX
 
 /* Kills every process of this user whose environment has SWEEP_VARIABLE=run_dir and that was started no later than `until` (sweep_now(), SWEEP_ALL), except
- * this one. Returns how many. With SWEEP_ALL only while no other hob uses the folder (who calls holds its lock), and before any child is started. */
+ * this one and what descends from a keeper that lives (a next hob's children). Returns how many. With SWEEP_ALL only while no other hob uses the folder (who calls holds its lock), and before any child is started. */
 size_t sweep_strays(struct str run_dir, int64_t until);
 
 /* When a process was started, on the clock of sweep_now(); -1: it lives no more. */

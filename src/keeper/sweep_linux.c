@@ -41,29 +41,56 @@ static bool has_mark(struct str environ_text, struct str mark)
     return false;
 }
 
-int64_t sweep_born(pid_t pid)
+struct known {
+    bool is_keeper;
+    char state;
+    int64_t parent, born;
+};
+
+/* The line is `PID (NAME) STATE PARENT …`, and the name may hold anything. */
+static bool know(int64_t pid, struct known *out)
 {
-    enum { STATE = 0, STARTED = 19 }; /* counted from behind the name, which may hold anything */
+    enum { STATE = 0, PARENT = 1, BORN = 19 };
     char path[64], text[1024];
-    int64_t born = -1;
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd >= 0 ? read(fd, text, sizeof text) : -1;
     if (fd >= 0)
         close(fd);
-    while (n > 0 && text[n - 1] != ')')
-        n--;
-    if (n <= 0)
-        return -1;
-    struct str rest = str_from(str_make(text, sizeof text), (size_t)n + 1);
-    for (int field = STATE; field <= STARTED; field++) {
+    ssize_t name = n;
+    while (name > 0 && text[name - 1] != ')')
+        name--;
+    if (name <= 0)
+        return false;
+    struct str rest = str_from(str_make(text, (size_t)n), (size_t)name + 1), head;
+    str_cut(str_make(text, (size_t)name), '(', &head);
+    *out = (struct known){ .is_keeper = str_eq(head, STR("hob-keeper)")), .parent = -1, .born = -1 };
+    for (int field = STATE; field <= BORN && rest.n; field++) {
         struct str word = str_cut(rest, ' ', &rest);
-        if (field == STATE && word.n && (word.p[0] == 'Z' || word.p[0] == 'X'))
-            return -1;
-        if (field == STARTED && !str_to_int(word, 0, INT64_MAX, &born))
-            return -1;
+        if (field == STATE)
+            out->state = word.n ? word.p[0] : 'X';
+        else if ((field == PARENT && !str_to_int(word, 0, INT32_MAX, &out->parent)) || (field == BORN && !str_to_int(word, 0, INT64_MAX, &out->born)))
+            return false;
     }
-    return born;
+    return out->born >= 0;
+}
+
+int64_t sweep_born(pid_t pid)
+{
+    struct known k;
+    return know(pid, &k) && k.state != 'Z' && k.state != 'X' ? k.born : -1;
+}
+
+/* Whether a keeper that lives looks after it: what a dead one leaves has been given to somebody else. */
+static bool is_kept(int64_t pid)
+{
+    struct known k;
+    for (int up = 0; up < 64 && pid > 1 && know(pid, &k); up++) {
+        if (k.is_keeper && k.state != 'Z' && k.state != 'X')
+            return true;
+        pid = k.parent;
+    }
+    return false;
 }
 
 int64_t sweep_now(void)
@@ -88,7 +115,7 @@ size_t sweep_strays(struct str run_dir, int64_t until)
         if (!read_environ(pid, &text) || !has_mark(buf_str(&text), buf_str(&mark)))
             continue;
         int64_t born = sweep_born((pid_t)pid);
-        if (born < 0 || born > until)
+        if (born < 0 || born > until || is_kept(pid))
             continue;
         log_warn("process %lld is left over from an earlier run: killed", (long long)pid);
         killed += kill((pid_t)pid, SIGKILL) == 0;

@@ -108,7 +108,7 @@ def test_the_child_is_killed(family):
 
 
 def test_strangers_are_left_alone(family):
-    """Nearly the same mark; and one with the mark of the dead, but born after their death, as a next hob's children are."""
+    """Nearly the same mark."""
     f = family("setsid")
     strangers = [subprocess.Popen(["sleep", "1000"], env={"HOB_CHILD_OF": f.mark.decode().partition("=")[2] + end}, start_new_session=True) for end in ("0", "/r")]
     try:
@@ -121,3 +121,18 @@ def test_strangers_are_left_alone(family):
         for s in strangers:
             s.kill()
             s.wait()
+
+
+def test_the_children_of_the_next_hob_are_left_alone(family, nursery):
+    """They have the very mark of the dead; and the minder of the dead comes late."""
+    f = family("setsid")
+    minder = next(p for p in f.h.survivors() if p.name == "hob-minder")
+    os.kill(minder.pid, signal.SIGSTOP)
+    f.h.signal(signal.SIGKILL)
+    f.h.wait_exit(5)
+    again = nursery.hob(f.h.config_path.read_text(), dir=f.h.dir, wait="ready")
+    wait_for("the old are gone, the new are there", lambda: (now := set(marked(f.mark))) and not now & set(f.kin))
+    new = set(marked(f.mark))
+    os.kill(minder.pid, signal.SIGCONT)
+    wait_for("it has looked", lambda: not minder.alive(), 5)
+    assert new <= set(marked(f.mark)) and again.chat("own", "hello").status == 200
