@@ -2,6 +2,7 @@
 #include "backend/launch.h"
 
 #include "base/err.h"
+#include "proc/env.h"
 #include "proc/sweep.h"
 
 #include <stdio.h>
@@ -39,20 +40,13 @@ void launch_add_number(struct launch *c, const char *flag, int64_t v)
     launch_add_pair(c, flag, arena_printf(&c->arena, "%lld", (long long)v));
 }
 
-/* What a child may need of our environment: where libraries and devices are. No secret of ours is in any of these. */
-static const char *const passed_on[] = { "PATH=", "HOME=", "USER=", "LANG=", "LC_", "TMPDIR=", "XDG_CACHE_HOME=", "LD_LIBRARY_PATH=",
-    "DYLD_LIBRARY_PATH=", "CUDA_", "NVIDIA_", "HIP_", "HSA_", "ROCR_", "VK_", "GGML_", "OMP_" };
-
 void launch_pass_env(struct launch *c, struct str run_dir)
 {
     /* Whatever this child may start carries it too: how the next start finds what outlived a killed keeper (proc/sweep.h). */
     c->env[c->nenv++] = arena_printf(&c->arena, "%s=%.*s", SWEEP_VARIABLE, STR_ARG(run_dir));
     for (char **v = environ; *v; v++)
-        for (size_t i = 0; i < COUNTOF(passed_on); i++)
-            if (str_starts(str_of(*v), str_of(passed_on[i])) && c->nenv < LAUNCH_MAX_PASSED) {
-                c->env[c->nenv++] = str_of(*v);
-                break;
-            }
+        if (env_is_passed_on(str_of(*v)) && c->nenv < LAUNCH_MAX_PASSED)
+            c->env[c->nenv++] = str_of(*v);
 }
 
 void launch_set_env(struct launch *c, struct str name_value)

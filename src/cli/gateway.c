@@ -11,6 +11,8 @@
 #include "cli/daemon.h"
 #include "cli/limits.h"
 #include "fleet/estimate.h"
+#include "proc/filter.h"
+#include "proc/run_keeper.h"
 #include "proc/sweep.h"
 
 #include <errno.h>
@@ -286,6 +288,17 @@ void gateway_listen(struct gateway *g)
     keeper_listen(g->keeper, str_of(address), on_listening, g);
 }
 
+/* Before the first byte from outside; the sweep needs what is dropped. */
+static void drop_powers(struct gateway *g)
+{
+    if (!g->config->sandbox)
+        return;
+    filter_hide();
+    const char *why = filter_enter();
+    if (why)
+        log_info("no filter of system calls for the gateway: %s", why);
+}
+
 /* What runs already. After a crash that is what the last gateway had: its children are taken over, and those that nobody wants any more are stopped.
  * At the first start nothing of ours should run: what does is left over from a keeper that was killed. */
 static void on_list(void *ctx, const struct keeper_child *children, size_t n)
@@ -295,6 +308,7 @@ static void on_list(void *ctx, const struct keeper_child *children, size_t n)
         return; /* the keeper ends what runs when we have ended */
     if (keeper_starts(g->keeper) == 1)
         sweep_strays(str_of(g->run_dir), SWEEP_ALL);
+    drop_powers(g);
     for (size_t i = 0; i < n; i++) {
         struct keeper_child c = children[i];
         c.as_it_is = g->after != NULL; /* the one before us may be using it */
@@ -384,6 +398,8 @@ void gateway_build(struct gateway *g)
     accepted_keep(g->config);
     g->notify = notify_new(g->loop);
     g->services = services_new(g->loop, g->keeper);
+    if (g->config->sandbox) /* we may start none, from drop_powers() on */
+        run_by_keeper(g->loop, g->keeper, str_of(g->run_dir));
     g->meter = meter_new();
     g->store = store_start(g->loop, g->config->state);
     g->fleet = fleet_new(g->loop, conf_hold(g->config), g->services, str_of(g->run_dir), g->store);
@@ -416,6 +432,7 @@ static void take_apart(struct gateway *g)
     upgrade_free(g->upgrade);
     admin_free(g->admin);
     store_close(g->store); /* the last requests hold what is the fleet's until their rows are written */
+    run_by_keeper_end(); /* who waits on the pool for a program is sent home */
     fleet_free(g->fleet);
     services_free(g->services);
     keeper_free(g->keeper);

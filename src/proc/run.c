@@ -1,6 +1,7 @@
 #include "proc/run.h"
 
 #include "base/clock.h"
+#include "proc/run_keeper.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -107,6 +108,9 @@ enum err_code run_program(const char *const *argv, const char *const *env, const
     struct err *e)
 {
     int ends[2], status = 0;
+    enum err_code rc;
+    if (run_elsewhere(argv, env, until, limit_ms, said, end, e, &rc))
+        return rc;
     int64_t until_ms = clock_mono_ms() + limit_ms;
     if (make_pipe(ends))
         return err_sys(e, ERR_SYSTEM, errno, "cannot make a pipe");

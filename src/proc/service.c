@@ -5,6 +5,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "proc/obituary.h"
+#include "proc/run_keeper.h"
 
 #include <stdlib.h>
 
@@ -161,6 +162,8 @@ void service_stop(struct service *s, uint32_t term_ms, uint32_t again_ms)
 
 void services_exited(struct services *all, const struct keeper_exit *x)
 {
+    if (run_by_keeper_exited(x))
+        return;
     for (struct list *i = all->all.next; i != &all->all; i = i->next) {
         struct service *s = list_entry(i, struct service, node);
         if (s->pid != x->pid || !str_eq(str_of(s->label), x->label))

@@ -312,3 +312,46 @@ def test_a_real_engine_is_inside(real_hob):
     env = pathlib.Path(f"/proc/{child.pid}/environ").read_text()
     assert f"XDG_CACHE_HOME={real_hob.state}/children/" in env
     assert real_hob.chat("small", "Say hello.", max_tokens=4).status == 200
+
+
+def status_of(pid, key):
+    return next(line.split()[1] for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(key + ":"))
+
+
+def test_the_gateway_is_behind_its_filter_and_all_its_threads(nursery):
+    h = nursery.managed()
+    assert h.chat("m", "hello").status == 200
+    gateway = h.gateway().pid
+    threads = os.listdir(f"/proc/{gateway}/task")
+    assert len(threads) > 1 and {status_of(f"{gateway}/task/{t}", "Seccomp") for t in threads} == {"2"}
+    assert status_of(gateway, "NoNewPrivs") == "1" and os.stat(f"/proc/{gateway}/environ").st_uid == 0
+    assert status_of(h.pid, "Seccomp") == "0", "the keeper starts programs"
+
+
+def test_off_means_no_filter(nursery):
+    h = nursery.managed(config={"sandbox": False})
+    assert h.chat("m", "hello").status == 200
+    assert status_of(h.gateway().pid, "Seccomp") == "0" and status_of(h.child("m").pid, "NoNewPrivs") == "1"
+
+
+def test_programs_that_the_gateway_asks_are_run_by_the_keeper_with_a_clean_environment(nursery):
+    bin = nursery.dir / "tools"
+    bin.mkdir()
+    (bin / "nvidia-smi").write_text("#!/bin/sh\necho \"NVIDIA Fake, 8192, 4096\"\nenv | grep canary && exit 1\n"
+                                    f"(echo x > {nursery.dir}/escaped) 2>/dev/null\nexit 0\n")
+    (bin / "nvidia-smi").chmod(0o755)
+    h = nursery.managed(hob={"env": {"PATH": f"{bin}:{os.environ['PATH']}", "HOB_CANARY": "canary"}})
+    r = cli("ps", "--json", "-c", h.config_path, "--state", h.state)
+    assert 7 * 2**30 > json.loads(r.stdout)["budget"]["total_bytes"] > 2**30, r  # the card's 8 GiB without the reserve
+    assert not (nursery.dir / "escaped").exists() or not ABI
+    assert not [p for p in h.tree() if "nvidia-smi" in " ".join(p.args)]
+
+
+def test_a_program_that_is_never_done_is_ended(nursery):
+    bin = nursery.dir / "tools"
+    bin.mkdir()
+    (bin / "nvidia-smi").write_text("#!/bin/sh\nexec sleep 1000\n")
+    (bin / "nvidia-smi").chmod(0o755)
+    h = nursery.managed(hob={"env": {"PATH": f"{bin}:{os.environ['PATH']}"}})
+    assert h.chat("m", "hello").status == 200
+    wait_for("the program is ended", lambda: not [p for p in h.tree() if "1000" in p.args])
