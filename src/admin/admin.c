@@ -33,7 +33,7 @@ static void version(struct admin *a, struct http_req *r)
 {
     struct buf body = { 0 };
     (void)a;
-    admin_put_version(&body);
+    admin_put_version(&body, getpid());
     reply_json(r, 200, STR(""), buf_str(&body));
     buf_free(&body);
 }

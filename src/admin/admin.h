@@ -70,6 +70,6 @@ enum { ADMIN_PATH_BYTES = 108 };
 bool admin_socket_path(struct str state, char out[ADMIN_PATH_BYTES]);
 
 /* {"schema":1,"version":…} of this very program. */
-void admin_put_version(struct buf *out);
+void admin_put_version(struct buf *out, int pid); /* pid: of the gateway that says it; 0 = none says it */
 
 #endif

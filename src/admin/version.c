@@ -8,7 +8,7 @@
 #include <uv.h>
 #include <yaml.h>
 
-void admin_put_version(struct buf *out)
+void admin_put_version(struct buf *out, int pid)
 {
     char llhttp[32];
     snprintf(llhttp, sizeof llhttp, "%d.%d.%d", LLHTTP_VERSION_MAJOR, LLHTTP_VERSION_MINOR, LLHTTP_VERSION_PATCH);
@@ -28,6 +28,10 @@ void admin_put_version(struct buf *out)
     for (size_t i = 0; i < COUNTOF(parts); i++) {
         json_key(&o, str_of(parts[i].name));
         json_string(&o, str_of(parts[i].version));
+    }
+    if (pid) {
+        json_key(&o, STR("pid"));
+        json_int(&o, pid);
     }
     json_end_object(&o);
 }

@@ -52,7 +52,7 @@ void doctor_fix(struct doctor *d, const char *fmt, ...)
 
 static void run_checks(struct doctor *d)
 {
-    const struct check *const tables[] = { doctor_setup_checks, doctor_model_checks, doctor_host_checks, doctor_machine_checks };
+    const struct check *const tables[] = { doctor_setup_checks, doctor_model_checks, doctor_host_checks, doctor_machine_checks, doctor_sandbox_checks };
     for (size_t i = 0; i < COUNTOF(tables); i++)
         for (const struct check *c = tables[i]; c->name; c++) {
             d->check = c->name;

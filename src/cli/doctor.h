@@ -28,7 +28,8 @@ struct check {
     void (*fn)(struct doctor *d);
     bool needs_config;
 };
-extern const struct check doctor_setup_checks[], doctor_model_checks[], doctor_host_checks[], doctor_machine_checks[]; /* each ended by a row without a name */
+extern const struct check doctor_setup_checks[], doctor_model_checks[], doctor_host_checks[], doctor_machine_checks[],
+    doctor_sandbox_checks[]; /* each ended by a row without a name */
 
 void doctor_kinds(struct doctor *d); /* of hosts: a row of theirs with a file of its own */
 

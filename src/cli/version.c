@@ -12,7 +12,7 @@ static int run(const struct cli_args *a)
 {
     if (cli_flag(a, "--json")) {
         struct buf out = { 0 };
-        admin_put_version(&out);
+        admin_put_version(&out, 0);
         int rc = print_answer(buf_str(&out));
         buf_free(&out);
         return rc;

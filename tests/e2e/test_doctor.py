@@ -9,7 +9,7 @@ import tempfile
 import pytest
 from helpers import FAKE, HOB, cli, environment, free_port, gguf
 
-ALWAYS = {"config", "state", "store", "run_dir", "daemon", "port", "engine", "memory", "limits", "libraries", "web", "clock"}
+ALWAYS = {"config", "state", "store", "run_dir", "daemon", "port", "engine", "memory", "limits", "libraries", "web", "clock", "sandbox"}
 
 
 @pytest.fixture
