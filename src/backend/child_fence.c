@@ -119,5 +119,6 @@ void child_fence(struct child *c, struct launch *l)
         fence_add_env(f, l->env[i]);
     own_places(c, l);
     f->tcp = m->sandbox == SANDBOX_ON && !talks;
+    f->calls = f->tcp && !m->command.n; /* a program of the operator's own may have workers that it speaks with */
     f->port = c->kind->port ? c->kind->port(c) : 0;
 }

@@ -55,7 +55,8 @@ enum wire_type {
 enum wire_fence {
     WIRE_FENCE_FILES = 1,   /* all files but those of the rules; signals to processes that are not its own, and their abstract sockets */
     WIRE_FENCE_TCP = 2,     /* TCP, but listening on `port` when it is not 0 */
-    WIRE_FENCE_ALL = WIRE_FENCE_FILES | WIRE_FENCE_TCP,
+    WIRE_FENCE_CALLS = 4,   /* connecting to anything, and all sockets but those of streams among files (unix), and the kernel's own (netlink) */
+    WIRE_FENCE_ALL = WIRE_FENCE_FILES | WIRE_FENCE_TCP | WIRE_FENCE_CALLS,
 };
 /* The letter before a rule's path. A folder stands for all below it. */
 enum wire_rule {

@@ -101,7 +101,7 @@ void fence_init(struct fence_rules *f, struct arena *a, struct str closed)
 {
     f->arena = a;
     f->closed = closed;
-    f->files = f->tcp = false;
+    f->files = f->tcp = f->calls = false;
     f->port = 0;
     f->n = 0;
 }

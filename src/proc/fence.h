@@ -24,6 +24,7 @@ struct fence_rules {
     struct arena *arena;
     struct str closed;
     bool files, tcp;            /* what is shut; neither: there is no fence */
+    bool calls;                 /* shut, too: connecting to anything, socket files included; only for who just listens on one */
     int port;                   /* that it may listen on although TCP is shut; 0 = none */
     struct str at[FENCE_MAX_RULES]; /* a letter and a path each */
     size_t n;

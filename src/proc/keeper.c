@@ -172,7 +172,7 @@ static size_t list_bytes(const struct str *items, size_t n)
 
 static void put_fence(struct buf *b, const struct fence_rules *f)
 {
-    uint32_t bits = (f && f->files ? WIRE_FENCE_FILES : 0) | (f && f->tcp ? WIRE_FENCE_TCP : 0);
+    uint32_t bits = (f && f->files ? WIRE_FENCE_FILES : 0) | (f && f->tcp ? WIRE_FENCE_TCP : 0) | (f && f->calls ? WIRE_FENCE_CALLS : 0);
     wire_put_u32(b, bits);
     wire_put_u32(b, bits & WIRE_FENCE_TCP ? (uint32_t)f->port : 0);
     put_list(b, f ? f->at : NULL, bits & WIRE_FENCE_FILES ? f->n : 0);

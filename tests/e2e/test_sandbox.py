@@ -305,6 +305,44 @@ def test_a_model_of_several_files_and_all_beside_it_is_open(nursery):
 
 
 @fenced
+def test_an_engine_of_ours_connects_to_nothing_at_all(nursery, listener):
+    """In the place of a llama-server: socket files, datagrams and io_uring are shut to it as well."""
+    engine = nursery.dir / "engine"
+    engine.write_text(f"#!{sys.executable}\n" + f"""
+import ctypes, os, socket, sys
+def tried(fn):
+    try:
+        fn()
+        return "open"
+    except OSError as e:
+        return e.errno
+unix = lambda: socket.socket(socket.AF_UNIX).connect({str(nursery.dir / 'door')!r})
+got = [tried(unix), tried(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)), tried(lambda: socket.socket(socket.AF_INET)),
+       tried(lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)), tried(lambda: socket.socketpair()), tried(lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)),
+       ctypes.CDLL(None).syscall(425, 1, 0)]
+print("E tried:", got, file=sys.stderr)
+os.execv({str(FAKE)!r}, [{str(FAKE)!r}] + sys.argv[1:])
+""")
+    engine.chmod(0o755)
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(str(nursery.dir / "door"))
+        door.listen()
+        model = nursery.model("m")
+        model["m"]["paths"].append(str(FAKE.parent))
+        h = nursery.hob({"engines": {"llama": {"path": str(engine)}}, "models": model}, wait="ready")
+        assert h.chat("m", "hello").status == 200
+    assert "tried: [13, 13, 13, 13, 'open', 'open', -1]" in (h.state / "logs" / "m.log").read_text()
+
+
+def test_doctor_says_what_is_shut(nursery):
+    h = nursery.managed()
+    got = json.loads(cli("doctor", "--json", "-c", h.config_path, "--state", h.state).stdout)["checks"]
+    said = [(c["name"], c["status"], c["detail"]) for c in got if c["name"] in ("sandbox", "confined")]
+    assert [s[1] for s in said] == (["ok"] if ABI else ["warn"]) + ["ok", "ok"], said
+    assert f"({h.gateway().pid}) is behind its filter" in said[1][2] and "1 of 1 engines" in said[2][2]
+
+
+@fenced
 def test_a_real_engine_is_inside(real_hob):
     child = wait_for("it runs", lambda: next((p for p in real_hob.tree() if "--model" in p.args), None))
     status = pathlib.Path(f"/proc/{child.pid}/status").read_text()
