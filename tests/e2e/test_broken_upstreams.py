@@ -1,5 +1,5 @@
-"""What places send instead of answers (broken_upstreams.py): nobody crashes, a caller never gets broken framing, each request ends once, with a good answer or a
-typed error that blames the place; its row says the same; a connection that misbehaved is not used again; memory stays bounded."""
+"""What places send instead of answers (broken_upstreams.py): nobody crashes, a caller never gets broken framing, each request ends once, with a good answer
+or a typed error that blames the place; its row says the same; a connection that misbehaved is not used again; memory stays bounded."""
 
 import collections
 import concurrent.futures

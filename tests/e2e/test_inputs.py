@@ -3,7 +3,10 @@ lives and answers the next."""
 
 import collections
 import concurrent.futures
+import pathlib
+import re
 import threading
+import time
 
 import gates
 import inputs
@@ -303,3 +306,117 @@ def test_names_of_fields_that_an_engine_does_not_get(module_nursery):
     many = {f"unknown{i}": i for i in range(20000)}
     r = h.chat("m", "hi", **many)
     assert r.status == 200 and len(r.get("x-hob-dropped")) < 8192
+
+
+# -- bombs: small for who sends them, large for who reads them
+
+MIB = 1 << 20
+
+
+def filled(n, opening, item, closing, between=","):
+    each = len(item) + len(between)
+    return (opening + between.join([item] * ((n - len(opening) - len(closing)) // each)) + closing).encode()
+
+
+def counted(n, opening, item, closing):
+    """The same, %d in the item being its number."""
+    parts, left = [], n - len(opening) - len(closing)
+    while left > 0:
+        parts.append(item.replace("%d", str(len(parts))))
+        left -= len(parts[-1]) + 1
+    return (opening + ",".join(parts[:-1]) + closing).encode()
+
+
+CHAT_HEAD, CHAT_TAIL = '{"model":"far","messages":[{"role":"user","content":"hi"}],', "}"
+
+
+def bombs(n):
+    """[(name, path, body of about n bytes)]"""
+    chat, text, embed, rerank = inputs.PATHS
+    say = '{"model":"far","messages":['
+    yield "numbers", chat, filled(n, CHAT_HEAD + '"x":[', "0", "]}")
+    yield "arrays", chat, filled(n, CHAT_HEAD + '"x":[', "[]", "]}")
+    yield "objects", chat, filled(n, CHAT_HEAD + '"x":[', "{}", "]}")
+    yield "empty texts", chat, filled(n, CHAT_HEAD + '"x":[', '""', "]}")
+    yield "nested sixty deep", chat, filled(n, CHAT_HEAD + '"x":[', "[" * 60 + "]" * 60, "]}")
+    yield "keys", chat, counted(n, CHAT_HEAD + '"metadata":{', '"k%d":0', "}}")
+    yield "keys in small objects", chat, filled(n, CHAT_HEAD + '"x":[', "{" + ",".join(f'"{c}":0' for c in "abcdefghijklmnop") + "}", "]}")
+    yield "one number", chat, (CHAT_HEAD + '"x":' + "1" * (n - 90) + "}").encode()
+    yield "one fraction", chat, (CHAT_HEAD + '"x":0.' + "1" * (n - 90) + "}").encode()
+    yield "one key", chat, (CHAT_HEAD + '"' + "k" * (n - 90) + '":1}').encode()
+    yield "escapes", chat, filled(n, CHAT_HEAD + '"x":"', "\\u0000", '"}', "")
+    yield "a text of escapes", chat, filled(n, say + '{"role":"user","content":"', "\\ud83d\\ude00", '"}]}', "")
+    yield "a text", chat, filled(n, say + '{"role":"user","content":"', "word ", '"}]}', "")
+    yield "messages", chat, filled(n, say, '{"role":"user","content":""}', "]}")
+    yield "parts", chat, filled(n, say + '{"role":"user","content":[', '{"type":"text","text":""}', "]}]}")
+    yield "tools", chat, counted(n, CHAT_HEAD + '"tools":[', '{"type":"function","function":{"name":"f%d"}}', "]}")
+    properties = ",".join(f'"p{i}":{{"type":"string","enum":["a","b"]}}' for i in range(200))
+    large = '{"type":"function","function":{"name":"f%d","parameters":{"type":"object","properties":{' + properties + "}}}}"
+    yield "large tools", chat, counted(n, CHAT_HEAD + '"tools":[', large, "]}")
+    allowed = '"tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":['
+    yield "allowed tools", chat, counted(n // 2, CHAT_HEAD + allowed, '{"type":"function","function":{"name":"g%d"}}', "]}}}")
+    yield "biases", chat, counted(n, CHAT_HEAD + '"logit_bias":{', '"%d":-1', "}}")
+    yield "stops", chat, filled(n, CHAT_HEAD + '"stop":[', '"x"', "]}")
+    yield "blanks", chat, filled(n, CHAT_HEAD, " ", '"x":1}', "")
+    yield "tokens", text, filled(n, '{"model":"far","prompt":[', "1", "]}")
+    yield "prompts", text, filled(n, '{"model":"far","prompt":[', '""', "]}")
+    yield "inputs", embed, filled(n, '{"model":"far","input":[', '"x"', "]}")
+    yield "lists of tokens", embed, filled(n // 16, '{"model":"far","input":[', "[1]", "]}")  # the fake is slow with many
+    yield "documents", rerank, filled(n, '{"model":"far","query":"q","documents":[', '""', "]}")
+    yield "no JSON, at its end", chat, filled(n, CHAT_HEAD + '"x":[', "0", "]}")[:-1] + b"x"
+    yield "no UTF-8, at its end", chat, filled(n, say + '{"role":"user","content":"', "word ", '"}]}', "")[:-5] + b'\xff"}]}'
+    secrets = "4111 1111 1111 1111 a@b.example sk-abcdefghijklmnopqrstuvwx +1 202 555 0100 "
+    yield "secrets", chat, filled(n, say + '{"role":"user","content":"', secrets, '"}]}', "")
+    yield "brackets", chat, filled(n, say + '{"role":"user","content":"', "[{(<```", '"}]}', "")
+
+
+class Watch(threading.Thread):
+    """Asks /livez all the time, on a connection of its own: how long did the loop let it wait at most?"""
+
+    def __init__(self, at):
+        super().__init__(daemon=True)
+        self.at, self.worst, self.over = at, 0.0, threading.Event()
+
+    def run(self):
+        with raw.Connection(self.at, timeout=60 * SLOW) as c:
+            while not self.over.is_set():
+                began = time.monotonic()
+                assert c.request("GET", "/livez").status == 200
+                self.worst = max(self.worst, time.monotonic() - began)
+
+    def stop(self):
+        self.over.set()
+        self.join()
+        return self.worst
+
+
+def memory(pid, what):
+    return int(re.search(rf"^{what}:\s+(\d+) kB", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)[1]) << 10
+
+
+@pytest.mark.torture
+def test_bombs(far, module_nursery):
+    """A body may cost a hundred times its size, and no more; how long each holds the loop is told."""
+    _, up = far
+    n = gates.sized(MIB, 8 * MIB - 1000)
+    h = module_nursery.hob({"hosts": {"up": {"url": up.url, "probe": "never"}}, "models": {"far": {"host": "up", "serves": ["chat", "embed", "rerank"]}},
+                            "tiers": {"fast": "far", "heavy": "far"}, "privacy": {"detect": "local"}, **FORGIVING})
+    gateway, worst = h.gateway(), []
+    for name, path, body in bombs(n):
+        for model in ("far", "auto") if path.endswith("chat/completions") else ("far",):
+            body = body.replace(b'"model":"far"', b'"model":"%s"' % model.encode(), 1)
+            pathlib.Path(f"/proc/{gateway.pid}/clear_refs").write_text("5")
+            before, watch = memory(gateway.pid, "VmRSS"), Watch(h.at)
+            watch.start()
+            r = h.post(path, body, timeout=120 * SLOW)
+            waited = watch.stop()
+            assert r.status == 200 or r.error()["hob"]["fault"] in ("caller", "backend"), (name, r)  # an answer to it may be too large
+            assert gateway.alive(), name
+            times = max(0, memory(gateway.pid, "VmHWM") - before) / len(body)
+            worst.append((waited, times, f"{name}, {model}"))
+            print(f"{waited * 1000:7.0f} ms {times:6.1f} x  {name}, {model}")
+            assert times <= 100, (name, times)
+            up.reset()
+    slowest, largest = max(worst), max(worst, key=lambda w: w[1])
+    gates.record("bad-input", f"bombs of {n >> 10} KiB: memory by size, at most", round(largest[1], 1), "<= 100", which=largest[2])
+    gates.record("bad-input", f"bombs of {n >> 10} KiB: another request waited ms, at most", round(slowest[0] * 1000), "", which=slowest[2])
