@@ -396,7 +396,7 @@ def memory(pid, what):
 
 @pytest.mark.torture
 def test_bombs(far, module_nursery):
-    """A body may cost a hundred times its size, and no more; how long each holds the loop is told."""
+    """A body, with the answer to it, may cost a hundred times its size, and no more; how long each holds the loop is told."""
     _, up = far
     n = gates.sized(MIB, 8 * MIB - 1000)
     h = module_nursery.hob({"hosts": {"up": {"url": up.url, "probe": "never"}}, "models": {"far": {"host": "up", "serves": ["chat", "embed", "rerank"]}},
@@ -412,7 +412,7 @@ def test_bombs(far, module_nursery):
             waited = watch.stop()
             assert r.status == 200 or r.error()["hob"]["fault"] in ("caller", "backend"), (name, r)  # an answer to it may be too large
             assert gateway.alive(), name
-            times = max(0, memory(gateway.pid, "VmHWM") - before) / len(body)
+            times = max(0, memory(gateway.pid, "VmHWM") - before) / (len(body) + len(r.body))  # what the host says to it is input, too
             worst.append((waited, times, f"{name}, {model}"))
             print(f"{waited * 1000:7.0f} ms {times:6.1f} x  {name}, {model}")
             assert times <= 100, (name, times)
