@@ -74,7 +74,7 @@ def test_what_was_acknowledged_is_written_once(nursery):
     assert book.acknowledged == told["ok"] + told["refused"] + told["told"]
     assert told["no_door"] == 0, "the keeper holds the door"
     # And as hob itself tells it: each row, and the sums of them.
-    r = cli("logs", "-n", "all", "-c", h.config_path, "--json", env=h.env, timeout=120)
+    r = cli("logs", "-n", "all", "-c", h.config_path, "--json", env=h.env, timeout=600)
     assert {json.loads(line)["id"] for line in r.stdout.splitlines()} == book.rows.look()
     gain = json.loads(cli("gain", "-c", h.config_path, "--json", env=h.env).stdout)
     assert gain["requests"] == len(book.rows.ids)

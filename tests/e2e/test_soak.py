@@ -145,7 +145,7 @@ def test_a_day_in_small(nursery):
     soak.world.check()
     rows.look()
     assert not rows.doubled and acknowledged == told["ok"] + told["refused"] + told["told"]
-    gain = json.loads(cli("gain", "-c", h.config_path, "--json", env=h.env).stdout)
+    gain = json.loads(cli("gain", "-c", h.config_path, "--json", env=h.env, timeout=120).stdout)
     assert gain["requests"] == len(rows.ids) >= acknowledged
     judge(soak, told, acknowledged)
 
