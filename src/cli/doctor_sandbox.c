@@ -53,9 +53,9 @@ static void gateway(struct doctor *d, int64_t pid)
     if (!d->config->sandbox || s.filtered < 0)
         return;
     if (s.filtered)
-        doctor_say(d, NULL, HEALTH_OK, "the gateway (%lld) is behind its filter of system calls", (long long)pid);
+        doctor_say(d, "gateway", HEALTH_OK, "process %lld is behind its filter of system calls", (long long)pid);
     else
-        doctor_say(d, NULL, HEALTH_WARN, "the gateway (%lld) runs without a filter of system calls; its log says why", (long long)pid);
+        doctor_say(d, "gateway", HEALTH_WARN, "process %lld runs without a filter of system calls; its log says why", (long long)pid);
 }
 
 static void engines(struct doctor *d, yyjson_val *backends)
@@ -68,7 +68,7 @@ static void engines(struct doctor *d, yyjson_val *backends)
         fenced += pid > 0 && filter_of((int)pid).no_new_privileges == 1;
     }
     if (all)
-        doctor_say(d, NULL, fenced == all ? HEALTH_OK : HEALTH_WARN, "%zu of %zu engines that run can gain no privileges", fenced, all);
+        doctor_say(d, "engines", fenced == all ? HEALTH_OK : HEALTH_WARN, "%zu of %zu engines that run can gain no privileges", fenced, all);
 }
 
 static bool ask(const struct door *door, const char *path, struct json_doc *doc, struct answer *got)
