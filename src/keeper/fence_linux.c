@@ -136,7 +136,7 @@ static bool add_rules(int set, unsigned handled, const struct fence *f)
 
 static bool add_port(int set, unsigned handled, uint32_t port)
 {
-    struct port_attr a = { .access = BIND, .port = port };
+    struct port_attr a = { .access = BIND, .port = port == WIRE_PORT_ANY ? 0 : port };
     return !(handled & BIND) || !port || syscall(NR_ADD, set, RULE_PORT, &a, 0) == 0;
 }
 

@@ -89,7 +89,7 @@ static bool spawn(uint32_t id, struct wire_reader *r, int64_t now_ms)
     s.fence.port = wire_u32(r);
     s.fence.rules = wire_list(r, &s.fence.nrules);
     if (!wire_reader_ok(r) || !plain(s.label) || !plain(s.stderr_file) || !plain(s.cwd) || !plain_list(s.argv) || !plain_list(s.env) ||
-        !plain_list(s.fence.rules) || s.fence.bits & ~(uint32_t)WIRE_FENCE_ALL || s.fence.port > UINT16_MAX)
+        !plain_list(s.fence.rules) || s.fence.bits & ~(uint32_t)WIRE_FENCE_ALL || s.fence.port > WIRE_PORT_ANY)
         return false;
     if (refused(id))
         return true;

@@ -58,6 +58,7 @@ enum wire_fence {
     WIRE_FENCE_CALLS = 4,   /* connecting to anything, and all sockets but those of streams among files (unix), and the kernel's own (netlink) */
     WIRE_FENCE_ALL = WIRE_FENCE_FILES | WIRE_FENCE_TCP | WIRE_FENCE_CALLS,
 };
+enum { WIRE_PORT_ANY = 65536 }; /* in the place of a port: whichever the kernel gives it */
 /* The letter before a rule's path. A folder stands for all below it. */
 enum wire_rule {
     WIRE_RULE_READ = 'r',

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+_Static_assert((int)FENCE_PORT_ANY == (int)WIRE_PORT_ANY, "one number, two names");
 _Static_assert((int)FENCE_READ == (int)WIRE_RULE_READ && (int)FENCE_RUN == (int)WIRE_RULE_RUN && (int)FENCE_DEVICE == (int)WIRE_RULE_DEVICE &&
     (int)FENCE_SHARED == (int)WIRE_RULE_SHARED && (int)FENCE_WRITE == (int)WIRE_RULE_WRITE && (int)FENCE_ALL == (int)WIRE_RULE_ALL, "one letter, two names");
 

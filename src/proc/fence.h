@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-enum { FENCE_MAX_RULES = 320 };
+enum { FENCE_MAX_RULES = 320, FENCE_PORT_ANY = 65536 /* whichever the kernel gives it */ };
 
 enum fence_access {
     FENCE_READ = 'r',

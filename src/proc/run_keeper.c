@@ -93,6 +93,7 @@ static void put_fence(struct fence_rules *f, struct arena *a, const struct str *
 {
     fence_init(f, a, str_of(r.dir));
     f->files = f->tcp = true;
+    f->port = FENCE_PORT_ANY; /* an engine that is only asked something listens first */
     fence_add_system(f);
     fence_add_gpus(f);
     fence_add_program(f, argv[0]);

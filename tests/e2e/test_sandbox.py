@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import socket
 import sys
 
@@ -383,6 +384,17 @@ def test_programs_that_the_gateway_asks_are_run_by_the_keeper_with_a_clean_envir
     assert 7 * 2**30 > json.loads(r.stdout)["budget"]["total_bytes"] > 2**30, r  # the card's 8 GiB without the reserve
     assert not (nursery.dir / "escaped").exists() or not ABI
     assert not [p for p in h.tree() if "nvidia-smi" in " ".join(p.args)]
+
+
+def test_an_engine_that_is_asked_may_listen_where_the_kernel_says(nursery):
+    """It makes its socket before it looks at the model: without that it would never say what it knows."""
+    (nursery.dir / "build").mkdir()
+    engine = nursery.dir / "build" / "llama-server"
+    shutil.copy2(FAKE, engine)
+    (nursery.dir / "build" / "llama-server.knows").write_text("llama\n")
+    h = nursery.hob({"engines": {"llama": {"path": str(engine)}}, "models": {"m": {"file": gguf(nursery.dir / "m.gguf", arch="newer")}}})
+    r = h.chat("m", "hello")
+    assert r.status == 503 and r.error()["code"] == "unknown_architecture", r
 
 
 def test_a_program_that_is_never_done_is_ended(nursery):
