@@ -2,6 +2,7 @@
 #include "admin/admin.h"
 #include "base/clock.h"
 #include "cli/doctor.h"
+#include "cli/limits.h"
 #include "cli/table.h"
 #include "http/web_module.h"
 
@@ -60,17 +61,30 @@ static void memory(struct doctor *d)
 
 /* ---- limits ---- */
 
+enum { OPEN_BY_ITSELF = 24 }; /* files of a gateway that nobody asks yet, about */
+
+/* What comes of the limit: connections of callers, requests at a time. */
+static struct str what_follows(const struct rlimit *lim, char *out, size_t room)
+{
+    size_t most = lim->rlim_max > LIMITS_MOST_FILES ? LIMITS_MOST_FILES : (size_t)lim->rlim_max;
+    struct limits_found f = limits_find(most, OPEN_BY_ITSELF);
+    snprintf(out, room, "about %zu connections, %zu requests at a time", f.connections, f.requests);
+    return str_of(out);
+}
+
 static void limits(struct doctor *d)
 {
     struct rlimit lim;
+    char follows[96];
     if (getrlimit(RLIMIT_NOFILE, &lim)) {
         doctor_say(d, NULL, HEALTH_WARN, "the limit of open files cannot be read");
     } else if (lim.rlim_max < FILES_WANTED) { /* the daemon raises its own to the hard limit */
-        doctor_say(d, NULL, HEALTH_WARN, "at most %llu files may be open: two for each request", (unsigned long long)lim.rlim_max);
+        doctor_say(d, NULL, HEALTH_WARN, "at most %llu files may be open: %s", (unsigned long long)lim.rlim_max,
+            what_follows(&lim, follows, sizeof follows).p);
         doctor_fix(d, "raise the hard limit: `ulimit -Hn %d`, or LimitNOFILE= of the service", FILES_WANTED);
     } else {
-        doctor_say(d, NULL, HEALTH_OK, lim.rlim_max == RLIM_INFINITY ? "no limit of open files" : "up to %llu open files",
-            (unsigned long long)lim.rlim_max);
+        doctor_say(d, NULL, HEALTH_OK, "up to %llu open files: %s", (unsigned long long)(lim.rlim_max > LIMITS_MOST_FILES ? LIMITS_MOST_FILES : lim.rlim_max),
+            what_follows(&lim, follows, sizeof follows).p);
     }
 }
 

@@ -39,7 +39,7 @@ void limits_files(size_t *most, size_t *open)
     int next = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0); /* the lowest that is free */
     if (next >= 0)
         close(next);
-    *most = lim.rlim_cur > 1024 * 1024 ? 1024 * 1024 : (size_t)lim.rlim_cur;
+    *most = lim.rlim_cur > LIMITS_MOST_FILES ? LIMITS_MOST_FILES : (size_t)lim.rlim_cur;
     *open = next >= 0 ? (size_t)next : *most;
 }
 

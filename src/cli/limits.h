@@ -12,6 +12,7 @@ void limits_apply(struct limits *l, const struct config *c);   /* in force from 
 void limits_without_server(struct limits *l);                  /* it is about to go */
 void limits_free(struct limits *l);                            /* after the server, before the loop; NULL is fine */
 
+enum { LIMITS_MOST_FILES = 1024 * 1024 }; /* more is not made use of */
 /* Of `files` descriptors of which `open` are open. */
 struct limits_found {
     size_t connections, requests;
