@@ -50,6 +50,7 @@ struct upgrade {
     struct list rows;           /* at the other, and not committed yet */
     size_t *held;               /* as last told, by model */
     bool cut;
+    bool dropped_elder;
 };
 
 static void enter(struct upgrade *u, enum state to, int64_t for_ms)
@@ -497,6 +498,12 @@ static void look_queued(struct upgrade *u)
 {
     if (!u->g->after) {
         ask(u);
+    } else if (is_late(u) && !u->dropped_elder) { /* past its own limit: it hangs */
+        log_error("the gateway before this one does not end: killed");
+        u->dropped_elder = true;
+        keeper_drop_heir(u->g->keeper);
+        enter(u, QUEUED, LAST_ROWS_MS);
+        timer_set(&u->tick, AGAIN_MS);
     } else if (is_late(u)) {
         err_set(&u->why, ERR_UPGRADE, "The gateway before this one still answers what it had begun.");
         fail(u);
@@ -570,7 +577,7 @@ static enum err_code begin(void *ctx, const struct upgrade_wish *w, struct err *
         u->wish.wait_ms = READY_MS;
     u->why = (struct err){ .code = ERR_OK };
     u->passed = 0;
-    u->stop = false;
+    u->stop = u->dropped_elder = false;
     log_info("%s is to take over", u->program);
     enter(u, QUEUED, g->config->drain_ms + CLOSING_MS);
     timer_set(&u->tick, 1);

@@ -360,6 +360,12 @@ void gateway_drop_heir(void)
 {
     if (g.other == HEIR)
         kill(-other()->pid, SIGKILL);
+}
+
+void gateway_drop_other(void)
+{
+    if (g.other == HEIR || (g.other == ELDER && g.speaker == counts()))
+        kill(-other()->pid, SIGKILL);
     else if (is_on_trial())
         kill(-counts()->pid, SIGKILL);
 }

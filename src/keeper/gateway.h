@@ -20,6 +20,7 @@ void gateway_answer(uint32_t speaker); /* what is told from now on goes to that 
 void gateway_is_ready(void);          /* it said WIRE_READY */
 void gateway_upgrade(uint32_t id, struct str argv, int64_t now_ms); /* argv: a list as on the wire. Answers */
 void gateway_drop_heir(void);
+void gateway_drop_other(void);        /* whoever there is beside the speaker, unless that one counts and is ready */
 bool gateway_take(void);              /* false: it is no heir */
 
 /* What it is told; no words when there is no gateway to hear them. The first are answers, to the speaker. */

@@ -154,7 +154,7 @@ static bool drop_heir(uint32_t id, struct wire_reader *r, int64_t now_ms)
 {
     if (!wire_reader_ok(r))
         return false;
-    gateway_drop_heir();
+    gateway_drop_other();
     gateway_tell_done(id);
     return true;
 }

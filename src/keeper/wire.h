@@ -33,7 +33,7 @@ enum wire_type {
     WIRE_OBITUARY,   /* text label                                          WIRE_TAIL: what a living child has said last */
     WIRE_READY,      /* - : /livez answers; deaths before it count against the gateway   (no answer) */
     WIRE_UPGRADE,    /* list argv: start a gateway beside this one          WIRE_HEIR with a descriptor | WIRE_FAILED (EBUSY: there are two already) */
-    WIRE_DROP_HEIR,  /* - : it is killed, unless it is ready                WIRE_DONE, and WIRE_HEIR_GONE when it is gone */
+    WIRE_DROP_HEIR,  /* - : it is killed, unless it is ready                WIRE_DONE, and WIRE_HEIR_GONE when it is gone. Of who was the heir: its elder is */
     WIRE_TAKE,       /* - : the heir is the gateway that counts from now    WIRE_DONE | WIRE_FAILED (it is no heir). Until its WIRE_READY its death
                       *                                                     gives the other its place back */
     /* keeper -> gateway */

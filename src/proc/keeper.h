@@ -74,7 +74,7 @@ void keeper_ready(struct keeper *k); /* /livez answers: a crash from now on does
  * are two already. */
 typedef void keeper_upgrade_fn(void *ctx, int pid, int fd, const struct err *e);
 void keeper_upgrade(struct keeper *k, const struct str *argv, size_t nargv, keeper_upgrade_fn *done, void *ctx);
-void keeper_drop_heir(struct keeper *k);
+void keeper_drop_heir(struct keeper *k); /* or the elder: whoever there is beside this one */
 /* For the heir: it is the one that counts from now on. e NULL: so it is. */
 typedef void keeper_take_fn(void *ctx, const struct err *e);
 void keeper_take(struct keeper *k, keeper_take_fn *done, void *ctx);

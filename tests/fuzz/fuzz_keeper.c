@@ -87,7 +87,7 @@ void gateway_is_ready(void)
     note(8, STR(""));
 }
 
-void gateway_drop_heir(void)
+void gateway_drop_other(void)
 {
     note(9, STR(""));
 }

@@ -344,6 +344,38 @@ static void test_an_elder_that_crashes_stays_away(void **state)
     stage_down(&s);
 }
 
+static void test_an_elder_that_hangs_can_be_dropped(void **state)
+{
+    struct stage s, heir;
+    up(&s);
+    beget(&s, &heir);
+    assert_int_equal(ask_plain(&heir, WIRE_TAKE), WIRE_DONE);
+    ready(&heir);
+    assert_int_equal(ask_plain(&heir, WIRE_DROP_HEIR), WIRE_DONE);
+    assert_true(stage_eof(&s));
+    assert_int_equal(children(&heir), 0);
+    stage_leave(&heir);
+    stage_down(&s);
+}
+
+static void test_one_on_trial_can_be_dropped_by_its_elder(void **state)
+{
+    struct stage s, heir;
+    up(&s);
+    beget(&s, &heir);
+    assert_int_equal(ask_plain(&heir, WIRE_TAKE), WIRE_DONE);
+    assert_int_equal(ask_plain(&s, WIRE_DROP_HEIR), WIRE_DONE);
+    heir_gone(&s, 0, SIGKILL);
+    stage_leave(&heir);
+    beget(&s, &heir);
+    assert_int_equal(ask_plain(&heir, WIRE_TAKE), WIRE_DONE);
+    ready(&heir);
+    assert_int_equal(ask_plain(&s, WIRE_DROP_HEIR), WIRE_DONE); /* too late */
+    assert_int_equal(children(&heir), 0);
+    stage_leave(&heir);
+    stage_down(&s);
+}
+
 static void test_stopping_waits_for_both(void **state)
 {
     struct stage s, heir;
@@ -353,7 +385,7 @@ static void test_stopping_waits_for_both(void **state)
     spawn(&s, "m", &child);
     beget(&s, &heir);
     assert_int_equal(ask_plain(&heir, WIRE_TAKE), WIRE_DONE);
-    ready(&heir);
+    ready(&heir); /* it was the last to speak */
     kill(s.keeper, SIGTERM);
     assert_int_equal(stage_news(&s, &in), WIRE_STOP);
     assert_int_equal(stage_news(&heir, &in), WIRE_STOP);
@@ -414,6 +446,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_when_the_old_one_crashes_its_heir_goes_and_it_comes_back),
         cmocka_unit_test(test_when_the_new_one_crashes_it_comes_back_with_a_socket_to_the_elder),
         cmocka_unit_test(test_an_elder_that_crashes_stays_away),
+        cmocka_unit_test(test_an_elder_that_hangs_can_be_dropped),
+        cmocka_unit_test(test_one_on_trial_can_be_dropped_by_its_elder),
         cmocka_unit_test(test_stopping_waits_for_both),
         cmocka_unit_test(test_stopping_drops_an_heir),
         cmocka_unit_test(test_who_counts_ends_all_when_it_exits),

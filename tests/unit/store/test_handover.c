@@ -1,0 +1,270 @@
+/* The file goes to another process: rows packed and unpacked, writing put off and taken up again, rows that go elsewhere, and those that were there already. */
+#include "store/requests.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "json/json.h"
+#include "loop/loop.h"
+
+#include <glob.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static char folder[64];
+static struct loop *loop;
+
+static int begin(void **state)
+{
+    log_set_level(LOG_ERROR);
+    snprintf(folder, sizeof folder, "/tmp/hob-handover-XXXXXX");
+    loop = loop_new();
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int end(void **state)
+{
+    char path[128];
+    glob_t found;
+    loop_free(loop);
+    snprintf(path, sizeof path, "%s/*", folder);
+    if (!glob(path, 0, NULL, &found))
+        for (size_t i = 0; i < found.gl_pathc; i++)
+            unlink(found.gl_pathv[i]);
+    globfree(&found);
+    return rmdir(folder);
+}
+
+struct writing {
+    struct request_put put;
+    struct request_row row;
+    char id[40];
+    int done; /* 1: written, 2: failed */
+};
+
+static void on_done(void *ctx, const struct err *e)
+{
+    ((struct writing *)ctx)->done = e ? 2 : 1;
+}
+
+static void put(struct store *s, struct writing *w, int n)
+{
+    snprintf(w->id, sizeof w->id, "req_%028x", (unsigned)n);
+    w->row = (struct request_row){ .time_ms = clock_wall_ms(), .id = str_of(w->id), .endpoint = STR("chat"), .asked = STR("m"), .model = STR("m"),
+        .host = STR("local"), .status = 200, .code = STR("ok"), .input_tokens = 1, .output_tokens = 2, .reasoning_tokens = -1, .cached_tokens = -1,
+        .ttft_ms = -1, .cost = -1, .complexity = -1 };
+    w->put.row = &w->row;
+    w->put.on_done = on_done;
+    w->put.ctx = w;
+    w->done = 0;
+    requests_put(s, &w->put, 1);
+}
+
+static void wait_until(bool (*is_so)(void *ctx), void *ctx)
+{
+    for (int i = 0; i < 10000 && !is_so(ctx); i++) {
+        uv_run(loop_uv(loop), UV_RUN_NOWAIT);
+        usleep(1000);
+    }
+    assert_true(is_so(ctx));
+}
+
+static bool is_done(void *ctx)
+{
+    return ((struct writing *)ctx)->done != 0;
+}
+
+static bool is_paused(void *ctx)
+{
+    return store_is_paused(ctx);
+}
+
+static void count_row(void *ctx, const struct request_row *r)
+{
+    ++*(size_t *)ctx;
+}
+
+static size_t rows_there(void)
+{
+    struct store *s = NULL;
+    struct err e;
+    size_t n = 0;
+    struct requests_wish all = { .since_ms = 0 };
+    assert_int_equal(store_open_to_read(str_of(folder), &s, &e), ERR_OK);
+    if (s)
+        assert_int_equal(requests_read(s, &all, count_row, &n, &e), ERR_OK);
+    store_close(s);
+    return n;
+}
+
+/* ---- */
+
+static void test_a_row_comes_back_as_it_was(void **state)
+{
+    const struct request_row row = { .time_ms = 1800000000123, .id = STR("req_00ff"), .client_id = STR("mine \"7\"\n"), .caller = STR("ann"), .class = STR("chat"),
+        .endpoint = STR("chat"), .role = STR("r"), .tier = STR("fast"), .asked = STR("\xe6\x97\xa5"), .unknown = true, .model = STR("m"), .host = STR("h"),
+        .status = 502, .fault = FAULT_MODEL, .code = STR("only_thoughts"), .evidence = STR("it said nothing"), .reason = STR("first"), .input_tokens = 1LL << 40,
+        .output_tokens = 0, .reasoning_tokens = -1, .cached_tokens = 7, .queue_ms = 0.125, .load_ms = 12345.5, .ttft_ms = -1, .total_ms = 1e7, .chain = STR("[{\"a\":1}]"),
+        .bytes_in = 3, .bytes_out = 4, .stream = true, .remote = false, .private_ = true, .redacted = false, .fell_back = true, .unasked_thoughts = true,
+        .cost = 0.000012345678, .complexity = 0.5, .verdict = ROW_IMPROVED };
+    struct buf text = { 0 }, again = { 0 };
+    struct json_doc d;
+    struct request_row got;
+    struct err e;
+    request_pack(&row, &text);
+    assert_int_equal(request_unpack(buf_str(&text), &d, &got, &e), ERR_OK);
+    request_pack(&got, &again);
+    assert_true(str_eq(buf_str(&text), buf_str(&again)));
+    assert_true(str_eq(got.client_id, row.client_id) && str_eq(got.asked, row.asked) && str_eq(got.chain, row.chain));
+    assert_true(got.time_ms == row.time_ms && got.input_tokens == row.input_tokens && got.reasoning_tokens == -1 && got.fault == FAULT_MODEL);
+    assert_true(got.private_ && got.unknown && !got.redacted && got.verdict == ROW_IMPROVED && got.status == 502);
+    assert_true(got.cost > 0.0000123456 && got.cost < 0.0000123457 && got.ttft_ms < 0);
+    json_free(&d);
+    buf_free(&text);
+    buf_free(&again);
+}
+
+static void test_what_another_version_says_is_understood_as_far_as_it_goes(void **state)
+{
+    static const struct {
+        const char *text;
+        bool fine;
+    } cases[] = {
+        { "{\"id\":\"req_00\",\"new\":[1,{\"a\":2}],\"status\":200}", true },
+        { "{\"id\":\"req_00\",\"status\":\"x\",\"stream\":7,\"time_ms\":null,\"model\":5}", true },
+        { "{}", false }, { "{\"id\":7}", false }, { "{\"id\":\"\"}", false }, { "[]", false }, { "", false }, { "{\"id\":", false },
+        { "{\"id\":\"req_00\",\"fault\":99}", false }, { "{\"id\":\"req_00\",\"fault\":-1}", false }, { "{\"id\":\"req_00\",\"verdict\":4}", false },
+    };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct json_doc d;
+        struct request_row r;
+        struct err e;
+        enum err_code rc = request_unpack(str_of(cases[i].text), &d, &r, &e);
+        assert_int_equal(rc == ERR_OK, cases[i].fine);
+        if (rc)
+            continue;
+        assert_true(r.input_tokens == -1 && r.cost < 0 && !r.stream && r.model.n == 0);
+        json_free(&d);
+    }
+}
+
+static void test_what_comes_while_it_is_away_is_written_when_it_is_back(void **state)
+{
+    struct store *s = store_start(loop, str_of(folder));
+    struct writing w[3] = { 0 };
+    put(s, &w[0], 1);
+    wait_until(is_done, &w[0]);
+    for (int round = 0; round < 3; round++) {
+        store_pause(s);
+        put(s, &w[1], 10 + round);
+        wait_until(is_paused, s);
+        size_t before = rows_there();
+        put(s, &w[2], 20 + round);
+        for (int i = 0; i < 20; i++)
+            uv_run(loop_uv(loop), UV_RUN_NOWAIT);
+        assert_int_equal(w[2].done, 0);
+        assert_int_equal(rows_there(), before);
+        store_resume(s);
+        wait_until(is_done, &w[1]);
+        wait_until(is_done, &w[2]);
+        assert_true(w[1].done == 1 && w[2].done == 1);
+    }
+    store_close(s);
+    assert_int_equal(rows_there(), 7);
+}
+
+static struct writing *sent[8];
+static size_t nsent;
+
+static void forward(void *ctx, struct request_put *p)
+{
+    sent[nsent++] = p->ctx;
+}
+
+struct other {
+    struct store_job job;
+    int done;
+};
+
+static enum err_code run_other(struct store_db *db, struct store_job *job, struct err *e)
+{
+    return ERR_OK;
+}
+
+static void other_done(struct store_job *job, const struct err *e)
+{
+    ((struct other *)(void *)job)->done = e ? (int)e->code : -1;
+}
+
+static bool other_is_done(void *ctx)
+{
+    return ((struct other *)ctx)->done != 0;
+}
+
+static void test_rows_go_to_who_has_the_file_and_all_else_fails(void **state)
+{
+    struct store *s = store_start(loop, str_of(folder)), *its;
+    struct writing w[4] = { 0 };
+    struct other o = { .job = { .run = run_other, .done = other_done } }, late = o;
+    nsent = 0;
+    put(s, &w[0], 1);
+    wait_until(is_done, &w[0]);
+    store_pause(s);
+    wait_until(is_paused, s);
+    put(s, &w[1], 2);
+    store_submit(s, &o.job);
+    put(s, &w[2], 3);
+    requests_forward(s, forward, NULL);
+    assert_int_equal(nsent, 2); /* who waited, in order */
+    assert_true(sent[0] == &w[1] && sent[1] == &w[2]);
+    put(s, &w[3], 4);
+    assert_true(nsent == 3 && sent[2] == &w[3]);
+    store_submit(s, &late.job);
+    wait_until(other_is_done, &o);
+    wait_until(other_is_done, &late);
+    assert_true(o.done == ERR_SHUTTING_DOWN && late.done == ERR_SHUTTING_DOWN);
+    its = store_start(loop, str_of(folder)); /* the other process, played here */
+    for (size_t i = 0; i < nsent; i++) {
+        requests_put(its, &sent[i]->put, 1);
+        wait_until(is_done, sent[i]);
+        assert_int_equal(sent[i]->done, 1);
+    }
+    store_close(s);
+    store_close(its);
+    assert_int_equal(rows_there(), 4);
+}
+
+static void test_a_row_that_may_be_there_is_written_once(void **state)
+{
+    struct store *s = store_start(loop, str_of(folder));
+    struct writing w[2] = { 0 };
+    put(s, &w[0], 1);
+    wait_until(is_done, &w[0]);
+    for (int i = 0; i < 3; i++) {
+        w[0].put.maybe_there = true;
+        w[0].done = 0;
+        requests_put(s, &w[0].put, 1);
+        wait_until(is_done, &w[0]);
+        assert_int_equal(w[0].done, 1);
+    }
+    w[1].put.maybe_there = true;
+    put(s, &w[1], 2);
+    wait_until(is_done, &w[1]);
+    store_close(s);
+    assert_int_equal(rows_there(), 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_row_comes_back_as_it_was, begin, end),
+        cmocka_unit_test_setup_teardown(test_what_another_version_says_is_understood_as_far_as_it_goes, begin, end),
+        cmocka_unit_test_setup_teardown(test_what_comes_while_it_is_away_is_written_when_it_is_back, begin, end),
+        cmocka_unit_test_setup_teardown(test_rows_go_to_who_has_the_file_and_all_else_fails, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_row_that_may_be_there_is_written_once, begin, end),
+    };
+    return cmocka_run_group_tests_name("store handover", tests, NULL, NULL);
+}
