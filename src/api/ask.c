@@ -5,6 +5,7 @@
 #include "api/exchange.h"
 #include "api/size.h"
 #include "api/talk.h"
+#include "backend/think.h"
 #include "policy/billing.h"
 #include "policy/fields.h"
 #include "policy/redact.h"
@@ -131,7 +132,9 @@ enum err_code ask_read(struct str body, enum task task, struct json_doc *d, stru
     if (!rc)
         rc = fields_check(d->root, task, e);
     if (!rc && task == TASK_CHAT)
-        rc = tools_ask_check(d->root, e);
+        rc = tools_ask_check(d, e);
+    if (!rc && task == TASK_CHAT)
+        rc = think_ask_check(d->root, e);
     if (rc)
         return rc;
     bool streams = task == TASK_CHAT || task == TASK_TEXT;
@@ -235,7 +238,7 @@ enum err_code ask_decide(const struct config *c, const struct snapshot *s, const
     enum err_code rc = route_decide(c, ask, s, out, skips, e);
     if (!route_wants_findings(c, ask, out, s))
         return rc;
-    ask->findings = redact_findings(d);
+    ask->findings = ask->looked ? ask->seen : redact_findings(d);
     if (!ask->findings)
         return rc;
     ask->privacy = PRIVATE_FOUND;

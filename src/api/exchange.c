@@ -56,7 +56,7 @@ void exchange_finish(struct exchange *x)
     inner_drop(&x->inner);
     timer_cancel(&x->tick);
     timer_cancel(&x->hedge);
-    if (!x->books.under_way)
+    if (!x->books.under_way && !x->reading.work.running)
         loop_later(x->api->loop, &x->dispose);
 }
 
@@ -136,6 +136,7 @@ struct exchange *exchange_new(struct api *a, struct world *w)
         inner_init(&x->inner, x);
         x->sleeper = SIZE_MAX;
         books_init(x);
+        reading_init(x);
     }
     x->world = world_hold(w);
     x->policy = world_config(w)->policy;
@@ -150,6 +151,7 @@ static void exchange_clear(struct exchange *x)
     exchange_undress(x);
     exchange_forget_schema(x);
     json_free(&x->doc);
+    reading_clear(x);
     attempt_clear(&x->first, KEEP_BYTES);
     if (x->second)
         attempt_free(x->second);
@@ -220,6 +222,12 @@ void exchange_go(struct exchange *x)
     exchange_walk(x);
 }
 
+void exchange_weigh_and_go(struct exchange *x)
+{
+    if (!exchange_triage(x))
+        exchange_go(x);
+}
+
 static struct exchange *open_exchange(struct api *a, struct http_req *r, enum task task)
 {
     struct exchange *x = exchange_new(a, fleet_world(a->fleet));
@@ -242,8 +250,9 @@ void exchange_start(struct api *a, struct http_req *r, enum task task)
 {
     struct exchange *x = open_exchange(a, r, task);
     struct err e;
-    if (exchange_begin(x, &e))
+    bool aside;
+    if (exchange_begin(x, &aside, &e))
         exchange_fail(x, &e);
-    else if (!exchange_triage(x))
-        exchange_go(x);
+    else if (!aside)
+        exchange_weigh_and_go(x);
 }

@@ -3,7 +3,7 @@
 #include "api/caller.h"
 #include "api/exchange_int.h"
 
-enum err_code exchange_begin(struct exchange *x, struct err *e)
+enum err_code exchange_begin(struct exchange *x, bool *aside, struct err *e)
 {
     struct http_req *r = x->req;
     enum err_code rc = x->api->draining ? err_set(e, ERR_SHUTTING_DOWN, "The gateway is shutting down.") : ERR_OK;
@@ -14,8 +14,16 @@ enum err_code exchange_begin(struct exchange *x, struct err *e)
         rc = caller_class(http_req_headers(r), who ? who->class : CONF_CLASS_UNSAID, &x->class, e);
     if (!rc)
         rc = exchange_has_room(x, e);
+    *aside = !rc && exchange_reads_aside(x, who);
+    if (*aside)
+        return ERR_OK;
     if (!rc)
         rc = ask_read(http_req_body(r), x->ask.task, &x->doc, &x->ask, e);
+    return exchange_was_read(x, who, rc);
+}
+
+enum err_code exchange_was_read(struct exchange *x, const struct conf_key *who, enum err_code rc)
+{
     if (!rc)
         exchange_was_parsed(x);
     if (who) { /* the row of what cannot be read names who sent it, too */
@@ -24,7 +32,7 @@ enum err_code exchange_begin(struct exchange *x, struct err *e)
     }
     if (rc)
         return rc;
-    ask_read_head(http_req_headers(r), x->class, &x->ask);
+    ask_read_head(http_req_headers(x->req), x->class, &x->ask);
     ask_weigh(world_config(x->world), &x->api->classifier, &x->doc, &x->ask, false);
     return ERR_OK;
 }

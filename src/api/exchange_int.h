@@ -191,6 +191,21 @@ struct too_long {
     struct str fits;                    /* a role or model that would take it; may be empty */
 };
 
+/* Of a large body, on the pool (exchange_read.c). `running`: the exchange may not be disposed of. */
+struct reading {
+    struct exchange *x;
+    struct work work;
+    struct buf body;                    /* taken from the connection; the exchange's document points into it */
+    const struct config *config;
+    const struct conf_key *who;
+    enum err_code rc;                   /* what came of it: */
+    struct err e;
+    struct json_doc doc;
+    struct ask ask;
+    struct guise guise;
+    int64_t promised;                   /* of memory, for what is made meanwhile */
+};
+
 struct exchange {
     struct api *api;
     struct world *world;                /* held: decision and names are of its configuration */
@@ -210,6 +225,7 @@ struct exchange {
     struct json_doc doc;
     struct guise guises[4];             /* with placeholders or not, with a line for Anthropic or not */
     struct ask ask;
+    struct reading reading;
     struct decision decision;
     struct conf_policy policy;          /* resolved, once there is a decision */
     struct think_wish wish;             /* what it says of thinking */
@@ -275,7 +291,10 @@ void exchange_dispose(struct exchange *x);                              /* nobod
 void exchange_free_spare(struct exchange *x);
 
 /* ---- exchange_begin.c ---- */
-enum err_code exchange_begin(struct exchange *x, struct err *e) __attribute__((warn_unused_result));  /* who asks, and what */
+enum err_code exchange_begin(struct exchange *x, bool *aside, struct err *e) __attribute__((warn_unused_result)); /* who asks, and what; *aside: that comes later */
+/* What was asked is known, or rc says why not. Returns rc. */
+enum err_code exchange_was_read(struct exchange *x, const struct conf_key *who, enum err_code rc);
+void exchange_weigh_and_go(struct exchange *x);
 enum err_code exchange_decide(struct exchange *x, struct err *e) __attribute__((warn_unused_result)); /* who shall answer */
 
 enum err_code exchange_take_decision(struct exchange *x, struct err *e); /* what follows from one, however it was made. ERR_SCHEMA_UNSUPPORTED */
@@ -285,6 +304,17 @@ enum err_code exchange_has_room(struct exchange *x, struct err *e) __attribute__
 void exchange_was_parsed(struct exchange *x);                           /* and it is */
 enum err_code attempt_gathers(struct attempt *t, size_t bytes, struct err *e) __attribute__((warn_unused_result)); /* so many have come. ERR_OVERLOADED */
 enum err_code attempt_gathered(struct attempt *t, struct err *e) __attribute__((warn_unused_result)); /* and that was the last. ERR_OVERLOADED */
+
+/* ---- exchange_read.c ---- */
+void reading_init(struct exchange *x);
+void reading_clear(struct exchange *x);
+bool exchange_reads_aside(struct exchange *x, const struct conf_key *who); /* it goes on by itself, later */
+
+/* ---- exchange_redact.c ---- */
+void guise_clear(struct guise *g);
+/* `from` without what `cut` says, with placeholders or without. Any thread. */
+enum err_code guise_make(enum task task, const struct json_doc *from, struct guise *g, const struct json_edit *cut, bool with_values, struct err *e)
+    __attribute__((warn_unused_result));
 
 /* ---- exchange_triage.c ---- */
 bool exchange_triage(struct exchange *x);                               /* true: a model is asked first, exchange_go() follows */

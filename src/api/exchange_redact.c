@@ -5,7 +5,7 @@
 #include "api/exchange_int.h"
 #include "policy/billing.h"
 
-static void guise_clear(struct guise *g)
+void guise_clear(struct guise *g)
 {
     json_free(&g->doc);
     buf_free(&g->text);
@@ -23,12 +23,12 @@ static bool wants_guise(const struct attempt *t, const struct json_doc *d, struc
 }
 
 /* Of long texts only the beginning is decoded, as of the caller's own (api/ask.c). */
-static enum err_code read_again(const struct exchange *x, struct guise *g, struct err *e)
+static enum err_code read_again(enum task task, struct guise *g, struct err *e)
 {
-    return x->ask.task == TASK_CHAT ? json_parse_cut(&g->doc, buf_str(&g->text), STR("messages"), e) : json_parse(&g->doc, buf_str(&g->text), e);
+    return task == TASK_CHAT ? json_parse_cut(&g->doc, buf_str(&g->text), STR("messages"), e) : json_parse(&g->doc, buf_str(&g->text), e);
 }
 
-static enum err_code redact(struct exchange *x, struct guise *g, struct err *e)
+static enum err_code redact(enum task task, struct guise *g, struct err *e)
 {
     struct buf text = { 0 };
     g->values = redaction_new();
@@ -36,14 +36,14 @@ static enum err_code redact(struct exchange *x, struct guise *g, struct err *e)
     json_free(&g->doc);
     buf_free(&g->text);
     g->text = text;
-    return read_again(x, g, e);
+    return read_again(task, g, e);
 }
 
-static enum err_code make(struct exchange *x, const struct json_doc *from, struct guise *g, const struct json_edit *cut, bool with_values, struct err *e)
+enum err_code guise_make(enum task task, const struct json_doc *from, struct guise *g, const struct json_edit *cut, bool with_values, struct err *e)
 {
     json_splice(&g->text, from->text, cut, cut->cut ? 1 : 0);
-    enum err_code rc = read_again(x, g, e);
-    return rc || !with_values ? rc : redact(x, g, e);
+    enum err_code rc = read_again(task, g, e);
+    return rc || !with_values ? rc : redact(task, g, e);
 }
 
 static enum err_code reword(struct attempt *t, struct err *e)
@@ -53,7 +53,7 @@ static enum err_code reword(struct attempt *t, struct err *e)
     if (!reword_changes(&x->doc, &t->plan))
         return ERR_OK;
     reword_request(&x->doc, &t->plan, &t->reworded.text);
-    return read_again(x, &t->reworded, e);
+    return read_again(x->ask.task, &t->reworded, e);
 }
 
 enum err_code attempt_dress(struct attempt *t, struct err *e)
@@ -69,7 +69,7 @@ enum err_code attempt_dress(struct attempt *t, struct err *e)
     if (!wants_guise(t, from, &cut, &with_values, &strip))
         return ERR_OK;
     struct guise *g = own ? &t->own : &t->x->guises[with_values + 2 * strip];
-    rc = g->doc.root ? ERR_OK : make(t->x, from, g, &cut, with_values, e);
+    rc = g->doc.root ? ERR_OK : guise_make(t->x->ask.task, from, g, &cut, with_values, e);
     if (!rc)
         t->guise = g;
     return rc;

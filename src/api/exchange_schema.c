@@ -40,9 +40,14 @@ enum err_code exchange_promise_schema(struct exchange *x, struct err *e)
     enum err_code rc = schema_wish_read(x->doc.root, &w, e);
     if (rc || !w.kind)
         return rc;
+    struct str text = schema_text(x, &w);
+    if (text.n > SCHEMA_MOST_BYTES) {
+        err_set(e, ERR_SCHEMA_UNSUPPORTED, "The schema in '%s' has %zu bytes; at most %d are taken.", w.field, text.n, SCHEMA_MOST_BYTES);
+        return err_param(e, "%s", w.field);
+    }
     if (!x->api->schemas)
         x->api->schemas = schema_cache_new();
-    rc = schema_cache_get(x->api->schemas, schema_text(x, &w), x->policy.schema_formats == TRI_YES, &made, &why);
+    rc = schema_cache_get(x->api->schemas, text, x->policy.schema_formats == TRI_YES, &made, &why);
     if (rc) {
         err_set(e, ERR_SCHEMA_UNSUPPORTED, "The schema in '%s' is none: %.200s", w.field, why.text);
         return err_param(e, "%s", w.field);

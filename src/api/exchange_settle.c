@@ -213,7 +213,8 @@ static void on_row(void *ctx, const struct err *e)
     if (!x->books.closed)
         leave(x);
     x->books.under_way = false;
-    exchange_dispose(x);
+    if (!x->reading.work.running)
+        exchange_dispose(x);
 }
 
 static void on_impatience(void *ctx)

@@ -33,7 +33,7 @@ static bool decide_before(struct exchange *x)
 static bool may_leave(const struct exchange *x)
 {
     const struct decision *d = &x->decision;
-    return !d->local_only && x->class != CALLER_BACKGROUND && !d->background && d->privacy == PRIVATE_NO && !redact_findings(&x->doc);
+    return !d->local_only && x->class != CALLER_BACKGROUND && !d->background && d->privacy == PRIVATE_NO && !(x->ask.looked ? x->ask.seen : redact_findings(&x->doc));
 }
 
 /* Elsewhere it costs money, and hears what is said. Another hob may have a judge of its own, which may be this one's. */

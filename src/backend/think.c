@@ -79,6 +79,8 @@ static void read_tokens(const struct reading *r, yyjson_val *v)
     if (!yyjson_is_num(v) || !(fabs(n) < 9e18))
         return;
     note(r);
+    if (n < 0 && n != -1)
+        r->w->negative = r->name;
     if (n == 0)
         want(r, false);
     else if (n > 0 && (!w->budget_tokens || n < (double)w->budget_tokens))
@@ -192,6 +194,22 @@ void think_read(yyjson_val *root, struct think_wish *w)
     }
     if (!w->wanted && w->budget_tokens)
         w->wanted = TRI_YES;
+}
+
+enum err_code think_ask_check(yyjson_val *root, struct err *e)
+{
+    struct think_wish w;
+    const char *kwargs = field_names[__builtin_ctz(THINK_IN_KWARGS)];
+    think_read(root, &w);
+    if (w.negative) {
+        err_set(e, ERR_INVALID_REQUEST, "The budget of thoughts in '%s' must be a number of tokens, or -1 for no limit.", w.negative);
+        return err_param(e, "%s", w.negative);
+    }
+    if (!w.unknown || w.unknown == kwargs)
+        return ERR_OK;
+    err_set(e, ERR_INVALID_REQUEST, "'%s' says nothing about thinking that is known here.", w.unknown);
+    err_hint(e, "Efforts are none, minimal, low, medium, high, xhigh, max; switches are on and off.");
+    return err_param(e, "%s", w.unknown);
 }
 
 /* ---- families ---- */

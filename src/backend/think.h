@@ -34,11 +34,14 @@ struct think_wish {
     enum effort effort;           /* the first that is said; with a no it means nothing */
     int64_t budget_tokens;        /* the least that is said; 0 = none */
     const char *field;            /* by which it was said first; NULL = it was not */
+    const char *negative;         /* holds a budget below 0 that is not -1, "no limit"; NULL = none does */
     const char *unknown;          /* holds a word for an effort that nobody knows, which is taken for a yes; NULL = none does */
     unsigned fields;              /* enum think_field, or-ed */
     bool torn;                    /* it says both */
 };
 void think_read(yyjson_val *root, struct think_wish *w);
+/* ERR_INVALID_REQUEST for a word that says nothing about thinking, and for a budget below 0; what a chat template takes is the template's affair. */
+enum err_code think_ask_check(yyjson_val *root, struct err *e) __attribute__((warn_unused_result));
 
 /* ---- what was decided ---- */
 

@@ -715,6 +715,12 @@ struct str http_req_header(const struct http_req *r, struct str name)
     return http_header(&r->headers, name);
 }
 
+void http_req_take_body(struct http_req *r, struct buf *to)
+{
+    *to = r->body;
+    r->body = (struct buf){ 0 };
+}
+
 struct str http_req_body(const struct http_req *r)
 {
     return buf_str(&r->body);

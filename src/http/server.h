@@ -81,6 +81,7 @@ struct str http_req_query(const struct http_req *r);  /* after '?', may be empty
 const struct http_headers *http_req_headers(const struct http_req *r);
 struct str http_req_header(const struct http_req *r, struct str name);
 struct str http_req_body(const struct http_req *r);
+void http_req_take_body(struct http_req *r, struct buf *to); /* it is the caller's to free, and the request has none any more */
 void http_req_peer(const struct http_req *r, unsigned char out[16]); /* as conn_peer() has it */
 const struct http_server *http_req_server(const struct http_req *r);
 int64_t http_req_started_ns(const struct http_req *r); /* clock_mono_ns() when its first byte came */

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MAX_VALUES = 1000000, MAX_STEPS = 3000000, PATH_MAX_SAID = 64 }; /* a step of compiling: a few members looked at */
+enum { MAX_VALUES = 1000000, MAX_STEPS = 500000, PATH_MAX_SAID = 64 }; /* a step of compiling: a few members looked at */
 
 /* How much room a value and all inside it take: values, and bytes of strings. Values of one document stand in its text's order, one behind
  * the other, and an array or object knows where it ends. */

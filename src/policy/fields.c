@@ -326,11 +326,39 @@ static enum err_code check_embed(yyjson_val *root, struct err *e)
     return check_texts(yyjson_obj_get(root, "input"), "input", "a string with something in it, or a list of token ids", is_input, e);
 }
 
+/* A kind of answer that nobody here knows would be left to the place, and nothing of it checked. */
+static enum err_code check_format(yyjson_val *format, const char *field, struct err *e)
+{
+    static const char *const kinds[] = { "text", "json_object", "json_schema" };
+    yyjson_val *type = yyjson_obj_get(format, "type");
+    for (size_t i = 0; i < COUNTOF(kinds); i++)
+        if (!type || yyjson_equals_str(type, kinds[i]))
+            return ERR_OK;
+    err_set(e, ERR_INVALID_REQUEST, "'%s.type' must be \"text\", \"json_object\" or \"json_schema\".", field);
+    return err_param(e, "%s.type", field);
+}
+
+static enum err_code check_formats(yyjson_val *root, struct err *e)
+{
+    yyjson_val *usual = yyjson_obj_get(root, "response_format"), *text = yyjson_obj_get(yyjson_obj_get(root, "text"), "format");
+    if (yyjson_is_obj(usual) && check_format(usual, "response_format", e))
+        return e->code;
+    if (yyjson_is_obj(text) && check_format(text, "text.format", e))
+        return e->code;
+    return ERR_OK;
+}
+
+static enum err_code check_chat(yyjson_val *root, struct err *e)
+{
+    enum err_code rc = check_messages(yyjson_obj_get(root, "messages"), e);
+    return rc ? rc : check_formats(root, e);
+}
+
 static enum err_code check_content(yyjson_val *root, enum task task, struct err *e)
 {
     switch (task) {
     case TASK_CHAT:
-        return check_messages(yyjson_obj_get(root, "messages"), e);
+        return check_chat(root, e);
     case TASK_TEXT:
         return check_texts(yyjson_obj_get(root, "prompt"), "prompt", "a string or a list of token ids", is_prompt, e);
     case TASK_EMBED:

@@ -46,8 +46,12 @@ static enum err_code read_format(yyjson_val *format, struct schema_wish *w, stru
 static enum err_code read_ollama(yyjson_val *root, struct schema_wish *w, struct err *e)
 {
     yyjson_val *format = yyjson_obj_get(root, "format");
-    if (yyjson_equals_str(format, "json"))
+    if (yyjson_equals_str(format, "json")) {
         w->kind = SCHEMA_WISH_OBJECT;
+    } else if (yyjson_is_str(format) && yyjson_get_len(format)) {
+        err_set(e, ERR_INVALID_REQUEST, "'format' must be \"json\" or a schema.");
+        return err_param(e, "format");
+    }
     return yyjson_is_obj(format) ? take_schema(root, "format", w, e) : ERR_OK;
 }
 

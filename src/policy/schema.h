@@ -11,6 +11,9 @@
 
 enum schema_wish_kind { SCHEMA_WISH_NONE, SCHEMA_WISH_OBJECT /* any object */, SCHEMA_WISH_SCHEMA };
 
+/* Schemas are compiled and looked through on the loop, so they have a size: of one schema as it is written, and of a request's tools together. */
+enum { SCHEMA_MOST_BYTES = 256 * 1024, TOOLS_MOST_BYTES = 1024 * 1024 };
+
 struct schema_wish {
     enum schema_wish_kind kind;
     yyjson_val *schema;           /* an object, or true; NULL where any object will do */

@@ -2,6 +2,7 @@
 #include "policy/tools.h"
 
 #include "json/schema.h"
+#include "policy/schema.h"
 
 #include <stdlib.h>
 
@@ -91,11 +92,39 @@ static enum err_code check_tool(yyjson_val *tool, size_t i, struct err *e)
     return err_param(e, "tools[%zu]", i);
 }
 
-enum err_code tools_ask_check(yyjson_val *root, struct err *e)
+static size_t size_of(const struct json_doc *d, yyjson_val *in, const char *key)
 {
+    struct json_member m;
+    return yyjson_is_obj(in) && json_find_member(d, in, str_of(key), &m) ? m.value.end - m.value.at : 0;
+}
+
+/* What a model calls is checked against its parameters, on the loop. */
+static enum err_code check_sizes(const struct json_doc *d, yyjson_val *tools, struct err *e)
+{
+    size_t i, n, all = size_of(d, d->root, "tools");
+    yyjson_val *tool;
+    if (all > TOOLS_MOST_BYTES) {
+        err_set(e, ERR_INVALID_REQUEST, "'tools' has %zu bytes; at most %d are taken.", all, TOOLS_MOST_BYTES);
+        return err_param(e, "tools");
+    }
+    yyjson_arr_foreach(tools, i, n, tool) {
+        size_t one = all > SCHEMA_MOST_BYTES ? size_of(d, yyjson_obj_get(tool, "function"), "parameters") : 0;
+        if (one <= SCHEMA_MOST_BYTES)
+            continue;
+        err_set(e, ERR_INVALID_REQUEST, "The parameters of tools[%zu] have %zu bytes; at most %d are taken.", i, one, SCHEMA_MOST_BYTES);
+        return err_param(e, "tools[%zu]", i);
+    }
+    return ERR_OK;
+}
+
+enum err_code tools_ask_check(const struct json_doc *d, struct err *e)
+{
+    yyjson_val *root = d->root;
     struct tools_wish w = { .tools = yyjson_obj_get(root, "tools") };
     size_t i, n;
     yyjson_val *tool;
+    if (yyjson_arr_size(w.tools) && check_sizes(d, w.tools, e))
+        return ERR_INVALID_REQUEST;
     yyjson_arr_foreach(w.tools, i, n, tool) {
         if (check_tool(tool, i, e))
             return ERR_INVALID_REQUEST;

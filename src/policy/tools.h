@@ -27,7 +27,7 @@ bool tools_wish_read(yyjson_val *root, struct tools_wish *w);
 
 /* What no model can answer, whoever it is. ERR_INVALID_REQUEST: a tool that is no object or a function without a name, a tool_choice that names a tool that is not
  * offered, one that wants a call where none is offered. Kinds of tools and forms of tool_choice that are not known are left to the place. */
-enum err_code tools_ask_check(yyjson_val *root, struct err *e) __attribute__((warn_unused_result));
+enum err_code tools_ask_check(const struct json_doc *d, struct err *e) __attribute__((warn_unused_result));
 
 /* ---- what came ---- */
 

@@ -47,6 +47,8 @@ struct ask {
     bool urgent, fresh;
     enum ask_privacy privacy;
     unsigned findings;       /* enum finding (policy/detect.h), or-ed: when the decision depends on it */
+    bool looked;             /* it was looked for them already, and: */
+    unsigned seen;
 };
 
 #endif

@@ -28,8 +28,20 @@ def hob(shared):
 
 
 GOOD = chat_body("smollm2", "hi")
+ASKING = b'{"model":"smollm2","messages":[{"role":"user","content":"hi"}],'
 BODIES = [
     # body, code, param
+    (ASKING + b'"response_format":{"type":"yaml"}}', "invalid_request", "response_format.type"),
+    (ASKING + b'"response_format":{"type":null}}', "invalid_request", "response_format.type"),
+    (ASKING + b'"text":{"format":{"type":"xml"}}}', "invalid_request", "text.format.type"),
+    (ASKING + b'"format":"yaml"}', "invalid_request", "format"),
+    (ASKING + b'"reasoning_effort":"enormous"}', "invalid_request", "reasoning_effort"),
+    (ASKING + b'"reasoning":{"effort":"ultra"}}', "invalid_request", "reasoning"),
+    (ASKING + b'"thinking":{"type":"perhaps"}}', "invalid_request", "thinking"),
+    (ASKING + b'"thinking":{"type":"enabled","budget_tokens":-5}}', "invalid_request", "thinking"),
+    (ASKING + b'"reasoning":{"max_tokens":-2}}', "invalid_request", "reasoning"),
+    (ASKING + b'"thinking_budget":-2}', "invalid_request", "thinking_budget"),
+    (ASKING + b'"think":"maybe"}', "invalid_request", "think"),
     (b"", "invalid_json", None),
     (b"{", "invalid_json", None),
     (b"{}x", "invalid_json", None),

@@ -50,7 +50,7 @@ static void test_what_no_model_can_answer_is_the_callers(void **state)
     for (size_t i = 0; i < COUNTOF(cases); i++) {
         struct json_doc d = parse(cases[i].body);
         struct err e = { 0 };
-        assert_int_equal(tools_ask_check(d.root, &e), cases[i].text ? ERR_INVALID_REQUEST : ERR_OK);
+        assert_int_equal(tools_ask_check(&d, &e), cases[i].text ? ERR_INVALID_REQUEST : ERR_OK);
         assert_string_equal(e.text, cases[i].text ? cases[i].text : "");
         assert_string_equal(e.param, cases[i].param ? cases[i].param : "");
         json_free(&d);
