@@ -25,6 +25,7 @@ class Case(NamedTuple):
     end: str = CLOSE
     stream: bool = False
     reuse: bool = False  # the connection is in order and may serve another request
+    task: str = "chat"
 
 
 # -- good bodies, in the language of each kind
@@ -396,6 +397,33 @@ def wholes():
     yield case("10,000 choices",
                changed(("choices",),
                        "[" + ",".join('{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"x"}}' for _ in range(10000)) + "]"), EITHER)
+
+
+def others():
+    """Embeddings, rankings, plain completions: in one piece, from a place of the OpenAI kind."""
+    def case(task, body, verdict=BAD):
+        body = body if isinstance(body, bytes) else body.encode()
+        return Case(f"{task}: {body[:60]!r} of {len(body)}", (framed(OPENAI, False, body),), verdict, end=KEEP, reuse=True, task=task)
+
+    vector, usage = '{"object":"embedding","index":0,"embedding":[0.5,-1,1e-3]}', '"usage":{"prompt_tokens":1,"total_tokens":1}'
+    for task, holds, item in (("embed", "data", vector), ("rerank", "results", '{"index":0,"relevance_score":0.5}'),
+                              ("complete", "choices", '{"index":0,"text":"x","finish_reason":"stop"}')):
+        good = f'{{"object":"list","model":"m","{holds}":[{item}],{usage}}}'
+        yield case(task, good, GOOD)
+        for cut in range(0, len(good), 5):
+            yield case(task, good[:cut])
+        for odd in ("[]", "null", "1", '"x"', "{}", "[1]", "[null]", "[[]]", "[{}]", "true"):
+            yield case(task, f'{{"{holds}":{odd}}}', EITHER if task == "rerank" else BAD)
+        for odd in ("[]", "null", "1", '"x"', "{}", '{"error":{"message":"x"}}', '{"error":"x"}', "<html>", "data: {}\n\n", good + good,
+                    good[:-1] + f',"{holds}":[]}}'):
+            yield case(task, odd)
+        for odd in ("null", '"x"', "-1", "[1]", '{"prompt_tokens":"x"}', '{"prompt_tokens":-1}', '{"prompt_tokens":1e300}'):
+            yield case(task, good.replace(usage, f'"usage":{odd}'), EITHER)
+    for odd in ('"!!!"', '"AAA="', '"AAAA"', '""', '"\\u0000"', "null", "1", "{}", "[]", '["x"]', "[null]", "[[1]]", "[true]", "[1e39]", "[NaN]", "[1e999]"):
+        yield case("embed", f'{{"data":[{{"index":0,"embedding":{odd}}}]}}', EITHER if odd == "[1e39]" else BAD)
+    for items in (f"{vector},{vector}", vector.replace('"index":0', '"index":1'), vector.replace('"index":0', '"index":-1'),
+                  vector.replace('"index":0', '"index":"0"'), vector.replace('"index":0', '"index":1e9')):
+        yield case("embed", f'{{"data":[{items}]}}', BAD if "},{" in items else EITHER)
 
 
 def events():
