@@ -20,6 +20,7 @@ enum {
     QUIET_MS = 100,              /* who has asked for nothing for so long can be closed in another's favour */
     OVER_LEAST = 8, OVER_PART = 16, /* beyond the limit are taken so many, or a 16th of it */
     OVER_HEAD_MS = 2000,         /* and they have so long to ask */
+    HURRY_MS = 1000, HURRY_BYTES_PER_MS = 64, /* while memory is short a body is looked at after so long, and has to have brought 64 KB a second */
 };
 
 static void feed(struct http_req *r, struct str bytes);
@@ -560,16 +561,24 @@ void http_server_shed(struct http_server *s)
     }
 }
 
+/* Bytes that are announced are promised memory, so sixty callers who announce 8 MiB each and bring a byte now and then would keep everybody else out. */
+static bool is_too_slow(const struct http_req *r, int64_t now_ns)
+{
+    int64_t age_ms = (now_ns - r->started_ns) / 1000000;
+    return age_ms >= r->server->limits.body_window_ms || (age_ms >= HURRY_MS && (int64_t)r->body.n < age_ms * HURRY_BYTES_PER_MS);
+}
+
 void http_server_hurry(struct http_server *s)
 {
-    int64_t latest_ns = clock_mono_ns() - s->limits.body_window_ms * 1000000;
+    int64_t now_ns = clock_mono_ns();
     struct err e;
     for (struct list *at = s->all.next, *next; at != &s->all; at = next) {
         struct http_req *r = list_entry(at, struct http_req, node);
         next = at->next;
-        if (r->state != REQ_BODY || r->started_ns > latest_ns)
+        if (r->state != REQ_BODY || !is_too_slow(r, now_ns))
             continue;
-        err_set(&e, ERR_OVERLOADED, "The body took longer than the %lld ms that it has while the gateway's memory is short.", (long long)s->limits.body_window_ms);
+        err_set(&e, ERR_OVERLOADED, "The body came too slowly for a time in which the gateway's memory is short: it has %lld ms, and has to bring %d KiB in each second.",
+            (long long)s->limits.body_window_ms, HURRY_BYTES_PER_MS);
         e.retry_after_s = 5;
         refuse_and_close(r, &e);
     }

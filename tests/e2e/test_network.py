@@ -169,7 +169,7 @@ def record(gate, found):
 def every_byte(name, way, most, hows=("rst", "fin", "half")):
     """All bytes with all ends in the long form, a few hundred of them in the quick one."""
     rng = gates.rng(name)
-    cases = [(stream, at, how) for stream in (True, False) for at in range(most) for how in hows]
+    cases = [(rng.random() < 0.5, at, how) for at in range(most) for how in hows]
     cases = rng.sample(cases, gates.sized(110, len(cases)))
     return [Case(f"{name}{i}", rng.choice(["m", "chat"]), stream, way, at, how) for i, (stream, at, how) in enumerate(cases)]
 

@@ -159,8 +159,8 @@ def test_one_more_than_there_may_be(nursery):
 class Slow(threading.Thread):
     """Sockets that each bring a byte now and then, and when hob ended each."""
 
-    BEGIN = {"head": b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nX-Slow: ",
-             "body": b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n{"}
+    BEGIN = {"head": b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ",
+             "body": b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 20000\r\n\r\n{"}
 
     def __init__(self, h, kind, n):
         super().__init__(daemon=True)
@@ -216,16 +216,46 @@ def test_slow_heads_and_bodies(world, kind, longest):
             gates.record("slow-attacks", f"slow {kind}: sockets, all cut with 408 after at most s", f"{len(slow.ended)}: {max(slow.ended.values()):.1f}", f"<= {longest} + 1")
             gates.record("slow-attacks", f"slow {kind}: p99 of honest chats beside them / without, ms", f"{p99(busy):.1f} / {p99(calm):.1f}", "<= 2x")
             gates.record("slow-attacks", f"slow {kind}: bytes of the gateway each", round(grown / len(slow.socks)), "")
+        assert {s[:12] for s in slow.said.values()} <= {b"HTTP/1.1 408"}
     finally:
         slow.stop()
     assert len(up.log().chats) == len(busy), "a request that never came whole was asked for"
     invariants.check()
 
 
+def test_bodies_that_are_announced_and_do_not_come_keep_nobody_out_for_long(nursery):
+    """What is announced is promised memory. While that is short, who brings next to nothing is cut after a second."""
+    up = nursery.fake()
+    h = nursery.hob({"hosts": {"up": {"url": up.url, "probe": "never"}}, "models": {"m": {"host": "up"}}, "limits": {"memory": "64MiB"}})
+    assert h.chat("m", "hi").status == 200
+    slow, refused = [], []
+    for size in (1_000_000, 100_000, 10_000, 1_000, 100):  # until no more than a hundred bytes are left to promise
+        while True:
+            c = h.connect(timeout=30 * SLOW)
+            c.send(b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n" % size)
+            r = c.head()
+            if r.status != 100:
+                assert r.status == 503
+                c.close()
+                break
+            c.send(b"{")
+            slow.append(c)
+            assert len(slow) < 2000
+    wait_for("others are answered again", lambda: (r := h.chat("m", "hi")).status == 200 or refused.append(r), 8)
+    assert {r.error()["code"] for r in refused} <= {"overloaded"}
+    cut = wait_for("some are cut", lambda: [c for c in slow if select.select([c.sock], [], [], 0)[0]])
+    for c in cut:
+        r = c.response()
+        assert r.status == 503 and r.error()["code"] == "overloaded" and r.get("retry-after"), r
+    for c in slow:
+        c.close()
+    assert h.chat("m", "hi").status == 200
+
+
 def test_slow_readers(world):
     """They ask for much and take nothing: the place is not read any more, others are answered; in 30 s they are cut and the place is told."""
     h, up = world
-    gateway, n = h.gateway(), gates.sized(8, 200)  # of each, megabytes lie in the buffers of sockets
+    gateway, n = h.gateway(), gates.sized(8, 60)  # of each, megabytes lie in the buffers of sockets
     invariants = Invariants(h).settle()
     before, calm, readers = gateway.pss(), alone(h, gates.sized(5, 500)), []
     up.reset()
