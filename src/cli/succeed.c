@@ -1,4 +1,4 @@
-/* Taking another gateway's place (doc/adr/0011-upgrade.md): say that we could, wait until it has let go, take the children and the door over, then take what it
+/* Taking another gateway's place (doc/adr/0013-upgrade.md): say that we could, wait until it has let go, take the children and the door over, then take what it
  * hands on: connections, rows of the requests that it still answers, how many of those each model has. */
 #include "cli/gateway_int.h"
 

@@ -1,4 +1,4 @@
-/* Letting another gateway take this one's place (doc/adr/0011-upgrade.md).
+/* Letting another gateway take this one's place (doc/adr/0013-upgrade.md).
  *
  *   IDLE -> QUEUED -> ASKED -> AWAITED -> SETTLING -> CLOSING -> GIVEN -> LEAVING -> end
  *    ^        │         │        │           │          │         │

@@ -1,5 +1,5 @@
 /* Between two gateways, of which one takes the other's place: messages both ways, descriptors with them. The keeper has made the socket (keeper/wire.h,
- * WIRE_UPGRADE). Who says what, and when, is doc/adr/0011-upgrade.md; here is how. */
+ * WIRE_UPGRADE). Who says what, and when, is doc/adr/0013-upgrade.md; here is how. */
 #ifndef HOB_PROC_HEIR_H
 #define HOB_PROC_HEIR_H
 

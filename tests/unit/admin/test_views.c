@@ -167,7 +167,7 @@ static void test_an_action_says_what_is_now(void **state)
 static void test_the_version_names_the_libraries(void **state)
 {
     static const char *const fields[] = { "version", "libuv", "llhttp", "yyjson", "libyaml" };
-    admin_put_version(&k.text);
+    admin_put_version(&k.text, 0);
     yyjson_val *root = read_view();
     for (size_t i = 0; i < COUNTOF(fields); i++)
         assert_true(yyjson_is_str(at(root, fields[i])));
