@@ -165,7 +165,13 @@ static const struct field fields[] = {
     { "Service", "RestrictSUIDSGID", "yes", .scope = SYSTEM },
     { "Service", "RestrictRealtime", "yes", .scope = SYSTEM },
     { "Service", "LockPersonality", "yes", .scope = SYSTEM },
+    { "Service", "RestrictNamespaces", "yes", .scope = SYSTEM },
+    { "Service", "ProtectProc", "invisible", .scope = SYSTEM },
+    { "Service", "CapabilityBoundingSet", " ", .scope = SYSTEM, .why = "none" },
     { "Service", "SystemCallArchitectures", "native", .scope = SYSTEM },
+    { "Service", "SystemCallFilter", "~@clock @cpu-emulation @debug @module @mount @obsolete @raw-io @reboot @swap", .scope = SYSTEM,
+      .why = "for engines; the gateway's own filter (`sandbox:`) is narrower" },
+    { "Service", "SystemCallErrorNumber", "EPERM", .scope = SYSTEM },
     { "Service", "RestrictAddressFamilies", "AF_UNIX AF_INET AF_INET6 AF_NETLINK", .scope = SYSTEM },
     { .plist = "StandardErrorPath", .put = put_log },
 

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import sys
 
@@ -365,6 +366,14 @@ def test_the_gateway_is_behind_its_filter_and_all_its_threads(nursery):
     assert len(threads) > 1 and {status_of(f"{gateway}/task/{t}", "Seccomp") for t in threads} == {"2"}
     assert status_of(gateway, "NoNewPrivs") == "1" and os.stat(f"/proc/{gateway}/environ").st_uid == 0
     assert status_of(h.pid, "Seccomp") == "0", "the keeper starts programs"
+
+
+def test_a_gateway_that_comes_again_is_behind_it_too(nursery):
+    h = nursery.managed()
+    before = h.gateway().pid
+    os.kill(before, signal.SIGKILL)
+    after = wait_for("another comes", lambda: next((g.pid for g in [h.gateway()] if g and g.pid != before), None))
+    wait_for("it is behind its filter", lambda: status_of(after, "Seccomp") == "2")
 
 
 def test_off_means_no_filter(nursery):
