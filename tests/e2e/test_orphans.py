@@ -40,7 +40,7 @@ class Family:
     def __init__(self, nursery, kin):
         script = nursery.dir / "family.sh"
         script.write_text(f"#!/bin/sh\n{KIN[kin]}\n")
-        self.h = nursery.hob({"models": {"own": {"command": f"/bin/sh {script} {FAKE} --port ${{port}}", "slots": 2, "keep": "hot"}}}, wait="ready")
+        self.h = nursery.hob({"models": {"own": {"command": f"/bin/sh {script} {FAKE} --port ${{port}}", "paths": [f"{nursery.dir}:rw"], "slots": 2, "keep": "hot"}}}, wait="ready")
         assert self.h.chat("own", "hello").status == 200
         child = next(p for p in self.h.tree() if "--port" in p.args)
         self.mark = next(v for v in pathlib.Path(f"/proc/{child.pid}/environ").read_bytes().split(b"\0") if v.startswith(b"HOB_CHILD_OF="))
