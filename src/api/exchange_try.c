@@ -495,6 +495,7 @@ void attempt_send(struct attempt *t)
         .idle_ms = t->b->timeouts.idle_ms,
     };
     t->call = http_call_start(t->b->pool, &q, &call_ops, t);
+    wipe(headers.p, headers.n); /* the place's key is among them */
     buf_free(&headers);
     if (t->x->req)
         http_req_is_made(t->x->req);

@@ -173,7 +173,7 @@ void backend_free(struct backend *b)
     buf_free(&b->path);
     buf_free(&b->list);
     if (b->headers.p)
-        memset(b->headers.p, 0, b->headers.cap); /* a key was in it */
+        wipe(b->headers.p, b->headers.cap); /* a key was in it */
     buf_free(&b->headers);
     free_copy(b->name);
     free_copy(b->host);

@@ -301,7 +301,7 @@ void child_free(struct backend *b)
     buf_free(&c->answer);
     buf_free(&c->question);
     buf_free(&c->found_argv);
-    memset(c->key, 0, sizeof c->key);
+    wipe(c->key, sizeof c->key);
     c->kind->free(c);
 }
 

@@ -50,7 +50,7 @@ void child_ask(struct child *c, const struct child_question *q, child_answer_fn 
     c->status = 0;
     c->answered = answered;
     c->call = http_call_start(c->asks, &r, &ops, c);
-    memset(headers.p, 0, headers.n); /* its key is in there */
+    wipe(headers.p, headers.n); /* its key is in there */
     buf_free(&headers);
 }
 

@@ -66,7 +66,7 @@ static void ask(struct host *h, struct backend *b, enum host_question what, stru
         .idle_ms = limit_ms,
     };
     k->call = http_call_start(b->pool, &r, &ops, h);
-    memset(headers.p, 0, headers.n); /* its key is in there */
+    wipe(headers.p, headers.n); /* its key is in there */
     buf_free(&headers);
 }
 

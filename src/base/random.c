@@ -2,6 +2,7 @@
 #include "base/random.h"
 
 #include "base/err.h"
+#include "base/str.h"
 
 #include <errno.h>
 #include <string.h>
@@ -22,7 +23,7 @@ static void system_fill(void *p, size_t n)
         size_t take = n < left ? n : left;
         unsigned char *from = block + sizeof block - left;
         memcpy(out, from, take);
-        memset(from, 0, take); /* what was handed out is not kept */
+        wipe(from, take); /* what was handed out is not kept */
         out += take;
         n -= take;
         left -= take;

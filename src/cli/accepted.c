@@ -41,7 +41,7 @@ void accepted_keep(const struct config *c)
     bool whole = pwrite(KEEPER_KEPT_FD, text.p, text.n, 0) == (ssize_t)text.n;
     if (ftruncate(KEEPER_KEPT_FD, whole ? (off_t)text.n : 0))
         log_warn("the configuration could not be kept for a restart");
-    memset(text.p, 0, text.n);
+    wipe(text.p, text.n);
     buf_free(&text);
 }
 
@@ -56,7 +56,7 @@ enum err_code accepted_load(struct config **out, struct err *e)
     enum err_code rc = path.n ? conf_parse(path, rest, out, e) : err_set(e, ERR_CONFIG, "no configuration was accepted before");
     if (!rc)
         (*out)->path = arena_copy(&(*out)->arena, path);
-    memset(text.p, 0, text.n);
+    wipe(text.p, text.n);
     buf_free(&text);
     return rc;
 }

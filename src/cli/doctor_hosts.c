@@ -64,7 +64,7 @@ static void visit(struct visit *v, struct backend *b)
     buf_lit(&headers, "X-Hob-Probe: 1\r\n");
     struct http_request r = { .method = STR("GET"), .path = buf_str(&b->list), .headers = buf_str(&headers), .first_byte_ms = ANSWER_MS, .idle_ms = ANSWER_MS };
     v->call = http_call_start(b->pool, &r, &ops, v);
-    memset(headers.p, 0, headers.n); /* its key is in there */
+    wipe(headers.p, headers.n); /* its key is in there */
     buf_free(&headers);
     loop_run(v->loop);
     timer_cancel(&v->limit);

@@ -116,6 +116,7 @@ static struct link *take_idle(struct http_pool *p)
 static void call_free(struct http_call *c)
 {
     answer_fini(&c->answer);
+    wipe(c->head.p, c->head.n); /* keys are among the headers */
     buf_free(&c->head);
     free(c->pieces);
     free(c);
@@ -419,7 +420,7 @@ static struct str own_text(struct str s)
 static void free_text(struct str s)
 {
     char *p = (char *)(uintptr_t)s.p;
-    memset(p, 0, s.n); /* of a proxy: a login may be in it */
+    wipe(p, s.n); /* of a proxy: a login may be in it */
     free(p);
 }
 
