@@ -108,6 +108,9 @@ void api_metrics(struct api *a, struct http_req *r);
 void api_state(struct api *a, struct http_req *r);
 void api_openapi(struct api *a, struct http_req *r);
 
+/* ---- exchange_settle.c ---- */
+bool api_refuses_for_store(struct api *a, struct err *e); /* rows cannot be written, and nothing is to be answered without one */
+
 /* ---- metrics.c ---- */
 struct metrics *metrics_new(struct api *a);
 void metrics_free(struct metrics *m);
@@ -123,7 +126,7 @@ enum context_event { CONTEXT_WAS_REFUSED, CONTEXT_WAS_TRIMMED, CONTEXT_WAS_CUT }
 void metrics_context(struct metrics *m, enum context_event what, struct str model, struct str host);
 void metrics_hedge(struct metrics *m, struct str from, struct str to, bool won);
 void metrics_overloaded(struct metrics *m, enum overload_cause why);
-enum row_end { ROW_WRITTEN, ROW_LOST, ROW_LATE /* its answer has left without it */ };
+enum row_end { ROW_WRITTEN, ROW_LOST, ROW_HELD /* it waits for the disk */, ROW_LATE /* its answer has left without it */ };
 void metrics_row(struct metrics *m, enum row_end end, double seconds);
 
 #endif

@@ -54,6 +54,7 @@ static const struct blame_row rows[] = {
     { ANY,           ERR_LOOP,              CAUSE_ANY,            FAULT_GATEWAY, ERR_LOOP,              false, false, "it has come through another hob already" },
     { ANY,           ERR_EXHAUSTED,         CAUSE_ANY,            FAULT_GATEWAY, ERR_EXHAUSTED,         false, true,  "the gateway has run out of handles" },
     { ANY,           ERR_OVERLOADED,        CAUSE_ANY,            FAULT_GATEWAY, ERR_OVERLOADED,        false, true,  "the gateway has too much to do" },
+    { ANY,           ERR_STORE_FAILING,     CAUSE_ANY,            FAULT_GATEWAY, ERR_STORE_FAILING,     false, true,  "requests cannot be written down" },
     { ANY,           ERR_SHUTTING_DOWN,     CAUSE_ANY,            FAULT_GATEWAY, ERR_SHUTTING_DOWN,     false, false, "the gateway is shutting down" },
     { ANY,           ERR_INTERNAL,          CAUSE_ANY,            FAULT_GATEWAY, ERR_INTERNAL,          false, true,  "the gateway failed" },
     { ANY,           ERR_CONFIG,            CAUSE_ANY,            FAULT_GATEWAY, ERR_CONFIG,            false, true,  "the configuration is wrong" },

@@ -251,8 +251,12 @@ void exchange_start(struct api *a, struct http_req *r, enum task task)
     struct exchange *x = open_exchange(a, r, task);
     struct err e;
     bool aside;
-    if (exchange_begin(x, &aside, &e))
+    if (api_refuses_for_store(a, &e)) {
+        x->books.open = false; /* no row: it would push out those of answers */
         exchange_fail(x, &e);
-    else if (!aside)
+    } else if (exchange_begin(x, &aside, &e)) {
+        exchange_fail(x, &e);
+    } else if (!aside) {
         exchange_weigh_and_go(x);
+    }
 }

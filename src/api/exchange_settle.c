@@ -1,7 +1,8 @@
 /* The books of a request: counted, its row written, and then its last bytes leave; those of an error too. A caller who has been answered finds the row,
  * whoever dies then. With `durability: lazy` nobody waits.
  *
- * A store that fails stops no answer: the row is lost, which is said once and counted. One that hangs stops it for PATIENCE_MS. */
+ * A store that fails stops no answer: the row waits in memory until it can be written; one for which there is no room is lost, which is said once and counted. One
+ * that hangs stops it for PATIENCE_MS. With `rows.on_error: refuse` no new request is taken meanwhile. */
 #include "api/caller.h"
 #include "api/exchange_int.h"
 #include "backend/health.h"
@@ -178,12 +179,29 @@ static void count(struct exchange *x)
 static void count_row(struct exchange *x, const struct err *e)
 {
     struct api *a = x->api;
-    if (e && !a->row_was_lost)
+    bool lost = e && !x->books.put.kept;
+    if (lost && !a->row_was_lost)
         log_error("requests are answered, but not written down: %s", e->text);
     else if (!e && a->row_was_lost)
         log_info("requests are written down again");
-    a->row_was_lost = e != NULL;
-    metrics_row(a->metrics, e ? ROW_LOST : ROW_WRITTEN, (double)(clock_mono_ns() - x->books.settled_ns) / 1e9);
+    a->row_was_lost = e ? a->row_was_lost || lost : false;
+    metrics_row(a->metrics, lost ? ROW_LOST : e ? ROW_HELD : ROW_WRITTEN, (double)(clock_mono_ns() - x->books.settled_ns) / 1e9);
+}
+
+enum { LATE_MS = PATIENCE_MS }; /* the first row has waited so long: the disk hangs */
+
+bool api_refuses_for_store(struct api *a, struct err *e)
+{
+    struct store_health h;
+    if (!a->store || !api_config(a)->rows_refuse)
+        return false;
+    store_health(a->store, &h);
+    if (!h.failing && h.lag_ms < LATE_MS)
+        return false;
+    err_set(e, ERR_STORE_FAILING, "Requests cannot be written down, and none is taken without that: %.120s", h.failing ? h.why : "the disk hangs");
+    e->retry_after_s = 1;
+    err_hint(e, "Try again in a moment. The operator makes room for the state folder, or sets `rows.on_error: serve`.");
+    return true;
 }
 
 /* ---- the end ---- */

@@ -10,7 +10,7 @@ static const double latency_buckets[] = { 0.001, 0.005, 0.01, 0.02, 0.04, 0.08, 
 
 static const double row_buckets[] = { 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5 };
 
-enum { M_REQUESTS, M_SECONDS, M_TTFT, M_TOKENS, M_FALLBACKS, M_HEDGES, M_THOUGHTS, M_ROWS, M_ROWS_LOST, M_ROWS_LATE, M_ROW_WAIT, M_LAG, M_RUNNING, M_WAITING, M_UP, M_WEDGED, M_LOAD,
+enum { M_REQUESTS, M_SECONDS, M_TTFT, M_TOKENS, M_FALLBACKS, M_HEDGES, M_THOUGHTS, M_ROWS, M_ROWS_LOST, M_ROWS_HELD, M_HELD, M_STORE_FAILING, M_ROWS_LATE, M_ROW_WAIT, M_LAG, M_RUNNING, M_WAITING, M_UP, M_WEDGED, M_LOAD,
     M_MEMORY, M_EVICTIONS, M_BUDGET, M_CONNECTIONS, M_INFO, M_BREAKER, M_OPENS, M_HOST_UP, M_HOST_PROBE, M_HOST_TOKENS,
     M_HOST_COST, M_HOST_ASLEEP, M_REFUSED, M_TRIMMED, M_TRUNCATED,
     M_OWN_MEMORY, M_OVERLOADED, M_OVERLOAD, M_OVERLOADS, M_LIMIT, M_EVICTED, M_COUNT };
@@ -25,6 +25,9 @@ static const struct meter_row metric_rows[M_COUNT] = {
     [M_THOUGHTS]    = { "hob_thoughts_unasked_total", "Answers with thoughts of models that had been told not to think.", METER_COUNTER, { "model", "host" }, NULL, 0 },
     [M_ROWS]        = { "hob_rows_written_total", "Rows about requests that were written.", METER_COUNTER, { NULL }, NULL, 0 },
     [M_ROWS_LOST]   = { "hob_rows_lost_total", "Rows about requests that could not be written; the requests were answered all the same.", METER_COUNTER, { NULL }, NULL, 0 },
+    [M_ROWS_HELD]   = { "hob_rows_held_total", "Rows about requests that had to wait in memory, as the disk failed.", METER_COUNTER, { NULL }, NULL, 0 },
+    [M_HELD]        = { "hob_rows_held", "Of these, rows that wait now; they are lost if hob ends.", METER_GAUGE, { NULL }, NULL, 0 },
+    [M_STORE_FAILING] = { "hob_store_failing", "1 while the store cannot be written.", METER_GAUGE, { NULL }, NULL, 0 },
     [M_ROWS_LATE]   = { "hob_rows_late_total", "Answers that left before their row was written, as the disk took too long.", METER_COUNTER, { NULL }, NULL, 0 },
     [M_ROW_WAIT]    = { "hob_row_wait_seconds", "How long the end of an answer waited for its row.", METER_HISTOGRAM, { NULL }, row_buckets, COUNTOF(row_buckets) },
     [M_LAG]         = { "hob_store_lag_seconds", "Since when the oldest record waits that is not written yet.", METER_GAUGE, { NULL }, NULL, 0 },
@@ -59,6 +62,7 @@ static const struct meter_row metric_rows[M_COUNT] = {
 struct metrics {
     struct api *api;
     struct meter_family *f[M_COUNT];
+    int64_t held_written;           /* counted in M_ROWS */
 };
 
 static void set(struct metrics *m, int which, const struct str *labels, double v)
@@ -140,13 +144,25 @@ static void collect_load(struct metrics *m)
     count_up_to(m, M_EVICTED, &new, (double)l.connections.turned_away);
 }
 
+static void collect_store(struct metrics *m)
+{
+    struct store_health h = { .failing = false };
+    if (m->api->store)
+        store_health(m->api->store, &h);
+    meter_set(meter_plain(m->f[M_LAG]), (double)h.lag_ms / 1000);
+    meter_set(meter_plain(m->f[M_HELD]), (double)h.held);
+    meter_set(meter_plain(m->f[M_STORE_FAILING]), h.failing);
+    meter_inc(meter_plain(m->f[M_ROWS]), (double)(h.held_written - m->held_written));
+    m->held_written = h.held_written;
+}
+
 /* Gauges that are read where they live, when somebody asks. */
 static void collect(void *ctx)
 {
     struct metrics *m = ctx;
     struct api *a = m->api;
     meter_set(meter_plain(m->f[M_RUNNING]), (double)a->running);
-    meter_set(meter_plain(m->f[M_LAG]), a->store ? (double)store_lag_ms(a->store) / 1000 : 0);
+    collect_store(m);
     meter_set(meter_plain(m->f[M_CONNECTIONS]), a->server ? (double)http_server_connections(a->server) : 0);
     const struct world *w = fleet_world(a->fleet);
     for (size_t i = 0; i < world_config(w)->nmodels; i++) {
@@ -212,7 +228,7 @@ void metrics_overloaded(struct metrics *m, enum overload_cause why)
 
 void metrics_row(struct metrics *m, enum row_end end, double seconds)
 {
-    static const int which[] = { [ROW_WRITTEN] = M_ROWS, [ROW_LOST] = M_ROWS_LOST, [ROW_LATE] = M_ROWS_LATE };
+    static const int which[] = { [ROW_WRITTEN] = M_ROWS, [ROW_LOST] = M_ROWS_LOST, [ROW_HELD] = M_ROWS_HELD, [ROW_LATE] = M_ROWS_LATE };
     meter_inc(meter_plain(m->f[which[end]]), 1);
     if (end == ROW_WRITTEN)
         meter_observe(meter_plain(m->f[M_ROW_WAIT]), seconds);

@@ -133,6 +133,13 @@ static const struct member members[] = {
     { "Status", "reason",             "string",          false, "Why not." },
     { "Status", "tiers",              "[]TierStatus",    false, "How each tier is (/readyz)." },
 
+    { "Status", "store",              "StoreStatus",     false, "While rows about requests cannot be written, or wait in memory for that (/readyz)." },
+
+    { "StoreStatus", NULL, "", false, "How it is with what is written down." },
+    { "StoreStatus", "failing",       "boolean",         true,  "It cannot be written." },
+    { "StoreStatus", "held_rows",     "integer",         true,  "Rows that wait in memory." },
+    { "StoreStatus", "reason",        "string",          false, "Why it cannot be written." },
+
     { "TierStatus", NULL, "", false, "A tier, and whether any of its places would be asked now." },
     { "TierStatus", "name",           "string",          true,  "The tier." },
     { "TierStatus", "breaker",        "=closed,half-open,open", true, "`open`: none of its places would be asked." },

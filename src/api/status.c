@@ -1,6 +1,7 @@
 /* What the gateway says of itself: alive, ready, metrics. */
 #include "api/api_int.h"
 #include "conf/conf.h"
+#include "store/store.h"
 
 void api_livez(struct api *a, struct http_req *r)
 {
@@ -8,11 +9,37 @@ void api_livez(struct api *a, struct http_req *r)
     reply_json(r, 200, STR(""), STR("{\"status\":\"ok\"}"));
 }
 
+static void put_store(struct json_out *o, struct api *a)
+{
+    struct store_health h = { .failing = false };
+    if (a->store)
+        store_health(a->store, &h);
+    if (!h.failing && !h.held)
+        return;
+    json_key(o, STR("store"));
+    json_begin_object(o);
+    json_key(o, STR("failing"));
+    json_bool(o, h.failing);
+    json_key(o, STR("held_rows"));
+    json_int(o, (int64_t)h.held);
+    if (h.failing) {
+        json_key(o, STR("reason"));
+        json_string(o, str_of(h.why));
+    }
+    json_end_object(o);
+}
+
 static bool ready(struct api *a, struct buf *why)
 {
-    if (a->draining)
+    struct err e;
+    if (a->draining) {
         buf_lit(why, "shutting down");
-    return !a->draining && fleet_ready(a->fleet, why);
+    } else if (api_refuses_for_store(a, &e)) {
+        buf_add(why, str_of(e.text));
+    } else {
+        return fleet_ready(a->fleet, why);
+    }
+    return false;
 }
 
 /* ---- tiers ---- */
@@ -93,6 +120,8 @@ void api_readyz(struct api *a, struct http_req *r)
     }
     if (world_config(fleet_world(a->fleet))->ntiers && api_knows(a, r))
         put_tiers(&o, fleet_world(a->fleet));
+    if (api_knows(a, r))
+        put_store(&o, a);
     json_end_object(&o);
     reply_json(r, ok ? 200 : 503, STR(""), buf_str(&body));
     buf_free(&why);

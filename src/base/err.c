@@ -40,6 +40,7 @@ static const struct err_row rows[ERR_COUNT] = {
     [ERR_CAPPED]               = { "cap_reached",           503, FAULT_GATEWAY, true,  true,  "server_error" },
     [ERR_EXHAUSTED]            = { "gateway_exhausted",     503, FAULT_GATEWAY, true,  true,  "server_error" },
     [ERR_OVERLOADED]           = { "overloaded",            503, FAULT_GATEWAY, false, true,  "server_error" },
+    [ERR_STORE_FAILING]        = { "store_failing",         503, FAULT_GATEWAY, false, true,  "server_error" },
     [ERR_SHUTTING_DOWN]        = { "shutting_down",         503, FAULT_GATEWAY, false, true,  "server_error" },
     [ERR_INTERNAL]             = { "internal_error",        500, FAULT_GATEWAY, false, false, "server_error" },
     [ERR_UP_REFUSED]           = { "backend_failed",        502, FAULT_BACKEND, true,  true,  "server_error" },

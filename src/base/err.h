@@ -45,6 +45,7 @@ enum err_code {
     ERR_CAPPED,        /* what may be used up there today is used up */
     ERR_EXHAUSTED,     /* the gateway has no file descriptor or port left to ask somebody with */
     ERR_OVERLOADED,    /* the gateway has as much to do as it may have: memory, requests, connections */
+    ERR_STORE_FAILING, /* requests cannot be written down, and none is answered without that */
     ERR_SHUTTING_DOWN,
     ERR_INTERNAL,
     /* the place that should have answered */

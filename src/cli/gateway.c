@@ -150,7 +150,7 @@ static void signal_served(void *ctx, struct str json, const struct err *e)
 static void limit_rows(struct gateway *g)
 {
     const struct config *c = g->config;
-    struct requests_limits l = { .keep_ms = c->rows_keep_ms, .bytes = c->rows_bytes, .power = c->durability == DURABLE_POWER };
+    struct requests_limits l = { .keep_ms = c->rows_keep_ms, .bytes = c->rows_bytes, .power = c->durability == DURABLE_POWER, .spool_bytes = c->rows_spool_bytes };
     requests_limit(g->store, &l);
 }
 

@@ -298,6 +298,8 @@ struct config {                                       /* read-only but for the c
     int64_t hedge_tokens;                             /* prompts up to this long may be sent to a second place; 0 = never */
     enum durability durability;
     int64_t rows_keep_ms, rows_bytes;                 /* of request rows: age and size, whichever is met first */
+    int64_t rows_spool_bytes;                         /* of rows that wait in memory for a disk that fails */
+    int rows_refuse;                                  /* no request without a row */
     struct conf_price reference;                      /* what the tokens would have cost elsewhere */
     bool sandbox;                                     /* gateway and children are kept from what they do not need */
     bool known_callers;                               /* what chat pages ask by themselves goes to the role `task` */

@@ -34,6 +34,7 @@ static const struct word sandbox_words[] = {
     { "on", SANDBOX_ON }, { "true", SANDBOX_ON }, { "yes", SANDBOX_ON }, { "network", SANDBOX_NETWORK }, { "off", SANDBOX_OFF }, { "false", SANDBOX_OFF },
     { "no", SANDBOX_OFF }, { "auto", SANDBOX_UNSAID }, { NULL, 0 },
 };
+static const struct word on_error_words[] = { { "serve", false }, { "refuse", true }, { NULL, 0 } };
 static const struct word durability_words[] = { { "process", DURABLE_PROCESS }, { "power", DURABLE_POWER }, { "lazy", DURABLE_LAZY }, { NULL, 0 } };
 static const struct word detect_words[] = { { "local", DETECT_LOCAL }, { "mark", DETECT_MARK }, { "off", DETECT_OFF }, { NULL, 0 } };
 static const struct word class_words[] = {
@@ -181,6 +182,10 @@ const struct setting settings[] = {
     { "rows.keep", SET_MS, AT(rows_keep_ms), TAKES_NOW, .def = "90d", .min = HOUR, .max = 3650 * DAY, .doc = "How long a row about each request is kept; hourly sums stay." },
     { "rows.size", SET_BYTES, AT(rows_bytes), TAKES_NOW, .def = "256MiB", .min = 1024 * 1024, .max = INT64_C(1) << 40,
       .doc = "How large the rows may grow; then the oldest go." },
+    { "rows.spool", SET_BYTES, AT(rows_spool_bytes), TAKES_NOW, .def = "8MiB", .min = 0, .max = INT64_C(1) << 30,
+      .doc = "How much memory rows may take that cannot be written, until the disk takes them again; what comes when it is full is lost." },
+    { "rows.on_error", SET_WORD, AT(rows_refuse), TAKES_NOW, .def = "serve", .words = on_error_words,
+      .doc = "When rows cannot be written: `serve` answers all the same, and the rows wait in memory; `refuse` takes no new requests (503) until they can." },
     { "reference.input", SET_NUMBER, AT(reference.input), TAKES_NOW, .def = "unknown", .min = 0, .max = 1000000, .zero = "unknown",
       .doc = "What a million tokens of input would have cost elsewhere: `hob gain` compares with it." },
     { "reference.output", SET_NUMBER, AT(reference.output), TAKES_NOW, .def = "unknown", .min = 0, .max = 1000000, .zero = "unknown",

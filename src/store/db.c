@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -14,6 +15,8 @@
 enum {
     BUSY_MS = 5000,                     /* a command may be writing */
     AGAIN_MS = 5,
+    CHECK_DOUBTED_BYTES = 256 * 1024 * 1024, /* after the disk has failed */
+    PIECE_BYTES = 64 * 1024,
     CHECK_MAX_BYTES = 16 * 1024 * 1024, /* a larger file is not read through at each start: what is broken in it shows when it is used */
 };
 
@@ -27,7 +30,7 @@ static const struct {
     int code;
     const char *text, *hint;
 } known_errors[] = {
-    { SQLITE_FULL, "the disk is full", "Make room; what could not be kept is lost, and what comes then is kept again." },
+    { SQLITE_FULL, "the disk is full", "Make room: what waits in memory is written then." },
     { SQLITE_READONLY, "it may not be written to", "Check the owner and the rights of the state folder." },
     { SQLITE_CANTOPEN, "it cannot be opened", "Check the owner and the rights of the state folder." },
     { SQLITE_BUSY, "another process holds it", "Try again when that one is through." },
@@ -44,8 +47,16 @@ static enum err_code db_error(struct store_db *db, struct err *e)
         db->broken = true;
     if (code == SQLITE_CONSTRAINT) /* one job's own fault: the store is well */
         return err_set(e, ERR_INTERNAL, "%.200s: %s", db->path, said);
-    if (code == SQLITE_IOERR && sqlite3_system_errno(db->sql))
-        return err_sys(e, ERR_SYSTEM, sqlite3_system_errno(db->sql), "%.200s: %s", db->path, said);
+    if (code == SQLITE_IOERR) {
+        int sys = sqlite3_system_errno(db->sql);
+        if (sys)
+            err_sys(e, ERR_SYSTEM, sys, "%.200s: %s", db->path, said);
+        else
+            err_set(e, ERR_SYSTEM, "%.200s: %s", db->path, said);
+        db->suspect = true;
+        db->why = *e;
+        return e->code;
+    }
     for (size_t i = 0; i < COUNTOF(known_errors); i++)
         if (known_errors[i].code == code) {
             err_set(e, ERR_SYSTEM, "%.200s: %s", db->path, known_errors[i].text);
@@ -181,11 +192,11 @@ void db_durable(struct store_db *db)
 
 /* ---- opening ---- */
 
-static enum err_code check(struct store_db *db, struct err *e)
+static enum err_code check(struct store_db *db, bool doubted, struct err *e)
 {
     struct stat st;
     sqlite3_stmt *s = NULL;
-    if (stat(db->path, &st) || st.st_size > CHECK_MAX_BYTES)
+    if (stat(db->path, &st) || st.st_size > (doubted ? CHECK_DOUBTED_BYTES : CHECK_MAX_BYTES))
         return ERR_OK;
     enum err_code rc = ERR_OK;
     if (sqlite3_prepare_v2(db->sql, "PRAGMA quick_check(1)", -1, &s, NULL) != SQLITE_OK || sqlite3_step(s) != SQLITE_ROW) {
@@ -229,8 +240,41 @@ static enum err_code use_wal(struct store_db *db, struct err *e)
     return rc;
 }
 
+/* ---- after the disk has failed ---- */
+
+static int rewrite(sqlite3_file *f)
+{
+    char *piece = malloc(PIECE_BYTES);
+    sqlite3_int64 size = 0;
+    int rc = piece ? f->pMethods->xFileSize(f, &size) : SQLITE_NOMEM;
+    for (sqlite3_int64 at = 0; !rc && at < size; at += PIECE_BYTES) {
+        int n = size - at < PIECE_BYTES ? (int)(size - at) : PIECE_BYTES;
+        rc = f->pMethods->xRead(f, piece, n, at);
+        if (!rc)
+            rc = f->pMethods->xWrite(f, piece, n, at);
+    }
+    free(piece);
+    return rc ? rc : f->pMethods->xSync(f, SQLITE_SYNC_NORMAL);
+}
+
+/* Once a sync has failed the system takes the pages for written which are not, and the next sync of them is told that all is well. So the log, which holds
+ * what is not in the file yet, is written once more, through this new connection's descriptor; in a transaction, so that nobody else writes it meanwhile. */
+static enum err_code rewrite_log(struct store_db *db, struct err *e)
+{
+    sqlite3_file *f = NULL;
+    enum err_code rc = exec_all(db, "BEGIN IMMEDIATE", e);
+    if (rc)
+        return rc;
+    int code = sqlite3_file_control(db->sql, "main", SQLITE_FCNTL_JOURNAL_POINTER, &f);
+    if (!code && f && f->pMethods)
+        code = rewrite(f);
+    sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
+    return code ? err_set(e, ERR_SYSTEM, "%.180s-wal could not be written anew: %s", db->path, sqlite3_errstr(code)) : ERR_OK;
+}
+
 static enum err_code open_once(struct store_db *db, bool write, struct err *e)
 {
+    bool doubted = db->suspect;
     int flags = (write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     int version = 0;
     db->broken = false;
@@ -247,7 +291,9 @@ static enum err_code open_once(struct store_db *db, bool write, struct err *e)
     if (!rc && write)
         rc = use_wal(db, e);
     if (!rc && write)
-        rc = check(db, e);
+        rc = check(db, doubted, e);
+    if (!rc && write && doubted)
+        rc = rewrite_log(db, e);
     if (!rc)
         rc = write ? migrate(db, e) : read_version(db, &version, e);
     if (!rc && version > newest_version())
@@ -256,6 +302,7 @@ static enum err_code open_once(struct store_db *db, bool write, struct err *e)
         log_begin(db);
     if (!rc && db->speaks && db->limits.power)
         db_durable(db);
+    db->suspect = db->suspect && rc;
     if (rc || (!write && version < newest_version()))
         db_close(db);
     return rc;
@@ -288,6 +335,8 @@ static enum err_code set_aside(struct store_db *db, const char *why, struct err 
 
 static enum err_code open_or_begin_anew(struct store_db *db, struct err *e)
 {
+    if (db->suspect)
+        db_close(db);
     if (db->broken) { /* found out while it was in use, which opening it again may not find */
         db_close(db);
         enum err_code rc = set_aside(db, "the store turned out to be broken", e);
@@ -325,6 +374,8 @@ enum err_code db_open(struct store_db *db, enum db_mode mode, struct err *e)
 
 void db_close(struct store_db *db)
 {
+    if (db->sql && db->suspect) /* it would sync the same descriptors again, and be told that all is well */
+        sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     books_forget(db);
     log_end(db);
     for (size_t i = 0; i < COUNTOF(db->kept); i++) {

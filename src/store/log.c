@@ -48,10 +48,13 @@ void log_begin(struct store_db *db)
     sqlite3_wal_hook(db->sql, on_commit, db);
 }
 
-static void bring_over(sqlite3 *sql)
+/* Whatever a reader holds up is brought over the next time, and what finds no room too. What the disk has failed makes the file suspect: a sync that has failed is
+ * not to be tried again on the same descriptor. */
+static void bring_over(struct db_log *l, sqlite3 *sql)
 {
-    int all, done; /* whatever a reader holds up is brought over the next time */
-    sqlite3_wal_checkpoint_v2(sql, NULL, SQLITE_CHECKPOINT_PASSIVE, &all, &done);
+    int all, done, rc = sqlite3_wal_checkpoint_v2(sql, NULL, SQLITE_CHECKPOINT_PASSIVE, &all, &done);
+    if ((rc & 0xff) == SQLITE_IOERR)
+        l->failed = rc;
 }
 
 /* A connection for each time: the file may have been set aside since the last one. */
@@ -61,7 +64,7 @@ static void *beside(void *arg)
     sqlite3 *sql = NULL;
     if (sqlite3_open_v2(db->path, &sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK) {
         sqlite3_db_config(sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-        bring_over(sql);
+        bring_over(&db->log, sql);
     }
     sqlite3_close(sql);
     db->log.thread_over = true;
@@ -78,7 +81,7 @@ static void start(struct store_db *db)
     l->thread_started = !pthread_create(&l->thread, &attr, beside, db); /* it has the writer's mask: no signals */
     pthread_attr_destroy(&attr);
     if (!l->thread_started)
-        bring_over(db->sql);
+        bring_over(l, db->sql);
 }
 
 static void join(struct db_log *l)
@@ -96,8 +99,13 @@ void log_tidy(struct store_db *db)
     bool just_over = l->thread_started;
     join(l);
     if (just_over && l->bytes >= LONG_BYTES) {
-        bring_over(db->sql);
+        bring_over(l, db->sql);
         l->due_bytes = l->bytes + DUE_BYTES; /* see above: not again before it has grown */
+    }
+    if (l->failed) {
+        db->suspect = true;
+        err_set(&db->why, ERR_SYSTEM, "%.180s-wal cannot be brought over: %s", db->path, sqlite3_errstr(l->failed));
+        return;
     }
     if (l->bytes < l->due_bytes)
         return;
@@ -109,4 +117,5 @@ void log_end(struct store_db *db)
 {
     join(&db->log);
     db->log.bytes = 0;
+    db->log.failed = 0;
 }

@@ -60,6 +60,39 @@ static void bind(sqlite3_stmt *s, const struct request_row *r)
         put_text(s, 20 + i, texts[i]);
 }
 
+enum err_code requests_write(struct store_db *db, const struct request_row *r, int64_t *at, struct err *e)
+{
+    char id[ROW_ID_BYTES];
+    int64_t way;
+    if (books_way(db, r, &way, e) || books_place(db, at, e))
+        return e->code;
+    sqlite3_stmt *s = db_begin(db, put_sql, e);
+    if (!s)
+        return e->code;
+    bind(s, r);
+    sqlite3_bind_int64(s, 1, *at);
+    sqlite3_bind_int64(s, 3, way);
+    sqlite3_bind_blob(s, 4, id, (int)row_id_pack(r->id, id), SQLITE_STATIC);
+    int rc = db_step(db, s, e);
+    db_end(s);
+    return rc < 0 ? e->code : ERR_OK;
+}
+
+enum err_code requests_is_at(struct store_db *db, int64_t at, struct str id, bool *there, struct err *e)
+{
+    char packed[ROW_ID_BYTES];
+    size_t n = row_id_pack(id, packed);
+    sqlite3_stmt *s = db_begin(db, "SELECT id FROM requests WHERE at = ?1", e);
+    if (!s)
+        return e->code;
+    sqlite3_bind_int64(s, 1, at);
+    int rc = db_step(db, s, e);
+    const void *found = rc > 0 ? sqlite3_column_blob(s, 0) : NULL;
+    *there = found && (size_t)sqlite3_column_bytes(s, 0) == n && !memcmp(found, packed, n);
+    db_end(s);
+    return rc < 0 ? e->code : ERR_OK;
+}
+
 /* A row with that id that was written since then. Looks through all of those: for the few that may have come twice. */
 static bool request_is_there(struct store_db *db, struct str id, int64_t since_ms)
 {
@@ -78,24 +111,16 @@ static bool request_is_there(struct store_db *db, struct str id, int64_t since_m
 
 static enum err_code run_put(struct store_db *db, struct store_job *job, struct err *e)
 {
-    const struct request_row *r = ((struct request_put *)(void *)job)->row;
-    char id[ROW_ID_BYTES];
-    int64_t way, at;
-    const struct request_put *p = (const struct request_put *)(const void *)job;
-    if (p->maybe_there && request_is_there(db, r->id, r->time_ms))
+    struct request_put *p = (struct request_put *)(void *)job;
+    if (p->maybe_there && request_is_there(db, p->row->id, p->row->time_ms))
         return ERR_OK;
-    if (books_way(db, r, &way, e) || books_place(db, &at, e))
-        return e->code;
-    sqlite3_stmt *s = db_begin(db, put_sql, e);
-    if (!s)
-        return e->code;
-    bind(s, r);
-    sqlite3_bind_int64(s, 1, at);
-    sqlite3_bind_int64(s, 3, way);
-    sqlite3_bind_blob(s, 4, id, (int)row_id_pack(r->id, id), SQLITE_STATIC);
-    int rc = db_step(db, s, e);
-    db_end(s);
-    return rc < 0 ? e->code : ERR_OK;
+    return requests_write(db, p->row, &p->at, e);
+}
+
+static bool keep_put(struct store_db *db, struct store_job *job)
+{
+    struct request_put *p = (struct request_put *)(void *)job;
+    return p->kept = spool_keep(db, p->row, p->at);
 }
 
 static void put_done(struct store_job *job, const struct err *e)
@@ -118,7 +143,9 @@ void requests_put(struct store *s, struct request_put *p, size_t under_way)
 {
     if (store_pass_on(s, p))
         return;
-    p->job = (struct store_job){ .run = run_put, .done = put_done, .single = true, .company = under_way };
+    p->job = (struct store_job){ .run = run_put, .keep = keep_put, .done = put_done, .single = true, .company = under_way };
+    p->kept = false;
+    p->at = 0;
     store_submit(s, &p->job);
 }
 

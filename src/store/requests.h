@@ -47,6 +47,8 @@ struct request_put {
     struct list node;              /* its forwarder's (requests_forward) */
     uint32_t number;
     bool maybe_there;              /* it may have been written before: then it is not written again */
+    bool kept;                     /* there was an error, and it waits in memory until the disk takes it: no more is to be done for it */
+    int64_t at;                    /* the store's */
 };
 /* under_way: requests that run now, this one among them: the writer waits a moment (STORE_LINGER_US) for the rows of others, and not at all for one alone.
  * STORE_LEISURE: nobody waits for this row. */
@@ -94,6 +96,7 @@ enum err_code requests_sums(struct store *s, int64_t since_s, void (*fn)(void *c
 /* Age and size, kept to by the writer in small bites. */
 struct requests_limits {
     int64_t keep_ms, bytes;      /* 0 = no limit */
+    int64_t spool_bytes;         /* of rows that wait in memory while the disk fails */
     bool power;                  /* a commit is on the disk, not only in the system's hands */
 };
 void requests_limit(struct store *s, const struct requests_limits *l); /* the loop's thread */

@@ -13,6 +13,10 @@ enum { ROW_ID_BYTES = 16, ROW_ID_TEXT = 4 + 2 * ROW_ID_BYTES };
 size_t row_id_pack(struct str id, char out[ROW_ID_BYTES]);
 struct str row_id_text(const unsigned char *packed, size_t n, char out[ROW_ID_TEXT]);
 
+/* On the writer's thread, inside of a transaction. */
+enum err_code requests_write(struct store_db *db, const struct request_row *r, int64_t *at, struct err *e) __attribute__((warn_unused_result));
+enum err_code requests_is_at(struct store_db *db, int64_t at, struct str id, bool *there, struct err *e) __attribute__((warn_unused_result));
+
 /* What is summed up of rows, the same wherever it is done: the columns of request_sums. */
 #define ROW_SUMS                                                                                                                     \
     " came_ms / 3600000 * 3600, way, count(*), sum(fault <> 0), ifnull(sum(input), 0), ifnull(sum(output), 0), ifnull(sum(cached), 0)," \

@@ -17,7 +17,9 @@
 
 enum {
     MAX_BATCH = 1024,               /* jobs in a transaction: the first of them shall not wait for ever */
-    REOPEN_MS = 10 * 1000,          /* between two tries to have the file again */
+    AGAIN_MS = 1000,                /* between two tries to have the file again, or to write what waits for the disk; twice as long each time … */
+    AGAIN_MAX_MS = 10 * 1000,
+    ANEW_MS = 10 * 1000,            /* and between two files that are set aside */
     TIDY_MS = 60 * 60 * 1000,       /* rows grow old when nobody writes, too */
     STACK_BYTES = 512 * 1024,
 };
@@ -32,6 +34,8 @@ struct store {
     struct wake *wake;
     pthread_t thread;
     int64_t tried_ms;               /* to open it again */
+    int64_t again_ms;               /* the pause between two tries */
+    int64_t anew_ms;                /* a broken one was set aside; 0 = none was */
     bool untidy;                    /* tidying up went wrong, and that was said */
 
     pthread_mutex_t lock;           /* holds what follows */
@@ -42,6 +46,7 @@ struct store {
     size_t company;                 /* so many rows may come to wait together, as the last one said */
     bool hurry;                     /* somebody waits who has no company */
     bool told_ready;                /* the writer has been told that it need not wait for more */
+    struct store_health health;     /* as the writer has it */
     int64_t since_ms;               /* when the first of those that wait, or are being written, was handed in; 0 = none */
     struct requests_limits limits;
     bool limits_new;
@@ -89,6 +94,8 @@ static void tell(struct store_db *db, const struct err *e)
 {
     if (!db->speaks)
         return;
+    if (e)
+        db->failed = *e;
     if (e && !db->failing)
         log_error("%s%s %s", e->text, err_stop(e), e->hint);
     else if (!e && db->failing)
@@ -169,6 +176,8 @@ static void run_batch(struct store_db *db, struct store_job *first)
     struct batch b = { .db = db };
     struct err e;
     for (struct store_job *j = first; j; j = j->next) {
+        if (j->why)
+            continue;
         if (j->reads)
             run_reading(&b, j);
         else
@@ -191,13 +200,78 @@ static void have_file(struct store *s)
 {
     struct err e;
     int64_t now = clock_mono_ms();
-    if (s->db.sql && !s->db.broken)
+    if (s->db.sql && !s->db.broken && !s->db.suspect)
         return;
-    if (s->tried_ms && now - s->tried_ms < REOPEN_MS)
+    if (!s->db.broken)
+        db_close(&s->db); /* at once: nothing is told done any more that may not be on the disk */
+    if ((s->tried_ms && now - s->tried_ms < s->again_ms) || (s->db.broken && s->anew_ms && now - s->anew_ms < ANEW_MS))
         return;
     s->tried_ms = now;
+    s->anew_ms = s->db.broken ? now : s->anew_ms;
     if (db_open(&s->db, DB_WRITE_OR_ANEW, &e))
         tell(&s->db, &e);
+}
+
+/* ---- what waits for the disk ---- */
+
+/* A commit that changes nothing: is it written to again? */
+static enum err_code write_nothing(struct store_db *db, struct err *e)
+{
+    enum err_code rc = db_exec(db, "BEGIN IMMEDIATE", e);
+    if (!rc)
+        rc = db_exec(db, "UPDATE request_books SET bytes = bytes", e);
+    if (!rc)
+        rc = db_exec(db, "COMMIT", e);
+    if (rc && db->sql && !sqlite3_get_autocommit(db->sql))
+        sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
+    return rc;
+}
+
+static bool in_trouble(const struct store_db *db)
+{
+    return db->failing || db->suspect || spool_count(db);
+}
+
+/* The first rows that wait; when there are none, a try. */
+static enum err_code recover(struct store *s, struct err *e)
+{
+    struct store_db *db = &s->db;
+    have_file(s);
+    if (!db->sql) {
+        *e = db->why;
+        return e->code;
+    }
+    enum err_code rc = spool_count(db) ? spool_write(db, e) : write_nothing(db, e);
+    if (rc || !spool_count(db))
+        tell(db, rc ? e : NULL);
+    if (!rc)
+        s->again_ms = AGAIN_MS;
+    return rc;
+}
+
+/* Rows do not overtake those that wait, and what has failed for the disk's sake waits with them. */
+static void write_jobs(struct store *s, struct store_job *first)
+{
+    struct err e;
+    have_file(s);
+    bool bad = spool_count(&s->db) && recover(s, &e);
+    for (struct store_job *j = first; bad && j; j = j->next)
+        if (j->keep)
+            fail(j, &e);
+    run_batch(&s->db, first);
+    for (struct store_job *j = first; j; j = j->next)
+        if (j->keep && j->why && j->why->code == ERR_SYSTEM)
+            j->keep(&s->db, j);
+}
+
+static void note_health(struct store *s) /* under the lock */
+{
+    struct store_health *h = &s->health;
+    h->failing = s->db.failing;
+    h->held = spool_count(&s->db);
+    h->held_written = spool_written(&s->db);
+    if (h->failing)
+        snprintf(h->why, sizeof h->why, "%.*s", (int)sizeof h->why - 1, s->db.failed.text);
 }
 
 static void end_job(struct store *s, struct store_job *job) /* under the lock */
@@ -234,8 +308,9 @@ static struct store_job *take_batch(struct store *s) /* under the lock */
 /* Until there is work; false when there will be none any more. Under the lock. */
 static bool wait_for_work(struct store *s, bool *tidy)
 {
+    int64_t wait_ms = in_trouble(&s->db) ? s->again_ms : TIDY_MS;
     while (!s->waiting.first && !s->closing && !s->limits_new && !s->pause && !*tidy)
-        *tidy = uv_cond_timedwait(&s->come, &s->lock, (uint64_t)TIDY_MS * 1000000) != 0;
+        *tidy = uv_cond_timedwait(&s->come, &s->lock, (uint64_t)wait_ms * 1000000) != 0;
     return s->waiting.first || !s->closing;
 }
 
@@ -261,9 +336,9 @@ static void write_batch(struct store *s) /* under the lock, which it lets go of 
     wait_for_company(s);
     struct store_job *job = take_batch(s), *next;
     pthread_mutex_unlock(&s->lock);
-    have_file(s);
-    run_batch(&s->db, job);
+    write_jobs(s, job);
     pthread_mutex_lock(&s->lock);
+    note_health(s);
     for (; job; job = next) {
         next = job->next;
         end_job(s, job);
@@ -275,10 +350,14 @@ static void write_batch(struct store *s) /* under the lock, which it lets go of 
 }
 
 /* What nobody waits for. False: nothing is left to do, or it cannot be done now. */
-static bool tidy_up(struct store *s)
+static bool tidy_up(struct store *s, bool behind_batch)
 {
     struct err e;
     bool more = false;
+    if (in_trouble(&s->db) && !behind_batch && recover(s, &e)) {
+        s->again_ms = 2 * s->again_ms < AGAIN_MAX_MS ? 2 * s->again_ms : AGAIN_MAX_MS;
+        return false;
+    }
     if (!s->db.sql || s->db.broken)
         return false;
     bool failed = books_tidy(&s->db, &more, &e) != ERR_OK;
@@ -286,7 +365,7 @@ static bool tidy_up(struct store *s)
         log_warn("old requests cannot be summed up or forgotten: %s", e.text);
     s->untidy = failed;
     log_tidy(&s->db);
-    return more;
+    return more || (spool_count(&s->db) && !s->db.failing);
 }
 
 /* Another process is to have the file. Under the lock. */
@@ -317,13 +396,19 @@ static void *write_all(void *arg)
         }
         if (s->limits_new)
             take_limits(s);
-        if (s->waiting.first)
+        bool batch = s->waiting.first != NULL;
+        if (batch)
             write_batch(s);
         pthread_mutex_unlock(&s->lock);
-        tidy = tidy_up(s);
+        tidy = tidy_up(s, batch);
         pthread_mutex_lock(&s->lock);
+        note_health(s);
     }
     pthread_mutex_unlock(&s->lock);
+    struct err e;
+    s->tried_ms = 0;
+    while (spool_count(&s->db) && !recover(s, &e))
+        ;
     return NULL;
 }
 
@@ -423,6 +508,15 @@ enum err_code store_do(struct store *s, struct store_job *job, struct err *e)
         end_job(s, job);
     }
     return w.rc;
+}
+
+void store_health(struct store *s, struct store_health *out)
+{
+    pthread_mutex_lock(&s->lock);
+    *out = s->health;
+    int64_t since_ms = s->since_ms;
+    pthread_mutex_unlock(&s->lock);
+    out->lag_ms = since_ms ? clock_mono_ms() - since_ms : 0;
 }
 
 int64_t store_lag_ms(struct store *s)
@@ -525,6 +619,7 @@ static struct store *make(struct loop *l, struct str folder)
         die("out of memory");
     s->loop = l;
     s->holders = 1;
+    s->again_ms = AGAIN_MS;
     s->db.speaks = l != NULL;
     queue_init(&s->waiting);
     queue_init(&s->ended);
@@ -605,6 +700,7 @@ void store_close(struct store *s)
         stop_writer(s);
     else
         s->closing = true;
+    spool_free(&s->db);
     db_close(&s->db);
     store_release(s);
 }

@@ -36,6 +36,7 @@ void store_release(struct store *s);            /* any thread; NULL is fine */
 struct store_job {
     struct store_job *next;                                                             /* the store's */
     enum err_code (*run)(struct store_db *db, struct store_job *job, struct err *e);
+    bool (*keep)(struct store_db *db, struct store_job *job);                           /* the disk has failed it: keeps what is to be written later; NULL = nothing */
     void (*done)(struct store_job *job, const struct err *e);                           /* e NULL: it is done */
     bool reads;                                                                         /* it writes nothing: opens no transaction */
     bool single;                                                                        /* what it writes is one statement, whole or not at all by itself */
@@ -49,6 +50,15 @@ enum { STORE_MAX_JOBS = 1 << 16 };      /* waiting at a time; one more fails wit
 enum { STORE_LINGER_US = 400, STORE_LEISURE_US = 5000 };
 #define STORE_LEISURE SIZE_MAX
 
+/* How it is, for who has to say so; any thread. */
+struct store_health {
+    bool failing;           /* the last try to write went wrong, or there is no file; it is tried again each second */
+    size_t held;            /* rows that wait in memory for that */
+    int64_t held_written;   /* that have waited so, and are written now: since the start */
+    int64_t lag_ms;         /* as store_lag_ms() */
+    char why[192];          /* when it fails */
+};
+void store_health(struct store *s, struct store_health *out);
 int64_t store_lag_ms(struct store *s);  /* since when something waits to be written; 0 = nothing does */
 
 void store_submit(struct store *s, struct store_job *job);                              /* any thread, never waits */

@@ -16,6 +16,7 @@ struct db_log {
     pthread_t thread;               /* that brings it over */
     bool thread_started;
     _Atomic bool thread_over;
+    _Atomic int failed;             /* SQLite's code, when it could not be brought over for the disk's sake; 0 = it could */
 };
 
 /* Used by one thread at a time. */
@@ -26,10 +27,13 @@ struct store_db {
     bool read_only;
     bool broken;                    /* something found the file to be no database: to be set aside */
     bool speaks;                    /* the daemon's: says what goes wrong, a command's errors are its own to print */
-    bool failing;                   /* the last write went wrong, and that was said */
+    bool failing;                   /* the last write went wrong, and that was said: failed */
+    bool suspect;                   /* a read, a write or a sync has failed: what this connection and its descriptors believe to be on the disk may not be there */
+    struct err failed;
     struct { const char *text; sqlite3_stmt *stmt; } kept[DB_MAX_STATEMENTS];
     struct db_log log;
     struct requests_limits limits;
+    struct spool *spool;            /* rows that wait for the disk (spool.c); NULL = there never were any */
     struct request_books *books;    /* what is known of the rows (requests_books.c); NULL = nothing yet */
 };
 
@@ -61,6 +65,14 @@ void store_retire(struct store *s, bool (*is_row)(const struct store_job *job), 
 void log_begin(struct store_db *db);
 void log_tidy(struct store_db *db);     /* between two batches: what is due. Waits only where the disk cannot keep up */
 void log_end(struct store_db *db);      /* before the connection is closed: nobody is at work on the log any more */
+
+/* ---- spool.c ---- */
+struct request_row;
+bool spool_keep(struct store_db *db, const struct request_row *r, int64_t at);  /* false: there is no room */
+size_t spool_count(const struct store_db *db);
+int64_t spool_written(const struct store_db *db);
+enum err_code spool_write(struct store_db *db, struct err *e) __attribute__((warn_unused_result)); /* some of them, in a transaction of its own */
+void spool_free(struct store_db *db);                                           /* what is still there is lost, which is said */
 
 /* ---- requests_books.c ---- */
 /* Places and numbers for rows, on the writer's thread, inside of a transaction. */
