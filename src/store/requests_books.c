@@ -27,6 +27,18 @@ struct request_books {
     struct kept_way ways[WAYS_KEPT];
 };
 
+/* The wall clock beside the monotonic one. After a jump nothing is too old for an hour: else a clock that is wrong for a minute takes all rows with it. */
+enum { JUMP_MS = 60 * 1000, DOUBT_MS = 60 * 60 * 1000 };
+
+static bool clock_is_doubted(struct store_db *db)
+{
+    int64_t now = clock_mono_ms(), apart = clock_wall_ms() - now, by = apart - db->apart_ms;
+    if (db->apart_ms && (by > JUMP_MS || by < -JUMP_MS))
+        db->doubted_until_ms = now + DOUBT_MS;
+    db->apart_ms = apart;
+    return now < db->doubted_until_ms;
+}
+
 /* About: of a page's bytes a row has these. Lengths and small numbers. */
 #define ROW_BYTES                                                                                                                       \
     " 64 + length(id) + ifnull(length(reason), 0) + ifnull(length(code), 0) + ifnull(length(evidence), 0) + ifnull(length(chain), 0)"     \
@@ -224,10 +236,11 @@ static enum err_code sum_up(struct store_db *db, struct request_books *b, struct
     return ERR_OK;
 }
 
-static bool has_to_go(const struct store_db *db, int64_t came_ms, int64_t bytes)
+static bool has_to_go(struct store_db *db, int64_t came_ms, int64_t bytes)
 {
     const struct requests_limits *l = &db->limits;
-    return (l->bytes && bytes > l->bytes) || (l->keep_ms && came_ms < clock_wall_ms() - l->keep_ms);
+    bool doubted = clock_is_doubted(db);
+    return (l->bytes && bytes > l->bytes) || (l->keep_ms && !doubted && came_ms < clock_wall_ms() - l->keep_ms);
 }
 
 /* The first rows as far as they have to go; *upto 0: none. */
@@ -267,7 +280,7 @@ static enum err_code forget(struct store_db *db, struct request_books *b, struct
     return rc;
 }
 
-static bool due_to_forget(const struct store_db *db, const struct request_books *b)
+static bool due_to_forget(struct store_db *db, const struct request_books *b)
 {
     return b->oldest_ms != INT64_MAX && has_to_go(db, b->oldest_ms, b->bytes);
 }

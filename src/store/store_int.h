@@ -33,6 +33,8 @@ struct store_db {
     struct { const char *text; sqlite3_stmt *stmt; } kept[DB_MAX_STATEMENTS];
     struct db_log log;
     struct requests_limits limits;
+    int64_t apart_ms;               /* wall clock less monotonic, when it was last looked at; 0 = not yet */
+    int64_t doubted_until_ms;       /* monotonic: the wall clock has jumped, and is not believed where rows are to go for their age */
     struct spool *spool;            /* rows that wait for the disk (spool.c); NULL = there never were any */
     struct request_books *books;    /* what is known of the rows (requests_books.c); NULL = nothing yet */
 };

@@ -19,9 +19,11 @@
 #include <cmocka.h>
 
 enum { HOUR_MS = 3600 * 1000, SOON_MS = 20 };
+#define DAY (INT64_C(24) * HOUR_MS)
 
 static char folder[64];
 static _Atomic int64_t now_ms;
+static _Atomic int64_t passed_ms; /* of the monotonic clock, too */
 static struct loop *loop;
 static struct store *store;
 
@@ -29,7 +31,14 @@ static int64_t test_mono(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec + passed_ms * 1000000;
+}
+
+/* Time goes by, on all clocks. */
+static void pass(int64_t ms)
+{
+    passed_ms += ms;
+    now_ms += ms;
 }
 
 static int64_t test_wall(void)
@@ -406,17 +415,17 @@ static void test_old_rows_go_and_sums_stay(void **state)
     open_store();
     requests_limit(store, &(struct requests_limits){ .keep_ms = 24 * HOUR_MS });
     write_many(&row, 1500);
-    now_ms += 23 * HOUR_MS;
+    pass(23 * HOUR_MS);
     row.time_ms = now_ms;
     write_many(&row, 10);
     assert_int_equal(find(&(struct requests_wish){ .last = 0 }).n, 1510);
-    now_ms += 2 * HOUR_MS;
+    pass(2 * HOUR_MS);
     row.time_ms = now_ms;
     write_many(&row, 1);
     wait_until_rows(11);
     assert_int_equal(sums(0).requests, 1511);
     close_store();
-    now_ms += 100 * HOUR_MS; /* nobody asked anything since */
+    pass(INT64_C(100) * HOUR_MS); /* nobody asked anything since */
     open_store();
     requests_limit(store, &(struct requests_limits){ .keep_ms = 24 * HOUR_MS });
     wait_until_rows(0);
@@ -425,6 +434,27 @@ static void test_old_rows_go_and_sums_stay(void **state)
     write_many(&row, 3);
     wait_until_rows(3);
     assert_int_equal(sums(0).requests, 1514);
+}
+
+static void test_a_clock_that_jumps_takes_no_rows_with_it(void **state)
+{
+    static const int64_t jumps[] = { HOUR_MS, -HOUR_MS, 366 * DAY, -2 * 366 * DAY, 366 * DAY };
+    struct request_row row = plain_row();
+    open_store();
+    requests_limit(store, &(struct requests_limits){ .keep_ms = 24 * HOUR_MS });
+    write_many(&row, 1);
+    for (size_t i = 0; i < COUNTOF(jumps); i++) {
+        now_ms += jumps[i];
+        row.time_ms = now_ms;
+        write_many(&row, 1000); /* more than one bite */
+    }
+    assert_int_equal(find(&(struct requests_wish){ .last = 0 }).n, 1 + 1000 * COUNTOF(jumps));
+    assert_int_equal(sums(INT64_MIN / 2).requests, 1 + 1000 * COUNTOF(jumps));
+    pass(25 * HOUR_MS); /* it has not jumped for a day: what it says is old is old */
+    row.time_ms = now_ms;
+    write_many(&row, 1);
+    wait_until_rows(3001); /* but for what was written in another year, and since then: in their order, or for their size */
+    close_store();
 }
 
 static void test_rows_keep_to_a_size(void **state)
@@ -593,6 +623,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_sums_are_right_at_every_moment, begin, end),
         cmocka_unit_test_setup_teardown(test_sums_are_by_who_asked_for_what_and_who_answered, begin, end),
         cmocka_unit_test_setup_teardown(test_old_rows_go_and_sums_stay, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_clock_that_jumps_takes_no_rows_with_it, begin, end),
         cmocka_unit_test_setup_teardown(test_rows_keep_to_a_size, begin, end),
         cmocka_unit_test_setup_teardown(test_a_full_disk_loses_what_was_told_lost_and_no_more, begin, end),
         cmocka_unit_test_setup_teardown(test_kills_lose_and_double_nothing, begin, end),
