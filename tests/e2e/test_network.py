@@ -120,7 +120,7 @@ def run_cases(far, cases, rule=None):
 
         def one(c):
             body = far.body(c, rule and rule(c))
-            with far.h.connect(timeout=30 * SLOW) as conn:
+            with far.h.connect(timeout=120 * SLOW) as conn:
                 r = conn.request("POST", "/v1/chat/completions", body)
             return Seen(r, c, far.says(body["messages"][0]["content"], WORDS[c.stream]))
         seen = in_threads(one, batch)
