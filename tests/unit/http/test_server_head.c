@@ -40,6 +40,7 @@ static struct parsed feed(struct http_head *h, struct str bytes, size_t first, s
         if (n == 0)
             continue;
         char *piece = malloc(n);
+        assert_non_null(piece);
         size_t used;
         memcpy(piece, bytes.p + at, n);
         out.rc = http_head_feed(h, str_make(piece, n), &used, &out.whole, &e);
@@ -387,6 +388,7 @@ static enum err_code feed_chunks(struct str in, size_t first, size_t step, size_
         if (n == 0)
             continue;
         char *piece = malloc(n);
+        assert_non_null(piece);
         memcpy(piece, in.p + at, n);
         rc = http_chunks_feed(&h, body, limit, str_make(piece, n), &used, whole, &e);
         free(piece);
