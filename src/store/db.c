@@ -43,8 +43,8 @@ static enum err_code db_error(struct store_db *db, struct err *e)
 {
     int code = (db->sql ? sqlite3_errcode(db->sql) : SQLITE_NOMEM) & 0xff;
     const char *said = db->sql ? sqlite3_errmsg(db->sql) : "out of memory";
-    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
-        db->broken = true;
+    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) /* of a disk that fails it is not believed until the next start */
+        db->broken = !db->suspect;
     if (code == SQLITE_CONSTRAINT) /* one job's own fault: the store is well */
         return err_set(e, ERR_INTERNAL, "%.200s: %s", db->path, said);
     if (code == SQLITE_IOERR) {
@@ -202,7 +202,7 @@ static enum err_code check(struct store_db *db, bool doubted, struct err *e)
     if (sqlite3_prepare_v2(db->sql, "PRAGMA quick_check(1)", -1, &s, NULL) != SQLITE_OK || sqlite3_step(s) != SQLITE_ROW) {
         rc = db_error(db, e);
     } else if (strcmp((const char *)sqlite3_column_text(s, 0), "ok") != 0) {
-        db->broken = true;
+        db->broken = !doubted;
         rc = err_set(e, ERR_SYSTEM, "%.200s: %.60s", db->path, (const char *)sqlite3_column_text(s, 0));
     }
     sqlite3_finalize(s);
