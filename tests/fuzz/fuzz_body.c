@@ -29,11 +29,11 @@ static yyjson_val *get(const struct json_doc *d, struct str name)
 static bool is_ours(struct str name)
 {
     static const struct str names[] = { STR("model"), STR("stream"), STR("stream_options"), STR("max_tokens"), STR("lora"), STR("response_format"),
-        STR("input"), STR("documents"), STR("chat_template_kwargs"), STR("thinking_budget_tokens"), STR("reasoning_effort") };
+        STR("input"), STR("documents"), STR("chat_template_kwargs") };
     for (size_t i = 0; i < COUNTOF(names); i++)
         if (str_eq(names[i], name))
             return true;
-    return false;
+    return think_is_field(name);
 }
 
 static void check_child(const struct json_doc *asked, enum task task, struct str body)
