@@ -495,6 +495,8 @@ int gateway_run(const struct cli_args *a)
         return rc;
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is the store's affair */
+    if (g.config->sandbox)
+        filter_refuse_rings();
     g.loop = loop_new();
     g.keeper = keeper_attach(g.loop, KEEPER_FD, &keeper_ops, &g);
     if (heir)

@@ -5,6 +5,8 @@
 
 #include <stdbool.h>
 
+/* Before the loop is made: it is not to begin with io_uring, which it may not go on with. libuv since 1.45 would end the process for that. */
+void filter_refuse_rings(void);
 /* For good, for all threads; programs are run by the keeper from now on (run_by_keeper). NULL, or why there is no filter. */
 const char *filter_enter(void);
 /* Nobody but root looks into this process, and it leaves no core: keys and prompts are in it. */

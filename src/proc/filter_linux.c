@@ -5,7 +5,8 @@
  *   by_argument does it for some arguments
  *   deadly      what a gateway never does, and whoever has got hold of one always wants: the process dies at once (SIGSYS), the keeper says so and starts
  *               another. An error would let it try again
- *   all else    ENOSYS, which the C library and libuv take for an older kernel and do otherwise (io_uring, clone3, statx, …)
+ *   all else    ENOSYS, which the C library takes for an older kernel and does otherwise (clone3, close_range, …). libuv does so only when it finds out while it
+ *               makes its loop: so io_uring is refused to it from before that on
  *
  * Raw BPF and not libseccomp: that would be another library in every process for what is a page of tables. A kernel since 5.11 answers the allowed ones from
  * a bitmap, without running the program. */
@@ -105,7 +106,7 @@ static const struct argument_row {
     { __NR_ioctl, 1, ENOTTY, ~0u, { FIONBIO, FIOCLEX, FIONCLEX, FIONREAD, TCGETS, TIOCGWINSZ, TIOCGPGRP, 0x8910 /* SIOCGIFNAME */, 0x8933 /* SIOCGIFINDEX */ } },
     { __NR_prctl, 0, EPERM, ~0u, { PR_SET_NAME, PR_GET_NAME, PR_GET_DUMPABLE, PR_CAPBSET_READ, PR_GET_NO_NEW_PRIVS, 0x53564d41 /* PR_SET_VMA */ } },
 };
-static const int to_ourselves[] = { __NR_kill, __NR_tgkill, __NR_tkill }; /* the first argument is our pid (tkill: a thread's, let through) */
+static const int to_ourselves[] = { __NR_kill, __NR_tgkill }; /* the first argument is our pid */
 
 static const int deadly[] = {
     __NR_execve, __NR_execveat, __NR_ptrace, __NR_process_vm_readv, __NR_process_vm_writev, __NR_mount, __NR_umount2, __NR_pivot_root, __NR_chroot, __NR_setns,
@@ -126,7 +127,7 @@ static const int deadly[] = {
 #endif
 };
 
-enum { ROOM = 640 };
+enum { ROOM = 640, NR_IO_URING_SETUP = 425 };
 
 struct program {
     struct sock_filter at[ROOM];
@@ -181,14 +182,11 @@ static void put_argument(struct program *p, const struct argument_row *r)
 
 static void put_ourselves(struct program *p, int call)
 {
-    put(p, BPF_JMP | BPF_JEQ | BPF_K, (unsigned)call, 0, call == __NR_tkill ? 1 : 4);
-    if (call != __NR_tkill) {
-        load(p, low_half(0));
-        put(p, BPF_JMP | BPF_JEQ | BPF_K, (unsigned)getpid(), 0, 1);
-    }
+    put(p, BPF_JMP | BPF_JEQ | BPF_K, (unsigned)call, 0, 4);
+    load(p, low_half(0));
+    put(p, BPF_JMP | BPF_JEQ | BPF_K, (unsigned)getpid(), 0, 1);
     verdict(p, SECCOMP_RET_ALLOW);
-    if (call != __NR_tkill)
-        verdict(p, SECCOMP_RET_ERRNO | EPERM);
+    verdict(p, SECCOMP_RET_ERRNO | EPERM);
 }
 
 static void make(struct program *p)
@@ -210,20 +208,37 @@ static void make(struct program *p)
     verdict(p, SECCOMP_RET_ERRNO | ENOSYS);
 }
 
-static const char *enter(void)
+static const char *put_up(const struct program *p)
 {
-    static struct program p; /* of no use afterwards, and too large for a stack that may be small */
-    p.n = 0;
-    make(&p);
-    if (p.n == ROOM)
+    struct sock_fprog prog = { .len = p->n, .filter = (struct sock_filter *)(uintptr_t)p->at };
+    if (p->n == ROOM)
         return "its table does not fit";
-    struct sock_fprog prog = { .len = p.n, .filter = p.at };
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         return "the kernel refuses no_new_privs";
     /* SPEC_ALLOW: kernels before 5.16 would else slow every memory access down, against attacks by code that is run in the same process: there is none */
     if (syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_SPEC_ALLOW, &prog))
         return errno == ENOSYS || errno == EINVAL ? "the kernel has no seccomp filters" : strerror(errno);
     return NULL;
+}
+
+static struct program program; /* too large for a stack that may be small */
+
+static const char *refuse_rings(void)
+{
+    struct program *p = &program;
+    p->n = 0;
+    load(p, offsetof(struct seccomp_data, nr));
+    put(p, BPF_JMP | BPF_JEQ | BPF_K, NR_IO_URING_SETUP, 0, 1);
+    verdict(p, SECCOMP_RET_ERRNO | ENOSYS);
+    verdict(p, SECCOMP_RET_ALLOW);
+    return put_up(p);
+}
+
+static const char *enter(void)
+{
+    program.n = 0;
+    make(&program);
+    return put_up(&program);
 }
 
 #endif
@@ -234,6 +249,14 @@ enum { SANITIZED = 1 };
 #else
 enum { SANITIZED = 0 };
 #endif
+
+void filter_refuse_rings(void)
+{
+#ifdef ARCHITECTURE
+    if (!SANITIZED)
+        (void)!refuse_rings(); /* where this fails, so does what comes after it, which is said */
+#endif
+}
 
 const char *filter_enter(void)
 {

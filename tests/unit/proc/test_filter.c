@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
+#include <uv.h>
 #include <cmocka.h>
 
 enum { FINE = 100, NO_FILTER };
@@ -59,7 +60,7 @@ static void test_what_is_never_done_is_deadly(void **state)
 
 static void test_what_is_not_in_the_table_looks_like_an_older_kernel(void **state)
 {
-    static const long calls[] = { 425 /* io_uring_setup */, 426, 435 /* clone3 */, SYS_timer_create, SYS_mknodat, SYS_shmget, SYS_msgget, SYS_semget, 5000 };
+    static const long calls[] = { 425 /* io_uring_setup */, 426, 435 /* clone3 */, SYS_timer_create, SYS_mknodat, SYS_shmget, SYS_msgget, SYS_semget, SYS_tkill /* of any process */, 5000 };
     for (size_t i = 0; i < COUNTOF(calls); i++)
         assert_int_equal(behind(call, calls[i], 1), ENOSYS);
 }
@@ -184,6 +185,38 @@ static long states_are_seen(long a, long b)
     return s.filtered == 1 && s.no_new_privileges == 1 ? 0 : -1;
 }
 
+static void on_readable(uv_poll_t *handle, int status, int events)
+{
+    *(bool *)handle->data = true;
+    uv_poll_stop(handle);
+}
+
+/* What a loop does that was made before the filter: libuv since 1.45 has a ring for it, if it may. */
+static void test_a_loop_goes_on_behind_it(void **state)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        uv_loop_t loop;
+        uv_poll_t poll;
+        int ends[2];
+        bool seen = false;
+        filter_refuse_rings();
+        errno = 0;
+        bool refused = call(425 /* io_uring_setup */, 1) < 0 && errno == ENOSYS;
+        bool bad = !refused || fork_it(0, 0) < 0 || pipe(ends) || write(ends[1], "x", 1) != 1 || uv_loop_init(&loop) || filter_enter();
+        if (bad)
+            _exit(1);
+        uv_poll_init(&loop, &poll, ends[0]);
+        poll.data = &seen;
+        uv_poll_start(&poll, UV_READABLE, on_readable);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        _exit(!seen);
+    }
+    int status = 0;
+    assert_true(waitpid(pid, &status, 0) == pid);
+    assert_int_equal(status, 0);
+}
+
 static void test_it_is_seen_from_outside(void **state)
 {
     assert_int_equal(filter_of(getpid()).filtered, 0);
@@ -198,6 +231,7 @@ int main(void)
         cmocka_unit_test(test_what_is_not_in_the_table_looks_like_an_older_kernel),
         cmocka_unit_test(test_arguments_decide),
         cmocka_unit_test(test_threads_that_ran_before_are_behind_it_too),
+        cmocka_unit_test(test_a_loop_goes_on_behind_it),
         cmocka_unit_test(test_it_is_seen_from_outside),
     };
     if (up(NULL)) {
