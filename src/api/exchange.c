@@ -106,6 +106,8 @@ static bool on_pass(void *ctx)
     struct exchange *x = ctx;
     if (!only_waits(x))
         return false;
+    if (x->reading.body.n)
+        http_req_put_back_body(x->req, &x->reading.body);
     x->req = NULL;
     x->books.open = false; /* its row is the other's to write */
     exchange_finish(x);

@@ -730,6 +730,13 @@ void http_req_take_body(struct http_req *r, struct buf *to)
     r->body = (struct buf){ 0 };
 }
 
+void http_req_put_back_body(struct http_req *r, struct buf *from)
+{
+    buf_free(&r->body);
+    r->body = *from;
+    *from = (struct buf){ 0 };
+}
+
 struct str http_req_body(const struct http_req *r)
 {
     return buf_str(&r->body);

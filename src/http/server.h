@@ -82,6 +82,7 @@ const struct http_headers *http_req_headers(const struct http_req *r);
 struct str http_req_header(const struct http_req *r, struct str name);
 struct str http_req_body(const struct http_req *r);
 void http_req_take_body(struct http_req *r, struct buf *to); /* it is the caller's to free, and the request has none any more */
+void http_req_put_back_body(struct http_req *r, struct buf *from); /* it has it again: on_pass needs it */
 void http_req_peer(const struct http_req *r, unsigned char out[16]); /* as conn_peer() has it */
 const struct http_server *http_req_server(const struct http_req *r);
 int64_t http_req_started_ns(const struct http_req *r); /* clock_mono_ns() when its first byte came */
@@ -95,7 +96,8 @@ void http_req_is_made(struct http_req *r);
 struct http_req_ops {
     void (*on_gone)(void *ctx);  /* the caller has left (FIN, RST, write stall): nothing can be answered any more; r is dead on return */
     void (*on_drain)(void *ctx); /* http_reply_pending() is 0 again; NULL is fine */
-    /* Another process could answer it as well: nothing of an answer has left. True: whoever answers lets go of it; r is dead then. NULL: it stays. */
+    /* Another process could answer it as well: nothing of an answer has left. True: whoever answers lets go of it, and has put back what it
+     * took; r is dead then. NULL: it stays. */
     bool (*on_pass)(void *ctx);
 };
 void http_req_watch(struct http_req *r, const struct http_req_ops *ops, void *ctx);

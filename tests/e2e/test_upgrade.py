@@ -44,9 +44,11 @@ class Old:
     def cli(self, *args):
         return cli(*args, "-c", self.hob.config_path, env=self.hob.env, dir=self.hob.dir)
 
+    def backends(self):
+        return raw.call(str(self.hob.state / "hob.sock"), "GET", "/hob/v1/ps").json()["backends"]
+
     def pids(self):
-        ps = raw.call(str(self.hob.state / "hob.sock"), "GET", "/hob/v1/ps").json()
-        return {b["model"]: b["pid"] for b in ps["backends"] if b["pid"]}
+        return {b["model"]: b["pid"] for b in self.backends() if b["pid"]}
 
     def gateways(self):
         return [p for p in self.hob.tree() if "gateway" in p.args]
@@ -268,22 +270,24 @@ def test_slots_are_counted_across_both(old, nursery):
 
 def test_who_waits_for_a_model_waits_on(old, nursery):
     starts = nursery.dir / "starts"
-    o = old(models={**nursery.model("m"), **nursery.model("slow", f"starts {starts}\nload_ms 1500", keep="demand")})
+    o = old(models={**nursery.model("m"), **nursery.model("slow", f"starts {starts}\nload_ms 3000", keep="demand")})
     h = o.hob
     got = []
-    threads = [threading.Thread(target=lambda s=s: got.append(h.chat("slow", "hello", stream=s))) for s in (False, True, False)]
+    bodies = [json.dumps(chat_body("slow", "hello", stream=stream)).encode() for stream in (False, True, False)]
+    bodies.append(b" " * 400_000 + bodies[0])  # is read on the pool
+    threads = [threading.Thread(target=lambda b=b: got.append(h.post("/v1/chat/completions", b))) for b in bodies]
     for t in threads:
         t.start()
-    wait_for("it loads", lambda: "slow" in o.pids())
+    wait_for("all wait", lambda: "slow" in o.pids() and next(b["queue"]["depth"] for b in o.backends() if b["model"] == "slow") == len(bodies))
     child = o.pids()["slow"]
     answer = o.upgrade()
-    assert answer["connections"] >= 3
+    assert answer["connections"] >= len(bodies)
     o.wait_alone()
     for t in threads:
         t.join(20 * SLOW)
-    assert [r.status for r in got] == [200] * 3
+    assert [r.status for r in got] == [200] * len(bodies)
     assert o.pids()["slow"] == child and len(starts.read_text().split()) == 1
-    assert len(o.rows()) == 3
+    assert len(o.rows()) == len(bodies)
 
 
 def test_a_load_that_was_asked_for_by_hand_waits_on(old, nursery):
