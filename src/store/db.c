@@ -192,21 +192,61 @@ void db_durable(struct store_db *db)
 
 /* ---- opening ---- */
 
+/* What SQLite finds, "ok" or what is wrong. */
+static enum err_code quick_check(struct store_db *db, char found[64], struct err *e)
+{
+    sqlite3_stmt *s = NULL;
+    enum err_code rc = ERR_OK;
+    if (sqlite3_prepare_v2(db->sql, "PRAGMA quick_check(1)", -1, &s, NULL) != SQLITE_OK || sqlite3_step(s) != SQLITE_ROW)
+        rc = db_error(db, e);
+    else
+        snprintf(found, 64, "%.63s", (const char *)sqlite3_column_text(s, 0));
+    sqlite3_finalize(s);
+    return rc;
+}
+
+/* Each byte of one of SQLite's files. NULL is fine. */
+static int read_through(sqlite3_file *f)
+{
+    sqlite3_int64 size = 0;
+    if (!f || !f->pMethods)
+        return SQLITE_OK;
+    char *piece = malloc(PIECE_BYTES);
+    int rc = piece ? f->pMethods->xFileSize(f, &size) : SQLITE_NOMEM;
+    for (sqlite3_int64 at = 0; !rc && at < size; at += PIECE_BYTES)
+        rc = f->pMethods->xRead(f, piece, size - at < PIECE_BYTES ? (int)(size - at) : PIECE_BYTES, at);
+    free(piece);
+    return rc;
+}
+
+/* SQLite's check says of a page that could not be read what it says of a broken one. So before that is believed all is read, and what could be read is checked once more. */
+static enum err_code check_again(struct store_db *db, char found[64], struct err *e)
+{
+    sqlite3_file *file = NULL, *log = NULL;
+    sqlite3_file_control(db->sql, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    sqlite3_file_control(db->sql, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    int code = read_through(file);
+    if (!code)
+        code = read_through(log);
+    if (!code)
+        return quick_check(db, found, e);
+    db->suspect = true;
+    return err_set(e, ERR_SYSTEM, "%.180s could not be read: %s", db->path, sqlite3_errstr(code));
+}
+
 static enum err_code check(struct store_db *db, bool doubted, struct err *e)
 {
     struct stat st;
-    sqlite3_stmt *s = NULL;
+    char found[64];
     if (stat(db->path, &st) || st.st_size > (doubted ? CHECK_DOUBTED_BYTES : CHECK_MAX_BYTES))
         return ERR_OK;
-    enum err_code rc = ERR_OK;
-    if (sqlite3_prepare_v2(db->sql, "PRAGMA quick_check(1)", -1, &s, NULL) != SQLITE_OK || sqlite3_step(s) != SQLITE_ROW) {
-        rc = db_error(db, e);
-    } else if (strcmp((const char *)sqlite3_column_text(s, 0), "ok") != 0) {
-        db->broken = !doubted;
-        rc = err_set(e, ERR_SYSTEM, "%.200s: %.60s", db->path, (const char *)sqlite3_column_text(s, 0));
-    }
-    sqlite3_finalize(s);
-    return rc;
+    enum err_code rc = quick_check(db, found, e);
+    if (!rc && !doubted && strcmp(found, "ok") != 0)
+        rc = check_again(db, found, e);
+    if (rc || !strcmp(found, "ok"))
+        return rc;
+    db->broken = !doubted;
+    return err_set(e, ERR_SYSTEM, "%.200s: %.60s", db->path, found);
 }
 
 /* Made by us before SQLite does, for the rights; those of its other files follow this one's. Never opened when it is there: closing it would drop the

@@ -20,8 +20,8 @@ HANG_S = 60
 CRASH = re.compile(r"failed with exception: |Segmentation fault|Bus error|\*\*\* |malloc\(\)|free\(\)|corrupted|Fatal glibc|pthread_mutex")
 WORD = "hob: bug or exhausted machine: "
 QUIET = "test_a_key_that_others_can_read_is_said"  # it reads what goes to stderr itself: there the word is
-# Its own TLS peer, and its own hand on a call that has ended, are what crashes there.
-UNFIT = {"test_http_client"}
+# Its own TLS peer, and its own hand on a call that has ended, are what crashes there; a disk of its own that needs memory, and hundreds of lives of one store.
+UNFIT = {"test_http_client", "test_store_power"}
 SUITES = sorted(p.name for p in (BIN / "tests" / "unit").glob("test_*") if p.is_file() and os.access(p, os.X_OK) and p.name not in UNFIT)
 
 
