@@ -2,6 +2,8 @@
 #include "api/exchange_int.h"
 #include "backend/health.h"
 
+#include <stdio.h>
+
 bool attempt_has_died(const struct attempt *t)
 {
     return t->b->kind->managed && t->sent_ms && (t->b->state != BACKEND_HOT || t->b->since_ms > t->sent_ms);
@@ -68,6 +70,18 @@ static enum blame_cause cause_of(struct exchange *x, const struct attempt *t, en
     return is_rush(x, t, where, e->code) ? CAUSE_RUSH : CAUSE_ANY;
 }
 
+/* How a connection ended says little without why it did. */
+static void say_that_it_died(enum blame_cause cause, struct err *e)
+{
+    static const char died[] = "; its process died";
+    size_t n = strlen(e->text);
+    if (strstr(e->text, died))
+        return;
+    if (n && e->text[n - 1] == '.')
+        n--;
+    snprintf(e->text + n, sizeof e->text - n, "%s%s", died, cause == CAUSE_DIED_OF_MEMORY ? ", most likely for want of memory" : "");
+}
+
 static void give_hint(const struct attempt *t, enum blame_cause cause, struct err *e)
 {
     if (cause == CAUSE_NO_HANDLES)
@@ -77,6 +91,8 @@ static void give_hint(const struct attempt *t, enum blame_cause cause, struct er
             STR_ARG(t->b->name));
     else if (cause == CAUSE_DIED_OF_MEMORY && t->b->last_error.hint[0])
         err_hint(e, "%s", t->b->last_error.hint);
+    if (cause == CAUSE_DIED || cause == CAUSE_DIED_OF_MEMORY)
+        say_that_it_died(cause, e);
 }
 
 const struct blame_row *exchange_blame(struct exchange *x, const struct attempt *t, struct err *e)

@@ -114,11 +114,11 @@ static void drop(struct upgrade *u)
 void upgrade_heir_gone(struct upgrade *u, int exit_code, int signal)
 {
     if (!u->why.code && signal)
-        err_set(&u->why, ERR_UPGRADE, "It died of signal %d (%s) before it served.", signal, strsignal(signal));
+        err_set(&u->why, ERR_UPGRADE, "The new program died of signal %d (%s) before it served.", signal, strsignal(signal));
     else if (!u->why.code)
-        err_set(&u->why, ERR_UPGRADE, "It ended with exit code %d before it served.", exit_code);
+        err_set(&u->why, ERR_UPGRADE, "The new program ended with exit code %d before it served.", exit_code);
     if (!u->why.hint[0])
-        err_hint(&u->why, "What it said itself is in hob's log.");
+        err_hint(&u->why, "The old one goes on, nothing has changed. What the new one itself said is in hob's log.");
     switch (u->state) {
     case IDLE:
     case QUEUED:

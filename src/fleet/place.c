@@ -237,6 +237,8 @@ static void died(struct fleet_place *p)
     struct err why = own_fault(p);
     memory_ended(p, &why);
     sched_died(&p->m, &why, fleet_now(p->fleet));
+    if (p->m.for_good) /* `hob ps` says, too, what is left to do */
+        p->b->last_error = p->m.why;
 }
 
 static void ended(struct fleet_place *p, enum backend_state was)

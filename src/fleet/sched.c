@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- what is wanted ---- */
 
@@ -182,6 +183,15 @@ static bool learn_shortage(struct sched_model *m)
     return true;
 }
 
+/* Nothing else tries it: who reads why must read this, too. */
+static void say_who_tries_it(struct err *why)
+{
+    static const char who[] = "It has died too often: `hob load` tries it.";
+    size_t n = strlen(why->hint);
+    if (n + sizeof " " + sizeof who <= sizeof why->hint)
+        snprintf(why->hint + n, sizeof why->hint - n, "%s%s", n ? " " : "", who);
+}
+
 /* How a child has ended that nobody told to: is it tried again, when, and do those who wait hear of it. */
 static void note_death(struct sched_model *m, const struct err *e)
 {
@@ -193,6 +203,7 @@ static void note_death(struct sched_model *m, const struct err *e)
         m->level = 0;
     if (too_many_deaths(m)) {
         m->for_good = m->failing = true;
+        say_who_tries_it(&m->why);
     } else if (more && !m->short_once) {
         m->short_once = true;
         m->failing = false;

@@ -81,12 +81,12 @@ static bool has_room(const struct http_server *s, size_t body_bytes)
     return !s->overload || overload_admits(s->overload, (int64_t)body_bytes * HTTP_BODY_COST);
 }
 
-static enum err_code no_room(const struct http_server *s, struct err *e)
+static enum err_code no_room(const struct http_server *s, size_t body_bytes, struct err *e)
 {
     struct overload_figures f;
     overload_figures(s->overload, &f);
-    err_set(e, ERR_OVERLOADED, "The gateway has no memory to spare for this request now: %lld MiB of %lld are taken.", (long long)(f.used_bytes >> 20),
-        (long long)(f.limit_bytes >> 20));
+    err_set(e, ERR_OVERLOADED, "The gateway has no memory to spare for this request now: %lld MiB of %lld are taken, and it may need %lld.",
+        (long long)(f.used_bytes >> 20), (long long)(f.limit_bytes >> 20), (long long)(body_bytes * HTTP_BODY_COST >> 20) + 1);
     e->retry_after_s = 1;
     return err_hint(e, "Try again, send fewer at a time, or raise `limits: {memory: …}`.");
 }
@@ -251,7 +251,7 @@ static void ask_handler(struct http_req *r, bool nothing_yet)
     if (!rc && !r->head.chunked && (uint64_t)r->head.content_length > r->body_limit)
         rc = err_set(&e, ERR_TOO_LARGE, "the body has %lld bytes; at most %zu are taken here", (long long)r->head.content_length, r->body_limit);
     if (!rc && has_body && !has_room(s, (size_t)r->head.content_length))
-        rc = no_room(s, &e);
+        rc = no_room(s, r->head.chunked ? 0 : (size_t)r->head.content_length, &e);
     if (rc) {
         r->close_after |= has_body;
         r->discard = has_body;
@@ -293,7 +293,7 @@ static enum err_code feed_chunks(struct http_req *r, struct str bytes, size_t *u
         return e->code;
     landed(r, r->body.n - before);
     if (r->server->overload && !overload_bears(r->server->overload, (int64_t)r->body.n * (HTTP_BODY_COST - 1)))
-        return no_room(r->server, e);
+        return no_room(r->server, r->body.n, e);
     return ERR_OK;
 }
 

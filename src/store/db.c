@@ -53,6 +53,7 @@ static enum err_code db_error(struct store_db *db, struct err *e)
             err_sys(e, ERR_SYSTEM, sys, "%.200s: %s", db->path, said);
         else
             err_set(e, ERR_SYSTEM, "%.200s: %s", db->path, said);
+        err_hint(e, "%s", sys == ENOSPC ? "Make room: what waits in memory is written then." : "Look at the disk; it is tried again by itself.");
         db->suspect = true;
         db->why = *e;
         return e->code;
