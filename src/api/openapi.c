@@ -54,26 +54,41 @@ static void put_range(struct json_out *o, const struct field *f)
 }
 
 /* Keywords of several types do not mind each other: each is for its own. */
-static void put_types(struct json_out *o, const struct field *f, bool required)
+static void put_types(struct json_out *o, unsigned of, bool required)
 {
     json_key(o, STR("type"));
     json_begin_array(o);
     for (size_t i = 0; i < COUNTOF(types); i++)
-        if (f->types & types[i].bit)
+        if (of & types[i].bit)
             json_string(o, str_of(types[i].name));
     if (!required)
         json_string(o, STR("null"));
     json_end_array(o);
 }
 
-static void put_words(struct json_out *o, const char *type, bool required)
+static void put_words(struct json_out *o, const char *words, bool required)
 {
     json_key(o, STR("enum"));
     json_begin_array(o);
-    for (struct str left = str_of(type + 1); left.n;)
+    for (struct str left = str_of(words); left.n;)
         json_string(o, str_cut(left, ',', &left));
     if (!required)
         json_null(o);
+    json_end_array(o);
+}
+
+/* One of some texts, or a value of another type. */
+static void put_texts(struct json_out *o, const struct field *f)
+{
+    json_key(o, STR("anyOf"));
+    json_begin_array(o);
+    json_begin_object(o);
+    put_text(o, STR("type"), "string");
+    put_words(o, field_words(f), true);
+    json_end_object(o);
+    json_begin_object(o);
+    put_types(o, f->types & ~(unsigned)FIELD_STRING, false);
+    json_end_object(o);
     json_end_array(o);
 }
 
@@ -82,13 +97,17 @@ static void put_field(struct json_out *o, const struct field *f, bool required)
     begin(o, str_of(f->name));
     put_text(o, STR("description"), f->what);
     const char *inside = field_inside(f);
-    if (inside && inside[0] != '=')
-        type_put_members(o, inside);
-    else
-        put_types(o, f, required);
-    if (inside && inside[0] == '=')
-        put_words(o, inside, required);
-    put_range(o, f);
+    if (field_words(f)) {
+        put_texts(o, f);
+    } else {
+        if (inside && inside[0] != '=')
+            type_put_members(o, inside);
+        else
+            put_types(o, f->types, required);
+        if (inside && inside[0] == '=')
+            put_words(o, inside + 1, required);
+        put_range(o, f);
+    }
     put_text(o, STR("x-hob-engine"), field_child_word(f));
     json_end_object(o);
 }

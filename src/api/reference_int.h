@@ -20,6 +20,7 @@ const struct member *member_at(size_t i);           /* NULL past the end */
 
 /* A field's type where it is more than those of its row: lists that are looked into (all of them in required fields), words. Else NULL. */
 const char *field_inside(const struct field *f);
+const char *field_words(const struct field *f); /* the texts that it takes, comma separated; NULL = any */
 bool field_is_required(const struct field *f, enum task task);
 const char *field_child_word(const struct field *f); /* what becomes of it on the way to a managed child */
 

@@ -259,6 +259,17 @@ static const struct { const char *field, *type; } insides[] = {
     { "documents",       "[](string | Document)" },
     { "encoding_format", "=float,base64" },
 };
+
+/* Of a field that may be a text: which texts, comma separated. Big and small letters count alike. */
+#define THINKING_WORDS "on,off,true,false,yes,no,enabled,disabled,adaptive,auto,none,minimal,low,medium,high,xhigh,max"
+static const struct { const char *field, *words; } field_texts[] = {
+    { "reasoning_effort", THINKING_WORDS },
+    { "reasoning",        THINKING_WORDS },
+    { "thinking",         THINKING_WORDS },
+    { "enable_thinking",  THINKING_WORDS },
+    { "think",            THINKING_WORDS },
+    { "format",           ",json" },
+};
 /* clang-format on */
 
 const struct member *member_at(size_t i)
@@ -276,6 +287,14 @@ const char *field_inside(const struct field *f)
     for (size_t i = 0; i < COUNTOF(insides); i++)
         if (strcmp(insides[i].field, f->name) == 0)
             return insides[i].type;
+    return NULL;
+}
+
+const char *field_words(const struct field *f)
+{
+    for (size_t i = 0; i < COUNTOF(field_texts); i++)
+        if (strcmp(field_texts[i].field, f->name) == 0)
+            return field_texts[i].words;
     return NULL;
 }
 

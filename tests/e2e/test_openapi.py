@@ -36,7 +36,7 @@ def document(hob, where, mode):
     if mode == "positive":  # what this very host cannot do, however it is asked
         for name in TASKS:  # without a model a role stands in: here there is but one
             d["components"]["schemas"][name].setdefault("required", []).append("model")
-        fields["ChatRequest"]["format"] = {"type": "string", "maxLength": 3}  # a schema, or "json": its places say words and nothing else
+        fields["ChatRequest"]["format"] = {"enum": ["", None]}  # a schema, or "json": its places say words and nothing else
         function = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string", "minLength": 1}}}
         fields["ChatRequest"]["tools"]["items"] = {  # a tool without a name, or a choice of one that is not offered, is nobody's
             "type": "object", "required": ["type", "function"], "properties": {"type": {"const": "function"}, "function": function}}

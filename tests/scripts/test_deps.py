@@ -33,11 +33,11 @@ def machine(run, tmp_path):
 def named(part):
     """The packages of the table that `part` needs, by the rule in the script's own words."""
     rows = DEPS.read_text().split("table='")[1].split("'")[0].split("\n")
-    parts = {"run": ["run"], "engine": ["run", "engine"], "test": ["run", "test"], "fuzz": ["run", "test", "fuzz"], "bench": ["run", "test", "bench"]}[part]
+    parts = {"run": ["run"], "engine": ["run", "engine"], "test": ["run", "test"], "checks": ["run", "test", "checks"], "fuzz": ["run", "test", "fuzz"], "bench": ["run", "test", "bench"]}[part]
     return sorted(row.split()[1] for row in rows if row and row.split()[0] in parts)
 
 
-@pytest.mark.parametrize("part", ["run", "engine", "test", "fuzz", "bench"])
+@pytest.mark.parametrize("part", ["run", "engine", "test", "checks", "fuzz", "bench"])
 def test_nothing_missing_asks_nobody(machine, tmp_path, part):
     done = machine(part, have=named(part), uid=1000)
     assert (done.returncode, done.stderr) == (0, "")
