@@ -340,8 +340,9 @@ static void on_signal(void *ctx, int signum)
     gateway_drain(g);
 }
 
-/* One hob for a state folder. The lock is the process's: it goes with it, however it ends, so that the next gateway gets it. */
-static int lock_state(struct gateway *g)
+/* One hob for a state folder. The lock is the process's: it goes with it, however it ends, so that the next gateway gets it. Who comes after one that had just
+ * taken over waits for it: the one before that has it until it knows. */
+static int lock_state(struct gateway *g, bool again)
 {
     char path[4096];
     const struct config *c = g->config;
@@ -351,7 +352,7 @@ static int lock_state(struct gateway *g)
         fprintf(stderr, "hob: cannot open %s: %s\n", path, strerror(errno));
         return EXIT_FAILED;
     }
-    if (flock(fd, LOCK_EX | LOCK_NB)) {
+    if (flock(fd, again ? LOCK_EX : LOCK_EX | LOCK_NB)) {
         fprintf(stderr, "hob: another hob serves with the state folder %.*s\nhob: stop it, or give this one a folder of its own with --state or `state:`\n",
             STR_ARG(c->state));
         close(fd);
@@ -460,7 +461,7 @@ static int load_heirs(struct gateway *g, struct config **out)
     return rc;
 }
 
-static int load(struct gateway *g, bool heir)
+static int load(struct gateway *g, bool heir, bool again)
 {
     struct config *config = NULL;
     int rc = heir ? load_heirs(g, &config) : cli_load_models(g->args, &config);
@@ -470,7 +471,7 @@ static int load(struct gateway *g, bool heir)
     if (!rc)
         rc = read_options(g, g->args);
     if (!rc && !heir)
-        rc = lock_state(g); /* an heir is given it */
+        rc = lock_state(g, again); /* an heir is given it */
     return rc;
 }
 
@@ -490,7 +491,7 @@ int gateway_run(const struct cli_args *a)
     bool again, heir = succeed_is_heir(&again);
     g.args = a;
     g.lock_fd = -1;
-    int rc = load(&g, heir);
+    int rc = load(&g, heir, again);
     if (rc)
         return rc;
     signal(SIGPIPE, SIG_IGN);

@@ -100,11 +100,14 @@ static void take_back(struct upgrade *u)
     fail(u);
 }
 
-/* It is killed first: only when it is gone is nothing of ours in two hands. upgrade_heir_gone() goes on. */
+/* It is killed first: only when it is gone is nothing of ours in two hands. upgrade_heir_gone() goes on. One that was let in may serve by now, when it was we who
+ * stood still: then it is not killed, and its words are still to be heard. */
 static void drop(struct upgrade *u)
 {
-    heir_free(u->heir);
-    u->heir = NULL;
+    if (u->state != GIVEN) {
+        heir_free(u->heir);
+        u->heir = NULL;
+    }
     keeper_drop_heir(u->g->keeper);
     if (u->state != CLOSING && u->state != GIVEN)
         enter(u, DROPPED, 0);
@@ -317,6 +320,7 @@ static void served(struct upgrade *u, int64_t since_ns)
     double gap_ms = (double)(since_ns - u->shut_ns) / 1e6;
     enter(u, LEAVING, g->config->drain_ms);
     g->retired = true;
+    u->why = (struct err){ .code = ERR_OK };
     close(g->lock_fd); /* the other has it, too: it is held by whoever is left */
     g->lock_fd = -1;
     notify_free(g->notify);
@@ -352,6 +356,11 @@ static void let_go(struct upgrade *u)
 static void give(struct upgrade *u)
 {
     int lock = fcntl(u->g->lock_fd, F_DUPFD_CLOEXEC, 0);
+    if (lock < 0) { /* it would serve without, and so might another hob */
+        err_set(&u->why, ERR_UPGRADE, "The lock on the state folder could not be handed over: %s.", strerror(errno));
+        drop(u);
+        return;
+    }
     enter(u, GIVEN, GIVEN_MS);
     say(u, HEIR_GO, 0, 0, STR(""), lock);
     tell_all_held(u);
@@ -359,7 +368,7 @@ static void give(struct upgrade *u)
 
 static void look_closing(struct upgrade *u)
 {
-    if (store_is_paused(u->g->store)) {
+    if (u->heir && store_is_paused(u->g->store)) {
         give(u);
     } else if (is_late(u)) {
         err_set(&u->why, ERR_UPGRADE, "The store could not be closed within %d s.", CLOSING_MS / 1000);
@@ -447,12 +456,17 @@ static const struct heir_ops heir_ops = { on_msg, on_end };
 
 void upgrade_heir_again(struct upgrade *u, int fd)
 {
-    if (u->state != LEAVING) {
+    if (u->state != LEAVING && u->state != GIVEN) {
         close(fd);
         return;
     }
     heir_free(u->heir);
     u->heir = heir_new(u->g->loop, fd, &heir_ops, u);
+    if (u->state == GIVEN) { /* it served, and died before we heard of it */
+        served(u, clock_mono_ns());
+        tell_all_held(u);
+        return;
+    }
     tell_all_held(u);
     for (const struct list *at = u->rows.next; at != &u->rows; at = at->next)
         send_row(u, list_entry(at, struct request_put, node), true);

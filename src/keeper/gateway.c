@@ -372,7 +372,7 @@ void gateway_drop_other(void)
 
 bool gateway_take(void)
 {
-    if (g.other != HEIR || g.speaker != other())
+    if (g.other != HEIR || g.speaker != other() || !counts()->pid) /* whose heir it was is dead: so is it, just now */
         return false;
     g.main = !g.main;
     g.other = ELDER;
@@ -405,15 +405,21 @@ void gateway_kill_all(void)
             kill(-g.slot[i].pid, SIGKILL);
 }
 
+/* Not while the dead one's heir dies: it may have got the lock, and the store. */
+static int64_t start_due_ms(void)
+{
+    return counts()->pid || g.other == HEIR ? 0 : g.start_at_ms;
+}
+
 int64_t gateway_due_ms(void)
 {
-    int64_t dues[] = { counts()->pid ? counts()->kill_at_ms : g.start_at_ms, other()->pid ? other()->kill_at_ms : 0 };
+    int64_t dues[] = { counts()->pid ? counts()->kill_at_ms : start_due_ms(), other()->pid ? other()->kill_at_ms : 0 };
     return !dues[0] || (dues[1] && dues[1] < dues[0]) ? dues[1] : dues[0];
 }
 
 void gateway_step(int64_t now_ms)
 {
-    if (!counts()->pid && g.start_at_ms && now_ms >= g.start_at_ms)
+    if (start_due_ms() && now_ms >= start_due_ms())
         start(now_ms);
     for (int i = 0; i < SLOTS; i++) {
         struct gateway *w = &g.slot[i];
@@ -540,6 +546,7 @@ static enum gateway_end end_of_main(const struct gateway *dead, int status)
         give_back(status);
         return GATEWAY_END_NONE;
     }
+    forget_heirs_argv(); /* of an upgrade that was not through: what comes back is the program before it */
     return WIFSIGNALED(status) ? GATEWAY_END_CRASH : GATEWAY_END_EXIT;
 }
 

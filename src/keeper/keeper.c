@@ -5,7 +5,7 @@
  *   serving -> stopping (TERM or INT: the gateway was asked to drain) -> ending (no gateway any more: children are killed and reaped) -> exit
  *
  * A gateway that exits ends us with its code; one that dies of a signal is started again (gateway.c). Of two, during an upgrade, one counts. What a killed keeper
- * leaves behind is swept at the next start (proc/sweep.h). */
+ * leaves behind the minder ends (minder.c). */
 #include "base/clock.h"
 #include "base/log.h"
 #include "keeper/bounds.h"

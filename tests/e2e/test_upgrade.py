@@ -516,6 +516,29 @@ def test_the_new_one_is_killed_while_the_old_one_streams(old):
     assert not lost and not doubled and len(o.rows()) >= 3
 
 
+@pytest.mark.torture
+@pytest.mark.parametrize("how", ["served dies", "stalled dies"])
+def test_the_new_one_dies_when_it_serves_and_nobody_has_heard_of_it(old, how):
+    """It is too late to go back: the old one hands over to who comes after it, and ends what it had begun."""
+    import heirs
+    if how.startswith("stalled") and gates.FORM == "quick":
+        pytest.skip("it takes as long as hob waits; the long form has it")
+    o = old()
+    h = o.hob
+    before, first = o.pids(), h.gateway().pid
+    with h.open_chat("m", "[[words 60]] [[gap_ms 20]]", stream=True) as c:
+        r = c.start()
+        events = c.stream(r)
+        next(events)
+        got = o.ask(heirs.write(o.dir / "new", how, after=HOB, old=first))
+        assert got.status == 200, got.body
+        assert ("data", "[DONE]") == list(events)[-1]
+    assert o.wait_alone().pid != first
+    assert h.chat("m", "hello", timeout=20 * SLOW).status == 200 and o.pids() == before
+    assert lost_and_doubled(o, [r.get("x-request-id")]) == ([], 0) and len(o.rows()) == 2
+    o.upgrade()
+
+
 def test_stopping_lets_both_finish(old):
     o = old()
     h = o.hob

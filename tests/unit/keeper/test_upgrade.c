@@ -13,6 +13,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
+#ifdef __linux__
+#include <sys/ptrace.h>
+#endif
 
 /* ---- small words ---- */
 
@@ -86,14 +89,24 @@ static size_t children(struct stage *s)
     return wire_u32(&in);
 }
 
-static enum wire_type upgrade(struct stage *s, const char *program, int *its)
+static pid_t heirs_pid; /* of the last one */
+
+static enum wire_type upgrade_as(struct stage *s, const char *const *argv, size_t n, int *its)
 {
     struct wire_reader in;
     size_t at = stage_begin(s, WIRE_UPGRADE);
-    wire_put_u32(&s->line.out, 2);
-    wire_put_text(&s->line.out, str_of(program));
-    wire_put_text(&s->line.out, str_of(s->path));
-    return stage_ask(s, at, &in, its);
+    wire_put_u32(&s->line.out, (uint32_t)n);
+    for (size_t i = 0; i < n; i++)
+        wire_put_text(&s->line.out, str_of(argv[i]));
+    enum wire_type answer = stage_ask(s, at, &in, its);
+    heirs_pid = answer == WIRE_HEIR ? (pid_t)wire_u32(&in) : 0;
+    return answer;
+}
+
+static enum wire_type upgrade(struct stage *s, const char *program, int *its)
+{
+    const char *const argv[] = { program, s->path };
+    return upgrade_as(s, argv, COUNTOF(argv), its);
 }
 
 /* The socket between them is one: what goes in at one end comes out at the other. */
@@ -295,6 +308,62 @@ static void test_when_the_old_one_crashes_its_heir_goes_and_it_comes_back(void *
     stage_down(&s);
 }
 
+/* Killed, it may have the lock yet, or write to the store: a disk may be slow. */
+static void test_nobody_is_started_while_the_dead_ones_heir_still_dies(void **state)
+{
+#ifdef __linux__
+    struct stage s, heir;
+    int status = 0;
+    up(&s);
+    beget(&s, &heir);
+    hello(&heir);
+    if (ptrace(PTRACE_SEIZE, heirs_pid, NULL, (void *)PTRACE_O_TRACEEXIT)) {
+        stage_leave(&heir);
+        stage_down(&s);
+        skip();
+    }
+    stage_deed(&s, 's', 0);
+    assert_int_equal(waitpid(heirs_pid, &status, __WALL), heirs_pid);
+    assert_true(WIFSTOPPED(status)); /* on its way out */
+    assert_int_equal(ask_plain(&heir, WIRE_TAKE), WIRE_FAILED);
+    assert_false(stage_is_met_within(&s, 300));
+    ptrace(PTRACE_CONT, heirs_pid, NULL, NULL);
+    assert_int_equal(waitpid(heirs_pid, &status, __WALL), heirs_pid);
+    stage_leave(&heir);
+    stage_meet(&s);
+    assert_int_equal(hello(&s), 3);
+    ready(&s);
+    beget(&s, &heir);
+    stage_leave(&heir);
+    stage_down(&s);
+#else
+    skip(); /* nothing holds a process on its way out there */
+#endif
+}
+
+/* Neither is there to go back to: what comes is the program that has served before, and stays it. */
+static void test_a_program_that_never_served_does_not_come_back(void **state)
+{
+    struct stage s, heir;
+    int mine = -1;
+    up(&s);
+    const char *const argv[] = { "/bin/sh", "-c", "[ \"$HOB_HEIR\" ] && exec \"$0\" \"$1\"", stage_stand_in(), s.path };
+    assert_int_equal(upgrade_as(&s, argv, COUNTOF(argv), &mine), WIRE_HEIR);
+    close(stage_meet_beside(&s, &heir, 'h'));
+    close(mine);
+    assert_int_equal(ask_plain(&heir, WIRE_TAKE), WIRE_DONE);
+    stage_deed(&s, 's', 0);
+    assert_true(stage_eof(&s));
+    stage_deed(&heir, 's', 0);
+    stage_leave(&heir);
+    stage_meet(&s);
+    ready(&s);
+    stage_deed(&s, 's', 0);
+    stage_meet(&s);
+    assert_int_equal(hello(&s), 4);
+    stage_down(&s);
+}
+
 static void test_when_the_new_one_crashes_it_comes_back_with_a_socket_to_the_elder(void **state)
 {
     struct stage s, heir, next;
@@ -444,6 +513,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_program_that_is_not_there_is_told),
         cmocka_unit_test(test_two_are_enough),
         cmocka_unit_test(test_when_the_old_one_crashes_its_heir_goes_and_it_comes_back),
+        cmocka_unit_test(test_nobody_is_started_while_the_dead_ones_heir_still_dies),
+        cmocka_unit_test(test_a_program_that_never_served_does_not_come_back),
         cmocka_unit_test(test_when_the_new_one_crashes_it_comes_back_with_a_socket_to_the_elder),
         cmocka_unit_test(test_an_elder_that_crashes_stays_away),
         cmocka_unit_test(test_an_elder_that_hangs_can_be_dropped),
