@@ -6,7 +6,7 @@ T            ?= 60
 FUZZ_SECONDS ?= $(T)
 export FUZZ_SECONDS
 
-.PHONY: all run test asan tsan torture soak fuzz bench bench-compare install clean
+.PHONY: all run test checks asan tsan analyze valgrind coverage torture soak fuzz bench bench-compare install clean
 
 # Leaves build/hob and build/hob-keeper.
 all: build/build.ninja
@@ -44,6 +44,31 @@ tsan:
 	@ninja -C build-tsan
 	@scripts/test build-tsan sanitized
 
+# The compilers' own analyzers; what they find and cannot be is explained in scripts/analyze.known.
+analyze:
+	@scripts/deps checks
+	@scripts/configure build
+	@ninja -C build
+	@scripts/analyze build
+
+# The unit tests under valgrind.
+valgrind:
+	@scripts/deps checks
+	@scripts/configure build -Dtests=enabled
+	@ninja -C build
+	@scripts/test build valgrind
+
+# What the suites reach: prints lines and branches, whole and of the parsers.
+coverage:
+	@scripts/deps checks
+	@scripts/configure build-cov -Dtests=enabled -Db_coverage=true -Dhardening=false
+	@ninja -C build-cov
+	@scripts/test build-cov coverage
+	@scripts/coverage build-cov
+
+# All that looks for faults in another way than `make test`.
+checks: asan tsan analyze valgrind coverage
+
 # The long forms of the tests that hold a figure (what `make test` does a few times, thousands of times), and the day of load in small. Both take
 # hours; what they saw is appended to .hob/gates.jsonl, and scripts/doc-gates prints it. TESTS="-k NAME" takes some of them.
 torture soak:
@@ -76,4 +101,4 @@ install: all
 
 # What was built; what was downloaded (.hob/) stays.
 clean:
-	@rm -rf build build-asan build-tsan build-fuzz build-bench
+	@rm -rf build build-asan build-tsan build-cov build-fuzz build-bench
