@@ -1,7 +1,7 @@
 /* A caller on the pool puts its job in a list and wakes the loop, which asks the keeper; the end comes as that of any child, and wakes the caller. What the
  * program says is in a file meanwhile (the keeper writes it for every child), so that who waits for a word of it sees it while it runs.
  *
- * A job lies on its caller's stack: whoever comes back late finds it by its number, or not at all. The lock is held for moments, never over a call. */
+ * A job lies on its caller's stack: whoever comes back late finds it by its number, or not at all. The lock is held for moments, and while the keeper is asked. */
 #include "proc/run_keeper.h"
 
 #include "base/arena.h"
@@ -260,6 +260,12 @@ bool run_elsewhere(const char *const *argv, const char *const *env, const char *
         die("a program is run on the loop thread: %s", argv[0]);
     uv_cond_init(&j.told);
     uv_mutex_lock(&r.lock);
+    if (!r.on) { /* just now: nobody would wake us */
+        uv_mutex_unlock(&r.lock);
+        uv_cond_destroy(&j.told);
+        *rc = err_set(e, ERR_SYSTEM, "hob is being stopped");
+        return true;
+    }
     j.number = ++r.last;
     snprintf(j.label, sizeof j.label, LABEL "%d.%u", (int)getpid(), j.number);
     snprintf(j.file, sizeof j.file, "%s/program-%d.%u", r.dir, (int)getpid(), j.number);

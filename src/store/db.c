@@ -127,14 +127,6 @@ static enum err_code exec_all(struct store_db *db, const char *text, struct err 
 
 /* ---- versions ---- */
 
-static int newest_version(void)
-{
-    int n = 0;
-    while (store_migrations[n])
-        n++;
-    return n;
-}
-
 static enum err_code read_version(struct store_db *db, int *version, struct err *e)
 {
     sqlite3_stmt *s = NULL;
@@ -149,7 +141,7 @@ static enum err_code read_version(struct store_db *db, int *version, struct err 
 
 static enum err_code refuse_newer(struct store_db *db, int version, struct err *e)
 {
-    err_set(e, ERR_SYSTEM, "%.200s is of a newer hob: version %d, this one knows up to %d", db->path, version, newest_version());
+    err_set(e, ERR_SYSTEM, "%.200s is of a newer hob: version %d, this one knows up to %d", db->path, version, store_schema());
     return err_hint(e, "Use that hob, or another state folder (--state), or move the file away.");
 }
 
@@ -161,7 +153,7 @@ static enum err_code migrate_once(struct store_db *db, int *version, struct err 
     if (rc)
         return rc;
     rc = read_version(db, version, e);
-    if (!rc && *version < newest_version()) {
+    if (!rc && *version < store_schema()) {
         snprintf(last, sizeof last, "PRAGMA user_version=%d", *version + 1);
         rc = exec_all(db, store_migrations[*version], e);
         if (!rc)
@@ -179,9 +171,9 @@ static enum err_code migrate(struct store_db *db, struct err *e)
 {
     int version = 0;
     enum err_code rc = read_version(db, &version, e);
-    while (!rc && version < newest_version())
+    while (!rc && version < store_schema())
         rc = migrate_once(db, &version, e);
-    return !rc && version > newest_version() ? refuse_newer(db, version, e) : rc;
+    return !rc && version > store_schema() ? refuse_newer(db, version, e) : rc;
 }
 
 void db_durable(struct store_db *db)
@@ -337,14 +329,14 @@ static enum err_code open_once(struct store_db *db, bool write, struct err *e)
         rc = rewrite_log(db, e);
     if (!rc)
         rc = write ? migrate(db, e) : read_version(db, &version, e);
-    if (!rc && version > newest_version())
+    if (!rc && version > store_schema())
         rc = refuse_newer(db, version, e);
     if (!rc && db->speaks)
         log_begin(db);
     if (!rc && db->speaks && db->limits.power)
         db_durable(db);
     db->suspect = db->suspect && rc;
-    if (rc || (!write && version < newest_version()))
+    if (rc || (!write && version < store_schema()))
         db_close(db);
     return rc;
 }
