@@ -68,6 +68,16 @@ static enum err_code check_door(struct reload *r)
     return err_hint(&r->e, "keep one under 'keys:', or start hob anew with a loopback address in 'listen:'");
 }
 
+/* A file without a word is what an editor has just begun to write: nobody stops all that is served like that. */
+static enum err_code check_said(struct reload *r)
+{
+    const struct config *c = r->config;
+    if (!c->path.n || str_trim(c->text.hidden).n)
+        return ERR_OK;
+    err_set(&r->e, ERR_CONFIG, "%.*s is empty", STR_ARG(c->path));
+    return err_hint(&r->e, "save it again; who wants nothing to be served writes `{}` into it");
+}
+
 static void refuse(struct reload *r, const struct err *e)
 {
     log_error("the configuration stays as it was: %s%s %s", e->text, err_stop(e), e->hint);
@@ -116,7 +126,7 @@ static void was_read(void *ctx)
     struct reload *r = ctx;
     if (r->stopped)
         conf_free(r->config); /* nobody is left to be told: what there was may be gone */
-    else if (r->rc || (r->rc = check_door(r)))
+    else if (r->rc || (r->rc = check_said(r)) || (r->rc = check_door(r)))
         refuse_read(r);
     else
         take(r, r->config);

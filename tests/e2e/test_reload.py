@@ -131,6 +131,22 @@ def test_a_wrong_file_changes_nothing(kitchen, text, says):
     assert k.reload()["kept"] == ["m"]
 
 
+def test_an_empty_file_changes_nothing(kitchen):
+    """An editor writes it in two steps: nothing that is served may stop between them."""
+    k = kitchen().model("m")
+    h = k.start()
+    before = k.pids()
+    for text in ("", "\n  \n"):
+        k.write(text)
+        got = k.ask()
+        assert got.status == 500 and got.error()["code"] == "config" and f"{h.config_path} is empty" in got.error()["message"]
+        done = cli("config", "reload", "--state", h.state, env=h.env, dir="/")
+        assert done.returncode == 2 and "is empty" in done.stderr and "`{}`" in done.stderr
+        assert k.pids() == before and h.chat("m", "hello").status == 200
+    k.write("{}\n")
+    assert k.ask().status == 200 and h.chat("m", "hello").status == 404
+
+
 def test_a_file_that_is_gone_changes_nothing(kitchen):
     k = kitchen().model("m")
     h = k.start()
