@@ -86,6 +86,14 @@ size_t api_running(const struct api *a)
     return a->running;
 }
 
+bool api_is_reading(const struct api *a)
+{
+    for (const struct list *n = a->exchanges.next; n != &a->exchanges; n = n->next)
+        if (list_entry(n, struct exchange, node)->reading.work.running)
+            return true;
+    return false;
+}
+
 bool api_has_stuck(const struct api *a, struct str *model)
 {
     for (const struct list *n = a->exchanges.next; n != &a->exchanges; n = n->next) {

@@ -38,6 +38,7 @@ struct api_load {
     size_t running, most_running;
 };
 void api_load(const struct api *a, struct api_load *out);
+bool api_is_reading(const struct api *a); /* a body, on the pool, which works with what may not be freed then */
 /* A stream whose status has gone to the caller waits for a model that nobody loads yet: it cannot begin anew in another process, nor end in this one once
  * that has the models. */
 bool api_has_stuck(const struct api *a, struct str *model);

@@ -66,12 +66,16 @@ static void answers_out(void *ctx)
 static void drain_over(void *ctx)
 {
     struct gateway *g = ctx;
-    log_warn("%zu requests did not finish within the drain limit; they are cut", api_running(g->api) + http_server_flushing(g->server));
+    if (g->server)
+        log_warn("%zu requests did not finish within the drain limit; they are cut", api_running(g->api) + http_server_flushing(g->server));
     http_server_free(g->server);
     g->server = NULL;
     limits_without_server(g->limits);
     api_use_server(g->api, NULL);
-    stop_children(g);
+    if (api_is_reading(g->api)) /* it cannot be called back, and takes seconds at most */
+        timer_set(&g->drain_limit, FLUSH_LOOK_MS);
+    else
+        stop_children(g);
 }
 
 void gateway_drain(struct gateway *g)

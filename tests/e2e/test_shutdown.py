@@ -40,6 +40,16 @@ def test_a_running_stream_is_drained(world):
     all_gone(world)
 
 
+def test_a_body_that_is_being_read_is_waited_for(nursery):
+    h = nursery.hob({"hosts": {"far": {"kind": "openai", "url": "http://192.0.2.1:9/v1"}}, "models": {"m": {"host": "far"}}, "drain": "10ms"})
+    body = {"model": "m", "messages": [{"role": "user", "content": "4111 1111 1111 1112 +49 30 1234567 a.b@c " * 100_000}]}
+    with h.connect() as c:
+        c.send(raw.request_bytes("POST", "/v1/chat/completions", body))
+        wait_for("it is read", lambda: raw.call(str(h.state / "hob.sock"), "GET", "/hob/v1/ps").json()["gateway"]["requests"]["running"])
+        h.signal(signal.SIGTERM)
+        assert h.wait_exit() == 0, h.stderr()[-2000:]
+
+
 def test_while_it_drains_nothing_new_is_taken(world):
     with world.open_chat("m", "[[words 40]] [[gap_ms 20]]", stream=True) as c, world.connect() as kept:
         assert kept.request("GET", "/livez").status == 200
