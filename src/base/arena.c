@@ -8,6 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#ifdef HOB_ARENA_MALLOC
+enum { EACH_ITS_OWN = true };
+#else
+enum { EACH_ITS_OWN = false };
+#endif
 enum { BLOCK_BYTES = 4096 };
 
 struct arena_block {
@@ -21,9 +26,11 @@ void arena_init(struct arena *a)
     *a = (struct arena){ 0 };
 }
 
+/* At least n bytes; for EACH_ITS_OWN no more than that, as one byte behind them must be nobody's. */
 static void grow(struct arena *a, size_t n)
 {
-    size_t size = n > BLOCK_BYTES - sizeof(struct arena_block) ? n : BLOCK_BYTES - sizeof(struct arena_block);
+    enum { SHARED = BLOCK_BYTES - sizeof(struct arena_block) };
+    size_t size = EACH_ITS_OWN || n > SHARED ? n : SHARED;
     struct arena_block *b = malloc(sizeof *b + size);
     if (!b)
         die("out of memory: %zu bytes for a request", size);
@@ -39,18 +46,14 @@ void *arena_alloc(struct arena *a, size_t n)
     size_t want = (n + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
     if (want < n)
         die("arena asked for %zu bytes", n);
-#ifdef HOB_ARENA_MALLOC
-    a->at = a->end;
-#endif
-    if ((size_t)(a->end - a->at) < want || !a->head)
+    if (EACH_ITS_OWN)
+        grow(a, n);
+    else if ((size_t)(a->end - a->at) < want || !a->head)
         grow(a, want);
     char *p = a->at;
-#ifdef HOB_ARENA_MALLOC
-    a->at = a->end;
-#else
-    a->at += want;
-#endif
-    memset(p, 0, want);
+    if (!EACH_ITS_OWN)
+        a->at += want;
+    memset(p, 0, EACH_ITS_OWN ? n : want);
     return p;
 }
 

@@ -53,6 +53,30 @@ static void test_arena_gives_aligned_zeroed_memory_and_survives_a_reset(void **s
     arena_fini(&a);
 }
 
+#if defined __SANITIZE_ADDRESS__ && defined HOB_ARENA_MALLOC
+int __asan_address_is_poisoned(const volatile void *at);
+
+/* What would be reported, without the report. */
+static void test_arena_overrun_by_one_byte_is_seen(void **state)
+{
+    struct arena a;
+    arena_init(&a);
+    for (int round = 0; round < 2; round++, arena_reset(&a)) {
+        for (size_t n = 1; n < 5000; n = n < 40 ? n + 1 : n * 2 + 1) {
+            const char *p = arena_alloc(&a, n);
+            assert_false(__asan_address_is_poisoned(p + n - 1));
+            assert_true(__asan_address_is_poisoned(p + n));
+        }
+    }
+    arena_fini(&a);
+}
+#else
+static void test_arena_overrun_by_one_byte_is_seen(void **state)
+{
+    skip(); /* -Darena=malloc under AddressSanitizer sees it */
+}
+#endif
+
 static void test_list_keeps_order_and_forgives_double_removal(void **state)
 {
     struct list head, a, b;
@@ -89,6 +113,7 @@ int main(void)
         cmocka_unit_test(test_fed_buffer_stops_at_its_maximum),
         cmocka_unit_test(test_own_writing),
         cmocka_unit_test(test_arena_gives_aligned_zeroed_memory_and_survives_a_reset),
+        cmocka_unit_test(test_arena_overrun_by_one_byte_is_seen),
         cmocka_unit_test(test_list_keeps_order_and_forgives_double_removal),
         cmocka_unit_test(test_random_has_a_seam),
     };
