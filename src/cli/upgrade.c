@@ -572,6 +572,17 @@ static enum err_code check_program(const char *path, struct err *e)
     return ERR_OK;
 }
 
+/* What waits in memory for the disk would be written by two at once, or by nobody. */
+static enum err_code check_store(struct store *store, struct err *e)
+{
+    struct store_health h;
+    store_health(store, &h);
+    if (!h.failing && !h.held)
+        return ERR_OK;
+    err_set(e, ERR_UPGRADE, "The store cannot be written, and %zu rows wait in memory for it: %s", h.held, h.why);
+    return err_hint(e, "Mend that first (doc/guide/troubleshooting.md): then they are written, and nothing is lost.");
+}
+
 static enum err_code begin(void *ctx, const struct upgrade_wish *w, struct err *e)
 {
     struct gateway *g = ctx;
@@ -582,7 +593,7 @@ static enum err_code begin(void *ctx, const struct upgrade_wish *w, struct err *
     if (u->state != IDLE)
         return err_set(e, ERR_UPGRADE, g->retired ? "Another gateway has taken over already." : "Another program is about to take over already.");
     snprintf(program, sizeof program, "%.*s", STR_ARG(w->program.p ? w->program : str_of(g->args->argv[0])));
-    if (check_program(program, e))
+    if (check_program(program, e) || check_store(g->store, e))
         return e->code;
     memcpy(u->program, program, sizeof program);
     u->wish = *w;

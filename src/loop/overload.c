@@ -143,6 +143,7 @@ void overload_keep(struct overload *o, int64_t bytes)
 {
     o->promised -= bytes;
     o->landed += bytes;
+    look_soon(o); /* else it would count for what the next one needs, when long gone */
 }
 
 void overload_forget(struct overload *o, int64_t bytes)

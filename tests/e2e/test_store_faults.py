@@ -135,6 +135,20 @@ def test_what_is_held_is_bounded_and_what_is_lost_is_said(served, shim):
     assert metric(h, "hob_rows_written_total") == 21 - lost and "store" not in h.get("/readyz").json()
 
 
+def test_nobody_takes_over_while_rows_wait(served, shim):
+    h = served()
+    gateway = h.gateway().pid
+    with shim.rule("pwrite", error="ENOSPC", program="hob", path="*hob.db"):
+        ids = ask(h, 2)
+        done = cli("upgrade", "--state", h.state, env=h.env, dir="/")
+        assert done.returncode == 1 and "2 rows wait in memory" in done.stderr and "the disk is full" in done.stderr
+    well_again(h)
+    assert h.gateway().pid == gateway
+    done = cli("upgrade", "--state", h.state, env=h.env, dir="/")
+    assert done.returncode == 0, done.stderr
+    assert sorted(ids_in(h)) == sorted(ids)
+
+
 def test_what_is_held_at_the_end_is_written_or_said(served, shim):
     h = served()
     with shim.rule("pwrite", error="ENOSPC", program="hob", path="*hob.db"):

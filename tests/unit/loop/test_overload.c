@@ -123,6 +123,19 @@ static void test_nothing_is_looked_at_while_nothing_comes(void **state)
     assert_int_equal(uv_backend_timeout(loop_uv(stage.loop)), -1); /* no timer is left */
 }
 
+static void test_what_was_kept_and_is_gone_again_is_looked_after(void **state)
+{
+    overload_promise(stage.o, 60 * MIB);
+    int asked = stage.asked;
+    while (stage.asked == asked)
+        uv_run(loop_uv(stage.loop), UV_RUN_ONCE);
+    overload_keep(stage.o, 60 * MIB); /* it came later than the look, and is freed */
+    assert_false(overload_admits(stage.o, 20 * MIB));
+    while (uv_run(loop_uv(stage.loop), UV_RUN_ONCE) && stage.asked < asked + 2)
+        ;
+    assert_true(overload_admits(stage.o, 79 * MIB));
+}
+
 static void test_the_systems_word_is_heard(void **state)
 {
     enum { BYTES = 64 << 20 };
@@ -148,6 +161,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_promise_counts_before_anything_has_come, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_has_landed_counts_until_it_is_seen, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_was_kept_and_is_gone_again_is_looked_after, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_levels_rise_and_fall_with_a_gap, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_system_that_does_not_say_it_makes_nothing_forgotten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nothing_is_looked_at_while_nothing_comes, set_up, tear_down),
