@@ -190,7 +190,7 @@ def test_a_thousand_callers_that_leave(world):
     grown = gateway.pss() - before
     took.sort()
     place = "a child" if one_slot else "a host"
-    gates.record("disconnect", f"{place}: callers that left, each cancelled and told in one row", total, "")
+    gates.record("disconnect", f"{place}: callers that left, each cancelled; the rows of some were read", total, "")
     gates.record("disconnect", f"{place}: ms until the place was told, median / 99th of a hundred", f"{took[len(took) // 2]:.0f} / {took[len(took) * 99 // 100]:.0f}", "<= 100")
     gates.record("disconnect", f"{place}: growth of the gateway, KiB", grown // 1024, "")
     assert SANITIZED or grown < 2 << 20, f"grew by {grown} bytes"
