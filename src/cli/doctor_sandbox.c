@@ -52,10 +52,12 @@ static void gateway(struct doctor *d, int64_t pid)
     struct filter_state s = filter_of((int)pid);
     if (!d->config->sandbox || s.filtered < 0)
         return;
-    if (s.filtered)
+    if (s.filtered) {
         doctor_say(d, "gateway", HEALTH_OK, "process %lld is behind its filter of system calls", (long long)pid);
-    else
-        doctor_say(d, "gateway", HEALTH_WARN, "process %lld runs without a filter of system calls; its log says why", (long long)pid);
+        return;
+    }
+    doctor_say(d, "gateway", HEALTH_WARN, "process %lld runs without a filter of system calls", (long long)pid);
+    doctor_fix(d, "its log says why; doc/guide/sandbox.md says what that means");
 }
 
 static void engines(struct doctor *d, yyjson_val *backends)

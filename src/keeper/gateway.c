@@ -1,5 +1,5 @@
 /* The gateways as their parent sees them. One counts: an exit is its own will and ends us all; a signal is a crash, and it is started again: at once, except
- * when it dies before it was ever ready: then it waits longer each time.
+ * when it dies before it was ever ready: then it waits longer each time. Once one has been ready, one that exits in error before it is, is a crash too.
  * A gateway that speaks nonsense, or does not read what it is told, is killed, which makes it a crash like others.
  *
  * At most one more lives beside it, the other: first an heir that is to take its place (an upgrade), then, once that has taken it, the elder, which ends
@@ -46,6 +46,7 @@ static struct {
     enum { NOBODY, HEIR, ELDER } other;
     struct gateway *speaker;        /* whom answers go to; NULL: nobody */
     uint32_t starts;
+    bool served;                    /* one of them was ready once */
     int64_t start_at_ms, backoff_ms;
 } g = { .slot = { { .line = { .sock = -1 } }, { .line = { .sock = -1 } } } };
 
@@ -112,7 +113,7 @@ void gateway_is_ready(void)
 {
     if (g.speaker != counts())
         return;
-    g.speaker->ready = true;
+    g.speaker->ready = g.served = true;
     g.backoff_ms = 0;
     take_argv_over();
 }
@@ -547,7 +548,10 @@ static enum gateway_end end_of_main(const struct gateway *dead, int status)
         return GATEWAY_END_NONE;
     }
     forget_heirs_argv(); /* of an upgrade that was not through: what comes back is the program before it */
-    return WIFSIGNALED(status) ? GATEWAY_END_CRASH : GATEWAY_END_EXIT;
+    /* One that comes after a crash and cannot even begin (no memory, no descriptor, a lock that is not free yet) has no will of its own: what it was
+     * started for is served, and its models are loaded. */
+    bool lame = g.served && !dead->ready && WIFEXITED(status) && WEXITSTATUS(status) != 0;
+    return WIFSIGNALED(status) || lame ? GATEWAY_END_CRASH : GATEWAY_END_EXIT;
 }
 
 enum gateway_end gateway_reaped(pid_t pid, int status, int64_t now_ms)

@@ -143,7 +143,10 @@ static void gateway_died(pid_t pid, int status, int64_t now_ms)
     if (end == GATEWAY_END_EXIT) {
         begin_ending(WEXITSTATUS(status), now_ms);
     } else if (end == GATEWAY_END_CRASH) {
-        log_error("the gateway died of signal %d (%s): starting it again", WTERMSIG(status), strsignal(WTERMSIG(status)));
+        if (WIFSIGNALED(status))
+            log_error("the gateway died of signal %d (%s): starting it again", WTERMSIG(status), strsignal(WTERMSIG(status)));
+        else
+            log_error("the gateway ended with %d before it served: starting it again", WEXITSTATUS(status));
         gateway_start_again(now_ms);
     }
 }

@@ -9,7 +9,7 @@ import socket
 import sys
 
 import pytest
-from helpers import FAKE, cli, gguf, wait_for
+from helpers import FAKE, SANITIZED, cli, gguf, wait_for
 
 
 def landlock():
@@ -340,7 +340,7 @@ def test_doctor_says_what_is_shut(nursery):
     h = nursery.managed()
     got = json.loads(cli("doctor", "--json", "-c", h.config_path, "--state", h.state).stdout)["checks"]
     said = [(c["name"], c["status"], c["detail"]) for c in got if c["name"].startswith(("sandbox", "confined"))]
-    assert [s[1] for s in said] == (["ok"] if ABI else ["warn"]) + ["ok", "ok"], said
+    assert [s[1] for s in said] == (["ok"] if ABI else ["warn"]) + ["warn" if SANITIZED else "ok", "ok"], said
     assert f"process {h.gateway().pid} is behind its filter" in said[1][2] and "1 of 1 engines" in said[2][2]
 
 
@@ -358,6 +358,7 @@ def status_of(pid, key):
     return next(line.split()[1] for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(key + ":"))
 
 
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer looks at itself from outside: hob lets it")
 def test_the_gateway_is_behind_its_filter_and_all_its_threads(nursery):
     h = nursery.managed()
     assert h.chat("m", "hello").status == 200
@@ -368,6 +369,7 @@ def test_the_gateway_is_behind_its_filter_and_all_its_threads(nursery):
     assert status_of(h.pid, "Seccomp") == "0", "the keeper starts programs"
 
 
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer looks at itself from outside: hob lets it")
 def test_a_gateway_that_comes_again_is_behind_it_too(nursery):
     h = nursery.managed()
     before = h.gateway().pid

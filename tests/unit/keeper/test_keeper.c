@@ -290,6 +290,29 @@ static void test_a_gateway_that_never_gets_ready_is_started_again_and_again(void
     stage_down(&s);
 }
 
+static void test_one_that_cannot_begin_after_a_crash_is_tried_again(void **state)
+{
+    struct stage s;
+    up(&s);
+    ready(&s);
+    pid_t child = run(&s, "m", "exec sleep 1000");
+    stage_deed(&s, 's', 0);
+    for (uint32_t starts = 2; starts < 4; starts++) {
+        stage_meet(&s);
+        assert_int_equal(hello(&s), starts);
+        stage_deed(&s, 'x', 1);
+    }
+    stage_meet(&s);
+    assert_int_equal(hello(&s), 4);
+    assert_int_equal(kill(child, 0), 0);
+    ready(&s);
+    list(&s, (char[256]){ 0 }, 256); /* it was heard: ready has no answer */
+    stage_deed(&s, 'x', 1);          /* its own will */
+    int status = stage_end(&s);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    stage_down(&s);
+}
+
 static void test_a_missing_gateway_is_no_reason_to_try_again(void **state)
 {
     struct stage s;
@@ -919,6 +942,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_another_version_is_told_so),
         cmocka_unit_test(test_a_crashed_gateway_comes_back_to_its_children_and_listeners),
         cmocka_unit_test(test_a_gateway_that_never_gets_ready_is_started_again_and_again),
+        cmocka_unit_test(test_one_that_cannot_begin_after_a_crash_is_tried_again),
         cmocka_unit_test(test_a_missing_gateway_is_no_reason_to_try_again),
         cmocka_unit_test(test_a_gateway_that_speaks_nonsense_is_replaced),
         cmocka_unit_test(test_a_gateway_that_does_not_read_is_replaced),

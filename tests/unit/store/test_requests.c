@@ -113,6 +113,7 @@ static void on_put(void *ctx, const struct err *e)
 static size_t write_rows(const struct request_row *rows, size_t n)
 {
     struct writing *w = calloc(n, sizeof *w);
+    assert_non_null(w);
     size_t left = n, failed = 0;
     for (size_t i = 0; i < n; i++) {
         w[i] = (struct writing){ .row = rows[i], .left = &left };
@@ -129,6 +130,7 @@ static size_t write_rows(const struct request_row *rows, size_t n)
 static void write_many(const struct request_row *row, size_t n)
 {
     struct request_row *rows = calloc(n, sizeof *rows);
+    assert_non_null(rows);
     for (size_t i = 0; i < n; i++)
         rows[i] = *row;
     assert_int_equal(write_rows(rows, n), 0);

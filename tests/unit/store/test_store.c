@@ -168,6 +168,7 @@ static void test_jobs_end_once_and_in_order(void **state)
     enum { ROWS = 5000 };
     struct bench b;
     struct row *rows = calloc(ROWS, sizeof *rows);
+    assert_non_null(rows);
     open_bench(&b);
     for (size_t i = 0; i < ROWS; i++)
         row_init(&rows[i], &b, (int64_t)i);
@@ -226,6 +227,7 @@ static void test_many_threads_may_hand_in(void **state)
 {
     struct bench b;
     struct submitter *all = calloc(THREADS, sizeof *all);
+    assert_non_null(all);
     open_bench(&b);
     b.left = THREADS * (OF_EACH - OF_EACH / 10);
     for (size_t t = 0; t < THREADS; t++) {
@@ -251,6 +253,7 @@ static void test_closing_waits_for_what_was_handed_in(void **state)
     enum { ROWS = 3000 };
     struct bench b;
     struct row *rows = calloc(ROWS, sizeof *rows);
+    assert_non_null(rows);
     open_bench(&b);
     b.left = ROWS + 1;
     for (size_t i = 0; i < ROWS; i++) {
@@ -304,6 +307,7 @@ static void test_one_more_than_the_bound_is_refused(void **state)
 {
     struct bench b;
     struct row *rows = calloc(STORE_MAX_JOBS + 2, sizeof *rows);
+    assert_non_null(rows);
     int there[2], back[2];
     char byte;
     size_t refused = 0;
@@ -449,6 +453,7 @@ static void test_what_was_told_done_outlives_a_kill(void **state)
         char path[128];
         int64_t n, told = 0;
         int64_t *all = calloc(1 << 20, sizeof *all);
+        assert_non_null(all);
         sqlite3 *db;
         assert_int_equal(pipe(ends), 0);
         int pid = fork();
