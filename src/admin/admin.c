@@ -99,6 +99,14 @@ static void on_request(void *ctx, struct http_req *r)
     find_row(http_req_method(r), http_req_path(r), &same_path)->handle(ctx, r);
 }
 
+void admin_answer(struct http_req *r, struct str json, const struct err *e)
+{
+    if (e)
+        admin_refuse(r, e);
+    else
+        reply_json(r, 200, STR(""), json);
+}
+
 void admin_refuse(struct http_req *r, const struct err *e)
 {
     const struct admin_row *row = NULL;

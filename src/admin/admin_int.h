@@ -29,6 +29,7 @@ struct admin_row {
 };
 const struct admin_row *admin_row_at(size_t i);          /* NULL past the end */
 void admin_refuse(struct http_req *r, const struct err *e);
+void admin_answer(struct http_req *r, struct str json, const struct err *e); /* the JSON, or why there is none (e) */
 
 /* ---- views.c: JSON out of what is known. A field whose value nobody knows yet is null, never a guess. ---- */
 /* measured: bytes of RAM a model has now, -1 = unknown. Shown is that, or what the fleet has last measured where that is more (a GPU's). */

@@ -2,7 +2,6 @@
  * sentence. */
 #include "admin/admin_int.h"
 
-#include "api/reply.h"
 #include "json/json.h"
 
 #include <stdlib.h>
@@ -134,10 +133,7 @@ struct waiting {
 static void done(void *ctx, struct str json, const struct err *e)
 {
     struct waiting *w = ctx;
-    if (e)
-        admin_refuse(w->r, e);
-    else
-        reply_json(w->r, 200, STR(""), json);
+    admin_answer(w->r, json, e);
     free(w);
 }
 
