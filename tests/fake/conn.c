@@ -497,9 +497,10 @@ void conn_turn(int64_t wake_at, int signal_fd)
     int64_t wait = wake_at == INT64_MAX ? 60000 : wake_at - now_ms();
     poll(set, (nfds_t)n, wait < 0 ? 0 : wait > 60000 ? 60000 : (int)wait);
     int64_t now = now_ms();
-    for (size_t i = 2; i < n; i++) {
+    for (size_t i = 2; i < n; i++) /* all of them first: who left before another came is not counted beside him */
         if (set[i].revents & (POLLIN | POLLHUP | POLLERR))
             conn_readable(of[i]);
+    for (size_t i = 2; i < n; i++) {
         conn_advance(of[i]);
         conn_expire(of[i], now);
     }
