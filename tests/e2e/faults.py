@@ -68,12 +68,17 @@ class Faults:
         self.jump(0)
 
     @property
+    def words(self):
+        """Lines of die(), wherever they went."""
+        return HEAD.unpack_from(self.map)[3]
+
+    @property
     def env(self):
         return {"LD_PRELOAD": str(SHIM), "HOB_FAULTS": str(self.path)}
 
     def jump(self, seconds, program="hob"):
         """The wall clock of these programs is so far ahead of the machine's from now on."""
-        HEAD.pack_into(self.map, 0, MAGIC, SIZE, 1 if self.used else 0, 0, int(seconds * 1e9), program.encode())
+        HEAD.pack_into(self.map, 0, MAGIC, SIZE, 1 if self.used else 0, self.words, int(seconds * 1e9), program.encode())
 
     def rule(self, call, *, error=0, most=0, first=1, to=0, once=None, every=1, delay=0.0, stacks=0, program="", path=""):
         """Calls number first..to (0: for good; once=n: number n alone) fail, or do at most `most` bytes, or wait. None of these: they are counted.

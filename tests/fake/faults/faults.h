@@ -52,7 +52,7 @@ struct faults {
     uint32_t magic;
     uint32_t size;          /* of this */
     uint32_t active;        /* 0: nobody looks at the rules */
-    uint32_t unused;
+    uint32_t words;         /* lines of die() that were written, by any of the programs: one may have its stderr caught by a test */
     int64_t wall_ns;        /* added to the wall clock … */
     char wall_program[32];  /* … of these programs */
     struct fault_rule rules[FAULTS_RULES];
