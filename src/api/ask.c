@@ -207,10 +207,14 @@ static bool is_known(const struct json_doc *d, enum conf_class class)
     return user.p && known_caller(user, system, yyjson_arr_size(messages), class);
 }
 
-static bool has_replicas(const struct config *c)
+/* It matters which conversation it is: one of several that are the same is to answer it, or a share of all is on trial. */
+static bool tells_apart(const struct config *c)
 {
     for (size_t i = 0; i < c->nmodels; i++)
         if (c->models[i].replicas.n)
+            return true;
+    for (size_t i = 0; c->base && i < c->nroles; i++) /* as read it has no trial */
+        if (c->roles[i].trial.n)
             return true;
     return false;
 }
@@ -218,7 +222,7 @@ static bool has_replicas(const struct config *c)
 void ask_weigh(const struct config *c, struct classifier **words, const struct json_doc *d, struct ask *ask, bool always)
 {
     struct talk talk;
-    if (!ask->affinity && ask->serves == SERVES_CHAT && has_replicas(c))
+    if (!ask->affinity && ask->serves == SERVES_CHAT && tells_apart(c))
         ask->affinity = beginning(d->root);
     ask->known_background = c->known_callers && ask->task == TASK_CHAT && is_known(d, ask->class);
     if ((!always && !route_wants_words(c, ask)) || ask->serves != SERVES_CHAT)

@@ -171,6 +171,12 @@ void conf_free(const struct config *held)
     struct config *c = (struct config *)(uintptr_t)held;
     if (!c || --c->holders)
         return;
+    if (c->base) { /* whose texts and secrets they are */
+        conf_free(c->base);
+        arena_fini(&c->arena);
+        free(c);
+        return;
+    }
     for (size_t i = 0; i < nsettings; i++)
         if (settings[i].type == SET_SECRET)
             fields_each(c, &settings[i], wipe_secret, NULL);

@@ -211,6 +211,8 @@ struct conf_role {
     int64_t max_tokens_cap;                           /* and never more, whatever it says; 0 = no cap */
     bool rewords;                                     /* any of these is said: a request of this role may be changed */
     struct conf_policy policy;
+    struct str trial;                                 /* never in a file (conf/overlay.h): a model that a share of the conversations go to; empty = none */
+    double trial_share;
     struct conf_place place;
 };
 
@@ -266,6 +268,7 @@ struct conf_tier {
 struct config {                                       /* read-only but for the count */
     struct arena arena;
     size_t holders;                                   /* conf_hold(), conf_free() */
+    const struct config *base;                        /* that it was derived from (conf/overlay.h), held; NULL: it was read */
     struct str path;                                  /* the file, absolute; empty = built-in defaults */
     struct secret text;                               /* what was in it, as it was */
     struct str listen;                                /* "127.0.0.1:8080", checked: loopback unless there are keys */

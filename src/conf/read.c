@@ -327,9 +327,26 @@ static void keep_said(struct reading *r)
     r->c->nsaid = r->nsaid;
 }
 
+/* What was copied (conf/overlay.c) stands where its original does. */
+static const void *as_read(const struct config *c, const void *field)
+{
+    const struct { const void *at, *was; size_t bytes; } parts[] = {
+        { c, c->base, sizeof *c },
+        { c->roles, c->base->roles, c->nroles * sizeof *c->roles },
+        { c->tiers, c->base->tiers, c->ntiers * sizeof *c->tiers },
+        { c->models, c->base->models, c->nmodels * sizeof *c->models },
+    };
+    for (size_t i = 0; i < COUNTOF(parts); i++) {
+        uintptr_t at = (uintptr_t)parts[i].at, f = (uintptr_t)field;
+        if (f >= at && f < at + parts[i].bytes)
+            return (const char *)parts[i].was + (f - at);
+    }
+    return field;
+}
+
 struct conf_place said_where(const struct config *c, const void *field)
 {
-    struct conf_said key = { .field = field };
+    struct conf_said key = { .field = c->base ? as_read(c, field) : field };
     const struct conf_said *found = c->nsaid ? bsearch(&key, c->said, c->nsaid, sizeof key, by_field) : NULL;
     return found ? found->place : (struct conf_place){ 0 };
 }

@@ -12,10 +12,23 @@ static void add_model(struct making *k, struct str name, const char *reason)
         replicas_add(k, m, t ? t->name : (struct str){ NULL, 0 }, reason);
 }
 
+/* A conversation stays with the model that it has begun with: what is drawn is drawn of its name. Who has none keeps the role's own model. */
+static bool is_drawn(const struct conf_role *r, uint64_t affinity)
+{
+    if (!r->trial.n || !affinity)
+        return false;
+    uint64_t x = affinity ^ str_hash(r->name);
+    x = (x ^ (x >> 31)) * 0x9e3779b97f4a7c15u; /* its upper bits depend on all of it */
+    x = (x ^ (x >> 29)) * 0xbf58476d1ce4e5b9u;
+    return (double)(x >> 11) * 0x1p-53 < r->trial_share;
+}
+
 static void add_role(struct making *k, const struct conf_role *r)
 {
     bool was_local = k->local_only, overruled = k->rule && k->rule->local_only != TRI_UNSAID;
     k->local_only = was_local || (r->local_only && !overruled);
+    if (is_drawn(r, k->ask->affinity))
+        add_model(k, r->trial, "the role's model on trial");
     add_model(k, r->model, "the role's model");
     for (size_t i = 0; i < r->fallback.n; i++)
         add_model(k, r->fallback.at[i], "the role's fallback");

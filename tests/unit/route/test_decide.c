@@ -291,6 +291,30 @@ static void test_what_comes_from_a_hob_goes_to_no_other(void **state)
     conf_free(c);
 }
 
+/* A share of the conversations goes to the model on trial, each of them always or never; who has no conversation keeps the role's own. */
+static void test_a_trial_gets_its_share(void **state)
+{
+    const struct config *c = parse(kitchen);
+    struct conf_shift shift = { STR("plain"), STR("small"), STR("small"), STR("big"), 0.1, STR("") };
+    const struct config *d = conf_overlay(c, &shift, 1);
+    const struct snapshot *s = all_up(d);
+    size_t drawn = 0;
+    for (uint64_t i = 0; i <= 10000; i++) {
+        struct ask ask = { .name = STR("plain"), .serves = SERVES_CHAT, .input = INPUT_TEXT, .affinity = i ? str_hash((struct str){ (const char *)&i, sizeof i }) : 0 };
+        struct decision first, again;
+        struct err e;
+        assert_int_equal(route_decide(d, &ask, s, &first, NULL, &e), ERR_OK);
+        assert_int_equal(route_decide(d, &ask, s, &again, NULL, &e), ERR_OK);
+        bool trial = str_eq(d->models[first.chain[0].model].name, STR("big"));
+        assert_int_equal(first.chain[0].model, again.chain[0].model);
+        assert_true(!trial || (i && first.n == 2 && !strcmp(first.chain[0].reason, "the role's model on trial")));
+        drawn += trial;
+    }
+    assert_true(drawn > 850 && drawn < 1150); /* five deviations of 1,000 */
+    conf_free(d);
+    conf_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
