@@ -2,6 +2,7 @@
 #include "route/decide.h"
 
 #include "conf/conf.h"
+#include "conf/overlay.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -327,6 +328,7 @@ int main(void)
         cmocka_unit_test(test_auto_takes_the_tier_for_the_complexity),
         cmocka_unit_test(test_auto_that_has_nothing_to_choose_says_what_to_configure),
         cmocka_unit_test(test_who_means_auto_is_told),
+        cmocka_unit_test(test_a_trial_gets_its_share),
     };
     setenv("HOME", "/home/cook", 1);
     return cmocka_run_group_tests(tests, NULL, NULL);
