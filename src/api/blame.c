@@ -40,6 +40,8 @@ static const struct blame_row rows[] = {
     { ANY,           ERR_NOT_ALLOWED,       CAUSE_ANY,            FAULT_CALLER,  ERR_NOT_ALLOWED,       false, false, "its key may not ask for this" },
     { ANY,           ERR_TOO_MANY_ATTEMPTS, CAUSE_ANY,            FAULT_CALLER,  ERR_TOO_MANY_ATTEMPTS, false, false, "no key that opens, too often in a short time" },
     { ANY,           ERR_RETIRED,           CAUSE_ANY,            FAULT_CALLER,  ERR_RETIRED,           false, false, "a name that is retired" },
+    { ANY,           ERR_GATE,              CAUSE_ANY,            FAULT_CALLER,  ERR_GATE,              false, false, "a step of a swap without its evidence" },
+    { ANY,           ERR_WRONG_STATE,       CAUSE_ANY,            FAULT_CALLER,  ERR_WRONG_STATE,       false, false, "a step that is not the next one" },
 
     /* ours */
     { ANY,           ERR_QUEUE_FULL,        CAUSE_RUSH,           FAULT_HARNESS, ERR_QUEUE_FULL,        false, false, "its line is full of one caller's requests, sent at once while it was loading" },

@@ -33,6 +33,8 @@ enum err_code {
     ERR_NOT_ALLOWED,   /* the key may not ask for this */
     ERR_TOO_MANY_ATTEMPTS, /* too many requests without a key that opens, from one address */
     ERR_RETIRED,       /* an old name, and its day has come */
+    ERR_GATE,          /* evidence is missing, or speaks against it */
+    ERR_WRONG_STATE,         /* it is not in a state for that step */
     ERR_CALLER_GONE,
     /* ours */
     ERR_QUEUE_FULL,

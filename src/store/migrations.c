@@ -31,5 +31,17 @@ const char *const store_migrations[] = {
     "CREATE TABLE host_days ("
     "  host TEXT NOT NULL, day INTEGER NOT NULL, tokens INTEGER NOT NULL, unpriced INTEGER NOT NULL, money REAL NOT NULL,"
     "  PRIMARY KEY (host, day)) STRICT, WITHOUT ROWID;",
+    /* text: evidence/swap.h's. A step is never changed. */
+    "CREATE TABLE swaps (swap INTEGER PRIMARY KEY AUTOINCREMENT, text TEXT NOT NULL) STRICT;"
+    "CREATE TABLE swap_steps ("
+    "  at INTEGER PRIMARY KEY AUTOINCREMENT, swap INTEGER NOT NULL, time_ms INTEGER NOT NULL, actor TEXT NOT NULL, step TEXT NOT NULL, state TEXT NOT NULL,"
+    "  role TEXT NOT NULL, reason TEXT NOT NULL, figures TEXT NOT NULL) STRICT;"
+    "CREATE INDEX swap_steps_of ON swap_steps (swap, at);"
+    /* Runs of suites, and of each what one model made of one case at one time. text: JSON, evidence's own. */
+    "CREATE TABLE evals ("
+    "  run INTEGER PRIMARY KEY AUTOINCREMENT, began_ms INTEGER NOT NULL, ended_ms INTEGER, suite TEXT NOT NULL, state TEXT NOT NULL, text TEXT NOT NULL) STRICT;"
+    "CREATE TABLE eval_results ("
+    "  run INTEGER NOT NULL, place TEXT NOT NULL, item TEXT NOT NULL, turn INTEGER NOT NULL, passed INTEGER, fault TEXT NOT NULL, score REAL NOT NULL,"
+    "  text TEXT NOT NULL, PRIMARY KEY (run, place, item, turn)) STRICT, WITHOUT ROWID;",
     NULL,
 };

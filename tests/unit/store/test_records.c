@@ -1,7 +1,10 @@
 /* The kinds of records: what is put is found, and how a second look changes a first. */
 #include "store/calibrations.h"
+#include "store/evals.h"
 #include "store/probes.h"
+#include "store/swaps.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 
 #include <setjmp.h>
@@ -146,6 +149,112 @@ static void test_answers_of_probes_are_kept_by_build_and_name(void **state)
     assert_int_equal(answer, 1);
 }
 
+/* ---- swaps and runs: what was read, as one text ---- */
+
+static struct buf seen;
+static enum err_code written;
+
+static void on_written(void *ctx, const struct err *e)
+{
+    written = e ? e->code : ERR_OK;
+}
+
+static const char *seen_text(void)
+{
+    buf_add_char(&seen, 0);
+    return seen.p;
+}
+
+static void see_swap(void *ctx, int64_t id, struct str text)
+{
+    buf_printf(&seen, "%lld=%.*s ", (long long)id, STR_ARG(text));
+}
+
+static void see_step(void *ctx, const struct swap_step_row *r)
+{
+    buf_printf(&seen, "%lld:%.*s>%.*s(%.*s,%.*s,%.*s,%.*s)@%lld ", (long long)r->swap, STR_ARG(r->step), STR_ARG(r->state), STR_ARG(r->actor), STR_ARG(r->role),
+        STR_ARG(r->reason), STR_ARG(r->figures), (long long)r->time_ms);
+}
+
+static int64_t put_swap(int64_t id, const char *text, struct swap_step_row step)
+{
+    struct swap_put p = { .id = id, .text = str_of(text), .step = step, .on_done = on_written };
+    written = ERR_INTERNAL;
+    swaps_put(store, &p);
+    assert_int_equal(written, ERR_OK);
+    return p.id;
+}
+
+static void test_swaps_and_their_steps_are_kept(void **state)
+{
+    struct err e;
+    buf_reset(&seen, 1024);
+    int64_t one = put_swap(0, "a", (struct swap_step_row){ .time_ms = 5, .actor = STR("cli"), .step = STR("plan"), .state = STR("planned") });
+    int64_t two = put_swap(0, "b", (struct swap_step_row){ .time_ms = 6, .actor = STR("key"), .step = STR("plan"), .state = STR("refused"), .reason = STR("it's none") });
+    assert_int_equal(one, 1);
+    assert_int_equal(two, 2);
+    put_swap(one, "c", (struct swap_step_row){ .time_ms = 4, .actor = STR("guard"), .step = STR("breach"), .state = STR("rolled_back"), .role = STR("chat"), .figures = STR("{}") });
+    put_swap(two, "d", (struct swap_step_row){ 0 }); /* no step */
+    assert_int_equal(swaps_read(store, see_swap, NULL, &e), ERR_OK);
+    assert_string_equal(seen_text(), "1=c 2=d ");
+    buf_reset(&seen, 1024);
+    assert_int_equal(swap_steps_read(store, one, 0, see_step, NULL, &e), ERR_OK);
+    assert_string_equal(seen_text(), "1:plan>planned(cli,,,)@5 1:breach>rolled_back(guard,chat,,{})@4 ");
+    buf_reset(&seen, 1024);
+    assert_int_equal(swap_steps_read(store, 0, 2, see_step, NULL, &e), ERR_OK);
+    assert_string_equal(seen_text(), "2:plan>refused(key,,it's none,)@6 1:breach>rolled_back(guard,chat,,{})@4 ");
+    buf_free(&seen);
+}
+
+static void see_run(void *ctx, const struct eval_row *r)
+{
+    buf_printf(&seen, "%lld %.*s %.*s %.*s %lld-%lld; ", (long long)r->run, STR_ARG(r->suite), STR_ARG(r->state), STR_ARG(r->text), (long long)r->began_ms, (long long)r->ended_ms);
+}
+
+static void see_result(void *ctx, const struct eval_result *r)
+{
+    buf_printf(&seen, "%lld %.*s %.*s #%lld %d %.2f %.*s %.*s; ", (long long)r->run, STR_ARG(r->place), STR_ARG(r->item), (long long)r->turn, r->passed, r->score, STR_ARG(r->fault),
+        STR_ARG(r->text));
+}
+
+static enum err_code put_run(struct eval_put *p)
+{
+    p->on_done = on_written;
+    written = ERR_INTERNAL;
+    evals_put(store, p);
+    return written;
+}
+
+static void test_runs_and_their_results_are_kept(void **state)
+{
+    struct err e;
+    buf_reset(&seen, 1024);
+    struct eval_put first = { .row = { .began_ms = 3, .suite = STR("s"), .state = STR("running"), .text = STR("{}") } }, second = first;
+    assert_int_equal(put_run(&first), ERR_OK);
+    assert_int_equal(put_run(&second), ERR_OK);
+    assert_int_equal(first.row.run, 1);
+    assert_int_equal(second.row.run, 2);
+    const struct eval_result results[] = {
+        { .place = STR("m"), .item = STR("c1"), .turn = 1, .passed = 1, .score = 1, .text = STR("x") },
+        { .place = STR("m@box"), .item = STR("c1"), .turn = 1, .passed = 0, .score = 0.5, .fault = STR("model"), .text = STR("y") },
+        { .place = STR("m"), .item = STR("c1"), .turn = 2, .passed = -1, .fault = STR("gateway"), .text = STR("z") },
+    };
+    struct eval_put put = { .row = { .run = 1 }, .results = results, .nresults = 3 };
+    assert_int_equal(put_run(&put), ERR_OK);
+    const struct eval_result again = { .place = STR("m"), .item = STR("c1"), .turn = 2, .passed = 1, .score = 1, .text = STR("now") }; /* asked once more */
+    struct eval_put more = { .row = { .run = 1, .ended_ms = 9, .state = STR("done"), .text = STR("{1}") }, .results = &again, .nresults = 1, .row_too = true };
+    assert_int_equal(put_run(&more), ERR_OK);
+    struct eval_put none = { .row = { .run = 5, .state = STR("done") } };
+    assert_int_equal(put_run(&none), ERR_NOT_FOUND);
+    assert_int_equal(evals_read(store, 0, 0, see_run, NULL, &e), ERR_OK);
+    assert_int_equal(eval_results_read(store, 1, see_result, NULL, &e), ERR_OK);
+    assert_string_equal(seen_text(), "2 s running {} 3-0; 1 s done {1} 3-9; 1 m c1 #1 1 1.00  x; 1 m c1 #2 1 1.00  now; 1 m@box c1 #1 0 0.50 model y; ");
+    buf_reset(&seen, 1024);
+    assert_int_equal(evals_read(store, 2, 1, see_run, NULL, &e), ERR_OK);
+    assert_string_equal(seen_text(), "2 s running {} 3-0; ");
+    buf_free(&seen);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, open_store, close_store)
@@ -154,6 +263,8 @@ int main(void)
         CASE(test_rows_are_found_by_file_and_build_newest_first),
         CASE(test_what_nobody_used_for_a_year_goes),
         CASE(test_answers_of_probes_are_kept_by_build_and_name),
+        CASE(test_swaps_and_their_steps_are_kept),
+        CASE(test_runs_and_their_results_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,109 @@
+/* A swap: models that take the place of others under roles and tiers, as an object with a life. Pure: a value, steps that it may or may not take, and its form in
+ * the store. Who keeps swaps, and makes them true, is swaps.h.
+ *
+ *   planned -> evidenced -> trial -> promoted -> retired
+ *      |           |          |         |
+ *   refused     (forced)      +---------+--> rolled_back
+ *
+ * Each role of it has a state of its own: some may stay while others go back. The whole is `trial` while any role is, then `promoted` while any stays. */
+#ifndef HOB_EVIDENCE_SWAP_H
+#define HOB_EVIDENCE_SWAP_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "conf/overlay.h"
+#include "json/json.h"
+
+enum swap_state { SWAP_PLANNED, SWAP_REFUSED, SWAP_EVIDENCED, SWAP_TRIAL, SWAP_PROMOTED, SWAP_ROLLED_BACK, SWAP_RETIRED, SWAP_STATES };
+extern const char *const swap_state_name[SWAP_STATES];
+
+enum swap_verdict { SWAP_UNJUDGED, SWAP_BETTER, SWAP_NOT_WORSE, SWAP_WORSE, SWAP_CANNOT_TELL, SWAP_VERDICTS };
+extern const char *const swap_verdict_name[SWAP_VERDICTS]; /* "" "better" "not worse" "worse" "cannot tell" */
+
+enum { SWAP_MAX_ROLES = 16, SWAP_MAX_PROOFS = 8, SWAP_MAX_GUARDS = 12 };
+
+/* A suite run with both models. */
+struct swap_proof {
+    struct str suite;
+    struct str run;             /* of the store's evals */
+    int64_t pairs, both, only_old, only_new, neither;
+    double difference, lo, hi;  /* rate(new) - rate(old), 0..1, and its interval */
+    int64_t needed;             /* pairs that would tell; -1 = it tells, or nobody knows */
+    enum swap_verdict verdict;
+    struct str note;            /* "does not discriminate", "12 cases were the harness's" … */
+};
+
+struct swap_role {
+    struct str name;            /* a role or a tier */
+    struct str said;            /* conf/overlay.h */
+    struct str from, to;
+    enum swap_state state;
+    enum swap_verdict verdict;  /* over its proofs: the worst that tells; else what they say */
+    struct swap_proof proofs[SWAP_MAX_PROOFS];
+    size_t nproofs;
+    int64_t smoked_ms;          /* wall clock: a request through the public door was answered by `to`; 0 = not yet */
+    struct str guards;          /* JSON: guards.h's, as they were saved last; empty = none yet */
+    int64_t guards_at;          /* the place of the last row that is in them */
+    struct str why;             /* why it is in its state, a sentence */
+};
+
+struct swap {
+    struct arena arena;         /* its texts */
+    int64_t id;
+    enum swap_state state;      /* of the whole: swap_settle() */
+    struct swap_role roles[SWAP_MAX_ROLES];
+    size_t nroles;
+    int64_t made_ms, from_ms, until_ms; /* wall clock: planned; the trial's window, 0 = not begun */
+    int64_t window_ms;
+    double share;               /* of the conversations, 0..1 */
+    double shadow;              /* of the asks that are copied to the candidate; 0 = none */
+    bool alert_only;            /* a guard's breach is told, and changes nothing */
+    bool forced;
+    struct str preflight;       /* JSON: the checks; empty = none */
+    struct str why;             /* of the force, or of the refusal */
+};
+
+void swap_init(struct swap *s);
+void swap_fini(struct swap *s);
+
+/* ---- steps ---- */
+
+enum swap_step { STEP_PLAN, STEP_EVIDENCE, STEP_SMOKE, STEP_START, STEP_PROMOTE, STEP_ROLLBACK, STEP_RETIRE, STEP_BREACH, SWAP_STEPS };
+extern const char *const swap_step_name[SWAP_STEPS];
+
+struct swap_wish {
+    enum swap_step step;
+    struct str role;            /* only this one; empty = all that may take it */
+    struct str why;             /* a sentence: of who forces, or of the breach */
+    bool force, early;
+    int64_t window_ms;          /* START: 0 = as it was planned */
+    double share;               /* START: 0 = as it was planned */
+    struct str run;             /* EVIDENCE */
+    const struct swap_proof *proof;
+    int64_t now_ms;             /* wall clock */
+};
+
+/* Changes s, or ERR_WRONG_STATE (it is not in a state for that), ERR_GATE (there is no evidence, or it says worse: say force and why; the window is not over: say early),
+ * ERR_NOT_FOUND (no such role in it). On an error s is as it was. */
+enum err_code swap_take(struct swap *s, const struct swap_wish *w, struct err *e) __attribute__((warn_unused_result));
+/* The role's proofs together. */
+enum swap_verdict swap_judge(const struct swap_role *r);
+struct swap_role *swap_role(struct swap *s, struct str name); /* NULL: not in it */
+/* Some role's candidate answers callers. */
+bool swap_is_on(const struct swap *s);
+
+/* The shifts of the roles that are on trial or promoted, in `out` (room for SWAP_MAX_ROLES; texts are the swap's). How many. */
+size_t swap_shifts(const struct swap *s, struct arena *a, struct conf_shift *out);
+
+/* What should be done next, in a sentence with the command. */
+void swap_next(const struct swap *s, int64_t now_ms, struct buf *out);
+
+/* ---- as text ---- */
+
+/* The object of `hob swap status --json`, without "schema": {id, state, roles, window, …}; what is the store's own (saved guards) is in it too when `whole`. */
+void swap_put(const struct swap *s, int64_t now_ms, bool whole, struct json_out *o);
+/* What was put with `whole`. Names that are unknown are passed over. ERR_INTERNAL: it is none. */
+enum err_code swap_read(struct swap *s, struct str json, struct err *e) __attribute__((warn_unused_result));
+
+#endif

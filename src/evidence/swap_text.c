@@ -1,0 +1,233 @@
+/* A swap as JSON: what `hob swap status` shows, and with what is for the store alone what it is read from again. */
+#include "evidence/swap.h"
+
+#include "base/clock.h"
+
+#include <string.h>
+#include <time.h>
+
+/* ---- writing ---- */
+
+static void put_text(struct json_out *o, const char *key, struct str text)
+{
+    json_key(o, str_of(key));
+    json_string_or_null(o, text);
+}
+
+static void put_when(struct json_out *o, const char *key, int64_t wall_ms)
+{
+    char text[40] = "";
+    struct tm tm;
+    time_t t = (time_t)(wall_ms / 1000);
+    if (wall_ms && gmtime_r(&t, &tm))
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    put_text(o, key, str_of(text));
+}
+
+static void put_number(struct json_out *o, const char *key, int64_t v)
+{
+    json_key(o, str_of(key));
+    json_int(o, v);
+}
+
+static void put_double(struct json_out *o, const char *key, double v)
+{
+    json_key(o, str_of(key));
+    json_double(o, v, 6);
+}
+
+static void put_raw(struct json_out *o, const char *key, struct str json)
+{
+    json_key(o, str_of(key));
+    if (json.n)
+        json_raw(o, json);
+    else
+        json_null(o);
+}
+
+static void put_proof(struct json_out *o, const struct swap_proof *p)
+{
+    json_begin_object(o);
+    put_text(o, "suite", p->suite);
+    put_text(o, "run", p->run);
+    put_number(o, "pairs", p->pairs);
+    put_number(o, "both", p->both);
+    put_number(o, "only_old", p->only_old);
+    put_number(o, "only_new", p->only_new);
+    put_number(o, "neither", p->neither);
+    put_double(o, "difference", p->difference);
+    json_key(o, STR("ci"));
+    json_begin_array(o);
+    json_double(o, p->lo, 6);
+    json_double(o, p->hi, 6);
+    json_end_array(o);
+    put_text(o, "verdict", str_of(swap_verdict_name[p->verdict]));
+    json_key(o, STR("needed"));
+    json_int_or_null(o, p->needed);
+    put_text(o, "note", p->note);
+    json_end_object(o);
+}
+
+static void put_role(struct json_out *o, const struct swap_role *r, bool whole)
+{
+    json_begin_object(o);
+    put_text(o, "role", r->name);
+    put_text(o, "from", r->from);
+    put_text(o, "to", r->to);
+    put_text(o, "state", str_of(swap_state_name[r->state]));
+    put_text(o, "verdict", str_of(swap_verdict_name[r->verdict]));
+    put_text(o, "why", r->why);
+    json_key(o, STR("evidence"));
+    json_begin_array(o);
+    for (size_t i = 0; i < r->nproofs; i++)
+        put_proof(o, &r->proofs[i]);
+    json_end_array(o);
+    put_when(o, "smoked", r->smoked_ms);
+    if (whole) {
+        put_text(o, "said", r->said);
+        put_number(o, "smoked_ms", r->smoked_ms);
+        put_raw(o, "guards", r->guards);
+        put_number(o, "guards_at", r->guards_at);
+    }
+    json_end_object(o);
+}
+
+static void put_window(struct json_out *o, const struct swap *s)
+{
+    json_key(o, STR("window"));
+    json_begin_object(o);
+    put_when(o, "from", s->from_ms);
+    put_when(o, "until", s->until_ms);
+    put_double(o, "days", (double)s->window_ms / 86400000);
+    json_end_object(o);
+}
+
+void swap_put(const struct swap *s, int64_t now_ms, bool whole, struct json_out *o)
+{
+    struct buf next = { 0 };
+    json_begin_object(o);
+    put_number(o, "id", s->id);
+    put_text(o, "state", str_of(swap_state_name[s->state]));
+    put_when(o, "made", s->made_ms);
+    json_key(o, STR("roles"));
+    json_begin_array(o);
+    for (size_t i = 0; i < s->nroles; i++)
+        put_role(o, &s->roles[i], whole);
+    json_end_array(o);
+    put_window(o, s);
+    put_double(o, "share", s->share);
+    put_double(o, "shadow", s->shadow);
+    json_key(o, STR("alert_only"));
+    json_bool(o, s->alert_only);
+    json_key(o, STR("forced"));
+    json_bool(o, s->forced);
+    put_text(o, "why", s->why);
+    put_raw(o, "preflight", s->preflight);
+    if (whole) {
+        put_number(o, "made_ms", s->made_ms);
+        put_number(o, "from_ms", s->from_ms);
+        put_number(o, "until_ms", s->until_ms);
+        put_number(o, "window_ms", s->window_ms);
+    }
+    swap_next(s, now_ms, &next);
+    put_text(o, "next", buf_str(&next));
+    json_end_object(o);
+    buf_free(&next);
+}
+
+/* ---- reading ---- */
+
+static struct str text_of(struct swap *s, yyjson_val *obj, const char *key)
+{
+    return arena_copy(&s->arena, json_str(yyjson_obj_get(obj, key)));
+}
+
+static struct str raw_of(struct swap *s, yyjson_val *obj, const char *key)
+{
+    yyjson_val *v = yyjson_obj_get(obj, key);
+    struct buf text = { 0 };
+    struct json_out o = json_out(&text);
+    if (!v || yyjson_is_null(v))
+        return STR("");
+    json_value(&o, v);
+    struct str kept = arena_copy(&s->arena, buf_str(&text));
+    buf_free(&text);
+    return kept;
+}
+
+static int64_t int_of(yyjson_val *obj, const char *key, int64_t otherwise)
+{
+    yyjson_val *v = yyjson_obj_get(obj, key);
+    return yyjson_is_int(v) ? yyjson_get_sint(v) : otherwise;
+}
+
+static double double_of(yyjson_val *obj, const char *key, double otherwise)
+{
+    yyjson_val *v = yyjson_obj_get(obj, key);
+    return yyjson_is_num(v) ? yyjson_get_num(v) : otherwise;
+}
+
+static size_t named(yyjson_val *v, const char *const *names, size_t n, size_t otherwise)
+{
+    for (size_t i = 0; i < n; i++)
+        if (names[i][0] && str_eq(json_str(v), str_of(names[i])))
+            return i;
+    return otherwise;
+}
+
+static void read_proof(struct swap *s, yyjson_val *v, struct swap_proof *p)
+{
+    yyjson_val *ci = yyjson_obj_get(v, "ci");
+    *p = (struct swap_proof){
+        .suite = text_of(s, v, "suite"), .run = text_of(s, v, "run"), .note = text_of(s, v, "note"),
+        .pairs = int_of(v, "pairs", 0), .both = int_of(v, "both", 0), .only_old = int_of(v, "only_old", 0), .only_new = int_of(v, "only_new", 0),
+        .neither = int_of(v, "neither", 0), .difference = double_of(v, "difference", 0), .needed = int_of(v, "needed", -1),
+        .lo = yyjson_get_num(yyjson_arr_get(ci, 0)), .hi = yyjson_get_num(yyjson_arr_get(ci, 1)),
+        .verdict = (enum swap_verdict)named(yyjson_obj_get(v, "verdict"), swap_verdict_name, SWAP_VERDICTS, SWAP_UNJUDGED),
+    };
+}
+
+static bool read_role(struct swap *s, yyjson_val *v, struct swap_role *r)
+{
+    size_t state = named(yyjson_obj_get(v, "state"), swap_state_name, SWAP_STATES, SWAP_STATES), i, n;
+    yyjson_val *proof;
+    *r = (struct swap_role){
+        .name = text_of(s, v, "role"), .from = text_of(s, v, "from"), .to = text_of(s, v, "to"), .said = text_of(s, v, "said"), .why = text_of(s, v, "why"),
+        .verdict = (enum swap_verdict)named(yyjson_obj_get(v, "verdict"), swap_verdict_name, SWAP_VERDICTS, SWAP_UNJUDGED),
+        .smoked_ms = int_of(v, "smoked_ms", 0), .guards = raw_of(s, v, "guards"), .guards_at = int_of(v, "guards_at", 0),
+    };
+    r->state = (enum swap_state)state;
+    yyjson_arr_foreach(yyjson_obj_get(v, "evidence"), i, n, proof)
+        if (r->nproofs < SWAP_MAX_PROOFS)
+            read_proof(s, proof, &r->proofs[r->nproofs++]);
+    return state != SWAP_STATES && r->name.n && r->to.n;
+}
+
+enum err_code swap_read(struct swap *s, struct str json, struct err *e)
+{
+    struct json_doc d = { 0 };
+    yyjson_val *role;
+    size_t i, n;
+    enum err_code rc = json_parse(&d, json, e);
+    if (rc)
+        return rc;
+    size_t state = named(yyjson_obj_get(d.root, "state"), swap_state_name, SWAP_STATES, SWAP_STATES);
+    bool good = state != SWAP_STATES;
+    s->state = (enum swap_state)state;
+    s->id = int_of(d.root, "id", 0);
+    s->made_ms = int_of(d.root, "made_ms", 0);
+    s->from_ms = int_of(d.root, "from_ms", 0);
+    s->until_ms = int_of(d.root, "until_ms", 0);
+    s->window_ms = int_of(d.root, "window_ms", 0);
+    s->share = double_of(d.root, "share", 1);
+    s->shadow = double_of(d.root, "shadow", 0);
+    s->alert_only = yyjson_is_true(yyjson_obj_get(d.root, "alert_only"));
+    s->forced = yyjson_is_true(yyjson_obj_get(d.root, "forced"));
+    s->why = text_of(s, d.root, "why");
+    s->preflight = raw_of(s, d.root, "preflight");
+    yyjson_arr_foreach(yyjson_obj_get(d.root, "roles"), i, n, role)
+        if (s->nroles < SWAP_MAX_ROLES)
+            good = read_role(s, role, &s->roles[s->nroles++]) && good;
+    json_free(&d);
+    return good && s->nroles ? ERR_OK : err_set(e, ERR_INTERNAL, "What the store has of a swap is none");
+}
