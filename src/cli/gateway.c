@@ -5,6 +5,7 @@
  * Leaving by exit code tells the keeper that it was meant; dying by a signal means: start me again. */
 #include "cli/gateway_int.h"
 
+#include "base/clock.h"
 #include "cli/accepted.h"
 #include "cli/assume.h"
 #include "cli/commands.h"
@@ -273,6 +274,8 @@ static void on_listening(void *ctx, int fd, struct str bound, const struct err *
         return;
     g->listened = true;
     log_info("listening on %.*s", STR_ARG(bound));
+    log_debug("started in %.1f ms: %.1f ms to read the configuration, %.1f ms to build, the rest until the keeper gave the socket", clock_ms_between(g->began_ns,
+        clock_mono_ns()), clock_ms_between(g->began_ns, g->read_ns), clock_ms_between(g->read_ns, g->built_ns));
     if (!addr_is_loopback(&g->wanted))
         log_warn("keys and answers cross the network unencrypted: put a proxy with TLS in front, or listen on an address of a VPN");
     daemon_write_address(g->config, bound);
@@ -486,6 +489,7 @@ static void begin(struct gateway *g, bool again)
     if (again)
         succeed_again(g);
     admin_open(g->admin);
+    g->built_ns = clock_mono_ns();
     gateway_list(g);
 }
 
@@ -495,7 +499,9 @@ int gateway_run(const struct cli_args *a)
     bool again, heir = succeed_is_heir(&again);
     g.args = a;
     g.lock_fd = -1;
+    g.began_ns = clock_mono_ns();
     int rc = load(&g, heir, again);
+    g.read_ns = clock_mono_ns();
     if (rc)
         return rc;
     signal(SIGPIPE, SIG_IGN);

@@ -43,6 +43,7 @@ struct gateway {
     int port_tries;
     bool next_free_port, strict;
     bool listened;                  /* so far */
+    int64_t began_ns, read_ns, built_ns; /* it was started, had the configuration, had the rooms */
     bool draining, stopping, stopped;
     bool retired;                   /* another has its place */
     int exit_code;

@@ -7,7 +7,8 @@
  * fill up with a log. What a reader holds up cannot be helped, and is brought over once it is through.
  *
  * SQLite up to 3.51.2 may break the file when a log that has been brought over whole is brought over again while another connection's commit begins it
- * anew (its "WAL-reset bug"). So the thread is started only when a megabyte has been written since: then it has not been brought over whole. */
+ * anew (its "WAL-reset bug"). So the thread is started only when a megabyte lies behind the place up to which the last one came: then it has not been brought
+ * over whole, and no commit can begin it anew. */
 #include "store/store_int.h"
 
 enum {
@@ -23,8 +24,10 @@ static int on_commit(void *ctx, sqlite3 *sql, const char *name, int pages)
     int64_t bytes = pages * l->page_bytes;
     (void)sql;
     (void)name;
-    if (bytes < l->bytes) /* it has begun anew */
+    if (bytes < l->bytes) { /* it has begun anew */
         l->due_bytes = DUE_BYTES;
+        l->anew = true;
+    }
     l->bytes = bytes;
     return SQLITE_OK;
 }
@@ -52,19 +55,22 @@ void log_begin(struct store_db *db)
  * not to be tried again on the same descriptor. */
 static void bring_over(struct db_log *l, sqlite3 *sql)
 {
-    int all, done, rc = sqlite3_wal_checkpoint_v2(sql, NULL, SQLITE_CHECKPOINT_PASSIVE, &all, &done);
+    int all = 0, done = 0, rc = sqlite3_wal_checkpoint_v2(sql, NULL, SQLITE_CHECKPOINT_PASSIVE, &all, &done);
     if ((rc & 0xff) == SQLITE_IOERR)
         l->failed = rc;
+    l->over_bytes = done > 0 ? done * l->page_bytes : 0;
 }
 
-/* A connection for each time: the file may have been set aside since the last one. */
+/* A connection for each time: the file may have been set aside since the last one. One that has read nothing yet does not know that there is a log, and brings
+ * nothing over without a word. */
 static void *beside(void *arg)
 {
     struct store_db *db = arg;
     sqlite3 *sql = NULL;
     if (sqlite3_open_v2(db->path, &sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK) {
         sqlite3_db_config(sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-        bring_over(&db->log, sql);
+        if (sqlite3_exec(sql, "PRAGMA schema_version", NULL, NULL, NULL) == SQLITE_OK)
+            bring_over(&db->log, sql);
     }
     sqlite3_close(sql);
     db->log.thread_over = true;
@@ -77,7 +83,8 @@ static void start(struct store_db *db)
     pthread_attr_t attr;
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, STACK_BYTES);
-    l->thread_over = false;
+    l->thread_over = l->anew = false;
+    l->over_bytes = 0;
     l->thread_started = !pthread_create(&l->thread, &attr, beside, db); /* it has the writer's mask: no signals */
     pthread_attr_destroy(&attr);
     if (!l->thread_started)
@@ -91,6 +98,13 @@ static void join(struct db_log *l)
     l->thread_started = false;
 }
 
+/* A megabyte behind what is in the file, and behind where it was tried from: what a reader holds up is not tried with each batch. */
+static void put_off(struct db_log *l)
+{
+    if (!l->anew && l->due_bytes < l->over_bytes + DUE_BYTES)
+        l->due_bytes = l->over_bytes + DUE_BYTES;
+}
+
 void log_tidy(struct store_db *db)
 {
     struct db_log *l = &db->log;
@@ -98,6 +112,8 @@ void log_tidy(struct store_db *db)
         return;
     bool just_over = l->thread_started;
     join(l);
+    if (just_over)
+        put_off(l);
     if (just_over && l->bytes >= LONG_BYTES) {
         bring_over(l, db->sql);
         l->due_bytes = l->bytes + DUE_BYTES; /* see above: not again before it has grown */

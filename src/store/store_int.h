@@ -15,6 +15,8 @@ struct db_log {
     int64_t bytes, due_bytes;       /* in the log; from so many on it is brought over */
     pthread_t thread;               /* that brings it over */
     bool thread_started;
+    bool anew;                      /* the log has begun anew since the thread was started */
+    int64_t over_bytes;             /* so many are in the file: the thread's while it works */
     _Atomic bool thread_over;
     _Atomic int failed;             /* SQLite's code, when it could not be brought over for the disk's sake; 0 = it could */
 };

@@ -142,6 +142,49 @@ static void test_it_stays_small_and_nothing_is_lost(void **state)
     assert_int_equal(count_rows("hob.db"), 2 * ROWS);
 }
 
+/* Writes until the log has so many bytes. */
+static void fill_log(struct store_db *db, int64_t bytes)
+{
+    struct err e;
+    assert_int_equal(db_exec(db, "CREATE TABLE IF NOT EXISTS t (n INTEGER PRIMARY KEY, fill BLOB)", &e), ERR_OK);
+    while (db->log.bytes < bytes)
+        assert_int_equal(db_exec(db, "INSERT INTO t VALUES (NULL, zeroblob(700))", &e), ERR_OK);
+}
+
+static int64_t file_bytes(void)
+{
+    char path[128];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/hob.db", folder);
+    return stat(path, &st) ? -1 : (int64_t)st.st_size;
+}
+
+static void test_the_thread_brings_over_what_there_is_and_no_more_before_another_megabyte(void **state)
+{
+    enum { DUE = 1024 * 1024 };
+    struct store_db db = { .speaks = true };
+    struct err e;
+    snprintf(db.path, sizeof db.path, "%s/hob.db", folder);
+    assert_int_equal(db_open(&db, DB_WRITE, &e), ERR_OK);
+    fill_log(&db, DUE / 2);
+    log_tidy(&db);
+    assert_false(db.log.thread_started);
+    fill_log(&db, DUE);
+    int64_t before = file_bytes();
+    log_tidy(&db);
+    assert_true(db.log.thread_started);
+    fill_log(&db, 2 * DUE + DUE / 8); /* while it is at work, or not yet: it may bring that over, too */
+    while (!db.log.thread_over)
+        usleep(100);
+    int64_t over = db.log.over_bytes;
+    assert_in_range(over, DUE, db.log.bytes);
+    assert_true(file_bytes() > before);
+    log_tidy(&db);
+    assert_true(db.log.thread_started == (db.log.bytes >= over + DUE));
+    db_close(&db);
+    assert_true(count_rows("hob.db") > 500);
+}
+
 static void test_who_reads_all_the_while_only_puts_it_off(void **state)
 {
     enum { ROWS = 4000 };
@@ -181,6 +224,7 @@ int main(void)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
     const struct CMUnitTest tests[] = {
         CASE(test_it_stays_small_and_nothing_is_lost),
+        CASE(test_the_thread_brings_over_what_there_is_and_no_more_before_another_megabyte),
         CASE(test_who_reads_all_the_while_only_puts_it_off),
         CASE(test_the_file_goes_while_the_thread_is_at_work),
     };
