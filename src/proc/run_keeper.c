@@ -35,7 +35,7 @@ struct job {
 };
 
 static struct {
-    bool on;
+    _Atomic bool on;            /* read without the lock by who then looks again with it */
     struct loop *loop;
     struct keeper *keeper;
     char dir[256];
