@@ -50,6 +50,10 @@ static const struct admin_row rows[] = {
     { "POST", "/hob/v1/models/load",   admin_load,    true,  "Load a model; answers when it is hot or cannot be." },
     { "POST", "/hob/v1/models/unload", admin_unload,  true,  "Let a model finish what it does, then unload it." },
     { "POST", "/hob/v1/route/explain", admin_explain, true,  "Who would answer this request, and why; its head counts, too. Nothing is asked of any model. `?show_body=first`, or `all`: and what they would be sent." },
+    { "GET",  "/hob/v1/swaps",         admin_swaps,   false, "Swaps of models under roles, or that one (`?id=`)." },
+    { "GET",  "/hob/v1/swaps/log",     admin_swap_log, false, "The steps that swaps have taken, with who took them and why: which model answered which role when." },
+    { "POST", "/hob/v1/swaps/plan",    admin_swap_plan, true, "Plan a swap: which model takes whose place under which roles. Nothing changes yet." },
+    { "POST", "/hob/v1/swaps/step",    admin_swap_step, true, "Take a step of a swap: evidence, smoke, start, promote, rollback or retire. Answers when it is written down and in force." },
     { "POST", "/hob/v1/upgrade",       admin_upgrade, false, "Have another program take over, with its listeners, models and connections; answers when it has. Which one (`program`) is only to be said on the admin socket." },
     { "POST", "/hob/v1/config/reload", admin_reload,  false, "Take over the configuration as it is now; answers what has changed." },
 };
@@ -208,6 +212,11 @@ struct admin *admin_new(struct loop *l, struct fleet *f, struct keeper *k)
 void admin_use_api(struct admin *a, struct api *api)
 {
     a->api = api;
+}
+
+void admin_use_swaps(struct admin *a, struct swaps *s)
+{
+    a->swaps = s;
 }
 
 void admin_use_reload(struct admin *a, reload_fn *reload, void *ctx)

@@ -10,6 +10,7 @@ struct admin {
     struct loop *loop;
     struct fleet *fleet;
     struct api *api;                                     /* NULL until it is there */
+    struct swaps *swaps;
     struct http_server *server;
     struct listener *listener;
     struct keeper *keeper;
@@ -47,6 +48,10 @@ void admin_upgrade(struct admin *a, struct http_req *r); /* upgrade.c */
 void admin_logs(struct admin *a, struct http_req *r);    /* logs.c */
 void admin_gain(struct admin *a, struct http_req *r);
 void admin_callers(struct admin *a, struct http_req *r);
+void admin_swaps(struct admin *a, struct http_req *r);   /* swaps.c */
+void admin_swap_log(struct admin *a, struct http_req *r);
+void admin_swap_plan(struct admin *a, struct http_req *r);
+void admin_swap_step(struct admin *a, struct http_req *r);
 void admin_explain(struct admin *a, struct http_req *r); /* explain.c */
 
 /* ---- system_*.c ---- */

@@ -162,14 +162,53 @@ static void limit_rows(struct gateway *g)
 static void on_change(void *ctx, const struct config *now, struct keys *keys)
 {
     struct gateway *g = ctx;
-    api_use_keys(g->api, keys);
+    if (keys)
+        api_use_keys(g->api, keys);
     conf_free(g->config);
     g->config = conf_hold(now);
     limit_rows(g);
     limits_apply(g->limits, now);
     accepted_keep(now);
+    swaps_settle(g->swaps);
     estimate_warm(g->loop, g->config, g->store);
     tell_status(g);
+}
+
+/* ---- swaps ---- */
+
+static const struct config *swap_config(void *ctx)
+{
+    struct gateway *g = ctx;
+    return world_config(fleet_world(g->fleet));
+}
+
+static void swap_flip(void *ctx)
+{
+    struct gateway *g = ctx;
+    if (!g->draining && !g->retired)
+        reload_flip(g->reload);
+}
+
+static const struct config *lay_over(void *ctx, const struct config *base)
+{
+    struct gateway *g = ctx;
+    return swaps_overlay(g->swaps, base);
+}
+
+static const struct swaps_ops swaps_ops = { swap_config, swap_flip, NULL };
+
+/* Callers come when it is known who runs, and what is swapped: from the first request on it is as it was before a restart. */
+static void listen_when_known(struct gateway *g)
+{
+    if (g->listed && g->swaps_known && !g->draining)
+        gateway_listen(g);
+}
+
+static void swaps_known(void *ctx)
+{
+    struct gateway *g = ctx;
+    g->swaps_known = true;
+    listen_when_known(g);
 }
 
 static void reload(void *ctx, struct reload_wish *w)
@@ -326,11 +365,13 @@ static void on_list(void *ctx, const struct keeper_child *children, size_t n)
     }
     if (g->after)
         succeed_adopted(g->after);
-    gateway_listen(g);
+    g->listed = true;
+    listen_when_known(g);
 }
 
 void gateway_list(struct gateway *g)
 {
+    swaps_load(g->swaps, swaps_known);
     keeper_list(g->keeper, on_list, g);
 }
 
@@ -410,6 +451,7 @@ void gateway_build(struct gateway *g)
         run_by_keeper(g->loop, g->keeper, str_of(g->run_dir));
     g->meter = meter_new();
     g->store = store_start(g->loop, g->config->state);
+    g->swaps = swaps_new(g->loop, g->store, &swaps_ops, g);
     g->fleet = fleet_new(g->loop, conf_hold(g->config), g->services, str_of(g->run_dir), g->store);
     g->api = api_new(g->loop, g->fleet, g->meter);
     api_use_store(g->api, g->store);
@@ -421,11 +463,13 @@ void gateway_build(struct gateway *g)
     api_use_keys(g->api, g->keys);
     g->admin = admin_new(g->loop, g->fleet, g->keeper);
     g->reload = reload_new(g->loop, g->args, g->fleet, on_change, g);
+    reload_use_overlay(g->reload, lay_over);
     g->signalled = (struct reload_wish){ .on_done = signal_served, .ctx = g };
     list_init(&g->signalled.node);
     api_use_admin(g->api, &admin_http, g->admin);
     admin_use_reload(g->admin, reload, g);
     admin_use_api(g->admin, g->api);
+    admin_use_swaps(g->admin, g->swaps);
     g->upgrade = upgrade_new(g);
     fleet_watch(g->fleet, on_backend_state, g);
     timer_init(&g->drain_limit, g->loop, drain_over, g);
@@ -440,6 +484,7 @@ static void take_apart(struct gateway *g)
     upgrade_free(g->upgrade);
     admin_free(g->admin);
     store_close(g->store); /* the last requests hold what is the fleet's until their rows are written */
+    swaps_free(g->swaps);
     run_by_keeper_end(); /* who waits on the pool for a program is sent home */
     fleet_free(g->fleet);
     services_free(g->services);

@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/reload.h"
 #include "cli/rundir.h"
+#include "evidence/swaps.h"
 #include "proc/heir.h"
 #include "proc/notify.h"
 #include "net/conn.h"
@@ -25,6 +26,7 @@ struct gateway {
     struct notify *notify;
     struct meter *meter;
     struct store *store;
+    struct swaps *swaps;
     struct fleet *fleet;
     struct api *api;
     struct keys *keys;              /* read; the api's once there is one */
@@ -42,6 +44,7 @@ struct gateway {
     int lock_fd;                    /* of the state folder */
     int port_tries;
     bool next_free_port, strict;
+    bool listed, swaps_known;       /* what runs; what is swapped: then it listens */
     bool listened;                  /* so far */
     int64_t began_ns, read_ns, built_ns; /* it was started, had the configuration, had the rooms */
     bool draining, stopping, stopped;

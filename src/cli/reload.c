@@ -2,6 +2,7 @@
 
 #include "cli/assume.h"
 #include "conf/diff.h"
+#include "conf/overlay.h"
 #include "net/addr.h"
 
 #include <stdlib.h>
@@ -11,6 +12,7 @@ struct reload {
     const struct cli_args *args;
     struct fleet *fleet;
     reload_change_fn *on_change;
+    reload_overlay_fn *overlay; /* NULL: nothing */
     void *ctx;
     struct list next, now;      /* who waits: for the run to come, for the one under way */
     bool again, stopped, held;
@@ -91,25 +93,59 @@ static void keep_what_needs_a_restart(struct config *c, const struct config *was
     c->state = arena_copy(&c->arena, was->state);
 }
 
-static void take(struct reload *r, struct config *c)
+static const struct config *laid_over(const struct reload *r, const struct config *read)
 {
-    const struct config *was = conf_hold(world_config(fleet_world(r->fleet)));
-    struct conf_diff d;
-    struct arena a;
-    struct buf text = { 0 };
-    arena_init(&a);
-    conf_diff(was, c, &a, &d);
-    keep_what_needs_a_restart(c, was);
-    reload_sentence(c, &d, &text);
-    log_set_level(c->log);
-    log_info("%.*s", STR_ARG(buf_str(&text)));
-    buf_reset(&text, 0);
-    view_reload(c, &d, &text);
-    fleet_apply(r->fleet, conf_hold(c), &d);
+    return r->overlay ? r->overlay(r->ctx, read) : conf_hold(read);
+}
+
+static void apply(struct reload *r, const struct config *c, const struct conf_diff *d)
+{
+    fleet_apply(r->fleet, conf_hold(c), d);
     r->on_change(r->ctx, c, r->keys);
     r->keys = NULL;
-    answer(r, buf_str(&text), NULL);
+}
+
+/* What has changed, in a sentence for the log and in JSON. */
+static void tell(const struct config *c, const struct conf_diff *d, struct buf *json)
+{
+    struct buf text = { 0 };
+    reload_sentence(c, d, &text);
+    log_info("%.*s", STR_ARG(buf_str(&text)));
+    view_reload(c, d, json);
     buf_free(&text);
+}
+
+static void take(struct reload *r, struct config *read)
+{
+    const struct config *was = conf_hold(world_config(fleet_world(r->fleet))), *wanted = laid_over(r, read);
+    struct conf_diff d;
+    struct arena a;
+    struct buf json = { 0 };
+    arena_init(&a);
+    conf_diff(was, wanted, &a, &d);
+    keep_what_needs_a_restart(read, was);
+    log_set_level(read->log);
+    const struct config *c = laid_over(r, read); /* with what was kept */
+    tell(c, &d, &json);
+    apply(r, c, &d);
+    answer(r, buf_str(&json), NULL);
+    buf_free(&json);
+    arena_fini(&a);
+    conf_free(was);
+    conf_free(wanted);
+    conf_free(c);
+    conf_free(read);
+}
+
+void reload_flip(struct reload *r)
+{
+    const struct config *was = conf_hold(world_config(fleet_world(r->fleet))), *c = laid_over(r, conf_as_read(was));
+    struct conf_diff d;
+    struct arena a;
+    arena_init(&a);
+    conf_diff(was, c, &a, &d);
+    if (!r->stopped)
+        apply(r, c, &d);
     arena_fini(&a);
     conf_free(was);
     conf_free(c);
@@ -200,6 +236,11 @@ struct reload *reload_new(struct loop *l, const struct cli_args *a, struct fleet
     list_init(&r->now);
     work_init(&r->work, read_config, was_read, r);
     return r;
+}
+
+void reload_use_overlay(struct reload *r, reload_overlay_fn *overlay)
+{
+    r->overlay = overlay;
 }
 
 void reload_free(struct reload *r)

@@ -13,6 +13,10 @@ struct reload;
 typedef void reload_change_fn(void *ctx, const struct config *now, struct keys *keys);
 /* a: as the gateway was started; its options hold over what the file says. */
 struct reload *reload_new(struct loop *l, const struct cli_args *a, struct fleet *f, reload_change_fn *on_change, void *ctx);
+/* What is laid over what was read, before it comes into force; held for the caller of fn. Asked anew by reload_flip(), which takes effect at once. */
+typedef const struct config *reload_overlay_fn(void *ctx, const struct config *base);
+void reload_use_overlay(struct reload *r, reload_overlay_fn *overlay);
+void reload_flip(struct reload *r);
 void reload_free(struct reload *r);                                /* after loop_free(); NULL is fine */
 void reload_ask(struct reload *r, struct reload_wish *w);          /* w: who waits for the end; NULL: the log is told anyway */
 bool reload_runs(const struct reload *r);

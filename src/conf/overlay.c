@@ -30,7 +30,7 @@ enum conf_shift_state conf_shift_look(const struct config *base, const struct co
     const struct conf_model *now = conf_meant(base, *target, &role);
     if (now == to)
         return SHIFT_DONE;
-    return now && str_eq(now->name, s->said) ? SHIFT_HOLDS : SHIFT_OVERTAKEN;
+    return now && (str_eq(now->name, s->said) || str_eq(now->name, s->from)) ? SHIFT_HOLDS : SHIFT_OVERTAKEN;
 }
 
 /* ---- the copies ---- */

@@ -17,7 +17,7 @@ struct conf_shift {
 enum conf_shift_state {
     SHIFT_HOLDS,
     SHIFT_DONE,                 /* the file says `to` itself by now */
-    SHIFT_OVERTAKEN,            /* it says neither */
+    SHIFT_OVERTAKEN,            /* it says neither that, nor who is replaced */
     SHIFT_NO_NAME,              /* there is no such role or tier any more */
     SHIFT_NO_MODEL,             /* `to` is no model any more */
 };

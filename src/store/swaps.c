@@ -2,6 +2,8 @@
 
 #include "store/store_int.h"
 
+#include <string.h>
+
 static const char new_sql[] = "INSERT INTO swaps (text) VALUES (?1)";
 static const char text_sql[] = "UPDATE swaps SET text = ?2 WHERE swap = ?1";
 static const char step_sql[] = "INSERT INTO swap_steps (swap, time_ms, actor, step, state, role, reason, figures) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
@@ -127,4 +129,42 @@ enum err_code swap_steps_read(struct store *s, int64_t swap, size_t last, void (
 {
     struct reading r = { .job = { .run = read_rows, .reads = true }, .on_step = fn, .ctx = ctx, .swap = swap, .last = last };
     return store_do(s, &r.job, e);
+}
+
+/* ---- reading for the loop: number, length, text, one behind the other ---- */
+
+static void keep_row(void *ctx, int64_t id, struct str text)
+{
+    struct buf *rows = ctx;
+    const int64_t head[2] = { id, (int64_t)text.n };
+    buf_add(rows, (struct str){ (const char *)head, sizeof head });
+    buf_add(rows, text);
+}
+
+static enum err_code run_fetch(struct store_db *db, struct store_job *job, struct err *e)
+{
+    struct swaps_fetch *f = (struct swaps_fetch *)(void *)job;
+    struct reading r = { .on_swap = keep_row, .ctx = &f->rows };
+    buf_reset(&f->rows, 0);
+    return read_rows(db, &r.job, e);
+}
+
+static void fetched(struct store_job *job, const struct err *e)
+{
+    struct swaps_fetch *f = (struct swaps_fetch *)(void *)job;
+    for (size_t at = 0; !e && at < f->rows.n;) {
+        int64_t head[2];
+        memcpy(head, f->rows.p + at, sizeof head);
+        at += sizeof head;
+        f->on_swap(f->ctx, head[0], (struct str){ f->rows.p + at, (size_t)head[1] });
+        at += (size_t)head[1];
+    }
+    buf_free(&f->rows);
+    f->on_done(f->ctx, e);
+}
+
+void swaps_fetch(struct store *s, struct swaps_fetch *f)
+{
+    f->job = (struct store_job){ .run = run_fetch, .done = fetched, .reads = true };
+    store_submit(s, &f->job);
 }

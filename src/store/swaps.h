@@ -3,6 +3,7 @@
 #ifndef HOB_STORE_SWAPS_H
 #define HOB_STORE_SWAPS_H
 
+#include "base/buf.h"
 #include "store/store.h"
 
 struct swap_step_row {
@@ -26,6 +27,16 @@ struct swap_put {
     void *ctx;
 };
 void swaps_put(struct store *s, struct swap_put *p);
+
+/* All swaps, for who must not wait: read on the writer's thread, handed over in their order on the loop's. Lies inside its owner, who lives until on_done. */
+struct swaps_fetch {
+    struct store_job job;
+    struct buf rows;            /* fetch's own */
+    void (*on_swap)(void *ctx, int64_t id, struct str text);
+    void (*on_done)(void *ctx, const struct err *e); /* after the last of them; e: none was handed over */
+    void *ctx;
+};
+void swaps_fetch(struct store *s, struct swaps_fetch *f);
 
 /* All block: for who opened the store to read, and for the pool. */
 enum err_code swaps_read(struct store *s, void (*fn)(void *ctx, int64_t id, struct str text), void *ctx, struct err *e) __attribute__((warn_unused_result));

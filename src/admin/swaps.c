@@ -1,0 +1,433 @@
+/* Swaps over the admin door.
+ *
+ *   GET  swaps?id=N           {"schema":1,"swaps":[…]}, or that one as an object
+ *   GET  swaps/log?id=N&n=M   {"schema":1,"steps":[{"swap","time","actor","step","state","role","reason","roles":[…]}]}, oldest first
+ *   POST swaps/plan           {"roles":[{"role","to"}],"window_ms","share","shadow","alert_only","preflight":{…},"refused","why"}
+ *   POST swaps/step           {"id","step":"evidence|smoke|start|promote|rollback|retire","role","why","force","early","window_ms","share","proof":{…}}
+ *
+ * A step answers with the swap as it is then, when it is written down and in force. */
+#include "admin/admin_int.h"
+
+#include "api/reply.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "conf/conf.h"
+#include "evidence/swaps.h"
+#include "json/json.h"
+#include "store/swaps.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+enum { STEPS_DEFAULT = 100, DAY_MS = 24 * 3600 * 1000, SHORTEST_MS = 1000 };
+
+/* ---- answers ---- */
+
+static void answer_swap(struct http_req *r, const struct swap *w)
+{
+    struct buf body = { 0 }, object = { 0 };
+    struct json_out o = json_out(&object);
+    swap_put(w, clock_wall_ms(), false, &o);
+    buf_lit(&body, "{\"schema\":1,"); /* and the object behind its brace */
+    buf_add(&body, str_from(buf_str(&object), 1));
+    reply_json(r, 200, STR(""), buf_str(&body));
+    buf_free(&object);
+    buf_free(&body);
+}
+
+static void answer_all(struct admin *a, struct http_req *r)
+{
+    struct buf body = { 0 };
+    struct json_out o = json_out(&body);
+    json_begin_object(&o);
+    json_key(&o, STR("schema"));
+    json_int(&o, 1);
+    json_key(&o, STR("swaps"));
+    json_begin_array(&o);
+    for (size_t i = 0; i < swaps_count(a->swaps); i++)
+        swap_put(swaps_at(a->swaps, i), clock_wall_ms(), false, &o);
+    json_end_array(&o);
+    json_end_object(&o);
+    reply_json(r, 200, STR(""), buf_str(&body));
+    buf_free(&body);
+}
+
+/* A number that the query names; false: it is none. -1: it does not name it. */
+static bool query_number(struct str query, struct str name, int64_t *out)
+{
+    *out = -1;
+    while (query.n) {
+        struct str value, rest;
+        if (str_eq(str_cut(str_cut(query, '&', &rest), '=', &value), name))
+            return str_to_int(value, 1, INT64_MAX, out);
+        query = rest;
+    }
+    return true;
+}
+
+static bool read_number(struct http_req *r, const char *name, int64_t *out)
+{
+    struct err e;
+    if (query_number(http_req_query(r), str_of(name), out))
+        return true;
+    err_set(&e, ERR_INVALID_REQUEST, "`%s` is a whole number from 1.", name);
+    err_param(&e, "%s", name);
+    admin_refuse(r, &e);
+    return false;
+}
+
+void admin_swaps(struct admin *a, struct http_req *r)
+{
+    int64_t id;
+    struct err e;
+    if (!read_number(r, "id", &id))
+        return;
+    const struct swap *w = id < 0 ? NULL : swaps_find(a->swaps, id);
+    if (id < 0) {
+        answer_all(a, r);
+    } else if (w) {
+        answer_swap(r, w);
+    } else {
+        err_set(&e, ERR_NOT_FOUND, "There is no swap %lld.", (long long)id);
+        err_hint(&e, "`hob swap status` lists them.");
+        admin_refuse(r, &e);
+    }
+}
+
+/* ---- plans and steps ---- */
+
+struct asking {
+    struct admin *admin;
+    struct http_req *r;
+    struct json_doc body;
+    struct arena texts;
+    struct swaps_ask ask;
+    struct swaps_plan plan;
+    struct swap_proof proof;
+};
+
+static void asking_free(struct asking *k)
+{
+    json_free(&k->body);
+    arena_fini(&k->texts);
+    free(k);
+}
+
+static void asked(void *ctx, const struct swap *w, const struct err *e)
+{
+    struct asking *k = ctx;
+    if (e)
+        admin_refuse(k->r, e);
+    else
+        answer_swap(k->r, w);
+    asking_free(k);
+}
+
+static void gone(void *ctx)
+{
+    struct asking *k = ctx;
+    swaps_unask(k->admin->swaps, &k->ask);
+    asking_free(k);
+}
+
+static const struct http_req_ops ops = { .on_gone = gone };
+
+static enum err_code wrong(struct err *e, const char *field, const char *want)
+{
+    err_set(e, ERR_INVALID_REQUEST, "`%s` must be %s.", field, want);
+    return err_param(e, "%s", field);
+}
+
+static enum err_code take_text(struct asking *k, yyjson_val *obj, const char *field, struct str *out, struct err *e)
+{
+    yyjson_val *v = yyjson_obj_get(obj, field);
+    if (v && !yyjson_is_null(v) && !yyjson_is_str(v))
+        return wrong(e, field, "a text");
+    *out = arena_copy(&k->texts, json_str(v));
+    return ERR_OK;
+}
+
+static enum err_code take_bool(yyjson_val *obj, const char *field, bool *out, struct err *e)
+{
+    yyjson_val *v = yyjson_obj_get(obj, field);
+    *out = yyjson_is_true(v);
+    return v && !yyjson_is_bool(v) ? wrong(e, field, "true or false") : ERR_OK;
+}
+
+static enum err_code take_window(yyjson_val *obj, int64_t otherwise, int64_t *out, struct err *e)
+{
+    yyjson_val *v = yyjson_obj_get(obj, "window_ms");
+    *out = yyjson_is_int(v) ? yyjson_get_sint(v) : otherwise;
+    if (v && (!yyjson_is_int(v) || *out < SHORTEST_MS || *out > 365 * (int64_t)DAY_MS))
+        return wrong(e, "window_ms", "a number of milliseconds, from a second to a year");
+    return ERR_OK;
+}
+
+static enum err_code take_share(yyjson_val *obj, const char *field, double otherwise, double *out, struct err *e)
+{
+    yyjson_val *v = yyjson_obj_get(obj, field);
+    *out = yyjson_is_num(v) ? yyjson_get_num(v) : otherwise;
+    if (v && (!yyjson_is_num(v) || !(*out > 0) || *out > 1))
+        return wrong(e, field, "a share above 0, and 1 at most");
+    return ERR_OK;
+}
+
+static struct str raw_of(struct asking *k, yyjson_val *v)
+{
+    struct buf text = { 0 };
+    struct json_out o = json_out(&text);
+    if (!v || yyjson_is_null(v))
+        return STR("");
+    json_value(&o, v);
+    struct str kept = arena_copy(&k->texts, buf_str(&text));
+    buf_free(&text);
+    return kept;
+}
+
+static enum err_code read_plan(struct asking *k, struct err *e)
+{
+    yyjson_val *root = k->body.root, *roles = yyjson_obj_get(root, "roles"), *role;
+    struct swaps_plan *p = &k->plan;
+    enum err_code rc = ERR_OK;
+    size_t i, n;
+    if (!yyjson_is_arr(roles) || !yyjson_arr_size(roles) || yyjson_arr_size(roles) > SWAP_MAX_ROLES)
+        return wrong(e, "roles", "a list of one to 16 of {\"role\", \"to\"}");
+    yyjson_arr_foreach(roles, i, n, role) {
+        if (!rc)
+            rc = take_text(k, role, "role", &p->roles[p->nroles].name, e);
+        if (!rc)
+            rc = take_text(k, role, "to", &p->roles[p->nroles++].to, e);
+    }
+    if (!rc)
+        rc = take_window(root, 7 * (int64_t)DAY_MS, &p->window_ms, e);
+    if (!rc)
+        rc = take_share(root, "share", 1, &p->share, e);
+    if (!rc)
+        rc = take_share(root, "shadow", 0, &p->shadow, e);
+    if (!rc)
+        rc = take_bool(root, "alert_only", &p->alert_only, e);
+    if (!rc)
+        rc = take_bool(root, "refused", &p->refused, e);
+    if (!rc)
+        rc = take_text(k, root, "why", &p->why, e);
+    p->preflight = raw_of(k, yyjson_obj_get(root, "preflight"));
+    k->ask.plan = p;
+    return rc;
+}
+
+static int64_t count_of(yyjson_val *obj, const char *field)
+{
+    yyjson_val *v = yyjson_obj_get(obj, field);
+    return yyjson_is_int(v) ? yyjson_get_sint(v) : 0;
+}
+
+static enum err_code read_proof(struct asking *k, yyjson_val *v, struct err *e)
+{
+    struct swap_proof *p = &k->proof;
+    yyjson_val *ci = yyjson_obj_get(v, "ci"), *needed = yyjson_obj_get(v, "needed");
+    struct str verdict = json_str(yyjson_obj_get(v, "verdict"));
+    enum err_code rc = take_text(k, v, "suite", &p->suite, e);
+    if (!rc)
+        rc = take_text(k, v, "run", &p->run, e);
+    if (!rc)
+        rc = take_text(k, v, "note", &p->note, e);
+    p->pairs = count_of(v, "pairs");
+    p->both = count_of(v, "both");
+    p->only_old = count_of(v, "only_old");
+    p->only_new = count_of(v, "only_new");
+    p->neither = count_of(v, "neither");
+    p->difference = yyjson_get_num(yyjson_obj_get(v, "difference"));
+    p->lo = yyjson_get_num(yyjson_arr_get(ci, 0));
+    p->hi = yyjson_get_num(yyjson_arr_get(ci, 1));
+    p->needed = yyjson_is_int(needed) ? yyjson_get_sint(needed) : -1;
+    for (size_t i = 1; i < SWAP_VERDICTS; i++)
+        if (str_eq(verdict, str_of(swap_verdict_name[i])))
+            p->verdict = (enum swap_verdict)i;
+    if (!rc && (!p->suite.n || !p->verdict))
+        rc = wrong(e, "proof", "an object with a suite and a verdict");
+    k->ask.wish.proof = p;
+    return rc;
+}
+
+/* A guard's breach is no step of people's. */
+static enum err_code read_step_name(struct asking *k, struct err *e)
+{
+    struct str name = json_str(yyjson_obj_get(k->body.root, "step"));
+    for (size_t i = STEP_PLAN + 1; i < STEP_BREACH; i++)
+        if (str_eq(name, str_of(swap_step_name[i]))) {
+            k->ask.wish.step = (enum swap_step)i;
+            return ERR_OK;
+        }
+    return wrong(e, "step", "evidence, smoke, start, promote, rollback or retire");
+}
+
+static enum err_code read_step(struct asking *k, struct err *e)
+{
+    yyjson_val *root = k->body.root, *id = yyjson_obj_get(root, "id");
+    struct swap_wish *w = &k->ask.wish;
+    enum err_code rc = yyjson_is_int(id) && yyjson_get_sint(id) > 0 ? ERR_OK : wrong(e, "id", "the number of a swap");
+    k->ask.id = yyjson_get_sint(id);
+    if (!rc)
+        rc = read_step_name(k, e);
+    if (!rc)
+        rc = take_text(k, root, "role", &w->role, e);
+    if (!rc)
+        rc = take_text(k, root, "why", &w->why, e);
+    if (!rc)
+        rc = take_bool(root, "force", &w->force, e);
+    if (!rc)
+        rc = take_bool(root, "early", &w->early, e);
+    if (!rc)
+        rc = take_window(root, 0, &w->window_ms, e);
+    if (!rc)
+        rc = take_share(root, "share", 0, &w->share, e);
+    if (!rc && w->step == STEP_EVIDENCE)
+        rc = read_proof(k, yyjson_obj_get(root, "proof"), e);
+    if (!rc && (w->step == STEP_EVIDENCE || w->step == STEP_SMOKE) && !w->role.n)
+        rc = wrong(e, "role", "named for this step");
+    return rc;
+}
+
+static void ask(struct admin *a, struct http_req *r, enum err_code (*read)(struct asking *k, struct err *e))
+{
+    struct asking *k = calloc(1, sizeof *k);
+    struct err e;
+    if (!k)
+        die("out of memory for a step of a swap");
+    arena_init(&k->texts);
+    k->admin = a;
+    k->r = r;
+    enum err_code rc = json_parse(&k->body, http_req_body(r), &e);
+    if (!rc && !yyjson_is_obj(k->body.root))
+        rc = err_set(&e, ERR_INVALID_REQUEST, "The body must be a JSON object.");
+    if (!rc)
+        rc = read(k, &e);
+    if (rc) {
+        admin_refuse(r, &e);
+        asking_free(k);
+        return;
+    }
+    k->ask.actor = http_req_server(r) == a->server ? STR("cli") : STR("admin key");
+    k->ask.on_done = asked;
+    k->ask.ctx = k;
+    http_req_watch(r, &ops, k);
+    swaps_ask(a->swaps, &k->ask);
+}
+
+void admin_swap_plan(struct admin *a, struct http_req *r)
+{
+    ask(a, r, read_plan);
+}
+
+void admin_swap_step(struct admin *a, struct http_req *r)
+{
+    ask(a, r, read_step);
+}
+
+/* ---- what has been ---- */
+
+struct looking {
+    struct http_req *r;     /* NULL: who asked has left */
+    struct work work;
+    struct arena arena;
+    struct str state;
+    int64_t swap, last;
+    struct buf body;
+    struct json_out out;
+    enum err_code rc;
+    struct err e;
+};
+
+static void put(struct json_out *o, const char *key, struct str text)
+{
+    json_key(o, str_of(key));
+    json_string_or_null(o, text);
+}
+
+static void put_figures(struct json_out *o, struct str figures)
+{
+    struct json_doc d = { 0 };
+    struct err e;
+    json_key(o, STR("roles"));
+    if (figures.n && !json_parse(&d, figures, &e) && yyjson_obj_get(d.root, "roles"))
+        json_value(o, yyjson_obj_get(d.root, "roles"));
+    else
+        json_raw(o, STR("[]"));
+    json_free(&d);
+}
+
+static void put_step(void *ctx, const struct swap_step_row *r)
+{
+    struct looking *l = ctx;
+    struct json_out *o = &l->out;
+    char when[40] = "";
+    struct tm tm;
+    time_t t = (time_t)(r->time_ms / 1000);
+    if (gmtime_r(&t, &tm))
+        strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    json_begin_object(o);
+    json_key(o, STR("swap"));
+    json_int(o, r->swap);
+    put(o, "time", str_of(when));
+    put(o, "actor", r->actor);
+    put(o, "step", r->step);
+    put(o, "state", r->state);
+    put(o, "role", r->role);
+    put(o, "reason", r->reason);
+    put_figures(o, r->figures);
+    json_end_object(o);
+}
+
+static void look(void *ctx)
+{
+    struct looking *l = ctx;
+    struct store *s = NULL;
+    l->out = json_out(&l->body);
+    json_begin_object(&l->out);
+    json_key(&l->out, STR("schema"));
+    json_int(&l->out, 1);
+    json_key(&l->out, STR("steps"));
+    json_begin_array(&l->out);
+    l->rc = store_open_to_read(l->state, &s, &l->e);
+    if (!l->rc && s)
+        l->rc = swap_steps_read(s, l->swap > 0 ? l->swap : 0, (size_t)l->last, put_step, l, &l->e);
+    json_end_array(&l->out);
+    json_end_object(&l->out);
+    store_close(s);
+}
+
+static void looked(void *ctx)
+{
+    struct looking *l = ctx;
+    if (l->r)
+        admin_answer(l->r, buf_str(&l->body), l->rc ? &l->e : NULL);
+    buf_free(&l->body);
+    arena_fini(&l->arena);
+    free(l);
+}
+
+static void log_gone(void *ctx)
+{
+    struct looking *l = ctx;
+    l->r = NULL; /* the pool still has it */
+}
+
+static const struct http_req_ops log_ops = { .on_gone = log_gone };
+
+void admin_swap_log(struct admin *a, struct http_req *r)
+{
+    int64_t id, n;
+    if (!read_number(r, "id", &id) || !read_number(r, "n", &n))
+        return;
+    struct looking *l = calloc(1, sizeof *l);
+    if (!l)
+        die("out of memory for a swap's log");
+    arena_init(&l->arena);
+    l->r = r;
+    l->swap = id;
+    l->last = n < 0 ? STEPS_DEFAULT : n;
+    l->state = arena_copy(&l->arena, world_config(fleet_world(a->fleet))->state);
+    http_req_watch(r, &log_ops, l);
+    work_init(&l->work, look, looked, l);
+    loop_work(a->loop, &l->work);
+}
