@@ -50,6 +50,10 @@ static const struct admin_row rows[] = {
     { "POST", "/hob/v1/models/load",   admin_load,    true,  "Load a model; answers when it is hot or cannot be." },
     { "POST", "/hob/v1/models/unload", admin_unload,  true,  "Let a model finish what it does, then unload it." },
     { "POST", "/hob/v1/route/explain", admin_explain, true,  "Who would answer this request, and why; its head counts, too. Nothing is asked of any model. `?show_body=first`, or `all`: and what they would be sent." },
+    { "GET",  "/hob/v1/evals",         admin_evals,   false, "Runs of suites, newest first." },
+    { "GET",  "/hob/v1/evals/show",    admin_eval_show, false, "One of them (`?run=`) with its results." },
+    { "POST", "/hob/v1/evals",         admin_eval_new, true, "Begin a run: answers with its number." },
+    { "POST", "/hob/v1/evals/results", admin_eval_results, true, "Put results to a run; the same case, place and turn again is written over." },
     { "GET",  "/hob/v1/swaps",         admin_swaps,   false, "Swaps of models under roles, or that one (`?id=`)." },
     { "GET",  "/hob/v1/swaps/log",     admin_swap_log, false, "The steps that swaps have taken, with who took them and why: which model answered which role when." },
     { "POST", "/hob/v1/swaps/plan",    admin_swap_plan, true, "Plan a swap: which model takes whose place under which roles. Nothing changes yet." },
@@ -85,7 +89,7 @@ static enum err_code on_head(void *ctx, struct http_req *r, size_t *body_limit, 
     struct str method = http_req_method(r), path = http_req_path(r);
     *body_limit = BODY_MAX_BYTES;
     if ((row = find_row(method, path, &same_path))) {
-        if (row->handle == admin_explain) /* a whole request */
+        if (row->handle == admin_explain || row->handle == admin_eval_results) /* a whole request, or whole answers */
             *body_limit = (size_t)world_config(fleet_world(a->fleet))->body_bytes;
         return ERR_OK;
     }
@@ -109,6 +113,22 @@ void admin_answer(struct http_req *r, struct str json, const struct err *e)
         admin_refuse(r, e);
     else
         reply_json(r, 200, STR(""), json);
+}
+
+bool admin_query_number(struct http_req *r, const char *name, int64_t *out)
+{
+    struct str query = http_req_query(r), value, rest;
+    struct err e;
+    for (*out = -1; query.n; query = rest)
+        if (str_eq(str_cut(str_cut(query, '&', &rest), '=', &value), str_of(name))) {
+            if (str_to_int(value, 1, INT64_MAX, out))
+                return true;
+            err_set(&e, ERR_INVALID_REQUEST, "`%s` is a whole number from 1.", name);
+            err_param(&e, "%s", name);
+            admin_refuse(r, &e);
+            return false;
+        }
+    return true;
 }
 
 void admin_refuse(struct http_req *r, const struct err *e)
@@ -214,8 +234,9 @@ void admin_use_api(struct admin *a, struct api *api)
     a->api = api;
 }
 
-void admin_use_swaps(struct admin *a, struct swaps *s)
+void admin_use_swaps(struct admin *a, struct swaps *s, struct store *st)
 {
+    a->store = st;
     a->swaps = s;
 }
 

@@ -11,6 +11,7 @@
  *   POST /hob/v1/models/unload  {"model": NAME}: answers when what ran has finished and the child is gone
  *   POST /hob/v1/route/explain  a request as to /v1: who would answer it, and why; ?show_body=first or all: and what they would be sent
  *   GET  /hob/v1/swaps, /hob/v1/swaps/log, POST /hob/v1/swaps/plan, /hob/v1/swaps/step: swaps.c
+ *   GET  /hob/v1/evals, /hob/v1/evals/show, POST /hob/v1/evals, /hob/v1/evals/results: evals.c
  *   POST /hob/v1/upgrade        {"program": PATH, "wait_ms": N}, both may be left out: another gateway takes this one's place; answers when it has
  *   POST /hob/v1/config/reload  answers what the configuration has changed, once it is in force, or why nothing has changed */
 #ifndef HOB_ADMIN_ADMIN_H
@@ -33,7 +34,8 @@ struct api;
 void admin_use_api(struct admin *a, struct api *api);
 
 struct swaps;
-void admin_use_swaps(struct admin *a, struct swaps *s);
+struct store;
+void admin_use_swaps(struct admin *a, struct swaps *s, struct store *st); /* and the store, for runs of suites */
 
 /* The same table for another door, with the admin as its ctx: who may come in there is that door's to say. */
 extern const struct http_handler admin_http;

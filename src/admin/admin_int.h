@@ -11,6 +11,7 @@ struct admin {
     struct fleet *fleet;
     struct api *api;                                     /* NULL until it is there */
     struct swaps *swaps;
+    struct store *store;
     struct http_server *server;
     struct listener *listener;
     struct keeper *keeper;
@@ -30,6 +31,8 @@ struct admin_row {
 };
 const struct admin_row *admin_row_at(size_t i);          /* NULL past the end */
 void admin_refuse(struct http_req *r, const struct err *e);
+/* A number from 1 that the query names; -1: it names none. False: it is none, which was answered. */
+bool admin_query_number(struct http_req *r, const char *name, int64_t *out);
 void admin_answer(struct http_req *r, struct str json, const struct err *e); /* the JSON, or why there is none (e) */
 
 /* ---- views.c: JSON out of what is known. A field whose value nobody knows yet is null, never a guess. ---- */
@@ -52,6 +55,10 @@ void admin_swaps(struct admin *a, struct http_req *r);   /* swaps.c */
 void admin_swap_log(struct admin *a, struct http_req *r);
 void admin_swap_plan(struct admin *a, struct http_req *r);
 void admin_swap_step(struct admin *a, struct http_req *r);
+void admin_evals(struct admin *a, struct http_req *r);   /* evals.c */
+void admin_eval_show(struct admin *a, struct http_req *r);
+void admin_eval_new(struct admin *a, struct http_req *r);
+void admin_eval_results(struct admin *a, struct http_req *r);
 void admin_explain(struct admin *a, struct http_req *r); /* explain.c */
 
 /* ---- system_*.c ---- */

@@ -52,35 +52,11 @@ static void answer_all(struct admin *a, struct http_req *r)
     buf_free(&body);
 }
 
-/* A number that the query names; false: it is none. -1: it does not name it. */
-static bool query_number(struct str query, struct str name, int64_t *out)
-{
-    *out = -1;
-    while (query.n) {
-        struct str value, rest;
-        if (str_eq(str_cut(str_cut(query, '&', &rest), '=', &value), name))
-            return str_to_int(value, 1, INT64_MAX, out);
-        query = rest;
-    }
-    return true;
-}
-
-static bool read_number(struct http_req *r, const char *name, int64_t *out)
-{
-    struct err e;
-    if (query_number(http_req_query(r), str_of(name), out))
-        return true;
-    err_set(&e, ERR_INVALID_REQUEST, "`%s` is a whole number from 1.", name);
-    err_param(&e, "%s", name);
-    admin_refuse(r, &e);
-    return false;
-}
-
 void admin_swaps(struct admin *a, struct http_req *r)
 {
     int64_t id;
     struct err e;
-    if (!read_number(r, "id", &id))
+    if (!admin_query_number(r, "id", &id))
         return;
     const struct swap *w = id < 0 ? NULL : swaps_find(a->swaps, id);
     if (id < 0) {
@@ -417,7 +393,7 @@ static const struct http_req_ops log_ops = { .on_gone = log_gone };
 void admin_swap_log(struct admin *a, struct http_req *r)
 {
     int64_t id, n;
-    if (!read_number(r, "id", &id) || !read_number(r, "n", &n))
+    if (!admin_query_number(r, "id", &id) || !admin_query_number(r, "n", &n))
         return;
     struct looking *l = calloc(1, sizeof *l);
     if (!l)

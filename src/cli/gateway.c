@@ -469,7 +469,7 @@ void gateway_build(struct gateway *g)
     api_use_admin(g->api, &admin_http, g->admin);
     admin_use_reload(g->admin, reload, g);
     admin_use_api(g->admin, g->api);
-    admin_use_swaps(g->admin, g->swaps);
+    admin_use_swaps(g->admin, g->swaps, g->store);
     g->upgrade = upgrade_new(g);
     fleet_watch(g->fleet, on_backend_state, g);
     timer_init(&g->drain_limit, g->loop, drain_over, g);
