@@ -129,24 +129,26 @@ static void join_words(struct buf *to, const struct str *words, size_t n)
     }
 }
 
-/* Is the child that was found the one we would start now? One that a gateway has handed over is: it may be at work for that one still. With its file gone only the engine knows what it has loaded: then it is. */
+/* Is the child that was found the one we would start now? One that a gateway has handed over is: it may be at work for that one still. With its file gone only the engine knows what it has loaded: then it is.
+ * What it would be started with is made in any case: that is how its kind comes to know its port, its context and how it thinks. */
 static bool is_as_wanted(struct child *c)
 {
     struct launch wanted;
     struct buf words = { 0 };
     struct err e;
-    if (c->look_rc || c->found_as_it_is)
+    if (c->look_rc)
         return true;
     launch_init(&wanted);
-    bool same = false;
-    if (!c->kind->launch(c, &wanted, &e)) {
-        child_prompts_identify(c, &wanted);
+    bool same = false, made = !c->kind->launch(c, &wanted, &e);
+    if (made) {
         join_words(&words, wanted.argv, wanted.nargv);
         same = str_eq(buf_str(&words), buf_str(&c->found_argv));
     }
+    if (same)
+        child_prompts_identify(c, &wanted);
     buf_free(&words);
     launch_free(&wanted);
-    return same;
+    return same || (c->found_as_it_is && (made || !c->kind->port)); /* one whose port is not known can be asked nothing */
 }
 
 /* The look is over; what became of the child meanwhile? */

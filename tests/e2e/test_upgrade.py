@@ -10,6 +10,7 @@ import sqlite3
 import threading
 
 import gates
+import helpers
 import pytest
 import raw
 from helpers import HOB, SLOW, chat_body, cli, content_of, wait_for
@@ -156,6 +157,16 @@ def test_a_stream_a_kept_connection_and_a_model_go_on(old):
     assert now.pid == got["to"]["pid"] and now.args[0].endswith("hob-1")
     assert o.pids() == before and h.pid == keeper
     assert len(o.rows()) == 4 == len(set(o.rows()))
+
+
+@pytest.mark.parametrize("where", ["--port ${port}", "--host ${socket}"])
+def test_a_program_of_the_operators_goes_on(nursery, where):
+    o = Old(nursery, {"own": {"command": f"{helpers.FAKE} {where}", "paths": [f"{nursery.dir}:rw"], "slots": 2, "keep": "hot"}})
+    before = o.pids()
+    o.upgrade()
+    wait_for("it answers", lambda: o.hob.chat("own", "hello", timeout=10).status == 200)
+    assert o.pids() == before
+    o.wait_alone()
 
 
 def test_the_command_says_what_was_done(old):
