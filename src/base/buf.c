@@ -4,6 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static buf_no_memory_fn *no_memory;
+
+void buf_on_no_memory(buf_no_memory_fn *fn)
+{
+    no_memory = fn;
+}
+
 void buf_init(struct buf *b, size_t max_bytes)
 {
     *b = (struct buf){ .max = max_bytes };
@@ -24,7 +31,9 @@ char *buf_reserve(struct buf *b, size_t n)
         size_t cap = b->cap ? b->cap : 256;
         while (cap < need)
             cap *= 2;
-        char *p = realloc(b->p, cap);
+        char *p;
+        while (!(p = realloc(b->p, cap)) && no_memory && no_memory(cap))
+            continue;
         if (!p)
             die("out of memory: %zu bytes for a buffer", cap);
         b->p = p;

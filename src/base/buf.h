@@ -1,5 +1,5 @@
 /* A growable byte buffer. One that is fed from outside is born with its maximum and answers ERR_TOO_LARGE; what we write
- * ourselves grows freely. Running out of memory on our own small objects is fatal (die()). */
+ * ourselves grows freely. Running out of memory on our own small objects is fatal (die()), but see buf_on_no_memory(). */
 #ifndef HOB_BASE_BUF_H
 #define HOB_BASE_BUF_H
 
@@ -18,6 +18,10 @@ static inline struct str buf_str(const struct buf *b)
 {
     return (struct str){ b->p, b->n };
 }
+
+/* For a program that must outlive a moment without memory: it is called when there is none, and says whether to try once more. NULL: die() at once. */
+typedef bool buf_no_memory_fn(size_t bytes);
+void buf_on_no_memory(buf_no_memory_fn *fn);
 
 void buf_init(struct buf *b, size_t max_bytes);
 void buf_free(struct buf *b); /* leaves an empty, usable buffer with the same maximum */

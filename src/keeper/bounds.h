@@ -13,6 +13,9 @@ enum {
 
     BACKOFF_FIRST_MS = 200,
     BACKOFF_MAX_MS = 30 * 1000,
+    NO_MEMORY_MS = 10 * 1000,     /* without memory for so long, it gives up; */
+    NO_MEMORY_LOOK_MS = 20,       /* it looks so often */
+
     CRASH_LOOP_MS = 1000,         /* a gateway that was ready, yet lived shorter than this, waits CRASH_PAUSE_MS */
     CRASH_PAUSE_MS = 100,
 

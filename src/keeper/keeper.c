@@ -180,6 +180,25 @@ static void reap(int64_t now_ms)
         os_kill_strays(is_known); /* what called setsid came to us when its parent died */
 }
 
+/* ---- no memory ---- */
+
+/* Our death is that of all models and of the gateway, which answers without us: rather wait, it may be over in a moment. The minder and who is about to become
+ * a child do as we do. */
+static bool wait_for_memory(size_t bytes)
+{
+    static int64_t since_ms, last_ms;
+    int64_t now_ms = clock_mono_ms();
+    if (!last_ms || now_ms - last_ms > NO_MEMORY_MS) { /* another time */
+        since_ms = now_ms;
+        log_warn("no memory for %zu bytes: waiting for some", bytes);
+    }
+    last_ms = now_ms;
+    if (now_ms - since_ms > NO_MEMORY_MS)
+        return false;
+    poll(NULL, 0, NO_MEMORY_LOOK_MS);
+    return true;
+}
+
 /* ---- the loop ---- */
 
 static int timeout_ms(int64_t now_ms)
@@ -241,6 +260,7 @@ int main(int argc, char **argv)
         return 2;
     }
     tidy_descriptors();
+    buf_on_no_memory(wait_for_memory);
     minder_start();
     signals_init();
     os_adopt_orphans();

@@ -1,44 +1,56 @@
-/* Linux: /proc/PID/environ, readable for processes of one's own; field 22 of /proc/PID/stat, when it was started, in ticks since the machine was. */
-#include "base/buf.h"
+/* Linux: /proc/PID/environ, readable for processes of one's own; field 22 of /proc/PID/stat, when it was started, in ticks since the machine was.
+ * No memory is taken: the minder sweeps when all else has failed, perhaps of having none. */
 #include "base/log.h"
 #include "keeper/sweep.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { ENVIRON_MAX_BYTES = 256 * 1024 };
+enum { STEP_BYTES = 16 * 1024 };
 
-static bool read_environ(int64_t pid, struct buf *out)
+/* Whether an environment holds the mark as one of its texts, which end in NULs, however it is cut into pieces. */
+struct look {
+    struct str mark;
+    size_t same;  /* bytes of the mark that this text begins with; more than it has: another text */
+    bool found;
+};
+
+static void look_at(struct look *l, struct str bytes)
 {
-    char path[64];
+    for (size_t i = 0; i < bytes.n && !l->found; i++) {
+        if (!bytes.p[i]) {
+            l->found = l->same == l->mark.n;
+            l->same = 0;
+        } else {
+            l->same = l->same < l->mark.n && l->mark.p[l->same] == bytes.p[i] ? l->same + 1 : l->mark.n + 1;
+        }
+    }
+}
+
+/* Of a process of this user. */
+static bool has_mark(int64_t pid, struct str mark)
+{
+    char path[64], text[STEP_BYTES];
     struct stat st;
+    struct look l = { .mark = mark };
     snprintf(path, sizeof path, "/proc/%lld/environ", (long long)pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
-    bool ours = !fstat(fd, &st) && st.st_uid == geteuid();
-    out->n = 0;
-    ssize_t n = 1;
-    while (ours && n > 0 && out->n < ENVIRON_MAX_BYTES) {
-        n = read(fd, buf_reserve(out, 4096), 4096);
-        out->n += n > 0 ? (size_t)n : 0;
+    ssize_t n = fstat(fd, &st) || st.st_uid != geteuid() ? 0 : 1;
+    while (n > 0 && !l.found) {
+        n = read(fd, text, sizeof text);
+        look_at(&l, str_make(text, n > 0 ? (size_t)n : 0));
     }
     close(fd);
-    return ours && out->n;
-}
-
-static bool has_mark(struct str environ_text, struct str mark)
-{
-    while (environ_text.n) {
-        if (str_eq(str_cut(environ_text, 0, &environ_text), mark))
-            return true;
-    }
-    return false;
+    look_at(&l, str_make("", 1)); /* one that has no NUL behind its last text */
+    return l.found;
 }
 
 struct known {
@@ -101,28 +113,35 @@ int64_t sweep_now(void)
     return t.tv_sec * ticks + t.tv_nsec * ticks / 1000000000;
 }
 
+/* One process of /proc. Whether it was killed. */
+static bool sweep_one(const char *name, struct str mark, int64_t until)
+{
+    int64_t pid;
+    if (!str_to_int(str_of(name), 2, INT32_MAX, &pid) || pid == getpid() || !has_mark(pid, mark))
+        return false;
+    int64_t born = sweep_born((pid_t)pid);
+    if (born < 0 || born > until || is_kept(pid))
+        return false;
+    log_warn("process %lld is left over from an earlier run: killed", (long long)pid);
+    return kill((pid_t)pid, SIGKILL) == 0;
+}
+
 size_t sweep_strays(struct str run_dir, int64_t until)
 {
-    struct buf mark = { 0 }, text = { 0 };
+    _Alignas(struct dirent64) char entries[STEP_BYTES];
+    char mark[sizeof SWEEP_VARIABLE + PATH_MAX];
     size_t killed = 0;
-    DIR *proc = opendir("/proc");
-    buf_printf(&mark, SWEEP_VARIABLE "=%.*s", STR_ARG(run_dir));
-    struct dirent *entry;
-    while (proc && (entry = readdir(proc))) {
-        int64_t pid;
-        if (!str_to_int(str_of(entry->d_name), 2, INT32_MAX, &pid) || pid == getpid())
-            continue;
-        if (!read_environ(pid, &text) || !has_mark(buf_str(&text), buf_str(&mark)))
-            continue;
-        int64_t born = sweep_born((pid_t)pid);
-        if (born < 0 || born > until || is_kept(pid))
-            continue;
-        log_warn("process %lld is left over from an earlier run: killed", (long long)pid);
-        killed += kill((pid_t)pid, SIGKILL) == 0;
-    }
-    if (proc)
-        closedir(proc);
-    buf_free(&mark);
-    buf_free(&text);
+    int n = snprintf(mark, sizeof mark, SWEEP_VARIABLE "=%.*s", STR_ARG(run_dir));
+    int proc = n < (int)sizeof mark ? open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (proc < 0)
+        return 0;
+    ssize_t got;
+    while ((got = getdents64(proc, entries, sizeof entries)) > 0) /* opendir() would take memory */
+        for (ssize_t at = 0; at < got;) {
+            const struct dirent64 *entry = (const struct dirent64 *)(entries + at);
+            killed += sweep_one(entry->d_name, str_make(mark, (size_t)n), until);
+            at += entry->d_reclen;
+        }
+    close(proc);
     return killed;
 }

@@ -3,8 +3,10 @@ a crash, an abort without a word, a hang. An assertion of the suite that fails i
 
 import collections
 import concurrent.futures
+import contextlib
 import os
 import re
+import signal
 import subprocess
 import tempfile
 
@@ -27,12 +29,17 @@ def run(suite, **rule):
     with tempfile.TemporaryDirectory(prefix="hobt") as d:
         f = faults.Faults(d)
         r = f.rule("malloc", stacks=STACKS, program=suite[:31], **rule)
+        p = subprocess.Popen([BIN / "tests" / "unit" / suite], env={**os.environ, **f.env}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, cwd=d, start_new_session=True)
         try:
-            p = subprocess.run([BIN / "tests" / "unit" / suite], env={**os.environ, **f.env}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, timeout=HANG_S * SLOW, check=False, cwd=d)
-        except subprocess.TimeoutExpired as e:
-            return r.seen, r.fired, "hang", (e.output or b"").decode(errors="replace")
-        said = p.stdout.decode(errors="replace")
+            said, hung = p.communicate(timeout=HANG_S * SLOW)[0], False
+        except subprocess.TimeoutExpired:
+            hung = True
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(p.pid, signal.SIGKILL)  # what a suite that died has left
+        if hung:
+            return r.seen, r.fired, "hang", p.communicate()[0].decode(errors="replace")
+        said = said.decode(errors="replace")
         if CRASH.search(said):
             return r.seen, r.fired, "crash", said
         if p.returncode < 0 and not f.words:

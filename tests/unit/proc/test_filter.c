@@ -167,7 +167,8 @@ static void test_threads_that_ran_before_are_behind_it_too(void **state)
         pthread_t t;
         long result = 0;
         pthread_barrier_init(&meet, NULL, 2);
-        pthread_create(&t, NULL, fork_in_thread, &result);
+        if (pthread_create(&t, NULL, fork_in_thread, &result))
+            _exit(1);
         pthread_barrier_wait(&meet);
         bool none = filter_enter() != NULL;
         pthread_barrier_wait(&meet);
