@@ -847,6 +847,7 @@ static void test_a_paused_call_holds_the_server_back(void **state)
 {
     struct world w;
     char *large = malloc(LARGE);
+    assert_non_null(large);
     char head[64];
     memset(large, 'x', LARGE);
     snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", LARGE);
@@ -918,6 +919,7 @@ static void early_answer(bool local, const struct step *script, int status, size
 {
     struct world w;
     char *large = malloc(LARGE);
+    assert_non_null(large);
     memset(large, 'x', LARGE);
     const struct str body = str_make(large, LARGE);
     OPEN(&w, local, script);

@@ -51,6 +51,7 @@ static void feed(struct seen *s, struct str piece)
         return;
     }
     char *own = malloc(piece.n ? piece.n : 1);
+    assert_non_null(own);
     memcpy(own, piece.p, piece.n);
     s->state = answer_feed(&s->answer, str_make(own, piece.n), &s->behind, &s->e);
     free(own);

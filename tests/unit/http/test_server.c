@@ -186,6 +186,7 @@ static void assert_got(const char *text)
 static int set_up(void **state)
 {
     stage = calloc(1, sizeof *stage);
+    assert_non_null(stage);
     stage->loop = loop_new();
     stage->limits = http_limits_default;
     stage->body_limit = 1000;

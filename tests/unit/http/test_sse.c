@@ -32,6 +32,7 @@ static enum err_code feed_piece(struct seen *s, struct str piece)
 {
     struct err e = { 0 };
     char *own = malloc(piece.n ? piece.n : 1);
+    assert_non_null(own);
     memcpy(own, piece.p, piece.n);
     enum err_code rc = sse_feed(s->sse, str_make(own, piece.n), &e);
     free(own);
@@ -215,6 +216,7 @@ static void test_many_short_lines_are_quick(void **state)
     struct seen seen = { 0 };
     size_t n = 4 * MIB;
     char *all = malloc(n);
+    assert_non_null(all);
     memset(all, '\r', n);
     struct sse *s = sse_new(64, note_event, &seen);
     assert_int_equal(sse_feed(s, str_make(all, n), &e), ERR_OK);

@@ -177,6 +177,7 @@ static void test_ten_thousand_timers_set_moved_and_cancelled_at_random(void **st
     enum { N = 10000 };
     struct loop *l = loop_new();
     struct timer *timers = calloc(N, sizeof *timers);
+    assert_non_null(timers);
     int fired = 0, wanted = 0;
     srandom(1);
     for (int i = 0; i < N; i++) {
@@ -338,6 +339,7 @@ static void test_what_is_done_aside_comes_back_once_or_is_dropped_when_the_loop_
         aside = (struct aside_seen){ .loop = loop_new() };
         pthread_mutex_init(&aside.lock, NULL);
         struct errand_data *d = calloc(1, sizeof *d);
+        assert_non_null(d);
         int gate[2];
         assert_int_equal(pipe(gate), 0);
         memcpy(d->gate, gate, sizeof gate);

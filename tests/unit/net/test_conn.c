@@ -182,6 +182,7 @@ static void test_what_the_kernel_does_not_take_is_kept_and_drained(void **state)
     struct side a, b;
     pair_open(l, &a, &b);
     char *much = malloc(MUCH);
+    assert_non_null(much);
     for (unsigned i = 0; i < MUCH; i++)
         much[i] = (char)(i * 2654435761u >> 24);
     conn_write(a.conn, (struct str[]){ str_make(much, 100), str_make(much + 100, MUCH - 100) }, 2);

@@ -362,6 +362,7 @@ static void test_every_beginning_of_a_text_is_safe(void **state)
     static const char text[] = "a@b.co +49 151 12345678 (030) 1234567 DE89 3704 0044 0532 0130 00 4111 1111 1111 1111 password=\"hunter22\" -----BEGIN PRIVATE KEY----- x";
     for (size_t n = 0; n < sizeof text; n++) {
         char *exact = malloc(n ? n : 1); /* its end is the end of the memory */
+        assert_non_null(exact);
         struct found f;
         size_t at = 0, before = 0;
         memcpy(exact, text, n);

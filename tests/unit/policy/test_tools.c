@@ -314,6 +314,7 @@ static void test_deep_and_long_texts_are_text(void **state)
     struct json_doc d = parse(ASK(NOW, ""));
     struct tools_wish w;
     struct tools_found *f = calloc(1, sizeof *f);
+    assert_non_null(f);
     struct buf text = { 0 };
     assert_non_null(f);
     assert_true(tools_wish_read(d.root, &w));

@@ -84,6 +84,7 @@ static void test_all_of_it_arrives(void **state)
     assert_int_equal(fstat(file, &st), 0);
     b.ino = st.st_ino;
     char *text = malloc(HEIR_TEXT_MAX);
+    assert_non_null(text);
     size_t n = 600, bytes = 0, fds = 0;
     for (uint32_t i = 0; i < n; i++) {
         size_t size = i % 50 == 49 ? sizes[3] : sizes[i % 3];

@@ -260,6 +260,7 @@ static void test_what_a_process_has_of_a_gpu(void **state)
 static void test_the_tool_on_path(void **state)
 {
     char path[1024], *before = strdup(getenv("PATH") ? getenv("PATH") : "");
+    assert_non_null(before);
     struct machine m;
     put("/bin/nvidia-smi", "#!/bin/sh\ncase $1 in\n--query-gpu=*) echo 'NVIDIA Test, 1000, 400' ;;\n*) echo '77, 30' ;;\nesac\n");
     snprintf(path, sizeof path, "%s/bin/nvidia-smi", root);

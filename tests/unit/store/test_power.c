@@ -408,6 +408,7 @@ static void test_a_sync_that_failed_is_not_made_good_by_the_next(void **state)
             crash_vfs_begin(n);
             sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
             sqlite3_file *f = calloc(1, (size_t)vfs->szOsFile);
+            assert_non_null(f);
             assert_int_equal(vfs->xOpen(vfs, path, f, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_WAL, NULL), SQLITE_OK);
             assert_int_equal(f->pMethods->xSync(f, 0), SQLITE_OK);
             assert_int_equal(f->pMethods->xWrite(f, "x", 1, 0), SQLITE_OK);
