@@ -13,7 +13,7 @@
 
 enum {
     DUE_BYTES = 1024 * 1024,            /* of the log, until it is brought over */
-    LONG_BYTES = 16 * 1024 * 1024,      /* it has not begun anew for so long that the writer helps */
+    LONG_BYTES = 8 * 1024 * 1024,       /* it has not begun anew for so long that the writer helps: all of it is read at the start after a kill */
     MOST_BYTES = 20 * 1024 * 1024,      /* and now it waits */
     STACK_BYTES = 128 * 1024,
 };
