@@ -22,6 +22,7 @@ const struct command *const cli_commands[] = {
     &cli_engine,
     &cli_config,
     &cli_keys,
+    &cli_eval,
     &cli_api,
     &cli_completion,
     &cli_man,

@@ -28,6 +28,7 @@ extern const struct command
     cli_engine,
     cli_config,
     cli_keys,
+    cli_eval,
     cli_api,
     cli_completion,
     cli_man,

@@ -1,0 +1,52 @@
+/* hob eval: suites put to models, and what came of it. */
+#include "cli/commands.h"
+#include "cli/eval.h"
+
+#include <stdio.h>
+
+/* A word more is a row here, one in `run_sub`, and a file. */
+static const struct cli_sub subs[] = {
+    { "list", "the runs so far", CLI_WORDS_NONE },
+    { "show", "a run, case by case", CLI_WORDS_NONE },
+    { .name = NULL },
+};
+static const struct {
+    int (*run)(const struct cli_args *a, const struct str *words, size_t n);
+    size_t least, most;         /* words behind it */
+    const char *usage;
+} run_sub[] = {
+    { eval_list, 0, 0, "list" },
+    { eval_show, 1, 1, "show RUN" },
+};
+
+static int usage(void)
+{
+    for (size_t i = 0; i < COUNTOF(run_sub); i++)
+        fprintf(stderr, "hob: hob eval %s\n", run_sub[i].usage);
+    return EXIT_USAGE;
+}
+
+static int run(const struct cli_args *a)
+{
+    struct str sub = a->nwords ? a->words[0] : STR("list");
+    for (size_t i = 0; subs[i].name; i++) {
+        size_t n = a->nwords ? a->nwords - 1 : 0;
+        if (!str_eq(sub, str_of(subs[i].name)))
+            continue;
+        if (n < run_sub[i].least || n > run_sub[i].most) {
+            fprintf(stderr, "hob: hob eval %s\n", run_sub[i].usage);
+            return EXIT_USAGE;
+        }
+        return run_sub[i].run(a, a->words + 1, n);
+    }
+    return usage();
+}
+
+static const struct cli_option options[] = {
+    CLI_COMMON,
+    { "--json", NULL, NULL, "one JSON object" },
+    CLI_END,
+};
+
+const struct command cli_eval = { .name = "eval", .usage = "list | show RUN", .what = "put suites of cases to models, and compare them",
+    .example = "hob eval show 3", .run = run, .options = options, .max_words = CLI_MAX_ARGS, .subs = subs };

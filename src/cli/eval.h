@@ -1,0 +1,12 @@
+/* hob eval: a file for each of its words; eval.c has the table. Each returns an exit code, and is given the words behind its own. */
+#ifndef HOB_CLI_EVAL_H
+#define HOB_CLI_EVAL_H
+
+#include "cli/cli.h"
+
+int eval_list(const struct cli_args *a, const struct str *words, size_t n);   /* eval_show.c: the runs */
+int eval_show(const struct cli_args *a, const struct str *words, size_t n);   /* RUN */
+int eval_export(const struct cli_args *a, const struct str *words, size_t n); /* eval_export.c: RUN */
+int eval_run(const struct cli_args *a, const struct str *words, size_t n);    /* eval_run.c: SUITE */
+
+#endif
