@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "conf/config.h"
+#include "conf/tree.h"
 
 enum {
     CONF_MAX_BYTES = 1024 * 1024,
@@ -152,19 +153,6 @@ bool scope_applies(enum scope scope, const void *base); /* base: a model, unless
 
 /* ---- the file as a tree (tree.c) ---- */
 
-enum node_kind { NODE_SCALAR, NODE_LIST, NODE_MAP };
-
-struct node {
-    enum node_kind kind;
-    bool plain;                        /* scalar without quotes */
-    struct str text;                   /* scalar, NUL behind its end */
-    struct conf_place place;
-    size_t n;                          /* list, map: how many children */
-    struct node *first, *next;
-    struct str key;                    /* in a map */
-    struct conf_place key_place;
-};
-
 /* *root is NULL for an empty file. Nodes live in a. Names are as the user gave them, for errors. */
 enum err_code tree_parse(struct str name, struct str text, struct arena *a, struct node **root, struct err *e)
     __attribute__((warn_unused_result));
@@ -214,11 +202,6 @@ void put_yaml_value(struct buf *out, struct str s);
 /* The names that stay in a command: "port", "socket", NULL. */
 extern const char *const command_names[];
 
-/* For messages: 'text', shortened, control characters as '?'. The buffer is the caller's. */
-struct shown {
-    char text[72];
-};
-struct shown show_text(struct str s);
 /* "NAME:LINE:COLUMN: " + sentence, and the usual hint. Line 0: "NAME: ". */
 enum err_code fail_at(struct str name, struct conf_place at, struct err *e, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* Puts the place, and the key if not empty, in front of a sentence that is in e already. */

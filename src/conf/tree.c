@@ -1,16 +1,32 @@
 /* From YAML text to a tree of nodes with their places. libyaml's events are taken, never its typing: tags, anchors, aliases, second
  * documents and doubled keys are refused, each with a sentence, so that what a reader sees in the file is all there is. */
+#include "conf/tree.h"
+
 #include "conf/conf_int.h"
 
+#include <stdio.h>
 #include <yaml.h>
 
 struct builder {
     yaml_parser_t yaml;
     struct str name, text;
+    const struct tree_limits *limits;
     struct arena *a;
     size_t nodes;
     struct err *e;
 };
+
+static enum err_code fail(struct builder *b, struct conf_place at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static enum err_code fail(struct builder *b, struct conf_place at, const char *fmt, ...)
+{
+    char text[sizeof b->e->text];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    enum err_code rc = fail_at(b->name, at, b->e, "%s", text);
+    return b->limits->hint ? err_hint(b->e, "%s", b->limits->hint) : rc;
+}
 
 static struct conf_place place_of(yaml_mark_t m)
 {
@@ -55,16 +71,16 @@ static enum err_code refuse_yaml(struct builder *b)
 {
     const yaml_parser_t *y = &b->yaml;
     if (y->error == YAML_MEMORY_ERROR)
-        die("out of memory while reading the config");
+        die("out of memory while reading YAML");
     if (y->error == YAML_READER_ERROR)
-        return fail_at(b->name, place_of_byte(b->text, y->problem_offset), b->e, "this character may not stand in a YAML file");
+        return fail(b, place_of_byte(b->text, y->problem_offset), "this character may not stand in a YAML file");
     struct conf_place at = place_of(y->problem_mark);
     if (indented_by_tab(line_of(b->text, at.line)))
-        return fail_at(b->name, at, b->e, "a tab may not indent a line: use spaces");
+        return fail(b, at, "a tab may not indent a line: use spaces");
     const char *problem = y->problem ? y->problem : "cannot be read";
     if (!y->context || (int)y->context_mark.line + 1 == at.line)
-        return fail_at(b->name, at, b->e, "not valid YAML: %s", problem);
-    return fail_at(b->name, at, b->e, "not valid YAML: %s (%s that starts in line %d)", problem, y->context, (int)y->context_mark.line + 1);
+        return fail(b, at, "not valid YAML: %s", problem);
+    return fail(b, at, "not valid YAML: %s (%s that starts in line %d)", problem, y->context, (int)y->context_mark.line + 1);
 }
 
 static enum err_code next_event(struct builder *b, yaml_event_t *event)
@@ -76,13 +92,13 @@ static enum err_code next_event(struct builder *b, yaml_event_t *event)
 
 static enum err_code refuse_anchor(struct builder *b, yaml_mark_t at)
 {
-    fail_at(b->name, place_of(at), b->e, "anchors and aliases (&name, *name) are not supported");
+    fail(b, place_of(at), "anchors and aliases (&name, *name) are not supported");
     return err_hint(b->e, "write the value out at each place; a text that starts with & or * needs quotes");
 }
 
 static enum err_code refuse_tag(struct builder *b, yaml_mark_t at)
 {
-    fail_at(b->name, place_of(at), b->e, "tags (!name) are not supported");
+    fail(b, place_of(at), "tags (!name) are not supported");
     return err_hint(b->e, "a text that starts with ! needs quotes");
 }
 
@@ -122,11 +138,11 @@ static enum err_code check_key(struct builder *b, const struct node *map, const 
     if (rc)
         return rc;
     if (event->type != YAML_SCALAR_EVENT)
-        return fail_at(b->name, at, b->e, "a key must be a plain word");
+        return fail(b, at, "a key must be a plain word");
     struct str key = { (const char *)event->data.scalar.value, event->data.scalar.length };
     for (const struct node *n = map->first; n; n = n->next)
         if (str_eq(n->key, key)) {
-            fail_at(b->name, at, b->e, "%s is here a second time: it was set in line %d already", show_text(key).text, n->key_place.line);
+            fail(b, at, "%s is here a second time: it was set in line %d already", show_text(key).text, n->key_place.line);
             return err_hint(b->e, "remove one of the two");
         }
     return ERR_OK;
@@ -136,8 +152,9 @@ static enum err_code append(struct builder *b, struct node *parent, struct node 
 {
     **tail = kid;
     *tail = &kid->next;
-    if (++parent->n > CONF_MAX_ENTRIES)
-        return fail_at(b->name, kid->place, b->e, "more than %d entries in one place", CONF_MAX_ENTRIES);
+    size_t most = parent->kind == NODE_MAP ? CONF_MAX_ENTRIES : b->limits->entries; /* a map's keys are compared each with each */
+    if (++parent->n > most)
+        return fail(b, kid->place, "more than %zu entries in one place", most);
     return ERR_OK;
 }
 
@@ -209,10 +226,10 @@ static enum err_code build(struct builder *b, yaml_event_t *event, int depth, st
     if (rc)
         return rc;
     struct conf_place at = place_of(event->start_mark);
-    if (depth > CONF_MAX_DEPTH)
-        return fail_at(b->name, at, b->e, "nested more than %d deep", CONF_MAX_DEPTH);
-    if (++b->nodes > CONF_MAX_NODES)
-        return fail_at(b->name, at, b->e, "more than %d values in one file", CONF_MAX_NODES);
+    if (depth > b->limits->depth)
+        return fail(b, at, "nested more than %d deep", b->limits->depth);
+    if (++b->nodes > b->limits->nodes)
+        return fail(b, at, "more than %zu values in one file", b->limits->nodes);
     struct node *n = arena_new(b->a, struct node);
     n->place = at;
     if (event->type == YAML_MAPPING_START_EVENT) {
@@ -242,7 +259,7 @@ static enum err_code build_stream(struct builder *b, struct node **root)
             return rc;
         yaml_event_type_t type = event.type;
         if (type == YAML_DOCUMENT_START_EVENT && had_document)
-            rc = fail_at(b->name, place_of(event.start_mark), b->e, "a second document starts here: a config is one document");
+            rc = fail(b, place_of(event.start_mark), "a second document starts here: a %s is one document", b->limits->what);
         else if (type == YAML_DOCUMENT_START_EVENT)
             had_document = true;
         else if (type != YAML_STREAM_START_EVENT && type != YAML_DOCUMENT_END_EVENT && type != YAML_STREAM_END_EVENT)
@@ -253,24 +270,30 @@ static enum err_code build_stream(struct builder *b, struct node **root)
     }
 }
 
-enum err_code tree_parse(struct str name, struct str text, struct arena *a, struct node **root, struct err *e)
+enum err_code tree_read(struct str name, struct str text, const struct tree_limits *limits, struct arena *a, struct node **root, struct err *e)
 {
-    *root = NULL;
-    if (text.n > CONF_MAX_BYTES)
-        return fail_at(name, (struct conf_place){ 0 }, e, "larger than %d KiB: this is no config", CONF_MAX_BYTES / 1024);
     struct str rest = str_starts(text, STR("\xEF\xBB\xBF")) ? str_from(text, 3) : text; /* editors on Windows put a mark there */
+    struct builder b = { .name = name, .text = rest, .limits = limits, .a = a, .e = e };
+    *root = NULL;
+    if (text.n > limits->bytes)
+        return fail(&b, (struct conf_place){ 0 }, "larger than %zu KiB: this is no %s", limits->bytes / 1024, limits->what);
     size_t valid = text_valid(rest);
     if (valid < rest.n) {
         bool control = (unsigned char)rest.p[valid] < 0x80;
-        return fail_at(name, place_of_byte(rest, valid), e, control ? "a control character (byte 0x%02x)" : "not UTF-8 text (byte 0x%02x)",
-                       (unsigned)(unsigned char)rest.p[valid]);
+        return fail(&b, place_of_byte(rest, valid), control ? "a control character (byte 0x%02x)" : "not UTF-8 text (byte 0x%02x)",
+                    (unsigned)(unsigned char)rest.p[valid]);
     }
-    struct builder b = { .name = name, .text = rest, .a = a, .e = e };
     if (!yaml_parser_initialize(&b.yaml))
-        die("out of memory while reading the config");
+        die("out of memory while reading YAML");
     yaml_parser_set_encoding(&b.yaml, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&b.yaml, (const unsigned char *)(rest.n ? rest.p : ""), rest.n);
     enum err_code rc = build_stream(&b, root);
     yaml_parser_delete(&b.yaml);
     return rc;
+}
+
+enum err_code tree_parse(struct str name, struct str text, struct arena *a, struct node **root, struct err *e)
+{
+    static const struct tree_limits limits = { "config", NULL, CONF_MAX_BYTES, CONF_MAX_NODES, CONF_MAX_ENTRIES, CONF_MAX_DEPTH };
+    return tree_read(name, text, &limits, a, root, e);
 }

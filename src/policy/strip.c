@@ -227,3 +227,15 @@ void strip_end(struct strip *s, struct buf *text, struct buf *thought)
     s->held = s->nblank = 0;
     s->state = STRIP_TEXT;
 }
+
+struct str strip_tag_in(struct str text)
+{
+    for (size_t at = 0; at < text.n; at++) {
+        if (!may_begin_tag(text.p[at]))
+            continue;
+        for (size_t i = 0; i < COUNTOF(tags); i++)
+            if (tags[i].kind != SKIPPED && str_starts(str_from(text, at), tags[i].text))
+                return str_make(text.p + at, tags[i].text.n);
+    }
+    return (struct str){ NULL, 0 };
+}

@@ -40,4 +40,7 @@ static inline bool strip_settled(const struct strip *s)
     return s->state == STRIP_TEXT;
 }
 
+/* The first tag of thoughts that stands anywhere in the text, as it stands there; empty = none. For who holds an answer to have none: what it means there is not asked. */
+struct str strip_tag_in(struct str text);
+
 #endif
