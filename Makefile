@@ -6,7 +6,7 @@ T            ?= 60
 FUZZ_SECONDS ?= $(T)
 export FUZZ_SECONDS
 
-.PHONY: all run test checks asan tsan analyze valgrind coverage torture soak fuzz bench bench-compare install clean
+.PHONY: all run test checks asan asan-units tsan analyze valgrind coverage torture soak fuzz bench bench-compare install clean build-asan
 
 # Leaves build/hob and build/hob-keeper.
 all: build/build.ninja
@@ -29,13 +29,19 @@ test:
 # The unit and end-to-end suites under AddressSanitizer and UndefinedBehaviorSanitizer. Warnings are no errors here: what the
 # sanitizers put between the lines makes gcc warn of things that cannot be. Beside its shared AddressSanitizer gcc's other
 # runtime takes no log file unless it is linked in; clang has one runtime for both.
-asan: UBSAN_LINK = $(if $(findstring Free Software,$(shell cc --version)),-Dc_link_args=-static-libubsan)
-asan:
+asan: build-asan
+	@scripts/test build-asan sanitized
+
+# Of these the unit tests alone, and the fuzz targets' corpora.
+asan-units: build-asan
+	@scripts/test build-asan sanitized-units
+
+build-asan: UBSAN_LINK = $(if $(findstring Free Software,$(shell cc --version)),-Dc_link_args=-static-libubsan)
+build-asan:
 	@scripts/deps test
 	@scripts/configure build-asan -Dtests=enabled -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all \
 		$(UBSAN_LINK) -Dhardening=false -Darena=malloc
 	@ninja -C build-asan
-	@scripts/test build-asan sanitized
 
 # The same under ThreadSanitizer.
 tsan:
@@ -61,13 +67,13 @@ valgrind:
 # What the suites reach: prints lines and branches, whole and of the parsers.
 coverage:
 	@scripts/deps checks
-	@scripts/configure build-cov -Dtests=enabled -Db_coverage=true -Dhardening=false
+	@scripts/configure build-cov -Dtests=enabled -Db_coverage=true -Dhardening=false -Dc_args=-fprofile-update=atomic
 	@ninja -C build-cov
-	@scripts/test build-cov coverage
-	@scripts/coverage build-cov
+	@scripts/test build-cov coverage; ended=$$?; scripts/coverage build-cov && exit $$ended
 
-# All that looks for faults in another way than `make test`.
-checks: asan tsan analyze valgrind coverage
+# All that looks for faults in another way than `make test`, with a line for each at the end. Takes hours; CHECKS="asan tsan" takes some of them.
+checks:
+	@scripts/checks $(CHECKS)
 
 # The long forms of the tests that hold a figure (what `make test` does a few times, thousands of times), and the day of load in small. Both take
 # hours; what they saw is appended to .hob/gates.jsonl, and scripts/doc-gates prints it. TESTS="-k NAME" takes some of them.
