@@ -1,6 +1,7 @@
 /* The one table of errors, and the setters. */
 #include "base/err.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,4 +162,23 @@ void die(const char *fmt, ...)
     ssize_t told = write(STDERR_FILENO, text, n); /* in one call: whole among other processes' lines, and no memory is asked for */
     (void)told;
     abort();
+}
+
+static _Thread_local const char *why_aborted;
+
+static void on_abort(int signum)
+{
+    const char *why = why_aborted;
+    why_aborted = NULL;
+    if (why)
+        die("%s", why); /* the signal has its ordinary meaning again */
+    (void)signum;       /* abort() goes on */
+}
+
+void die_if_aborted(const char *why)
+{
+    const struct sigaction look = { .sa_handler = on_abort, .sa_flags = (int)SA_RESETHAND };
+    why_aborted = why;
+    if (why)
+        sigaction(SIGABRT, &look, NULL);
 }

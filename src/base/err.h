@@ -115,4 +115,7 @@ const char *err_stop(const struct err *e);
 /* A bug or an exhausted machine: says so on stderr and aborts. Never for input. */
 void die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 
+/* Round a call into a library that aborts where it should fail: an abort() of this thread until the next call, which takes NULL, is die(why). */
+void die_if_aborted(const char *why);
+
 #endif

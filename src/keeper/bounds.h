@@ -14,7 +14,8 @@ enum {
     BACKOFF_FIRST_MS = 200,
     BACKOFF_MAX_MS = 30 * 1000,
     NO_MEMORY_MS = 10 * 1000,     /* without memory for so long, it gives up; */
-    NO_MEMORY_LOOK_MS = 20,       /* it looks so often */
+    NO_MEMORY_LOOK_MS = 20,       /* it looks so often; */
+    NO_MEMORY_PAUSE_MS = 1000,    /* when it has not had to for so long, it counts anew */
 
     CRASH_LOOP_MS = 1000,         /* a gateway that was ready, yet lived shorter than this, waits CRASH_PAUSE_MS */
     CRASH_PAUSE_MS = 100,

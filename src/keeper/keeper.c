@@ -188,7 +188,7 @@ static bool wait_for_memory(size_t bytes)
 {
     static int64_t since_ms, last_ms;
     int64_t now_ms = clock_mono_ms();
-    if (!last_ms || now_ms - last_ms > NO_MEMORY_MS) { /* another time */
+    if (!last_ms || now_ms - last_ms > NO_MEMORY_PAUSE_MS) { /* there was some in between */
         since_ms = now_ms;
         log_warn("no memory for %zu bytes: waiting for some", bytes);
     }

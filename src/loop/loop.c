@@ -256,24 +256,16 @@ static void work_done(uv_work_t *uv, int status)
     w->done(w->ctx);
 }
 
-static void pool_gave_up(int signum)
-{
-    (void)signum;
-    die("the pool's threads cannot be started");
-}
-
-/* With the first work of all the threads of the pool are started, and libuv aborts without a word where that cannot be done: then it shall be with one. */
+/* With the first work of all the threads of the pool are started, and libuv aborts where that cannot be done. */
 static int queue(struct loop *l, struct work *w)
 {
     static bool has_threads;
-    struct sigaction before, now = { .sa_handler = pool_gave_up, .sa_flags = (int)SA_RESETHAND };
-    bool first = !has_threads;
-    has_threads = true;
-    if (first)
-        sigaction(SIGABRT, &now, &before);
+    if (!has_threads)
+        die_if_aborted("the pool's threads cannot be started");
     int rc = uv_queue_work(&l->uv, &w->uv, run_work, work_done);
-    if (first)
-        sigaction(SIGABRT, &before, NULL);
+    if (!has_threads)
+        die_if_aborted(NULL);
+    has_threads = true;
     return rc;
 }
 

@@ -38,8 +38,10 @@ static void ask(void *data)
 {
     struct question *q = data;
     const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+    die_if_aborted("a name cannot be looked up without memory"); /* glibc asserts that it has read nsswitch.conf */
     q->rc = getaddrinfo(q->host, NULL, &hints, &q->found);
     q->sys = errno;
+    die_if_aborted(NULL);
 }
 
 static void question_free(void *data)

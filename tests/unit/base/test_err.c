@@ -3,9 +3,13 @@
 
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 static void test_every_row_is_whole(void **state)
@@ -55,12 +59,44 @@ static void test_a_hint_follows_what_the_text_ended_with(void **state)
     }
 }
 
+/* What a process says that aborts. */
+static void last_words(const char *first, const char *then, char out[256])
+{
+    int ends[2], status = 0;
+    assert_int_equal(pipe(ends), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        signal(SIGABRT, SIG_DFL); /* cmocka has its own */
+        dup2(ends[1], STDERR_FILENO);
+        die_if_aborted(first);
+        if (then != first)
+            die_if_aborted(then);
+        abort();
+    }
+    close(ends[1]);
+    ssize_t n = read(ends[0], out, 255);
+    out[n > 0 ? n : 0] = 0;
+    close(ends[0]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
+static void test_an_abort_of_anothers_has_a_word_while_it_was_called(void **state)
+{
+    char said[256];
+    last_words("no pool", "no pool", said);
+    assert_string_equal(said, "hob: bug or exhausted machine: no pool\n");
+    last_words("no pool", NULL, said);
+    assert_string_equal(said, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_row_is_whole),
         cmocka_unit_test(test_setting_clears_what_was_there),
         cmocka_unit_test(test_a_hint_follows_what_the_text_ended_with),
+        cmocka_unit_test(test_an_abort_of_anothers_has_a_word_while_it_was_called),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
