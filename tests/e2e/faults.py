@@ -21,6 +21,11 @@ import tempfile
 
 BIN = pathlib.Path(os.environ.get("HOB_BIN_DIR", pathlib.Path(__file__).resolve().parents[2] / "build")).resolve()
 SHIM = BIN / "tests" / "fake" / "faults" / "hob-faults.so"
+# The same before the leak sanitizer, which looks at programs that were built without it too. It reports at their end, with code 23.
+LEAKS = SHIM.with_name("hob-faults-leaks.so")
+LSAN = next(iter(sorted(pathlib.Path("/usr/lib/gcc").glob("*/*/liblsan.so"))), None)
+LEAKED = 23
+NO_LEAK = "leak:__add_to_environ\n"  # of setenv(), which keeps what it cannot note down: the C library's own
 # enum fault_call of tests/fake/faults/faults.h
 CALLS = ("malloc read write pwrite send recv accept socket connect open sync truncate mmap epoll fork pair thread unlink rename "
          "resolve wall").split()
@@ -75,6 +80,12 @@ class Faults:
     @property
     def env(self):
         return {"LD_PRELOAD": str(SHIM), "HOB_FAULTS": str(self.path)}
+
+    @property
+    def env_leaks(self):
+        keep = self.path.with_name("no-leak")
+        keep.write_text(NO_LEAK)
+        return {**self.env, "LD_PRELOAD": f"{LEAKS}:{LSAN}", "LSAN_OPTIONS": f"exitcode={LEAKED}:fast_unwind_on_malloc=0:suppressions={keep}"}
 
     def jump(self, seconds, program="hob"):
         """The wall clock of these programs is so far ahead of the machine's from now on."""

@@ -176,42 +176,78 @@ static int fewer(const struct iovec *v, int n, const struct hit *h, struct iovec
 
 #pragma GCC visibility push(default)
 
-/* ---- memory: the C library's own names, as dlsym() takes memory itself ---- */
+/* ---- memory ---- */
 
+#ifdef FAULTS_BEFORE_LSAN
+/* The leak sanitizer's own, which is loaded behind us: the C library's would be strange to its free(). dlsym() takes memory itself only where it fails. */
+static void *real_malloc(size_t n)
+{
+    static void *(*real)(size_t);
+    next(&real, "malloc");
+    return real(n);
+}
+
+static void *real_calloc(size_t n, size_t size)
+{
+    static void *(*real)(size_t, size_t);
+    next(&real, "calloc");
+    return real(n, size);
+}
+
+static void *real_realloc(void *p, size_t n)
+{
+    static void *(*real)(void *, size_t);
+    next(&real, "realloc");
+    return real(p, n);
+}
+
+static void *real_memalign(size_t align, size_t n)
+{
+    static void *(*real)(size_t, size_t);
+    next(&real, "memalign");
+    return real(align, n);
+}
+#else
+/* By the C library's own names, as dlsym() may take memory itself. */
 void *__libc_malloc(size_t n);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *p, size_t n);
 void *__libc_memalign(size_t align, size_t n);
+#define real_malloc __libc_malloc
+#define real_calloc __libc_calloc
+#define real_realloc __libc_realloc
+#define real_memalign __libc_memalign
+#endif
 
 void *malloc(size_t n)
 {
-    return fails(CALL_MALLOC, "") ? NULL : __libc_malloc(n);
+    return fails(CALL_MALLOC, "") ? NULL : real_malloc(n);
 }
 
 void *calloc(size_t n, size_t size)
 {
-    return fails(CALL_MALLOC, "") ? NULL : __libc_calloc(n, size);
+    return fails(CALL_MALLOC, "") ? NULL : real_calloc(n, size);
 }
 
 void *realloc(void *p, size_t n)
 {
-    return fails(CALL_MALLOC, "") ? NULL : __libc_realloc(p, n);
+    return fails(CALL_MALLOC, "") ? NULL : real_realloc(p, n);
 }
 
 void *memalign(size_t align, size_t n)
 {
-    return fails(CALL_MALLOC, "") ? NULL : __libc_memalign(align, n);
+    return fails(CALL_MALLOC, "") ? NULL : real_memalign(align, n);
 }
 
 void *aligned_alloc(size_t align, size_t n)
 {
-    return fails(CALL_MALLOC, "") ? NULL : __libc_memalign(align, n);
+    return fails(CALL_MALLOC, "") ? NULL : real_memalign(align, n);
 }
 
 int posix_memalign(void **out, size_t align, size_t n)
 {
     struct hit h = hits(CALL_MALLOC, "");
-    void *p = h.error ? NULL : __libc_memalign(align, n);
+    void *p = h.error ? NULL : real_memalign(align, n);
     if (!p)
         return h.error ? h.error : ENOMEM;
     *out = p;
