@@ -6,7 +6,7 @@
 #include "net/conn.h"
 
 /* A connection that carries bytes, by the rules of net/conn.h: nothing is read until told; on_open once, never from inside connect(); after close() nothing
- * runs, and memory goes when it may. One thing less: write() only when nothing is pending. */
+ * runs, and memory goes when it may. One thing less: write() only when nothing is pending; and one more: what it writes stays where it is until nothing is, or close(). */
 struct wire {
     /* ERR_OK and what connect() wants of `road`; NULL: nothing. The target lives as long as the road. */
     enum err_code (*road)(struct loop *l, const struct http_target *to, void **out, struct err *e);

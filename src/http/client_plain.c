@@ -25,7 +25,7 @@ static void plain_read(void *w, bool on)
 
 static void plain_write(void *w, const struct str *pieces, size_t n)
 {
-    conn_write(w, pieces, n);
+    conn_lend(w, pieces, n);
 }
 
 static size_t plain_pending(const void *w)

@@ -7,6 +7,7 @@
 #include "http/server_int.h"
 
 #include "base/clock.h"
+#include "base/large.h"
 #include "base/log.h"
 
 #include <stdlib.h>
@@ -16,6 +17,7 @@
  * one may cost. To have a larger one again is one malloc a request; kept, ten thousand callers that once sent a long prompt would be hundreds of megabytes. */
 enum {
     AHEAD_MAX = 64 * 1024, KEEP_BYTES = 1024, BODY_STEP = 256 * 1024,
+    IN_PLACE_LEAST = 64 * 1024,
     CONN_COST = 2048,            /* a connection that has not been read from */
     QUIET_MS = 100,              /* who has asked for nothing for so long can be closed in another's favour */
     OVER_LEAST = 8, OVER_PART = 16, /* beyond the limit are taken so many, or a 16th of it */
@@ -223,14 +225,21 @@ static void hand_over(struct http_req *r)
     r->server->handler.on_request(r->server->ctx, r);
 }
 
+/* A large block costs nothing before it is touched; what a smaller one is announced as is not believed beyond a step. */
+static void begin_body(struct buf *body, size_t n)
+{
+    if (n < LARGE_FROM_BYTES || !large_begin(body, n))
+        buf_reserve(body, n < BODY_STEP ? n : BODY_STEP);
+}
+
 static void start_body(struct http_req *r, bool nothing_yet)
 {
     static const struct str go_on = { "HTTP/1.1 100 Continue\r\n\r\n", 25 };
     r->state = REQ_BODY;
     r->timing = TIMING_NOTHING;
     promise(r, r->head.content_length * HTTP_BODY_COST);
-    if (!r->head.chunked) /* what is only announced is not believed beyond a step */
-        buf_reserve(&r->body, r->head.content_length < BODY_STEP ? (size_t)r->head.content_length : BODY_STEP);
+    if (!r->head.chunked)
+        begin_body(&r->body, (size_t)r->head.content_length);
     if (r->head.expect_continue && nothing_yet) {
         conn_write(r->conn, &go_on, 1);
         r->wrote += go_on.n;
@@ -310,7 +319,10 @@ static size_t feed_body(struct http_req *r, struct str bytes)
     } else {
         size_t left = (size_t)r->head.content_length - r->body.n;
         used = bytes.n < left ? bytes.n : left;
-        buf_add(&r->body, str_make(bytes.p, used));
+        if (r->body.p && bytes.p == r->body.p + r->body.n) /* read to where it belongs: on_room() */
+            r->body.n += used;
+        else
+            buf_add(&r->body, str_make(bytes.p, used));
         keep(r, (int64_t)used);
         whole = used == left;
     }
@@ -431,7 +443,25 @@ static void on_drain(void *ctx)
         tell_drained(r); /* or on_turn() does, once what this turn brought has left too */
 }
 
-static const struct conn_ops conn_ops = { on_read, on_end, on_fail, on_drain };
+/* A large body is read to where it belongs. Its end is not: behind it the next request may begin. */
+static char *on_room(void *ctx, size_t *n)
+{
+    struct http_req *r = ctx;
+    if (r->state != REQ_BODY || r->head.chunked)
+        return NULL;
+    size_t left = (size_t)r->head.content_length - r->body.n;
+    if (left < IN_PLACE_LEAST)
+        return NULL;
+    if (r->body.cap - r->body.n < IN_PLACE_LEAST)
+        buf_reserve(&r->body, IN_PLACE_LEAST);
+    size_t room = r->body.cap - r->body.n;
+    *n = room < left ? room : left;
+    if (*n > BODY_STEP)
+        *n = BODY_STEP;
+    return r->body.p + r->body.n;
+}
+
+static const struct conn_ops conn_ops = { on_read, on_end, on_fail, on_drain, on_room };
 
 /* ---- time ---- */
 

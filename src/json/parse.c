@@ -2,6 +2,7 @@
  *
  * In situ means that string values point into the copy and only a string's own bytes are moved when its escapes are decoded, to the
  * left within the string. So a string's start in the copy is its start in the original: that is what span.c lives on. */
+#include "base/large.h"
 #include "json/json_int.h"
 
 #include <stdlib.h>
@@ -51,6 +52,25 @@ static void pad(char *copy, struct str text)
     memset(copy + text.n, 0, YYJSON_PADDING_SIZE);
 }
 
+/* The tree of a large text. How large it may be is guessed from the text's length, at its most: of prose little of it is touched, and a large page would be too much. */
+static void *tree_malloc(void *ctx, size_t n)
+{
+    enum { LARGE_TREE_BYTES = 4 * 1024 * 1024 };
+    return n < LARGE_TREE_BYTES ? malloc(n) : large_alloc(n);
+}
+
+static void *tree_realloc(void *ctx, void *old, size_t old_n, size_t n)
+{
+    return realloc(old, n);
+}
+
+static void tree_free(void *ctx, void *p)
+{
+    free(p);
+}
+
+static const yyjson_alc tree = { tree_malloc, tree_realloc, tree_free, NULL };
+
 /* Why yyjson has refused it, in our words; in its own where our reading finds nothing wrong (a number past a double's range). */
 static enum err_code refused(struct str text, const yyjson_read_err *why, struct err *e)
 {
@@ -65,12 +85,12 @@ static enum err_code refused(struct str text, const yyjson_read_err *why, struct
 enum err_code json_parse(struct json_doc *d, struct str text, struct err *e)
 {
     *d = (struct json_doc){ 0 };
-    struct json_doc got = { .text = text, .owned = true, .copy = malloc(text.n + YYJSON_PADDING_SIZE) };
+    struct json_doc got = { .text = text, .owned = true, .copy = large_alloc(text.n + YYJSON_PADDING_SIZE) };
     if (!got.copy)
         return err_set(e, ERR_SYSTEM, "not enough memory to read %zu bytes of JSON", text.n);
     pad(got.copy, text);
     yyjson_read_err why = { 0 };
-    got.doc = yyjson_read_opts(got.copy, text.n, YYJSON_READ_INSITU, NULL, &why);
+    got.doc = yyjson_read_opts(got.copy, text.n, YYJSON_READ_INSITU, &tree, &why);
     got.root = yyjson_doc_get_root(got.doc);
     enum err_code rc = got.doc ? json_check(got.root, true, e) : refused(text, &why, e);
     if (rc)
@@ -84,12 +104,12 @@ enum err_code json_parse(struct json_doc *d, struct str text, struct err *e)
 static bool parse_copy_with_gaps(struct json_doc *d)
 {
     size_t n = d->text.n - d->gaps[d->ngaps - 1].total;
-    d->copy = malloc(n + YYJSON_PADDING_SIZE);
+    d->copy = large_alloc(n + YYJSON_PADDING_SIZE);
     if (!d->copy)
         return false;
     json_copy_shrunk(d->copy, d->text, d->gaps, d->ngaps);
     memset(d->copy + n, 0, YYJSON_PADDING_SIZE);
-    d->doc = yyjson_read_opts(d->copy, n, YYJSON_READ_INSITU, NULL, NULL);
+    d->doc = yyjson_read_opts(d->copy, n, YYJSON_READ_INSITU, &tree, NULL);
     d->root = yyjson_doc_get_root(d->doc);
     return d->doc != NULL;
 }

@@ -1,8 +1,9 @@
 /* Stream connections over libuv.
  *
- * Reading: all connections share one static 64 KiB buffer, because slices die when on_read returns; an idle connection owns no memory but itself.
- * Writing: first straight to the kernel from the caller's pieces; only what it does not take is copied. Of that copy one part is in flight with libuv
- * (its bytes must stay where they are) while later writes collect behind it.
+ * Reading: all connections share one static 64 KiB buffer, because slices die when on_read returns; an idle connection owns no memory but itself. An owner who
+ * waits for megabytes says where they shall lie instead (on_room).
+ * Writing: first straight to the kernel from the caller's pieces; only what it does not take is copied, or, of pieces that are lent, sent from where it is. One
+ * part is in flight with libuv (its bytes must stay where they are) while later writes collect behind it.
  * Connecting: one handle, opened anew for each address of a name: a failed attempt is closed and the next begins in its close callback.
  * The struct is freed when nothing in libuv points to it any more: see release(). */
 #include "net/conn.h"
@@ -43,6 +44,7 @@ struct conn {
     bool is_tcp;
     bool reading;
     bool finish_wanted;
+    bool sending;        /* something is in flight: ours, or lent */
     int failed;          /* errno of what on_fail will report */
     struct later fail_later;
     uv_write_t write;
@@ -205,8 +207,11 @@ static void fail(struct conn *c, int error)
 
 static void on_alloc(uv_handle_t *h, size_t hint, uv_buf_t *b)
 {
-    b->base = read_buffer;
-    b->len = sizeof read_buffer;
+    struct conn *c = h->data;
+    size_t n = 0;
+    char *room = c->ops->on_room && c->state == CONN_OPEN ? c->ops->on_room(c->ctx, &n) : NULL;
+    b->base = room ? room : read_buffer;
+    b->len = room ? n : sizeof read_buffer;
 }
 
 static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
@@ -245,6 +250,16 @@ static void send_end(struct conn *c)
 
 static void on_written(uv_write_t *w, int status);
 
+static void start_sending(struct conn *c, const uv_buf_t *b, unsigned n)
+{
+    int rc = uv_write(&c->write, &c->u.stream, b, n, on_written);
+    c->sending = !rc;
+    if (rc) {
+        buf_reset(&c->flight, KEEP_BYTES);
+        fail(c, -rc);
+    }
+}
+
 static void start_flight(struct conn *c)
 {
     struct buf sent = c->flight;
@@ -252,16 +267,13 @@ static void start_flight(struct conn *c)
     c->next = sent;
     buf_reset(&c->next, KEEP_BYTES);
     uv_buf_t b = { .base = c->flight.p, .len = c->flight.n };
-    int rc = uv_write(&c->write, &c->u.stream, &b, 1, on_written);
-    if (rc) {
-        buf_reset(&c->flight, KEEP_BYTES);
-        fail(c, -rc);
-    }
+    start_sending(c, &b, 1);
 }
 
 static void on_written(uv_write_t *w, int status)
 {
     struct conn *c = w->handle->data;
+    c->sending = false;
     buf_reset(&c->flight, KEEP_BYTES);
     if (c->state != CONN_OPEN)
         return;
@@ -279,15 +291,27 @@ static void on_written(uv_write_t *w, int status)
         c->ops->on_drain(c->ctx);
 }
 
+/* The first of what is left of the pieces behind so many bytes; returns how many that are. */
+static unsigned gather(uv_buf_t b[PIECES], const struct str *pieces, size_t n, size_t behind, size_t *bytes)
+{
+    unsigned used = 0;
+    *bytes = 0;
+    for (size_t i = 0; i < n && used < PIECES; i++) {
+        struct str left = str_from(pieces[i], behind < pieces[i].n ? behind : pieces[i].n);
+        behind -= pieces[i].n - left.n;
+        *bytes += left.n;
+        if (left.n)
+            b[used++] = (uv_buf_t){ .base = (char *)(uintptr_t)left.p, .len = left.n };
+    }
+    return used;
+}
+
 /* What the kernel takes of the pieces at once; less than all is not an error. */
 static size_t write_now(struct conn *c, const struct str *pieces, size_t n)
 {
     uv_buf_t b[PIECES];
-    unsigned used = 0;
-    for (size_t i = 0; i < n && used < PIECES; i++) {
-        if (pieces[i].n)
-            b[used++] = (uv_buf_t){ .base = (char *)(uintptr_t)pieces[i].p, .len = pieces[i].n };
-    }
+    size_t bytes;
+    unsigned used = gather(b, pieces, n, 0, &bytes);
     if (used == 0)
         return 0;
     int rc = uv_try_write(&c->u.stream, b, used);
@@ -296,12 +320,8 @@ static size_t write_now(struct conn *c, const struct str *pieces, size_t n)
     return rc < 0 ? 0 : (size_t)rc;
 }
 
-void conn_write(struct conn *c, const struct str *pieces, size_t n)
+static void copy_behind(struct conn *c, const struct str *pieces, size_t n, size_t taken)
 {
-    if (c->state != CONN_OPEN)
-        return;
-    bool quiet = c->flight.n == 0;
-    size_t taken = quiet ? write_now(c, pieces, n) : 0;
     for (size_t i = 0; i < n; i++) {
         if (taken >= pieces[i].n)
             taken -= pieces[i].n;
@@ -310,20 +330,45 @@ void conn_write(struct conn *c, const struct str *pieces, size_t n)
             taken = 0;
         }
     }
+}
+
+void conn_write(struct conn *c, const struct str *pieces, size_t n)
+{
+    if (c->state != CONN_OPEN)
+        return;
+    bool quiet = !c->sending;
+    copy_behind(c, pieces, n, quiet ? write_now(c, pieces, n) : 0);
     if (c->next.n && quiet && c->state == CONN_OPEN)
         start_flight(c);
 }
 
+void conn_lend(struct conn *c, const struct str *pieces, size_t n)
+{
+    uv_buf_t b[PIECES];
+    size_t bytes;
+    if (c->state != CONN_OPEN || c->sending) {
+        conn_write(c, pieces, n);
+        return;
+    }
+    size_t taken = write_now(c, pieces, n);
+    unsigned used = gather(b, pieces, n, taken, &bytes);
+    if (!used || c->state != CONN_OPEN)
+        return;
+    start_sending(c, b, used);
+    if (c->sending)
+        copy_behind(c, pieces, n, taken + bytes); /* of more pieces than anybody has */
+}
+
 size_t conn_pending(const struct conn *c)
 {
-    return c->flight.n ? uv_stream_get_write_queue_size(&c->u.stream) + c->next.n : c->next.n;
+    return c->sending ? uv_stream_get_write_queue_size(&c->u.stream) + c->next.n : c->next.n;
 }
 
 void conn_finish(struct conn *c)
 {
     if (c->state != CONN_OPEN)
         return;
-    if (c->flight.n)
+    if (c->sending)
         c->finish_wanted = true;
     else
         send_end(c);

@@ -16,6 +16,8 @@ struct conn_ops {
     void (*on_end)(void *ctx);                                /* the other side has sent its last byte */
     void (*on_fail)(void *ctx, const struct err *e);          /* ERR_UP_RESET and the like; conn_close() is still the owner's to call */
     void (*on_drain)(void *ctx);                              /* all that was pending is with the kernel; NULL is fine */
+    char *(*on_room)(void *ctx, size_t *n);                   /* where the next bytes shall lie, and at most how many: on_read gets them there. Returns NULL: anywhere;
+                                                               * NULL is fine */
 };
 
 /* Connects; exactly one of on_open(ctx, NULL) and on_open(ctx, error) runs, never from inside this call. Names are resolved aside
@@ -36,6 +38,8 @@ int conn_copy(const struct conn *c);
 void conn_read(struct conn *c, bool on);
 /* The pieces leave in one writev where the kernel takes them. An error comes later through on_fail. */
 void conn_write(struct conn *c, const struct str *pieces, size_t n);
+/* The same, but what the kernel does not take is not copied: the bytes must stay where they are until nothing is pending any more, or conn_close(). */
+void conn_lend(struct conn *c, const struct str *pieces, size_t n);
 size_t conn_pending(const struct conn *c);
 /* What was written is the last: the other side sees our end (FIN) behind it. Reading goes on. */
 void conn_finish(struct conn *c);

@@ -806,6 +806,38 @@ static void test_a_large_body_arrives_whole(void **state)
     buf_free(&b);
 }
 
+/* Bodies are read to where they belong, in blocks of different kinds; never a byte of what is behind them. */
+static void test_behind_a_body_of_any_size_the_next_request_begins(void **state)
+{
+    static const size_t sizes[] = { 64 * 1024 - 1, 64 * 1024, 64 * 1024 + 1, 256 * 1024, 256 * 1024 + 1, 320 * 1024 - 1, 512 * 1024 - 1, 512 * 1024, 512 * 1024 + 1,
+        1024 * 1024, 2 * 1024 * 1024 + 3 };
+    stage->body_limit = 4 * 1024 * 1024;
+    call(true);
+    for (size_t k = 0; k < COUNTOF(sizes); k++) {
+        struct buf b = { 0 };
+        buf_printf(&b, "POST /hold HTTP/1.1\r\n" HOST "Content-Length: %zu\r\n\r\n", sizes[k]);
+        size_t head = b.n;
+        for (size_t i = 0; i < sizes[k]; i++)
+            buf_add_char(&b, (char)((unsigned)i * 2654435761u >> 24));
+        size_t end = b.n;
+        buf_lit(&b, "POST /hold HTTP/1.1\r\n" HOST "Content-Length: 4\r\n\r\nnext");
+        stage->in.n = 0;
+        say(buf_str(&b));
+        wait_for(stage->held);
+        assert_true(str_eq(http_req_body(stage->held), str_make(b.p + head, end - head)));
+        struct http_req *first = stage->held;
+        stage->held = NULL;
+        reply_text(first, 200, STR("ok"));
+        wait_for(stage->held);
+        assert_true(str_eq(http_req_body(stage->held), STR("next")));
+        struct http_req *second = stage->held;
+        stage->held = NULL;
+        reply_text(second, 200, STR("end"));
+        wait_for(got_at_end("end"));
+        buf_free(&b);
+    }
+}
+
 /* ---- as many as there may be ---- */
 
 static void on_tick_over(void *ctx)
@@ -942,6 +974,7 @@ int main(void)
         claim(test_draining_closes_idle_ones_at_once_and_others_after_their_answer),
         claim(test_freeing_the_server_tells_unfinished_requests),
         claim(test_a_large_body_arrives_whole),
+        claim(test_behind_a_body_of_any_size_the_next_request_begins),
         claim(test_the_quietest_goes_for_who_comes_and_then_who_comes_is_over),
         claim(test_a_body_has_its_room_before_it_is_read),
     };

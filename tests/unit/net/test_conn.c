@@ -205,6 +205,116 @@ static void test_what_the_kernel_does_not_take_is_kept_and_drained(void **state)
     loop_free(l);
 }
 
+static void test_what_is_lent_leaves_from_where_it_is(void **state)
+{
+    enum { MUCH = 3 * 1024 * 1024, FEW = 3, MANY = 40 };
+    static const size_t counts[] = { 1, FEW, MANY }; /* more than go in one writev */
+    for (size_t k = 0; k < COUNTOF(counts); k++) {
+        struct loop *l = loop_new();
+        struct side a, b;
+        struct str pieces[MANY];
+        pair_open(l, &a, &b);
+        char *much = malloc(MUCH);
+        assert_non_null(much);
+        for (unsigned i = 0; i < MUCH; i++)
+            much[i] = (char)(i * 2654435761u >> 24);
+        size_t n = counts[k], first = MUCH - (n - 1) * 100;
+        pieces[0] = str_make(much, first);
+        for (size_t i = 1; i < n; i++)
+            pieces[i] = str_make(much + first + (i - 1) * 100, 100);
+        conn_lend(a.conn, pieces, n);
+        size_t pending = conn_pending(a.conn);
+        assert_true(pending > 0 && pending < MUCH);
+        much[first - 1] ^= 1; /* a copy would not know */
+        write_text(&a, STR("tail"));
+        assert_int_equal(conn_pending(a.conn), pending + 4);
+        conn_finish(a.conn);
+        conn_read(b.conn, true);
+        wait_for(l, b.ended);
+        assert_true(a.drained);
+        assert_int_equal(conn_pending(a.conn), 0);
+        assert_int_equal(b.in.n, MUCH + 4);
+        assert_memory_equal(b.in.p, much, MUCH);
+        assert_memory_equal(b.in.p + MUCH, "tail", 4);
+        free(much);
+        side_fini(&a);
+        side_fini(&b);
+        loop_free(l);
+    }
+}
+
+static void test_what_was_lent_is_the_owners_again_after_close(void **state)
+{
+    struct loop *l = loop_new();
+    struct side a, b;
+    pair_open(l, &a, &b);
+    char *much = malloc(MIB);
+    assert_non_null(much);
+    memset(much, 'x', MIB);
+    conn_lend(a.conn, (struct str[]){ str_make(much, MIB) }, 1);
+    assert_true(conn_pending(a.conn) > 0);
+    conn_close(a.conn);
+    free(much); /* a sanitizer would see it read */
+    a.conn = NULL;
+    conn_read(b.conn, true);
+    wait_for(l, b.ended);
+    assert_false(a.drained || a.failed || a.ended);
+    assert_true(b.in.n > 0 && b.in.n < MIB);
+    side_fini(&a);
+    side_fini(&b);
+    loop_free(l);
+}
+
+/* Every second read goes to where its owner says. */
+struct placed {
+    struct side side; /* first: on_read and the others get it as theirs */
+    char room[300];
+    unsigned asked;
+    size_t there, elsewhere;
+};
+
+static char *give_room(void *ctx, size_t *n)
+{
+    struct placed *p = ctx;
+    *n = sizeof p->room;
+    return p->asked++ % 2 ? NULL : p->room;
+}
+
+static void read_placed(void *ctx, struct str bytes)
+{
+    struct placed *p = ctx;
+    bool here = bytes.p == p->room;
+    assert_true(here ? bytes.n <= sizeof p->room : bytes.p < p->room || bytes.p >= p->room + sizeof p->room);
+    *(here ? &p->there : &p->elsewhere) += bytes.n;
+    on_read(&p->side, bytes);
+}
+
+static void test_the_owner_says_where_bytes_shall_lie(void **state)
+{
+    static const struct conn_ops placed_ops = { read_placed, on_end, on_fail, on_drain, give_room };
+    enum { MUCH = 200 * 1024 };
+    static char much[MUCH];
+    struct loop *l = loop_new();
+    struct side a, b;
+    struct placed p = { .asked = 0 };
+    pair_open(l, &a, &b);
+    side_init(&p.side, l);
+    p.side.conn = b.conn;
+    b.conn = NULL;
+    conn_reown(p.side.conn, &placed_ops, &p);
+    for (unsigned i = 0; i < MUCH; i++)
+        much[i] = (char)(i * 2654435761u >> 24);
+    conn_write(a.conn, (struct str[]){ str_make(much, MUCH) }, 1);
+    conn_read(p.side.conn, true);
+    wait_for(l, p.side.in.n == MUCH);
+    assert_memory_equal(p.side.in.p, much, MUCH);
+    assert_true(p.there > 0 && p.elsewhere > 0);
+    side_fini(&a);
+    side_fini(&b);
+    side_fini(&p.side);
+    loop_free(l);
+}
+
 static void test_close_with_bytes_in_flight_runs_no_callback(void **state)
 {
     struct loop *l = loop_new();
@@ -469,6 +579,9 @@ int main(void)
         cmocka_unit_test(test_pieces_arrive_whole_and_in_order),
         cmocka_unit_test(test_nothing_is_read_until_asked_for),
         cmocka_unit_test(test_what_the_kernel_does_not_take_is_kept_and_drained),
+        cmocka_unit_test(test_what_is_lent_leaves_from_where_it_is),
+        cmocka_unit_test(test_what_was_lent_is_the_owners_again_after_close),
+        cmocka_unit_test(test_the_owner_says_where_bytes_shall_lie),
         cmocka_unit_test(test_close_with_bytes_in_flight_runs_no_callback),
         cmocka_unit_test(test_writing_to_who_left_fails_later_not_inside_the_call),
         cmocka_unit_test(test_tcp_connects_and_sees_an_end_and_answers_after_it),
