@@ -8,6 +8,7 @@
 static const struct cli_sub subs[] = {
     { "list", "the runs so far", CLI_WORDS_NONE },
     { "show", "a run, case by case", CLI_WORDS_NONE },
+    { "compare", "is one as good as the other, and how sure is that", CLI_WORDS_NONE },
     { .name = NULL },
 };
 static const struct {
@@ -17,6 +18,7 @@ static const struct {
 } run_sub[] = {
     { eval_list, 0, 0, "list" },
     { eval_show, 1, 1, "show RUN" },
+    { eval_compare, 0, 0, "compare --pairs FILE" },
 };
 
 static int usage(void)
@@ -44,9 +46,11 @@ static int run(const struct cli_args *a)
 
 static const struct cli_option options[] = {
     CLI_COMMON,
+    { "--pairs", NULL, "FILE", "compare: lines of {\"a\":true,\"b\":false}, a being the old model; - is stdin" },
+    { "--margin", NULL, "POINTS", "compare: so much worse is still \"not worse\" (default: 5)" },
     { "--json", NULL, NULL, "one JSON object" },
     CLI_END,
 };
 
-const struct command cli_eval = { .name = "eval", .usage = "list | show RUN", .what = "put suites of cases to models, and compare them",
+const struct command cli_eval = { .name = "eval", .usage = "list | show RUN | compare --pairs FILE", .what = "put suites of cases to models, and compare them",
     .example = "hob eval show 3", .run = run, .options = options, .max_words = CLI_MAX_ARGS, .subs = subs };

@@ -25,7 +25,7 @@ void pairs_judge(const struct pairs *p, const struct judge_rule *rule, struct ve
     int64_t n = pairs_total(p), a = p->both + p->only_a, b = p->both + p->only_b;
     struct interval d = pairs_interval(p, r->alpha);
     *out = (struct verdict){ .pairs = n, .lo = d.lo, .hi = d.hi, .p = pairs_p(p, r->mcnemar), .power = r->power,
-        .a = wilson_interval(a, n, r->alpha), .b = wilson_interval(b, n, r->alpha) };
+        .a_pass = a, .b_pass = b, .a_total = n, .b_total = n, .a = wilson_interval(a, n, r->alpha), .b = wilson_interval(b, n, r->alpha) };
     if (n) {
         out->difference = (double)(p->only_b - p->only_a) / (double)n;
         out->a_rate = (double)a / (double)n;

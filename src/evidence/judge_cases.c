@@ -10,7 +10,7 @@
 
 /* Over the cases that both have answered. Sums of each case's rates, and of their squares for the scatter. */
 struct moments {
-    int64_t cases, a_answers, b_answers, answers; /* answers: pairs of them */
+    int64_t cases, a_pass, b_pass, a_answers, b_answers, answers; /* answers: pairs of them */
     double a, b, aa, bb, dd;
     double only_a, only_b;                        /* as when any answer of a meets any answer of b to the same case */
 };
@@ -19,6 +19,8 @@ static void add_case(struct moments *m, const struct case_score *c)
 {
     double a = (double)c->a_pass / c->a_total, b = (double)c->b_pass / c->b_total;
     m->cases++;
+    m->a_pass += c->a_pass;
+    m->b_pass += c->b_pass;
     m->a_answers += c->a_total;
     m->b_answers += c->b_total;
     m->answers += c->a_total < c->b_total ? c->a_total : c->b_total;
@@ -124,7 +126,8 @@ void cases_judge(const struct case_score *c, size_t n, const struct judge_rule *
     for (size_t i = 0; i < n; i++)
         if (c[i].a_total > 0 && c[i].b_total > 0)
             add_case(&m, &c[i]);
-    *out = (struct verdict){ .pairs = m.cases, .lo = -1, .hi = 1, .p = 1, .power = r->power, .a = { 0, 1 }, .b = { 0, 1 } };
+    *out = (struct verdict){ .pairs = m.cases, .lo = -1, .hi = 1, .p = 1, .power = r->power, .a_pass = m.a_pass, .b_pass = m.b_pass,
+        .a_total = m.a_answers, .b_total = m.b_answers, .a = { 0, 1 }, .b = { 0, 1 } };
     double cases = (double)m.cases, size = 0, only_a = 0, only_b = 0;
     if (m.cases) {
         double d = (m.b - m.a) / cases, differ = (m.only_a + m.only_b) / cases;

@@ -26,20 +26,21 @@ static void set_level(struct seq_guard *g, int level, double price, double rate)
 }
 
 /* What the baseline says of a rate p: the chance u of seeing so few bad events or fewer, were it p. The true rate has a u below x with a chance of at most x, so
- * that 1 / (2 sqrt(u)) is a fair price for it (its mean is 1; V. Vovk and R. Wang, Ann. Statist. 49, 2021). In steps of 2: between the rates with u = 2^-j
- * and 2^-(j+1) the price is its mean over that step, and the account is the higher rate's. Rates with u < 2^-30 are left out: once in 1e9 that is wrong. */
+ * that u^(-2/3) / 3 is a fair price for it (its mean is 1; V. Vovk and R. Wang, Ann. Statist. 49, 2021). The exponent weighs small baselines, where far rates
+ * must be paid for, against large ones. In steps of 2: between the rates with u = 2^-j and 2^-(j+1) the price is its mean over that step, and the account is the
+ * higher rate's. Rates with u < 2^-30 are left out: once in 1e9 that is wrong. */
 static void set_levels(struct seq_guard *g)
 {
-    static const double half_root = 0.70710678118654752440;
+    static const double root = 0.79370052598409973738; /* of 1/2, the third */
     const struct seq_counts *b = &g->rule.baseline;
     g->levels = b->total ? SEQ_LEVELS : 1;
     if (!b->total)
         set_level(g, 0, 1, g->rule.rate);
-    double u = 0.5, price = 2 * (1 - half_root);
+    double u = 0.5, price = 2 * (1 - root);
     for (int j = 0; b->total && j < SEQ_LEVELS; j++) {
         set_level(g, j, price, binomial_upper(b->bad, b->total, u));
         u /= 2;
-        price /= half_root;
+        price *= 2 * root;
     }
 }
 

@@ -76,6 +76,7 @@ struct verdict {
     double power;         /* the rule's: needed pairs tell so often, when the models are as they have shown themselves here */
     struct interval a, b; /* Wilson's of each one's rate */
     double a_rate, b_rate;
+    int64_t a_pass, b_pass, a_total, b_total; /* answers */
 };
 
 /* rule NULL: the usual one. */
