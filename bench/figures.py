@@ -19,6 +19,17 @@ FIGURES = [
     ("row_wait_all_p99_ms", "the same p99, of all rounds",             None,     None, None),
     ("paced_p50_us",       "p50 at 5000 per s, us",                    "nginx",  None, None),
     ("paced_p99_us",       "p99 at 5000 per s, us",                    "nginx",  None, None),
+    ("refused_p50_ms",     "refused at 4x the slots p50, ms",          "nginx",  None, None),
+    ("refused_p99_ms",     "refused at 4x the slots p99, ms",          None,     None, 50),
+    ("refused_max_ms",     "the slowest of them, ms",                  None,     None, None),
+    ("refused_late_p99_ms", "the client itself late p99, ms",          None,     None, None),
+    ("refused_stolen_percent", "taken by the hypervisor meanwhile, %", None,     None, None),
+    ("slots_goodput",      "done at 4x the slots, of the peak",        None,     None, 0.9),
+    ("crowd_4x_goodput",   "done with 4x the callers a core serves, of the peak", None, None, 0.9),
+    ("crowd_4x_p99_ms",    "their p99, ms",                            "nginx",  None, None),
+    ("crowd_16x_goodput",  "done with 16x the callers, of the peak",   None,     None, 0.9),
+    ("crowd_16x_p99_ms",   "their p99, ms",                            "nginx",  None, None),
+    ("crowd_16x_refused",  "refused of them",                          None,     None, None),
     ("event_cpu_us",       "CPU per SSE event, us (500 streams)",      "nginx",  1.2,  None),
     ("event_added_p50_us", "added delay of an event p50, us",          "nginx",  None, None),
     ("event_added_p99_us", "added delay of an event p99, us",          "nginx",  None, None),
@@ -39,6 +50,9 @@ FIGURES = [
     ("dead_first_p99_us",  "p99 behind a dead first choice, us",       "well",   None, None),
     ("dead_first_added_ms", "added by it, its breaker open, ms",       None,     None, 2),
     ("start_ms",           "start to first answer, ms",                "nginx",  None, 50),
+    ("kill_p50_ms",        "gateway killed to next answer p50, ms",    None,     None, None),
+    ("kill_p99_ms",        "gateway killed to next answer p99, ms",    None,     None, 1000),
+    ("kill_max_ms",        "the longest of them, ms",                  None,     None, 1000),
     ("tokens_per_s",       "tokens per s, whole request",              "direct", 0.99, None),
     ("cold_start_ms",      "request to first token, model cold, ms",   "direct", 1.05, None),
     ("affinity_ttft_ms",   "first token of a later turn, 2 replicas, ms", "scattered", None, None),
@@ -61,7 +75,7 @@ FIGURES = [
     ("auto_4k_us",         "auto: judging 4 KiB, us (English)",        None,     None, 20),
     ("auto_4k_dense_us",   "auto: judging 4 KiB, us (Chinese)",        None,     None, 20),
 ]
-MORE_IS_BETTER = {"requests_per_s", "tokens_per_s", "decode_per_s", "auto_right_percent", "affinity_cached",
+MORE_IS_BETTER = {"slots_goodput", "crowd_4x_goodput", "crowd_16x_goodput", "requests_per_s", "tokens_per_s", "decode_per_s", "auto_right_percent", "affinity_cached",
                   *(f"json_{mode}_{share}_percent" for mode in ("direct", "reason_first", "two_pass") for share in ("at_once", "fits"))}
 
 

@@ -8,6 +8,9 @@
  *   load stream --port P [--conns C] [--waves W] [--events N] [--gap-ms MS] [--body-bytes B] [--usage]
  *       each connection reads W streams of N paced events, one after the other; the starts are spread over one stream's
  *       length, so that the load is level. "delay" is from the mock's stamp in an event to our reading it.
+ *   --refusals: 429 and 503 are counted, not faults, and timed apart, from the moment they were sent. "late" is how much later than due they were sent: what
+ *       the client itself waits for a core, and about what it adds to each answer that it reads.
+ *   --streamed: plain, but what is asked for is a stream (of which only the end is seen): a mock takes its time for those
  *   common: --model NAME, --path PATH, --seconds S (the longest a run may take), --text plain|escapes (of the question)
  *
  * An answer counts when it has status 200 and a body; a stream when it has all its content events and [DONE] too. The
@@ -40,7 +43,7 @@ struct conn {
     int left; /* streams still to ask for; plain mode draws from load.asked instead */
     struct conn *next_free; /* open loop */
     size_t written;
-    int64_t asked_ns;
+    int64_t asked_ns, sent_ns;
     /* the response */
     enum part part;
     int status;
@@ -57,7 +60,7 @@ struct conn {
 };
 
 static struct {
-    bool stream, usage;
+    bool stream, usage, refusals, streamed;
     int port, conns, waves, events, gap_ms, seconds;
     long requests, body_bytes, rate;
     const char *model, *path, *text;
@@ -68,8 +71,11 @@ static struct {
     struct conn *conn, *free;
     int open_conns, started;
     long asked, done, events_seen, errors, reconnects;
-    uint32_t *sample_ns;
-    size_t samples, max_samples;
+    struct samples {
+        uint32_t *ns;
+        size_t n, max;
+    } answers, refused, late;
+    long refused_status;
     int64_t start_ns, end_ns;
     char first_error[160];
 } load = {.conns = 1,
@@ -85,10 +91,10 @@ static struct {
 
 /* ---- Results ---- */
 
-static void sample(int64_t ns)
+static void sample(struct samples *s, int64_t ns)
 {
-    if (load.samples < load.max_samples)
-        load.sample_ns[load.samples++] = ns < 0 ? 0 : ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
+    if (s->n < s->max)
+        s->ns[s->n++] = ns < 0 ? 0 : ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
 }
 
 __attribute__((format(printf, 1, 2))) static void fail(const char *format, ...)
@@ -107,9 +113,16 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double quantile_us(double q)
+static double quantile_us(const struct samples *s, double q)
 {
-    return load.samples ? load.sample_ns[(size_t)(q * (double)(load.samples - 1))] / 1e3 : 0;
+    return s->n ? s->ns[(size_t)(q * (double)(s->n - 1))] / 1e3 : 0;
+}
+
+static void print_samples(struct samples *s, const char *prefix)
+{
+    qsort(s->ns, s->n, sizeof *s->ns, by_value);
+    printf("\"%sp50_us\":%.2f,\"%sp90_us\":%.2f,\"%sp99_us\":%.2f,\"%smax_us\":%.2f,", prefix, quantile_us(s, 0.5), prefix, quantile_us(s, 0.9), prefix,
+           quantile_us(s, 0.99), prefix, quantile_us(s, 1));
 }
 
 static void print_text(const char *text)
@@ -126,7 +139,6 @@ static void print_text(const char *text)
 static void report(void)
 {
     double seconds = (double)(load.end_ns - load.start_ns) / 1e9;
-    qsort(load.sample_ns, load.samples, sizeof *load.sample_ns, by_value);
     printf("{\"mode\":\"%s\",\"done\":%ld,\"events\":%ld,\"errors\":%ld,\"reconnects\":%ld,\"seconds\":%.3f,\"rate\":%.1f,",
            load.stream ? "stream" : "plain",
            load.done,
@@ -135,11 +147,13 @@ static void report(void)
            load.reconnects,
            seconds,
            (double)load.done / seconds);
-    printf("\"p50_us\":%.2f,\"p90_us\":%.2f,\"p99_us\":%.2f,\"max_us\":%.2f,\"first_error\":",
-           quantile_us(0.5),
-           quantile_us(0.9),
-           quantile_us(0.99),
-           quantile_us(1));
+    print_samples(&load.answers, "");
+    if (load.refusals) {
+        printf("\"refused\":%zu,\"refused_status\":%ld,", load.refused.n, load.refused_status);
+        print_samples(&load.refused, "refused_");
+        print_samples(&load.late, "late_");
+    }
+    printf("\"first_error\":");
     print_text(load.first_error);
     puts("}");
 }
@@ -175,7 +189,7 @@ static void build_request(void)
                          load.model);
     int tail_len = snprintf(tail, sizeof tail,
                             "\"}],\"temperature\":0.7,\"top_p\":0.95,\"max_tokens\":256,\"user\":\"bench\",\"stream\":%s%s}",
-                            load.stream ? "true" : "false",
+                            load.stream || load.streamed ? "true" : "false",
                             load.usage ? ",\"stream_options\":{\"include_usage\":true}" : "");
     size_t end = (size_t)load.body_bytes > (size_t)tail_len ? (size_t)load.body_bytes - (size_t)tail_len : 0;
     for (; n + unit_len <= end; n += unit_len)
@@ -260,6 +274,9 @@ static void conn_ask(struct conn *c, int64_t due_ns)
     c->todo = c->body_bytes = c->line_len = c->event_len = 0;
     c->contents = 0;
     c->asked_ns = due_ns;
+    c->sent_ns = now_ns();
+    if (load.refusals)
+        sample(&load.late, c->sent_ns - due_ns);
     conn_write(c);
 }
 
@@ -337,7 +354,7 @@ static void on_line(struct conn *c, int64_t now)
     const char *stamp = strchr(p, STAMP);
     if (!stamp)
         return;
-    sample(now - strtoll(stamp + 1, NULL, 10));
+    sample(&load.answers, now - strtoll(stamp + 1, NULL, 10));
     c->contents++;
 }
 
@@ -486,6 +503,12 @@ static bool parse(struct conn *c, const char *p, const char *end, int64_t now)
 
 static void on_response(struct conn *c, int64_t now)
 {
+    if (load.refusals && (c->status == 429 || c->status == 503)) {
+        sample(&load.refused, now - c->sent_ns);
+        load.refused_status = c->status;
+        conn_next(c);
+        return;
+    }
     if (c->status != 200 || !c->body_bytes)
         fail("status %d with %zu body bytes", c->status, c->body_bytes);
     else if (load.stream && (!c->done || c->contents != load.events - 2))
@@ -495,7 +518,7 @@ static void on_response(struct conn *c, int64_t now)
     if (load.stream)
         load.events_seen += c->contents + 2; /* the role before them, the finish behind them */
     else
-        sample(now - c->asked_ns);
+        sample(&load.answers, now - c->asked_ns);
     conn_next(c);
 }
 
@@ -588,6 +611,8 @@ static const struct option options[] = {
     {"--path", .text = &load.path},
     {"--text", .text = &load.text},
     {"--usage", .flag = &load.usage},
+    {"--refusals", .flag = &load.refusals},
+    {"--streamed", .flag = &load.streamed},
 };
 
 static void read_options(int argc, char **argv)
@@ -625,8 +650,11 @@ int main(int argc, char **argv)
         die("load: --port is missing");
     signal(SIGPIPE, SIG_IGN);
     build_request();
-    load.max_samples = load.stream ? (size_t)load.conns * (size_t)load.waves * (size_t)load.events : (size_t)load.requests;
-    load.sample_ns = must(calloc(load.max_samples, sizeof *load.sample_ns));
+    load.answers.max = load.stream ? (size_t)load.conns * (size_t)load.waves * (size_t)load.events : (size_t)load.requests;
+    load.refused.max = load.late.max = load.refusals ? (size_t)load.requests : 0;
+    load.answers.ns = must(calloc(load.answers.max, sizeof *load.answers.ns));
+    load.refused.ns = must(calloc(load.refused.max + 1, sizeof *load.refused.ns));
+    load.late.ns = must(calloc(load.late.max + 1, sizeof *load.late.ns));
     load.conn = must(calloc((size_t)load.conns, sizeof *load.conn));
     load.epoll = epoll_create1(EPOLL_CLOEXEC);
     run();

@@ -34,7 +34,7 @@ class Bench:
         argv = [str(self.build / "bench" / "load"), mode, "--port", str(port), "--seconds", str(seconds),
                 "--model", subject.model]
         for key, value in options.items():
-            argv += ["--" + key.replace("_", "-"), str(value)]
+            argv += ["--" + key.replace("_", "-"), *([] if value is True else [str(value)])]
         with pinned(core):
             client = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
                                       preexec_fn=end_with_us)

@@ -47,6 +47,11 @@ def stolen_ticks():
         return 0
 
 
+def stolen_percent(before_ticks, since):
+    """Of one core, since then."""
+    return (stolen_ticks() - before_ticks) / os.sysconf("SC_CLK_TCK") / (time.monotonic() - since) * 100
+
+
 def calmer_half(rounds):
     """Of (stolen percent, …), those in which the hypervisor took least: a machine that stands still for milliseconds says nothing of a p99."""
     return sorted(rounds)[:(len(rounds) + 1) // 2]
@@ -67,8 +72,7 @@ def measure_rows(bench):
             before = buckets(subject.port)
             result = bench.load("plain", subject, bench.other_core, **options)
             after = buckets(subject.port)
-            percent = (stolen_ticks() - stolen) / os.sysconf("SC_CLK_TCK") / (time.monotonic() - since) * 100
-            waits.append((percent, quantile(before, after, 0.5), quantile(before, after, 0.99)))
+            waits.append((stolen_percent(stolen, since), quantile(before, after, 0.5), quantile(before, after, 0.99)))
         note("paced_p50_us", subject.name, result["p50_us"])
         note("paced_p99_us", subject.name, result["p99_us"])
 

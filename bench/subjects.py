@@ -33,6 +33,7 @@ http {{
     server {{
         listen 127.0.0.1:{port} backlog=1024;
         location = /livez {{ return 200; }}
+        location = /refused {{ return 429; }}
         location / {{ proxy_pass http://plain; }}
     }}
     server {{
