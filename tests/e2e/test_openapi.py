@@ -61,7 +61,7 @@ def test_the_server_and_the_program_say_the_same(shared):
     assert r.json() == json.loads(cli("api", "--json").stdout)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(300 * SLOW)
 @pytest.mark.parametrize("where, mode", [
     ("far", "positive"),  # a host gets whatever the form allows, so all of it must be answered well
     ("far", "negative"),

@@ -6,7 +6,7 @@ import re
 
 import places
 import pytest
-from helpers import FAKE, FORGIVING, chunks_of, cli, content_of, wait_for
+from helpers import FAKE, FORGIVING, SLOW, chunks_of, cli, content_of, wait_for
 
 CITY = {"type": "object", "properties": {"city": {"type": "string", "description": "the capital's name"}, "people": {"type": "integer", "minimum": 0}},
         "required": ["city", "people"], "additionalProperties": False}
@@ -568,7 +568,7 @@ def came_of(r, stream):
 RUNS = 200 if os.environ.get("HOB_SOAK") else 30
 
 
-@pytest.mark.timeout(1800 if RUNS == 200 else 300)
+@pytest.mark.timeout((1800 if RUNS == 200 else 300) * SLOW)
 @pytest.mark.parametrize("role", ["chat", "first", "twice"])
 def test_nothing_that_does_not_fit_is_a_success(real_world, role, request):
     runs = RUNS if role == "chat" else RUNS // 5
