@@ -183,6 +183,7 @@ void ask_read_head(const struct http_headers *h, enum caller_class class, struct
     ask->class = caller_conf_class(class);
     ask->hops = hops_of(h);
     ask->insists = ask_is_on(h, STR("x-hob-wait"));
+    ask->host = http_header(h, STR("x-hob-host"));
     if (ask_is_on(h, STR("x-hob-private")))
         ask->privacy = PRIVATE_SAID;
     ask->headers = h->at;

@@ -8,7 +8,7 @@
 
 /* ERR_INVALID_JSON, ERR_BAD_REQUEST (duplicate keys), ERR_INVALID_REQUEST. *d is set even on some errors: json_free() it either way. */
 enum err_code ask_read(struct str body, enum task task, struct json_doc *d, struct ask *ask, struct err *e) __attribute__((warn_unused_result));
-/* What the head says of it: x-hob-session, x-hob-wait, x-hob-private; rules may look at any header as long as h lives. Before ask_weigh(). */
+/* What the head says of it: x-hob-session, x-hob-wait, x-hob-host, x-hob-private; rules may look at any header as long as h lives. Before ask_weigh(). */
 void ask_read_head(const struct http_headers *h, enum caller_class class, struct ask *ask);
 /* A header that is there, and does not say no (false, off, 0). */
 bool ask_is_on(const struct http_headers *h, struct str name);

@@ -6,6 +6,7 @@
 
 /* A word more is a row here, one in `run_sub`, and a file. */
 static const struct cli_sub subs[] = {
+    { "run", "put a suite to models, and keep what they say", CLI_WORDS_FILES },
     { "list", "the runs so far", CLI_WORDS_NONE },
     { "show", "a run, case by case", CLI_WORDS_NONE },
     { "compare", "is one as good as the other, and how sure is that", CLI_WORDS_NONE },
@@ -16,6 +17,7 @@ static const struct {
     size_t least, most;         /* words behind it */
     const char *usage;
 } run_sub[] = {
+    { eval_run, 1, 1, "run SUITE --models A,B" },
     { eval_list, 0, 0, "list" },
     { eval_show, 1, 1, "show RUN" },
     { eval_compare, 0, 0, "compare --pairs FILE" },
@@ -48,9 +50,18 @@ static const struct cli_option options[] = {
     CLI_COMMON,
     { "--pairs", NULL, "FILE", "compare: lines of {\"a\":true,\"b\":false}, a being the old model; - is stdin" },
     { "--margin", NULL, "POINTS", "compare: so much worse is still \"not worse\" (default: 5)" },
+    { "--models", "-m", "A,B", "run: whom to ask; MODEL@HOST for a replica of it on that host" },
+    { "--repeat", NULL, "N", "run: ask each case so often (default: as the suite says)" },
+    { "--concurrency", NULL, "N", "run: so many requests at a time (default: 1)" },
+    { "--interleave", NULL, NULL, "run: the models in turn, case by case, for times that can be compared" },
+    { "--judge", NULL, "ROLE", "run: who is asked where a case wants a judge (default: nobody)" },
+    { "--seed", NULL, "N", "run: of suites that are drawn, and for the models" },
+    { "--resume", NULL, "RUN", "run: go on with one that was stopped" },
+    { "--at-least", NULL, "PERCENT", "run: exit 4 when a model passes less" },
+    { "--quiet", "-q", NULL, "run: no progress" },
     { "--json", NULL, NULL, "one JSON object" },
     CLI_END,
 };
 
-const struct command cli_eval = { .name = "eval", .usage = "list | show RUN | compare --pairs FILE", .what = "put suites of cases to models, and compare them",
-    .example = "hob eval show 3", .run = run, .options = options, .max_words = CLI_MAX_ARGS, .subs = subs };
+const struct command cli_eval = { .name = "eval", .usage = "run SUITE --models A,B | list | show RUN | compare --pairs FILE", .what = "put suites of cases to models, and compare them",
+    .example = "hob eval run json-bench --models old,new", .run = run, .options = options, .max_words = CLI_MAX_ARGS, .subs = subs };

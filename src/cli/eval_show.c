@@ -98,6 +98,16 @@ static struct str first_of(struct str text)
     return str_make(text.p, n);
 }
 
+static struct str took_of(yyjson_val *ms, char out[32])
+{
+    enum { LONG_MS = 10 * 1000 };
+    int64_t v = yyjson_is_int(ms) ? yyjson_get_sint(ms) : -1;
+    if (v >= LONG_MS)
+        return show_ms(v, out);
+    snprintf(out, 32, v < 0 ? "" : "%lld ms", (long long)v);
+    return str_of(out);
+}
+
 static void put_result(struct table *t, yyjson_val *result)
 {
     yyjson_val *about = yyjson_obj_get(result, "about"), *ms = yyjson_obj_get(about, "total_ms");
@@ -107,7 +117,7 @@ static void put_result(struct table *t, yyjson_val *result)
     table_int(t, yyjson_get_sint(yyjson_obj_get(result, "turn")));
     table_cell(t, str_of(mark_of(result)));
     table_cell(t, text_at(result, "fault"));
-    table_cell(t, yyjson_is_int(ms) ? show_ms(yyjson_get_sint(ms), took) : STR(""));
+    table_cell(t, took_of(ms, took));
     table_cell(t, first_of(text_at(about, "why")));
 }
 

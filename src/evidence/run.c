@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEPT_TEXT_BYTES = 8 * 1024, WAIT_FIRST_MS = 500, WAIT_MOST_MS = 10 * 1000 };
+enum { KEPT_TEXT_BYTES = 8 * 1024, WAIT_FIRST_MS = 500, WAIT_MOST_MS = 10 * 1000, ASKED_MOST_MS = 120 * 1000 };
 
 /* ---- the plan ---- */
 
@@ -99,7 +99,10 @@ static void nothing(struct run_result *r, enum fault fault, struct str why)
 /* It was answered by whom it was asked of, or it says nothing. */
 static bool is_theirs(struct arena *a, const struct run_place *p, struct run_result *r)
 {
-    if (str_eq(r->model, p->model) && (!p->host.n || str_eq(r->host, p->host)))
+    bool same = str_eq(r->model, p->model);
+    for (size_t i = 0; i < p->replicas.n && !p->host.n; i++)
+        same = same || str_eq(r->model, p->replicas.at[i]);
+    if (same && (!p->host.n || str_eq(r->host, p->host)))
         return true;
     nothing(r, FAULT_GATEWAY, r->model.n ? arena_printf(a, "%.*s on %.*s answered in its place", STR_ARG(r->model), STR_ARG(r->host)) :
         STR("who answered was not told: `routing_metadata` is off"));
@@ -192,13 +195,15 @@ static enum fault fault_named(struct str name)
     return FAULT_GATEWAY;
 }
 
-static bool again(struct run_result *r, int tries, struct str why)
+static bool again(struct run_result *r, const struct run_answer *got, int tries, struct str why)
 {
     if (tries >= RUN_TRIES)
         return false;
     r->outcome = RUN_AGAIN;
     r->wait_ms = (int64_t)WAIT_FIRST_MS << (2 * (tries - 1));
     r->wait_ms = r->wait_ms > WAIT_MOST_MS ? WAIT_MOST_MS : r->wait_ms;
+    if (got->retry_after_ms > r->wait_ms)
+        r->wait_ms = got->retry_after_ms > ASKED_MOST_MS ? ASKED_MOST_MS : got->retry_after_ms;
     r->why = why;
     return true;
 }
@@ -217,7 +222,7 @@ static void take_refusal(struct arena *a, const struct run_answer *got, int trie
         r->request_id = arena_copy(a, text_at(hob, "request_id"));
         json_free(&d);
     }
-    if ((passes(code) || got->status == 429) && again(r, tries, why))
+    if ((passes(code) || got->status == 429) && again(r, got, tries, why))
         return;
     enum fault whose = fault_named(fault);
     if (whose == FAULT_MODEL) {
@@ -236,7 +241,7 @@ void run_take(struct arena *a, const struct suite_case *c, const struct run_plac
         take_answer(a, c, p, got, out);
     else if (got->status)
         take_refusal(a, got, tries, out);
-    else if (!again(out, tries, got->trouble))
+    else if (!again(out, got, tries, got->trouble))
         nothing(out, FAULT_GATEWAY, got->trouble);
 }
 

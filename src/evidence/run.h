@@ -14,6 +14,7 @@ enum { RUN_MAX_PLACES = 16, RUN_MAX_TURNS = 1000, RUN_TRIES = 4 };
 struct run_place {
     struct str name;            /* as it was asked for: in results */
     struct str model;           /* what requests name */
+    struct conf_strs replicas;  /* the same model elsewhere: one of them may answer, unless a host is named */
     struct str host;            /* that must have answered; empty = any that the model has */
 };
 
@@ -49,6 +50,7 @@ struct run_answer {             /* to one request at the public door */
     struct str trouble;
     struct str body;
     int64_t total_ms;           /* as it was measured here */
+    int64_t retry_after_ms;     /* as its head says; 0 = it does not */
 };
 
 enum run_outcome {

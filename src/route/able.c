@@ -98,6 +98,16 @@ static enum err_code may_go_there(const struct making *k, size_t model, char rea
     return ERR_NOT_REMOTE;
 }
 
+/* For who measures one place of several. */
+static enum err_code is_on_host(const struct making *k, size_t model, char reason[REASON_BYTES])
+{
+    struct str host = k->c->models[model].host;
+    if (!k->ask->host.n || str_eq(host.n ? host : STR("local"), k->ask->host))
+        return ERR_OK;
+    snprintf(reason, REASON_BYTES, "another host was asked for, and it is on '%.*s'", STR_ARG(host_of(k, model)));
+    return ERR_MODEL_NOT_FOUND;
+}
+
 static enum err_code may_go_on(const struct making *k, size_t model, char reason[REASON_BYTES])
 {
     const struct conf_host *h = conf_host(k->c, k->c->models[model].host);
@@ -110,7 +120,7 @@ static enum err_code may_go_on(const struct making *k, size_t model, char reason
 enum err_code able_check(const struct making *k, size_t model, size_t *passed, char reason[REASON_BYTES])
 {
     static enum err_code (*const checks[])(const struct making *k, size_t model, char reason[REASON_BYTES]) = {
-        serves, takes_input, takes_tools, takes_schema, takes_length, is_private_enough, may_go_there, may_go_on,
+        serves, takes_input, takes_tools, takes_schema, takes_length, is_private_enough, may_go_there, may_go_on, is_on_host,
     };
     enum err_code rc = ERR_OK;
     for (*passed = 0; *passed < COUNTOF(checks); ++*passed)
@@ -221,6 +231,10 @@ enum err_code able_refuse(const struct making *k, struct str name, struct err *e
     if (k->failed == ERR_LOOP) {
         err_set(e, k->failed, "The request comes from another hob, and '%.*s' is on one, too: it would go on for ever if they name each other.", STR_ARG(name));
         return err_hint(e, "Name the host that has the model itself, at the first hob.");
+    }
+    if (k->failed == ERR_MODEL_NOT_FOUND) {
+        err_set(e, k->failed, "'%.*s' is not on the host '%.*s', which `x-hob-host` asks for.", STR_ARG(name), ask->host.n < 60 ? (int)ask->host.n : 60, ask->host.p);
+        return err_hint(e, "`hob models` shows where it is; what runs here is on `local`.");
     }
     err_set(e, ERR_INVALID_REQUEST, "'%.*s' does not serve %s.", STR_ARG(name), service_word(ask));
     err_hint(e, "GET /v1/models lists what each model serves.");

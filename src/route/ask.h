@@ -38,6 +38,7 @@ struct ask {
     uint64_t affinity;       /* of the session, else of how the conversation begins: the same for all its turns; 0 = none */
     int hops;                /* hobs it has come through before this one (x-hob-hops) */
     bool insists;            /* x-hob-wait: rather waits for the first candidate than take another */
+    struct str host;         /* x-hob-host: only places there may answer; empty = anywhere */
     bool known_background;   /* a chat page asks by itself, or a heartbeat (route/known.h) */
     const struct http_header *headers; /* the request's, for rules */
     size_t nheaders;
