@@ -17,6 +17,10 @@ enum err_code json_explain(struct str text, struct err *e);
 /* The closing quote of the string whose first byte (behind its opening quote) is at `at`; text.n when it is not well-formed: no end, a
  * control character, an escape that is none, a lone surrogate, bytes that are not UTF-8. For long strings. */
 size_t json_scan_string(struct str text, size_t at);
+/* The same by 16 and by 32 bytes at a time: one of them is json_scan_string(). */
+size_t json_scan_narrow(struct str text, size_t at);
+size_t json_scan_wide(struct str text, size_t at); /* only where this is true: */
+bool json_can_scan_wide(void);
 #if defined(__SSE2__)
 #define JSON_CAN_SCAN 1
 #else
