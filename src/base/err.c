@@ -89,7 +89,8 @@ enum fault err_fault(const struct err *e)
     return e->fault ? e->fault : err_row(e->code)->fault;
 }
 
-enum err_code err_set(struct err *e, enum err_code code, const char *fmt, ...)
+/* In brackets: not the macros of that name, with which scripts/analyze reads err.h. */
+enum err_code (err_set)(struct err *e, enum err_code code, const char *fmt, ...)
 {
     if (e) {
         va_list ap;
@@ -104,7 +105,7 @@ enum err_code err_set(struct err *e, enum err_code code, const char *fmt, ...)
     return code;
 }
 
-enum err_code err_sys(struct err *e, enum err_code code, int sys, const char *fmt, ...)
+enum err_code (err_sys)(struct err *e, enum err_code code, int sys, const char *fmt, ...)
 {
     if (e) {
         va_list ap;
@@ -119,10 +120,10 @@ enum err_code err_sys(struct err *e, enum err_code code, int sys, const char *fm
     return code;
 }
 
-enum err_code err_hint(struct err *e, const char *fmt, ...)
+enum err_code (err_hint)(struct err *e, const char *fmt, ...)
 {
     if (!e)
-        return ERR_OK;
+        return ERR_INTERNAL;
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(e->hint, sizeof e->hint, fmt, ap);
@@ -130,10 +131,10 @@ enum err_code err_hint(struct err *e, const char *fmt, ...)
     return e->code;
 }
 
-enum err_code err_param(struct err *e, const char *fmt, ...)
+enum err_code (err_param)(struct err *e, const char *fmt, ...)
 {
     if (!e)
-        return ERR_OK;
+        return ERR_INTERNAL;
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(e->param, sizeof e->param, fmt, ap);

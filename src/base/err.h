@@ -102,12 +102,19 @@ const struct err_row *err_row(enum err_code code);
 const char *fault_name(enum fault f);
 enum fault err_fault(const struct err *e);
 
-/* Each returns the code, so that `return err_set(e, …)` reads well. e may be NULL. err_set clears all other fields. */
+/* Each returns the code, so that `return err_set(e, …)` reads well: never ERR_OK. e may be NULL. err_set clears all other fields. */
 enum err_code err_set(struct err *e, enum err_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 enum err_code err_sys(struct err *e, enum err_code code, int sys, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
-/* Add to an error that is set already. */
+/* Add to an error that is set already. Without one to ask (e is NULL) the code is ERR_INTERNAL: what failed has failed. */
 enum err_code err_hint(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 enum err_code err_param(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#ifdef HOB_ANALYZE /* scripts/analyze: the compilers' analyzers see no further than one file, and are told what is promised above */
+#define err_set(...) (err_set(__VA_ARGS__) ?: ERR_INTERNAL)
+#define err_sys(...) (err_sys(__VA_ARGS__) ?: ERR_INTERNAL)
+#define err_hint(...) (err_hint(__VA_ARGS__) ?: ERR_INTERNAL)
+#define err_param(...) (err_param(__VA_ARGS__) ?: ERR_INTERNAL)
+#endif
 
 /* What stands between the text and the hint behind it: "." when the text does not end a sentence itself, ";" when the hint begins none. */
 const char *err_stop(const struct err *e);

@@ -47,4 +47,16 @@ static inline void list_remove(struct list *node)
     list_init(node);
 }
 
+/* The first, out of the list; NULL when there is none. */
+static inline struct list *list_take(struct list *head)
+{
+    struct list *node = head->next;
+    if (node == head)
+        return NULL;
+    head->next = node->next;
+    node->next->prev = head;
+    list_init(node);
+    return node;
+}
+
 #endif

@@ -204,6 +204,9 @@ extern const char *const command_names[];
 
 /* "NAME:LINE:COLUMN: " + sentence, and the usual hint. Line 0: "NAME: ". */
 enum err_code fail_at(struct str name, struct conf_place at, struct err *e, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+#ifdef HOB_ANALYZE /* as in base/err.h */
+#define fail_at(...) (fail_at(__VA_ARGS__) ?: ERR_INTERNAL)
+#endif
 /* Puts the place, and the key if not empty, in front of a sentence that is in e already. */
 enum err_code fail_here(struct str name, struct conf_place at, struct str key, struct err *e);
 /* How many bytes of s are UTF-8 text without control characters but tab, LF and CR; s.n = all. */

@@ -89,7 +89,7 @@ enum err_code fail_here(struct str name, struct conf_place at, struct str key, s
     return err_hint(e, "%s", was.hint[0] ? was.hint : "`hob config schema` describes every setting");
 }
 
-enum err_code fail_at(struct str name, struct conf_place at, struct err *e, const char *fmt, ...)
+enum err_code (fail_at)(struct str name, struct conf_place at, struct err *e, const char *fmt, ...)
 {
     struct err sentence = { 0 };
     va_list ap;

@@ -93,6 +93,21 @@ static void test_list_keeps_order_and_forgives_double_removal(void **state)
     assert_true(list_empty(&head));
 }
 
+static void test_list_take_gives_the_first_until_there_is_none(void **state)
+{
+    struct list head, a, b;
+    list_init(&head);
+    assert_null(list_take(&head));
+    list_push(&head, &a);
+    list_push(&head, &b);
+    assert_ptr_equal(list_take(&head), &a);
+    assert_ptr_equal(a.next, &a);
+    assert_ptr_equal(head.prev, &b);
+    assert_ptr_equal(list_take(&head), &b);
+    assert_null(list_take(&head));
+    assert_true(list_empty(&head));
+}
+
 static void sevens(void *p, size_t n)
 {
     memset(p, 0x7a, n);
@@ -115,6 +130,7 @@ int main(void)
         cmocka_unit_test(test_arena_gives_aligned_zeroed_memory_and_survives_a_reset),
         cmocka_unit_test(test_arena_overrun_by_one_byte_is_seen),
         cmocka_unit_test(test_list_keeps_order_and_forgives_double_removal),
+        cmocka_unit_test(test_list_take_gives_the_first_until_there_is_none),
         cmocka_unit_test(test_random_has_a_seam),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,6 +45,13 @@ static void test_setting_clears_what_was_there(void **state)
     assert_int_equal(err_set(NULL, ERR_INTERNAL, "x"), ERR_INTERNAL);
 }
 
+static void test_a_failure_stays_one_for_who_wants_no_words(void **state)
+{
+    assert_int_equal(err_sys(NULL, ERR_SYSTEM, ENOENT, "open"), ERR_SYSTEM);
+    assert_int_not_equal(err_hint(NULL, "try again"), ERR_OK);
+    assert_int_not_equal(err_param(NULL, "model"), ERR_OK);
+}
+
 static void test_a_hint_follows_what_the_text_ended_with(void **state)
 {
     static const struct { const char *text, *hint, *stop; } cases[] = {
@@ -95,6 +102,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_row_is_whole),
         cmocka_unit_test(test_setting_clears_what_was_there),
+        cmocka_unit_test(test_a_failure_stays_one_for_who_wants_no_words),
         cmocka_unit_test(test_a_hint_follows_what_the_text_ended_with),
         cmocka_unit_test(test_an_abort_of_anothers_has_a_word_while_it_was_called),
     };
