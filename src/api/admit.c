@@ -33,9 +33,9 @@ enum err_code api_admit(struct api *a, enum route_needs needs, const struct http
     }
     if (api_who(a, r, &who, e))
         return refuse(a, r, e);
-    if (needs != NEEDS_ADMIN || who->admin)
+    if (needs != NEEDS_ADMIN || (who && who->admin))
         return ERR_OK;
-    err_set(e, ERR_NOT_ALLOWED, "The key of %.*s does not open /hob/v1.", STR_ARG(who->name));
+    err_set(e, ERR_NOT_ALLOWED, "The key of %.*s does not open /hob/v1.", STR_ARG(who ? who->name : STR("nobody")));
     return err_hint(e, "The operator gives it `admin: on`.");
 }
 

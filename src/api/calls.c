@@ -72,7 +72,7 @@ struct said {
 
 static bool is(yyjson_val *key, const char *what)
 {
-    return memcmp(yyjson_get_str(key), what, yyjson_get_len(key)) == 0;
+    return memcmp(json_name(key).p, what, json_name(key).n) == 0;
 }
 
 /* One of that name and length: the first counts. */

@@ -171,7 +171,7 @@ static void count(struct exchange *x)
     };
     metrics_request(x->api->metrics, &figures);
     if (!e->code && exchange_fell_back(x))
-        metrics_fallback(x->api->metrics, world_config(x->world)->models[x->decision.chain[0].model].name, t->b->name);
+        metrics_fallback(x->api->metrics, world_config(x->world)->models[x->decision.chain[0].model].name, figures.model);
     log_debug("%s %.*s -> %.*s on %.*s: %s, %.1f ms%s%s", x->id, STR_ARG(x->ask.name), STR_ARG(figures.model), STR_ARG(figures.host),
         err_row(e->code)->code, figures.seconds * 1e3, x->evidence[0] ? ": " : "", x->evidence); /* the place's own words may cite a prompt */
 }

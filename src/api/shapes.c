@@ -409,8 +409,8 @@ static void put_one(struct json_out *o, struct str type)
         json_key(o, STR("type"));
         json_string(o, STR("array"));
         json_key(o, STR("items"));
-        put_type(o, of.p[0] == '(' ? inner(of) : of);
-    } else if (type.p[0] == '=') {
+        put_type(o, str_starts(of, STR("(")) ? inner(of) : of);
+    } else if (str_starts(type, STR("="))) {
         put_enum(o, str_from(type, 1));
     } else if (is_shape(type)) {
         put_ref(o, type);
@@ -474,16 +474,17 @@ static void put_words(struct buf *to, struct str type)
             buf_lit(to, "list of ");
             one = str_from(one, 2);
         }
-        if (one.p[0] == '(') {
+        bool is_choice = str_starts(one, STR("="));
+        if (str_starts(one, STR("("))) {
             buf_add_char(to, '(');
             put_words(to, inner(one));
             buf_add_char(to, ')');
         } else if (is_shape(one)) {
             put_link(to, one);
-        } else if (one.p[0] != '=') {
+        } else if (!is_choice) {
             put_plain(to, one);
         }
-        for (struct str words = one.p[0] == '=' ? str_from(one, 1) : STR(""); words.n;) {
+        for (struct str words = is_choice ? str_from(one, 1) : STR(""); words.n;) {
             struct str word = str_cut(words, ',', &words);
             buf_printf(to, "`%.*s`%s", STR_ARG(word), words.n ? ", " : "");
         }

@@ -27,7 +27,7 @@ static void sleep_enter(struct host *h, enum host_sleep to)
 static enum host_sleep sleep_now(const struct host *h)
 {
     const struct backend *b = host_newest(h);
-    if (!b || !b->place->cold_start_ms)
+    if (!b->place->cold_start_ms)
         return HOST_WARM;
     bool idle = !h->running && host_now(h) - h->used_ms >= b->place->scale_down_ms;
     return h->sleep == HOST_WARM && idle ? HOST_COLD : h->sleep;

@@ -60,9 +60,9 @@ struct host {
     struct host_day_ask *asked_store;
 };
 
-static inline const struct backend *host_newest(const struct host *h) /* NULL: none */
+static inline const struct backend *host_newest(const struct host *h) /* the last that leaves takes the host with it */
 {
-    return list_empty(&h->members) ? NULL : list_entry(h->members.next, const struct backend, in_host);
+    return list_entry(h->members.next, const struct backend, in_host);
 }
 
 static inline int64_t host_now(const struct host *h)

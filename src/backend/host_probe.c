@@ -354,7 +354,7 @@ void host_plan(struct host *h)
 {
     const struct backend *b = host_newest(h);
     timer_cancel(&h->timer);
-    if (!b || h->ask.what || !h->all->started || h->all->stopped || !b->pool || !b->place->probe_ms || b->place->cold_start_ms)
+    if (h->ask.what || !h->all->started || h->all->stopped || !b->pool || !b->place->probe_ms || b->place->cold_start_ms)
         return;
     timer_set(&h->timer, h->probed_ms < 0 ? 1 : jitter(interval(h, b)));
 }

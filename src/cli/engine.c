@@ -339,9 +339,9 @@ static int run(const struct cli_args *a)
     struct err e;
     size_t i = 0;
     struct str sub = a->nwords ? a->words[0] : STR("list");
-    while (subs[i].name && !str_eq(sub, str_of(subs[i].name)))
+    while (i < COUNTOF(run_sub) && !str_eq(sub, str_of(subs[i].name)))
         i++;
-    if (!subs[i].name) {
+    if (i == COUNTOF(run_sub)) {
         fprintf(stderr, "hob: `hob engine` knows list, probe and diff, not '%.*s'\n", STR_ARG(sub));
         return EXIT_USAGE;
     }

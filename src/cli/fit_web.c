@@ -41,7 +41,7 @@ static enum err_code read_one(struct where *w, struct str url, struct arena *a, 
 static enum err_code add_part(struct where *w, struct str url, struct shape *s, struct err *e)
 {
     struct arena a;
-    struct gguf g;
+    struct gguf g = { 0 };
     arena_init(&a);
     enum err_code rc = read_one(w, url, &a, &g, e);
     for (size_t i = 0; !rc && i < g.ntensors; i++) {

@@ -40,7 +40,7 @@ static bool read_figure(struct str s, const struct unit *units, int64_t *out)
     struct str rest = str_from(s, n), part = { NULL, 0 };
     if (!str_to_int(str_make(s.p, n), 0, INT64_MAX, &whole))
         return false;
-    if (rest.n && rest.p[0] == '.') {
+    if (rest.n > 1 && rest.p[0] == '.') {
         rest = str_from(rest, 1);
         part = str_make(rest.p, count_digits(rest));
         rest = str_from(rest, part.n);

@@ -70,7 +70,7 @@ static int find_model(struct flight *f)
     struct str as = cli_option_value(f->args, "--as");
     f->ask.model = s.model;
     f->ask.role = as.p ? as : s.role;
-    if (as.n)
+    if (as.p)
         tell_unheard_of(f->config, as);
     if (s.model)
         return EXIT_OK;

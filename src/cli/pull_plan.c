@@ -93,7 +93,7 @@ static enum err_code configured_target(struct planning *g, size_t i, size_t n, s
 
 static enum err_code target(struct planning *g, struct str file_name, size_t i, size_t n, bool projector, struct str *out)
 {
-    struct str dir = g->c->models_dir, stem;
+    struct str dir = g->c->models_dir, stem = { NULL, 0 };
     const struct conf_model *m = g->p->model;
     if (m && projector && m->mmproj.n) {
         *out = arena_copy(g->a, m->mmproj);

@@ -177,8 +177,8 @@ void succeed_adopted(struct succession *s)
 {
     s->adopted = true;
     s->ghosts = ghosts_new(s->g->fleet);
-    while (!list_empty(&s->held)) {
-        struct held *h = list_entry(s->held.next, struct held, node);
+    for (struct list *n; (n = list_take(&s->held));) {
+        struct held *h = list_entry(n, struct held, node);
         ghosts_set(s->ghosts, buf_str(&h->model), h->n);
         held_free(h);
     }
@@ -301,13 +301,13 @@ void succeed_free(struct succession *s)
 {
     if (!s)
         return;
-    while (!list_empty(&s->coming)) {
-        struct coming *c = list_entry(s->coming.next, struct coming, node);
+    for (struct list *n; (n = list_take(&s->coming));) {
+        struct coming *c = list_entry(n, struct coming, node);
         close(c->fd);
         coming_free(c);
     }
-    while (!list_empty(&s->held))
-        held_free(list_entry(s->held.next, struct held, node));
+    for (struct list *n; (n = list_take(&s->held));)
+        held_free(list_entry(n, struct held, node));
     while (!list_empty(&s->rows)) { /* written in any case */
         struct foreign *f = list_entry(s->rows.next, struct foreign, node);
         list_remove(&f->node);

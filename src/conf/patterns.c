@@ -60,8 +60,9 @@ static bool is_origin_rest(struct str s, bool web)
     if (!web && str_eq(s, STR("*")))
         return true;
     if (s.n && s.p[0] == '[') {
-        str_cut(s, ']', &rest);
-        host = rest.p ? str_make(s.p, (size_t)(rest.p - s.p)) : s;
+        ptrdiff_t end = str_find(s, STR("]"));
+        host = end < 0 ? s : str_make(s.p, (size_t)end + 1);
+        rest = str_from(s, host.n);
         if (rest.n && rest.p[0] != ':')
             return false;
         rest = rest.n ? str_from(rest, 1) : STR("80");

@@ -322,9 +322,8 @@ static void one_of(struct json_out *o, const struct group *g)
     json_end_array(o);
 }
 
-static void list_members(struct json_out *o, const struct child *item, const struct group *g)
+static void list_members(struct json_out *o, const struct child *item)
 {
-    member(o, "description", g->doc);
     json_key(o, STR("type"));
     json_begin_array(o);
     json_string(o, STR("array"));
@@ -340,13 +339,13 @@ static void group_members(struct json_out *o, struct str path, const struct grou
 {
     size_t cursor = 0;
     struct child c;
+    if (g)
+        member(o, "description", g->doc);
     if (child_next(path, &cursor, &c) && str_eq(c.name, STR("[]"))) {
-        list_members(o, &c, g);
+        list_members(o, &c);
         return;
     }
     cursor = 0;
-    if (g)
-        member(o, "description", g->doc);
     json_key(o, STR("type"));
     json_begin_array(o); /* `models:` with nothing behind it is an empty map */
     json_string(o, STR("object"));

@@ -568,6 +568,8 @@ static enum err_code fields_below(const struct setting *s, size_t from, void *ba
     if (!end)
         return fn(ctx, s, base);
     const struct group *g = group_find((struct str){ path.p, end });
+    if (!g)
+        die("settings: no group has the entries of %s", s->path);
     char *entry = group_entries(g, base, &n);
     enum err_code rc = ERR_OK;
     for (; !rc && n; n--, entry += g->size)

@@ -130,8 +130,8 @@ enum { NUMBER_MAX_BYTES = 32 };
 /* -?D[.D]: what an exponent, a hex float or an infinity would be good for here, nobody knows. */
 static bool is_decimal(struct str s)
 {
-    struct str after, before = str_cut(str_starts(s, STR("-")) ? str_from(s, 1) : s, '.', &after);
-    bool point = after.p || str_ends(s, STR("."));
+    struct str digits = str_starts(s, STR("-")) ? str_from(s, 1) : s, after, before = str_cut(digits, '.', &after);
+    bool point = before.n < digits.n;
     for (size_t i = 0; i < before.n; i++)
         if (!isdigit((unsigned char)before.p[i]))
             return false;
@@ -145,7 +145,7 @@ static bool is_decimal(struct str s)
 static bool to_real(struct str text, double *out)
 {
     char copy[NUMBER_MAX_BYTES + 1];
-    if (text.n > NUMBER_MAX_BYTES || !is_decimal(text))
+    if (!text.n || text.n > NUMBER_MAX_BYTES || !is_decimal(text))
         return false;
     memcpy(copy, text.p, text.n);
     copy[text.n] = 0;

@@ -77,7 +77,7 @@ void ghosts_free(struct ghosts *g)
 {
     if (!g)
         return;
-    while (!list_empty(&g->all))
-        ghost_free(list_entry(g->all.next, struct ghost, node));
+    for (struct list *n; (n = list_take(&g->all));)
+        ghost_free(list_entry(n, struct ghost, node));
     free(g);
 }

@@ -103,12 +103,11 @@ static void link_park(struct link *k)
 
 static struct link *take_idle(struct http_pool *p)
 {
-    if (list_empty(&p->idle))
+    struct list *node = list_take(&p->idle);
+    if (!node)
         return NULL;
-    struct link *k = list_entry(p->idle.next, struct link, node);
-    list_remove(&k->node);
     p->idle_n--;
-    return k;
+    return list_entry(node, struct link, node);
 }
 
 /* --- a call's end --------------------------------------------------------------------------------------------------------- */
@@ -343,9 +342,10 @@ static void copy_request(struct http_call *c, const struct http_request *r)
 {
     if (c->pieces_room < r->pieces + 1) {
         c->pieces_room = r->pieces + 1;
-        c->pieces = realloc(c->pieces, c->pieces_room * sizeof *c->pieces);
-        if (!c->pieces)
+        struct str *pieces = realloc(c->pieces, c->pieces_room * sizeof *c->pieces);
+        if (!pieces)
             die("out of memory: %zu pieces of a request", c->pieces_room);
+        c->pieces = pieces;
     }
     size_t body_bytes = 0;
     for (size_t i = 0; i < r->pieces; i++) {

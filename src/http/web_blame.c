@@ -96,8 +96,9 @@ static enum err_code refused(const struct web_why *w, struct err *e)
 /* An alert of the other side, or no TLS at all; nothing of a proxy's is in these words of OpenSSL's. */
 static enum err_code no_tls(const struct web_why *w, struct err *e)
 {
-    if (number(w, CURLINFO_OS_ERRNO))
-        return tell(w, LOOK_UP(by_curl, CURLE_RECV_ERROR), e);
+    const struct blame *lost = LOOK_UP(by_curl, CURLE_RECV_ERROR);
+    if (lost && number(w, CURLINFO_OS_ERRNO))
+        return tell(w, lost, e);
     err_set(e, ERR_UP_GARBLED, "cannot connect to %s: no TLS comes about: %.120s", w->name, w->own);
     return err_hint(e, HINT_TLS);
 }

@@ -54,7 +54,12 @@ void json_free(struct json_doc *d); /* fine on a zeroed one */
 
 static inline struct str json_str(yyjson_val *v) /* decoded text of a string value (its beginning where it is cut); empty with p NULL when it is none */
 {
-    return (struct str){ yyjson_get_str(v), yyjson_is_str(v) ? yyjson_get_len(v) : 0 };
+    return yyjson_is_str(v) ? (struct str){ unsafe_yyjson_get_str(v), unsafe_yyjson_get_len(v) } : (struct str){ NULL, 0 };
+}
+
+static inline struct str json_name(yyjson_val *key) /* of a member: it is a string always */
+{
+    return (struct str){ unsafe_yyjson_get_str(key), unsafe_yyjson_get_len(key) };
 }
 
 /* Where things are in d->text. A member is `"key": value`; spans are in bytes, [at, end). */

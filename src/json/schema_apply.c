@@ -90,7 +90,7 @@ bool apply_members(struct run *r, const struct node *n, const struct rule *rule,
     bool ok = true;
     for (size_t i = 0; i < count && ok; i++, key = unsafe_yyjson_get_next(key + 1)) {
         bool spoken;
-        const struct member *known = find_member(m, json_str(key));
+        const struct member *known = find_member(m, json_name(key));
         required += known && known->required;
         ok = check_spend(r, 1) && check_member(r, n, m, known, key, &spoken, out);
         if (ok && spoken)
@@ -260,7 +260,7 @@ static void find_kind(struct run *r, const struct node *branch, yyjson_val *v, s
         yyjson_val *key;
         yyjson_obj_iter_init(v, &it);
         while ((key = yyjson_obj_iter_next(&it)) && check_spend(r, 1)) {
-            const struct member *known = find_member(rule->members, json_str(key));
+            const struct member *known = find_member(rule->members, json_name(key));
             struct found kind = { 0 };
             if (known && known->node && tells_kind(r, known->node, key + 1, &kind) && kind.at) {
                 *out = kind;

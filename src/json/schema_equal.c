@@ -121,6 +121,8 @@ bool number_is_multiple(yyjson_val *v, yyjson_val *of)
     struct decimal a = decimal(v), b = decimal(of);
     if (a.digits == 0)
         return true;
+    if (b.digits == 0) /* the compiler lets no such schema through */
+        return false;
     int shift = a.exponent - b.exponent;
     for (; shift < 0; shift++) { /* v's last digit is behind that of `of`: then it is one only if the latter's zeros make up for it */
         if (a.digits % 10)

@@ -87,7 +87,7 @@ enum err_code compile_resource(struct compiler *c, struct node *n)
     while ((key = yyjson_obj_iter_next(&it))) {
         if (unsafe_yyjson_get_len(key) == 0 || unsafe_yyjson_get_str(key)[0] != '$')
             continue;
-        enum word w = word_find(json_str(key));
+        enum word w = word_find(json_name(key));
         yyjson_val **to = w == WORD_ID ? &id : w == WORD_ANCHOR ? &anchor : w == WORD_DYNAMIC_ANCHOR ? &dynamic : NULL;
         if (w == WORD_RECURSIVE_ANCHOR && yyjson_get_bool(key + 1))
             recursive = key + 1;

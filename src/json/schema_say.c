@@ -156,7 +156,7 @@ static void say_contains(struct buf *out, const struct found *f)
 static void say_not(struct buf *out, const struct found *f)
 {
     yyjson_val *arg = word_arg(f->node, WORD_NOT), *only = yyjson_obj_size(arg) == 1 ? unsafe_yyjson_get_first(arg) : NULL;
-    enum word w = only ? word_find(json_str(only)) : WORD_COUNT;
+    enum word w = only ? word_find(json_name(only)) : WORD_COUNT;
     struct row row = { 0 };
     if (w == WORD_TYPE && yyjson_is_str(only + 1))
         row_add_types(&row, say_type_named(json_str(only + 1)));

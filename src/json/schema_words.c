@@ -232,7 +232,7 @@ static enum err_code read_words(struct compiler *c, struct node *n, yyjson_val *
     yyjson_val *key;
     yyjson_obj_iter_init(n->at, &it);
     while ((key = yyjson_obj_iter_next(&it))) {
-        enum word w = word_find(json_str(key));
+        enum word w = word_find(json_name(key));
         if (w == WORD_COUNT)
             continue;
         if (!fits(key + 1, words[w].takes))

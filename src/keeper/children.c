@@ -118,10 +118,11 @@ void children_spawn(uint32_t id, const struct spawn *s)
     struct child *c = by_pid(0);
     *c = (struct child){ .report_fd = -1, .words = { .fd = -1, .file = -1 }, .spawn_id = id, .asker = gateway_speaker() };
     memcpy(c->label, s->label.p, s->label.n);
-    c->argv = malloc(s->argv.n);
+    char *argv = malloc(s->argv.n);
     int words = -1;
-    pid_t pid = c->argv ? spawn_fork(s, &words, &c->report_fd) : -1;
+    pid_t pid = argv ? spawn_fork(s, &words, &c->report_fd) : -1;
     sys = errno;
+    c->argv = argv;
     if (pid > 0 && !tail_open(&c->words, words, s->stderr_file, s->stderr_max_bytes)) {
         kill(-pid, SIGKILL);
         waitpid(pid, NULL, 0);

@@ -71,26 +71,28 @@ void spawn_fresh(pid_t keeper)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static char **vector(struct str list)
-{
-    struct wire_reader r = wire_reader(list);
-    uint32_t n = wire_u32(&r);
-    char **v = calloc((size_t)n + 1, sizeof *v);
-    for (uint32_t i = 0; v && i < n; i++) {
-        struct str s = wire_text(&r);
-        v[i] = strndup(s.n ? s.p : "", s.n);
-        if (!v[i])
-            return NULL;
-    }
-    return v;
-}
-
 static _Noreturn void report(int fd, int step)
 {
     struct spawn_report r = { step, errno };
     ssize_t n = write(fd, &r, sizeof r);
     (void)n;
     _exit(127);
+}
+
+static char **vector(struct str list, int report_fd)
+{
+    struct wire_reader r = wire_reader(list);
+    uint32_t n = wire_u32(&r);
+    char **v = calloc((size_t)n + 1, sizeof *v);
+    if (!v)
+        report(report_fd, STEP_MEMORY);
+    for (uint32_t i = 0; i < n; i++) {
+        struct str s = wire_text(&r);
+        v[i] = strndup(s.n ? s.p : "", s.n);
+        if (!v[i])
+            report(report_fd, STEP_MEMORY);
+    }
+    return v;
 }
 
 static _Noreturn void become(const struct spawn *s, int words, int report_fd)
@@ -105,16 +107,17 @@ static _Noreturn void become(const struct spawn *s, int words, int report_fd)
         report(report_fd, STEP_NULL);
     os_close_from(WIRE_FD + 1);
 
-    char **argv = vector(s->argv), **env = vector(s->env);
+    char **argv = vector(s->argv, report_fd), **env = vector(s->env, report_fd);
     char *cwd = s->cwd.n ? strndup(s->cwd.p, s->cwd.n) : NULL;
-    if (!argv || !env || (s->cwd.n && !cwd))
+    if (s->cwd.n && !cwd)
         report(report_fd, STEP_MEMORY);
     if (cwd && chdir(cwd))
         report(report_fd, STEP_CWD);
     setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 }); /* callers' prompts and our keys would be in it */
     if (!fence_no_privileges() || !fence_enter(&s->fence))
         report(report_fd, STEP_FENCE);
-    execve(argv[0], argv, env);
+    if (argv[0])
+        execve(argv[0], argv, env);
     report(report_fd, STEP_EXEC);
 }
 

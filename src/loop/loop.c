@@ -76,9 +76,10 @@ static void heap_insert(struct loop *l, struct timer *t)
 {
     if (l->n == l->cap) {
         l->cap = l->cap ? 2 * l->cap : 64;
-        l->heap = realloc(l->heap, l->cap * sizeof(struct timer *));
-        if (!l->heap)
+        struct timer **heap = realloc(l->heap, l->cap * sizeof(struct timer *));
+        if (!heap)
             die("out of memory for %u timers", l->cap);
+        l->heap = heap;
     }
     sift_up(l, t, l->n++);
 }

@@ -84,16 +84,16 @@ static bool has_values(const struct meter_series *s, uint64_t hash, const struct
 /* One block: the series, its buckets, its label values. */
 static struct meter_series *series_new(struct meter_family *f, uint64_t hash, const struct str *values)
 {
-    size_t nbuckets = f->row->kind == METER_HISTOGRAM ? f->row->nbuckets + 1 : 0;
+    size_t nbuckets = f->row->kind == METER_HISTOGRAM ? f->row->nbuckets + 1 : 0, nlabels = f->nlabels;
     size_t size = sizeof(struct meter_series) + nbuckets * sizeof(uint64_t);
-    for (size_t i = 0; i < f->nlabels; i++)
+    for (size_t i = 0; i < nlabels; i++)
         size += values[i].n;
     struct meter_series *s = get(size);
     s->family = f;
     s->hash = hash;
     s->in_bucket = (uint64_t *)(s + 1);
     char *text = (char *)(s->in_bucket + nbuckets);
-    for (size_t i = 0; i < f->nlabels; i++) {
+    for (size_t i = 0; i < nlabels; i++) {
         s->values[i] = str_make(text, values[i].n);
         if (values[i].n)
             memcpy(text, values[i].p, values[i].n);
@@ -153,9 +153,10 @@ struct meter_series *meter_series(struct meter_family *f, const struct str *valu
 
 struct meter_series *meter_plain(struct meter_family *f)
 {
+    static const struct str none[METER_MAX_LABELS];
     if (f->nlabels)
         die("meter_plain: %s has labels", f->row->name);
-    return meter_series(f, NULL);
+    return meter_series(f, none);
 }
 
 void meter_inc(struct meter_series *s, double by)

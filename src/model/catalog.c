@@ -44,7 +44,7 @@ static size_t without_one(struct str s, const char *const *words, size_t n)
     size_t shortest = s.n;
     for (size_t i = 0; i < n; i++) {
         struct str word = str_of(words[i]);
-        if (s.n < word.n + 2 || !str_eq_nocase(str_from(s, s.n - word.n), word) || !is_separator(s.p[s.n - word.n - 1]))
+        if (s.n <= word.n || s.n - word.n < 2 || !str_eq_nocase(str_from(s, s.n - word.n), word) || !is_separator(s.p[s.n - word.n - 1]))
             continue;
         size_t left = s.n - word.n - 1;
         shortest = left < shortest ? left : shortest;
@@ -119,7 +119,7 @@ static struct str base_name(struct str path)
     size_t at = path.n;
     while (at && path.p[at - 1] != '/')
         at--;
-    return str_from(path, at);
+    return str_make(path.p + at, path.n - at);
 }
 
 static bool contains_nocase(struct str s, struct str word)

@@ -33,6 +33,12 @@ static const struct beginning {
     { STR("\0\0\0\0"), 0, "zeros", "the download reserved the space and did not finish; download it again" },
 };
 
+static bool begins_so(const struct beginning *b, struct str begin, struct str text)
+{
+    struct str s = b->at ? begin : text;
+    return s.n >= b->at + b->bytes.n && memcmp(s.p + b->at, b->bytes.p, b->bytes.n) == 0;
+}
+
 static enum err_code not_gguf(const char *path, struct str begin, struct err *e)
 {
     char shown[SHOWN_BYTES + 1];
@@ -43,7 +49,7 @@ static enum err_code not_gguf(const char *path, struct str begin, struct err *e)
     shown[n] = 0;
     for (size_t i = 0; i < COUNTOF(beginnings); i++) {
         const struct beginning *b = &beginnings[i];
-        if (!str_starts(str_from(b->at ? begin : text, b->at), b->bytes))
+        if (!begins_so(b, begin, text))
             continue;
         err_set(e, ERR_WEIGHTS_BROKEN, "the model file %.150s is %s, not a GGUF: it begins with '%s'", path, b->what, shown);
         err_hint(e, "%s", b->hint);

@@ -48,7 +48,7 @@ enum err_code model_add_tensor(struct tensor_list *l, const struct model_tensor 
     if (m->ntensors == MODEL_MAX_TENSORS || __builtin_add_overflow(m->params, t->params, &m->params) ||
         __builtin_add_overflow(m->tensor_bytes, t->bytes, &m->tensor_bytes))
         return err_set(e, ERR_WEIGHTS_BROKEN, "more or larger tensors than any model has");
-    if (m->ntensors == l->room)
+    if (m->ntensors >= l->room)
         grow(l);
     l->at[m->ntensors] = *t;
     l->at[m->ntensors++].name = arena_copy(&m->arena, t->name);

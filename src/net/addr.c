@@ -153,10 +153,12 @@ enum err_code addr_parse_web(struct str url, struct addr *out, bool *tls, struct
             return err_set(e, ERR_CONFIG, "'%.*s': a query or fragment has no place here", STR_ARG(url));
     }
     struct str rest = str_from(url, secure ? 8 : 7);
+    if (!rest.n)
+        return err_set(e, ERR_CONFIG, "'%.*s': no host", STR_ARG(url));
     ptrdiff_t slash = str_find(rest, STR("/"));
     struct str authority = slash < 0 ? rest : str_make(rest.p, (size_t)slash);
     struct str tail = slash < 0 ? str_make(rest.p, 0) : str_from(rest, (size_t)slash);
-    if (memchr(authority.p ? authority.p : "", '@', authority.n))
+    if (memchr(authority.p, '@', authority.n))
         return err_set(e, ERR_CONFIG, "user and password have no place in a URL: use 'key'");
     enum err_code rc = parse_tcp(authority, secure ? 443 : 80, out, e);
     if (rc)

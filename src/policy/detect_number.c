@@ -76,7 +76,7 @@ static int total_of(const struct number *m, int groups)
 static bool grouped(const struct number *m, int groups, const int *lengths)
 {
     int i = 0;
-    while (i < groups && lengths[i] == m->digits[i])
+    while (i < groups && lengths[i] && lengths[i] == m->digits[i])
         i++;
     return i == groups && !lengths[i];
 }

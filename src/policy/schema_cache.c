@@ -74,8 +74,8 @@ void schema_cache_free(struct schema_cache *c)
 {
     if (!c)
         return;
-    while (!list_empty(&c->made))
-        forget(list_entry(c->made.next, struct schema_made, node));
+    for (struct list *n; (n = list_take(&c->made));)
+        forget(list_entry(n, struct schema_made, node));
     free(c);
 }
 

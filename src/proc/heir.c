@@ -176,9 +176,8 @@ struct heir *heir_new(struct loop *l, int fd, const struct heir_ops *ops, void *
 static void on_closed(uv_handle_t *handle)
 {
     struct heir *h = handle->data;
-    while (!list_empty(&h->kept)) {
-        struct kept *k = list_entry(h->kept.next, struct kept, node);
-        list_remove(&k->node);
+    for (struct list *n; (n = list_take(&h->kept));) {
+        struct kept *k = list_entry(n, struct kept, node);
         if (k->msg.fd >= 0)
             close(k->msg.fd);
         free(k);

@@ -510,11 +510,8 @@ struct keeper *keeper_attach(struct loop *l, int fd, const struct keeper_ops *op
 static void on_closed(uv_handle_t *handle)
 {
     struct keeper *k = handle->data;
-    while (!list_empty(&k->requests)) { /* their callbacks never run */
-        struct request *r = list_entry(k->requests.next, struct request, node);
-        list_remove(&r->node);
-        free(r);
-    }
+    for (struct list *n; (n = list_take(&k->requests));) /* their callbacks never run */
+        free(list_entry(n, struct request, node));
     line_close(&k->line);
     free(k);
 }

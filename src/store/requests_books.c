@@ -208,7 +208,7 @@ static enum err_code run_numbers(struct store_db *db, const char *sql, int64_t a
     if (!s)
         return e->code;
     const int64_t in[] = { a, b };
-    for (int i = 0; i < sqlite3_bind_parameter_count(s); i++)
+    for (int i = 0; i < (int)COUNTOF(in) && i < sqlite3_bind_parameter_count(s); i++)
         sqlite3_bind_int64(s, i + 1, in[i]);
     int rc = db_step(db, s, e);
     for (int i = 0; rc > 0 && i < n; i++)
