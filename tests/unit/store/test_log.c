@@ -129,17 +129,24 @@ static int64_t count_rows(const char *pattern)
     return n;
 }
 
+/* Of so many, where each place of this suite is to be tried (tests/e2e/test_torture.py), few are enough. */
+static int64_t or_few(int64_t all, int64_t few)
+{
+    return getenv("HOB_TEST_BRIEF") ? few : all;
+}
+
 static void test_it_stays_small_and_nothing_is_lost(void **state)
 {
-    enum { ROWS = 20000, MOST = 22 * MIB }; /* 26 MiB of log when nobody helps */
+    enum { MOST = 22 * MIB }; /* 26 MiB of log when nobody helps */
+    const int64_t rows = or_few(20000, 1600);
     struct writing w = { .most_bytes = 0 };
-    write_rows(&w, 1, ROWS);
+    write_rows(&w, 1, rows);
     assert_in_range(w.most_bytes, 1 * MIB, MOST);
-    assert_int_equal(count_rows("hob.db"), ROWS);
+    assert_int_equal(count_rows("hob.db"), rows);
     w = (struct writing){ .most_bytes = 0 };
-    write_rows(&w, ROWS + 1, ROWS);
+    write_rows(&w, rows + 1, rows);
     assert_in_range(w.most_bytes, 1 * MIB, MOST);
-    assert_int_equal(count_rows("hob.db"), 2 * ROWS);
+    assert_int_equal(count_rows("hob.db"), 2 * rows);
 }
 
 /* Writes until the log has so many bytes. */
@@ -187,28 +194,29 @@ static void test_the_thread_brings_over_what_there_is_and_no_more_before_another
 
 static void test_who_reads_all_the_while_only_puts_it_off(void **state)
 {
-    enum { ROWS = 4000 };
+    const int64_t rows = or_few(4000, 400);
     struct writing w = { .most_bytes = 0 };
     char path[128];
     sqlite3 *reader = NULL;
     sqlite3_stmt *s = NULL;
-    write_rows(&w, 1, ROWS);
+    write_rows(&w, 1, rows);
     snprintf(path, sizeof path, "%s/hob.db", folder);
     assert_int_equal(sqlite3_open_v2(path, &reader, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_prepare_v2(reader, "SELECT n FROM t", -1, &s, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_step(s), SQLITE_ROW); /* and stops there */
-    write_rows(&w, ROWS + 1, ROWS);
+    write_rows(&w, rows + 1, rows);
     sqlite3_finalize(s);
     assert_int_equal(sqlite3_close(reader), SQLITE_OK);
-    write_rows(&w, 2 * ROWS + 1, ROWS);
-    assert_int_equal(count_rows("hob.db"), 3 * ROWS);
+    write_rows(&w, 2 * rows + 1, rows);
+    assert_int_equal(count_rows("hob.db"), 3 * rows);
 }
 
 static void test_the_file_goes_while_the_thread_is_at_work(void **state)
 {
-    enum { ROWS = 4000, TIMES = 4 };
+    enum { ROWS = 4000 };
+    const int64_t times = or_few(4, 1);
     log_set_level(LOG_ERROR);
-    for (int64_t i = 0; i < TIMES; i++) {
+    for (int64_t i = 0; i < times; i++) {
         struct writing w = { .breaks = true };
         write_rows(&w, i * ROWS + 1, ROWS);
         assert_true(w.has_broken);
