@@ -10,6 +10,10 @@ static const struct cli_sub subs[] = {
     { "list", "the runs so far", CLI_WORDS_NONE },
     { "show", "a run, case by case", CLI_WORDS_NONE },
     { "compare", "is one as good as the other, and how sure is that", CLI_WORDS_NONE },
+    { "suites", "the suites that hob brings", CLI_WORDS_NONE },
+    { "show-suite", "one of them, as YAML", CLI_WORDS_NONE },
+    { "check", "is a suite right, and could its cases be met", CLI_WORDS_FILES },
+    { "import", "take over samples, or a promptfoo configuration", CLI_WORDS_FILES },
     { .name = NULL },
 };
 static const struct {
@@ -21,6 +25,10 @@ static const struct {
     { eval_list, 0, 0, "list" },
     { eval_show, 1, 1, "show RUN" },
     { eval_compare, 0, 0, "compare --pairs FILE" },
+    { eval_suites, 0, 0, "suites" },
+    { eval_show_suite, 1, 1, "show-suite NAME" },
+    { eval_check, 1, 1, "check SUITE" },
+    { eval_import, 1, 1, "import FILE" },
 };
 
 static int usage(void)
@@ -59,6 +67,8 @@ static const struct cli_option options[] = {
     { "--resume", NULL, "RUN", "run: go on with one that was stopped" },
     { "--at-least", NULL, "PERCENT", "run: exit 4 when a model passes less" },
     { "--quiet", "-q", NULL, "run: no progress" },
+    { "--from", NULL, "FORM", "import: promptfoo or jsonl (default: by the file's ending)" },
+    { "--output", "-o", "FILE", "import, show-suite: write there instead of to stdout; a file that is there stays" },
     { "--json", NULL, NULL, "one JSON object" },
     CLI_END,
 };

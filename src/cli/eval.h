@@ -9,5 +9,13 @@ int eval_show(const struct cli_args *a, const struct str *words, size_t n);   /*
 int eval_compare(const struct cli_args *a, const struct str *words, size_t n); /* eval_compare.c: RUN RUN, or --pairs FILE */
 int eval_export(const struct cli_args *a, const struct str *words, size_t n); /* eval_export.c: RUN */
 int eval_run(const struct cli_args *a, const struct str *words, size_t n);    /* eval_run.c: SUITE */
+int eval_check(const struct cli_args *a, const struct str *words, size_t n);  /* eval_suites.c: SUITE */
+int eval_import(const struct cli_args *a, const struct str *words, size_t n); /* FILE */
+int eval_suites(const struct cli_args *a, const struct str *words, size_t n);
+int eval_show_suite(const struct cli_args *a, const struct str *words, size_t n); /* NAME */
+
+/* A file, or a built-in suite with --seed. EXIT_OK, or what to exit with after a word on stderr. */
+struct suite;
+int eval_suite_open(const struct cli_args *a, struct str name, struct suite **out);
 
 #endif

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "cli/ask.h"
 #include "cli/eval.h"
-#include "cli/input.h"
 #include "cli/table.h"
 #include "json/json.h"
 
@@ -16,20 +15,14 @@ enum { MOST_CONCURRENCY = 32, PLAIN_PROGRESS_MS = 5000 };
 
 /* ---- the suite ---- */
 
-static int read_file(struct eval_job *j, struct str name)
+/* Images of a file's cases lie beside it. */
+static int read_suite(struct eval_job *j, struct str name)
 {
-    struct buf text = { 0 };
-    struct err e;
     const char *slash = NULL;
-    int code = input_read(arena_copy(&j->memory, name).p, &text);
-    if (!code && suite_read(name, buf_str(&text), suite_form_of(name), &j->suite, &e)) {
-        cli_error(&e);
-        code = EXIT_USAGE;
-    }
+    int code = eval_suite_open(j->args, arena_copy(&j->memory, name), &j->suite);
     for (size_t i = 0; i < name.n; i++)
         slash = name.p[i] == '/' ? name.p + i : slash;
     j->images.folder = slash ? arena_copy(&j->memory, str_make(name.p, (size_t)(slash - name.p))) : STR("");
-    buf_free(&text);
     return code;
 }
 
@@ -389,7 +382,7 @@ static int set_up(struct eval_job *j, struct str suite)
     if (!code)
         code = cli_load_config(j->args, &j->config);
     if (!code)
-        code = read_file(j, suite);
+        code = read_suite(j, suite);
     if (!code)
         code = find_places(j);
     if (!code && daemon_find(j->config, &j->door, &e)) {

@@ -261,6 +261,57 @@ static void test_what_the_harness_would_fail_is_told_before(void **state)
     }
 }
 
+static const char promptfoo[] =
+    "description: theirs\n"
+    "providers: [x]\n"
+    "prompts:\n"
+    "  - 'Translate to {{lang}}: {{ text }}'\n"
+    "  - '[{\"role\": \"user\", \"content\": \"Say {{text}} in {{lang}}\"}]'\n"
+    "  - file://p.txt\n"
+    "defaultTest: {assert: [{type: not-icontains, value: sorry}]}\n"
+    "tests:\n"
+    "  - vars: {lang: German, text: house}\n"
+    "    assert:\n"
+    "      - {type: contains-all, value: 'Haus, das', weight: 2}\n"
+    "      - {type: javascript, value: output.length}\n"
+    "      - {type: latency, threshold: 5000}\n"
+    "  - {vars: {lang: [a, b], text: y}, assert: [{type: is-json, value: {type: object}}, {type: equals, value: '{{text}}'}], options: {}}\n";
+
+static void test_promptfoo_is_taken_over_and_what_is_not_is_named(void **state)
+{
+    static const struct {
+        int line;
+        const char *text;
+    } want[] = { { 2, "'providers' of the configuration" }, { 4, "{{lang}} stays as it is" }, { 5, "{{lang}} stays as it is" }, { 6, "in another file" },
+        { 12, "'javascript' has no likeness" }, { 14, "'options' of a test" } };
+    struct arena a;
+    struct buf yaml = { 0 };
+    const struct suite_note *notes;
+    struct err e;
+    size_t n;
+    arena_init(&a);
+    if (suite_import_promptfoo(STR("p.yaml"), STR(promptfoo), &a, &yaml, &notes, &n, &e))
+        fail_msg("%s", e.text);
+    assert_int_equal(n, COUNTOF(want));
+    for (size_t i = 0; i < n; i++)
+        if (notes[i].line != want[i].line || str_find(notes[i].text, str_of(want[i].text)) < 0)
+            fail_msg("%d: %.*s", notes[i].line, STR_ARG(notes[i].text));
+    struct suite *s = NULL;
+    if (suite_read(STR("ours.yaml"), buf_str(&yaml), SUITE_YAML, &s, &e))
+        fail_msg("%s\n%.*s", e.text, STR_ARG(buf_str(&yaml)));
+    assert_int_equal(s->ncases, 4);
+    const struct suite_case *c = &s->cases[0];
+    assert_true(str_eq(c->input, STR("Translate to German: house")) && c->nexpects == 3 && c->expects[0].negated && c->expects[0].nocase);
+    assert_true(c->expects[1].texts.n == 2 && str_eq(c->expects[1].texts.at[1], STR("das")) && c->expects[1].weight > 1.9 && c->expects[2].max == 5000);
+    assert_true(str_eq(s->cases[1].messages, STR("[{\"role\":\"user\",\"content\":\"Say house in German\"}]")));
+    assert_true(str_eq(s->cases[2].expects[1].json, STR("{\"type\":\"object\"}")) && str_eq(s->cases[2].expects[2].texts.at[0], STR("y")));
+    suite_free(s);
+    buf_free(&yaml);
+    assert_int_equal(suite_import_promptfoo(STR("p.yaml"), STR("a: 1"), &a, &yaml, &notes, &n, &e), ERR_CONFIG);
+    buf_free(&yaml);
+    arena_fini(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +322,7 @@ int main(void)
         cmocka_unit_test(test_what_is_wrong_is_told_with_its_place),
         cmocka_unit_test(test_requests_are_the_openai_form),
         cmocka_unit_test(test_what_the_harness_would_fail_is_told_before),
+        cmocka_unit_test(test_promptfoo_is_taken_over_and_what_is_not_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
