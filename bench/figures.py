@@ -17,6 +17,7 @@ FIGURES = [
     ("row_wait_p99_ms",    "wait for a row p99, ms (calmer rounds)",   None,     None, 3),
     ("stolen_percent",     "taken by the hypervisor meanwhile, %",     None,     None, None),
     ("row_wait_all_p99_ms", "the same p99, of all rounds",             None,     None, None),
+    ("row_commit_p99_ms",  "until its commit p99, ms (all rounds)",    None,     None, 3),
     ("paced_p50_us",       "p50 at 5000 per s, us",                    "nginx",  None, None),
     ("paced_p99_us",       "p99 at 5000 per s, us",                    "nginx",  None, None),
     ("refused_p50_ms",     "refused at 4x the slots p50, ms",          "nginx",  None, None),

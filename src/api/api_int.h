@@ -127,6 +127,6 @@ void metrics_context(struct metrics *m, enum context_event what, struct str mode
 void metrics_hedge(struct metrics *m, struct str from, struct str to, bool won);
 void metrics_overloaded(struct metrics *m, enum overload_cause why);
 enum row_end { ROW_WRITTEN, ROW_LOST, ROW_HELD /* it waits for the disk */, ROW_LATE /* its answer has left without it */ };
-void metrics_row(struct metrics *m, enum row_end end, double seconds);
+void metrics_row(struct metrics *m, enum row_end end, double seconds, double commit_seconds); /* the latter negative: nobody knows */
 
 #endif

@@ -185,7 +185,8 @@ static void count_row(struct exchange *x, const struct err *e)
     else if (!e && a->row_was_lost)
         log_info("requests are written down again");
     a->row_was_lost = e ? a->row_was_lost || lost : false;
-    metrics_row(a->metrics, lost ? ROW_LOST : e ? ROW_HELD : ROW_WRITTEN, (double)(clock_mono_ns() - x->books.settled_ns) / 1e9);
+    int64_t since_ns = x->books.settled_ns, ended_ns = x->books.put.job.ended_ns; /* of another process's commit nothing is known */
+    metrics_row(a->metrics, lost ? ROW_LOST : e ? ROW_HELD : ROW_WRITTEN, (double)(clock_mono_ns() - since_ns) / 1e9, (double)(ended_ns - since_ns) / 1e9);
 }
 
 enum { LATE_MS = PATIENCE_MS }; /* the first row has waited so long: the disk hangs */
@@ -238,7 +239,7 @@ static void on_row(void *ctx, const struct err *e)
 static void on_impatience(void *ctx)
 {
     struct exchange *x = ctx;
-    metrics_row(x->api->metrics, ROW_LATE, 0);
+    metrics_row(x->api->metrics, ROW_LATE, 0, -1);
     leave(x);
 }
 

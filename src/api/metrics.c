@@ -10,7 +10,7 @@ static const double latency_buckets[] = { 0.001, 0.005, 0.01, 0.02, 0.04, 0.08, 
 
 static const double row_buckets[] = { 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5 };
 
-enum { M_REQUESTS, M_SECONDS, M_TTFT, M_TOKENS, M_FALLBACKS, M_HEDGES, M_THOUGHTS, M_ROWS, M_ROWS_LOST, M_ROWS_HELD, M_HELD, M_STORE_FAILING, M_ROWS_LATE, M_ROW_WAIT, M_LAG, M_RUNNING, M_WAITING, M_UP, M_WEDGED, M_LOAD,
+enum { M_REQUESTS, M_SECONDS, M_TTFT, M_TOKENS, M_FALLBACKS, M_HEDGES, M_THOUGHTS, M_ROWS, M_ROWS_LOST, M_ROWS_HELD, M_HELD, M_STORE_FAILING, M_ROWS_LATE, M_ROW_WAIT, M_ROW_COMMIT, M_LAG, M_RUNNING, M_WAITING, M_UP, M_WEDGED, M_LOAD,
     M_MEMORY, M_EVICTIONS, M_BUDGET, M_CONNECTIONS, M_INFO, M_BREAKER, M_OPENS, M_HOST_UP, M_HOST_PROBE, M_HOST_TOKENS,
     M_HOST_COST, M_HOST_ASLEEP, M_REFUSED, M_TRIMMED, M_TRUNCATED,
     M_OWN_MEMORY, M_OVERLOADED, M_OVERLOAD, M_OVERLOADS, M_LIMIT, M_EVICTED, M_COUNT };
@@ -30,6 +30,7 @@ static const struct meter_row metric_rows[M_COUNT] = {
     [M_STORE_FAILING] = { "hob_store_failing", "1 while the store cannot be written.", METER_GAUGE, { NULL }, NULL, 0 },
     [M_ROWS_LATE]   = { "hob_rows_late_total", "Answers that left before their row was written, as the disk took too long.", METER_COUNTER, { NULL }, NULL, 0 },
     [M_ROW_WAIT]    = { "hob_row_wait_seconds", "How long the end of an answer waited for its row.", METER_HISTOGRAM, { NULL }, row_buckets, COUNTOF(row_buckets) },
+    [M_ROW_COMMIT]  = { "hob_row_commit_seconds", "How much of it passed until the row was committed; the rest until the gateway heard of it.", METER_HISTOGRAM, { NULL }, row_buckets, COUNTOF(row_buckets) },
     [M_LAG]         = { "hob_store_lag_seconds", "Since when the oldest record waits that is not written yet.", METER_GAUGE, { NULL }, NULL, 0 },
     [M_RUNNING]     = { "hob_requests_running", "Requests being answered now.", METER_GAUGE, { NULL }, NULL, 0 },
     [M_WAITING]     = { "hob_queue_depth", "Requests waiting for a model.", METER_GAUGE, { "model" }, NULL, 0 },
@@ -226,12 +227,14 @@ void metrics_overloaded(struct metrics *m, enum overload_cause why)
     meter_inc(meter_series(m->f[M_OVERLOADED], &names[why]), 1);
 }
 
-void metrics_row(struct metrics *m, enum row_end end, double seconds)
+void metrics_row(struct metrics *m, enum row_end end, double seconds, double commit_seconds)
 {
     static const int which[] = { [ROW_WRITTEN] = M_ROWS, [ROW_LOST] = M_ROWS_LOST, [ROW_HELD] = M_ROWS_HELD, [ROW_LATE] = M_ROWS_LATE };
     meter_inc(meter_plain(m->f[which[end]]), 1);
     if (end == ROW_WRITTEN)
         meter_observe(meter_plain(m->f[M_ROW_WAIT]), seconds);
+    if (end == ROW_WRITTEN && commit_seconds >= 0)
+        meter_observe(meter_plain(m->f[M_ROW_COMMIT]), commit_seconds);
 }
 
 void metrics_fallback(struct metrics *m, struct str from, struct str to)

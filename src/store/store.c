@@ -337,10 +337,12 @@ static void write_batch(struct store *s) /* under the lock, which it lets go of 
     struct store_job *job = take_batch(s), *next;
     pthread_mutex_unlock(&s->lock);
     write_jobs(s, job);
+    int64_t now_ns = clock_mono_ns();
     pthread_mutex_lock(&s->lock);
     note_health(s);
     for (; job; job = next) {
         next = job->next;
+        job->ended_ns = now_ns;
         end_job(s, job);
     }
     s->since_ms = s->waiting.first ? clock_mono_ms() : 0;
@@ -479,6 +481,7 @@ void store_submit(struct store *s, struct store_job *job)
     job->why = NULL;
     job->wait = NULL;
     job->next = NULL;
+    job->ended_ns = 0;
     pthread_mutex_lock(&s->lock);
     bool here = !s->running, wake = !here && hand_in(s, job);
     pthread_mutex_unlock(&s->lock);

@@ -42,6 +42,7 @@ struct store_job {
     bool single;                                                                        /* what it writes is one statement, whole or not at all by itself */
     size_t company;                                                                     /* so many such jobs may come at any moment, this one among them;
                                                                                            0 = it is in a hurry; STORE_LEISURE = nobody waits for it */
+    int64_t ended_ns;                                                                   /* when the writer was through with it, monotonic; 0 = it never had it */
     struct err *why;                                                                    /* the store's, and the next too */
     void *wait;
 };
