@@ -11,7 +11,7 @@
 
 enum { LARGE_FROM_BYTES = 512 * 1024 };
 
-/* As malloc(), for free() and realloc(). NULL when there is none to be had. Any thread. */
+/* As malloc(), for free() and realloc(), which copies it. NULL when there is none to be had. Any thread. */
 void *large_alloc(size_t n) __attribute__((malloc, warn_unused_result));
 
 /* An empty buffer gets room for n bytes at once. False, and nothing is changed: there is none to be had. */

@@ -52,24 +52,48 @@ static void pad(char *copy, struct str text)
     memset(copy + text.n, 0, YYJSON_PADDING_SIZE);
 }
 
-/* The tree of a large text. How large it may be is guessed from the text's length, at its most: of prose little of it is touched, and a large page would be too much. */
+/* The tree of a large text. How large it will be is not known, only how large at most; and a block that grows is copied, or moved to small pages. So it is given
+ * room for all at once: what is not touched costs nothing. (Not for less: of prose a first page is touched, and a large one would be too much.) */
+struct tree_room {
+    void *block;
+    size_t n, most;
+};
+
 static void *tree_malloc(void *ctx, size_t n)
 {
     enum { LARGE_TREE_BYTES = 4 * 1024 * 1024 };
-    return n < LARGE_TREE_BYTES ? malloc(n) : large_alloc(n);
+    struct tree_room *r = ctx;
+    if (n < LARGE_TREE_BYTES)
+        return malloc(n);
+    r->n = n > r->most ? n : r->most;
+    r->block = large_alloc(r->n);
+    return r->block ? r->block : malloc(n);
 }
 
 static void *tree_realloc(void *ctx, void *old, size_t old_n, size_t n)
 {
+    struct tree_room *r = ctx;
+    if (old != r->block)
+        return realloc(old, n);
+    if (n <= r->n)
+        return old;
+    r->block = NULL;
     return realloc(old, n);
 }
 
-static void tree_free(void *ctx, void *p)
+static void tree_free(void *ctx, void *p) /* the room is gone by then */
 {
     free(p);
 }
 
-static const yyjson_alc tree = { tree_malloc, tree_realloc, tree_free, NULL };
+/* d->copy, of which n bytes are text. */
+static void parse_copy(struct json_doc *d, size_t n, yyjson_read_err *why)
+{
+    struct tree_room room = { .most = n * (JSON_TREE_COST + JSON_TREE_COST / 2) }; /* it grows by half */
+    const yyjson_alc alc = { tree_malloc, tree_realloc, tree_free, &room };
+    d->doc = yyjson_read_opts(d->copy, n, YYJSON_READ_INSITU, &alc, why);
+    d->root = yyjson_doc_get_root(d->doc);
+}
 
 /* Why yyjson has refused it, in our words; in its own where our reading finds nothing wrong (a number past a double's range). */
 static enum err_code refused(struct str text, const yyjson_read_err *why, struct err *e)
@@ -90,8 +114,7 @@ enum err_code json_parse(struct json_doc *d, struct str text, struct err *e)
         return err_set(e, ERR_SYSTEM, "not enough memory to read %zu bytes of JSON", text.n);
     pad(got.copy, text);
     yyjson_read_err why = { 0 };
-    got.doc = yyjson_read_opts(got.copy, text.n, YYJSON_READ_INSITU, &tree, &why);
-    got.root = yyjson_doc_get_root(got.doc);
+    parse_copy(&got, text.n, &why);
     enum err_code rc = got.doc ? json_check(got.root, true, e) : refused(text, &why, e);
     if (rc)
         json_free(&got);
@@ -109,8 +132,8 @@ static bool parse_copy_with_gaps(struct json_doc *d)
         return false;
     json_copy_shrunk(d->copy, d->text, d->gaps, d->ngaps);
     memset(d->copy + n, 0, YYJSON_PADDING_SIZE);
-    d->doc = yyjson_read_opts(d->copy, n, YYJSON_READ_INSITU, &tree, NULL);
-    d->root = yyjson_doc_get_root(d->doc);
+    yyjson_read_err why;
+    parse_copy(d, n, &why);
     return d->doc != NULL;
 }
 
