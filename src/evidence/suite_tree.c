@@ -218,7 +218,7 @@ bool node_number(const struct node *n, double *out)
 static void number_json(struct str s, struct buf *to)
 {
     if (s.p[0] == '+')
-        s = str_from(s, 1);
+        s = str_make(s.p + 1, s.n - 1);
     size_t sign = s.n && s.p[0] == '-', whole = digits(s, sign);
     bool bare = sign + whole < s.n && s.p[sign + whole] == '.' && !digits(s, sign + whole + 1);
     if (whole && !bare && (whole == 1 || s.p[sign] != '0')) {

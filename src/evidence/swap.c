@@ -212,7 +212,7 @@ enum err_code swap_take(struct swap *s, const struct swap_wish *w, struct err *e
         rc = check_gate(s, w, e);
     if (rc)
         return rc;
-    bool meant[SWAP_MAX_ROLES];
+    bool meant[SWAP_MAX_ROLES] = { false };
     for (size_t i = 0; i < s->nroles; i++)
         meant[i] = is_meant(&s->roles[i], w);
     if (w->step == STEP_START)

@@ -590,8 +590,8 @@ void swaps_free(struct swaps *s)
     if (!s)
         return;
     drop_asks(s);
-    while (!list_empty(&s->kept))
-        kept_free(list_entry(s->kept.next, struct kept, node));
+    for (struct list *n; (n = list_take(&s->kept));)
+        kept_free(list_entry(n, struct kept, node));
     kept_free(s->next);
     timer_cancel(&s->again);
     later_cancel(&s->turn);
