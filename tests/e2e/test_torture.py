@@ -47,6 +47,8 @@ def run(suite, leaks=False, **rule):
             return r.seen, r.fired, "hang", p.communicate()[0].decode(errors="replace")
         said = said.decode(errors="replace")
         if leaks:
+            if "[  FAILED  ]" in said:  # what a case had when its assertion failed is not given back
+                return r.seen, r.fired, "failed", said
             return r.seen, r.fired, "leak" if p.returncode == faults.LEAKED and "detected memory leaks" in said else "passed" if not p.returncode else "failed", said
         if CRASH.search(said):
             return r.seen, r.fired, "crash", said
