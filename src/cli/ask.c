@@ -161,7 +161,8 @@ static int refused(const struct cli_args *a, const struct door *d, const struct 
         fprintf(stderr, "hob: %.*s\n", STR_ARG(message));
     else
         fprintf(stderr, "hob: %s answered %d, not as hob does\n", d->name, got->status);
-    int rc = str_eq(code, STR("config")) ? EXIT_USAGE : EXIT_FAILED; /* the file is wrong: as a command says that reads it itself */
+    /* the file is wrong: as a command says that reads it itself; a gate's no is one everywhere */
+    int rc = str_eq(code, STR("config")) ? EXIT_USAGE : str_eq(code, STR("gate_refused")) ? EXIT_GATE : EXIT_FAILED;
     json_free(&doc);
     return rc;
 }

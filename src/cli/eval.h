@@ -3,6 +3,7 @@
 #define HOB_CLI_EVAL_H
 
 #include "cli/cli.h"
+#include "evidence/stats.h"
 
 int eval_list(const struct cli_args *a, const struct str *words, size_t n);   /* eval_show.c: the runs */
 int eval_show(const struct cli_args *a, const struct str *words, size_t n);   /* RUN */
@@ -17,5 +18,16 @@ int eval_show_suite(const struct cli_args *a, const struct str *words, size_t n)
 /* A file, or a built-in suite with --seed. EXIT_OK, or what to exit with after a word on stderr. */
 struct suite;
 int eval_suite_open(const struct cli_args *a, struct str name, struct suite **out);
+
+/* For other commands: the suite put to two models, as options say. EXIT_OK, or why not was said. */
+struct eval_pair {
+    int64_t run;
+    char suite[96];
+    struct verdict verdict;         /* of the second against the first */
+    struct pairs pairs;             /* cases, by what most of their turns came to */
+    int64_t nothing;                /* answers that say nothing of a model */
+    bool discriminates;
+};
+int eval_pair(const struct cli_args *a, struct str suite, struct str old, struct str new, struct eval_pair *out);
 
 #endif

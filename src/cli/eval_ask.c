@@ -175,7 +175,7 @@ static int ask_case(struct slot *s)
 {
     struct eval_job *j = s->asker->job;
     const struct suite_case *c = &j->suite->cases[s->step.item];
-    struct suite_ask ask = { .model = j->places[s->step.place].model, .seed = j->seed >= 0 ? j->seed + s->step.turn - 1 : -1 };
+    struct suite_ask ask = { .model = j->places[s->step.place].model, .seed = j->seed >= 0 ? j->seed + s->step.turn - 1 : -1, .image = images_get, .image_ctx = &j->images };
     const struct suite_finding *f = spoilt(j, c);
     struct err e;
     if (f)

@@ -11,6 +11,7 @@ struct eval_job {
     const struct cli_args *args;
     struct config *config;
     struct suite *suite;
+    struct str models;              /* whom to ask, "A,B"; empty = as --models says */
     struct arena memory;            /* of names */
     struct run_place places[RUN_MAX_PLACES];
     size_t nplaces;
@@ -29,7 +30,6 @@ struct eval_job {
     bool quiet;                     /* no progress */
     bool stopped;                   /* by an interrupt */
     size_t steps, done;             /* to be done when it began; done since */
-    int64_t began_ms;
     struct { int64_t asked, tokens; } judged;
 };
 

@@ -95,7 +95,7 @@ static int add_place(struct eval_job *j, yyjson_val *models, struct str said)
 
 static int find_places(struct eval_job *j)
 {
-    struct str rest, list = cli_option_value(j->args, "--models");
+    struct str rest, list = j->models.n ? j->models : cli_option_value(j->args, "--models");
     struct question q = { .method = "GET", .path = "/hob/v1/models", .answer_ms = 60 * 1000 };
     struct json_doc d = { 0 };
     struct buf body = { 0 };
@@ -344,22 +344,28 @@ static void print_text(const struct eval_job *j, const struct discrimination *d)
         fprintf(stderr, "hob: it was stopped; the same command with --resume %lld goes on\n", (long long)j->run);
 }
 
-static void tell(const struct eval_job *j)
+/* Does the suite tell them apart, as a whole and (kinds, unless NULL) case by case? */
+static void look_apart(const struct eval_job *j, enum case_kind *kinds, struct discrimination *out)
 {
     size_t ncells = j->suite->ncases * j->nplaces;
     struct arena a;
     arena_init(&a);
     struct cell *cells = arena_array(&a, struct cell, ncells);
-    enum case_kind *kinds = arena_array(&a, enum case_kind, j->suite->ncases);
-    struct discrimination d;
     for (size_t i = 0; i < ncells; i++)
         cells[i] = (struct cell){ j->tally.cells[i].passed, j->tally.cells[i].total };
-    suite_discriminates(cells, j->suite->ncases, j->nplaces, 0.05, kinds, &d);
+    suite_discriminates(cells, j->suite->ncases, j->nplaces, 0.05, kinds, out);
+    arena_fini(&a);
+}
+
+static void tell(struct eval_job *j)
+{
+    enum case_kind *kinds = arena_array(&j->memory, enum case_kind, j->suite->ncases);
+    struct discrimination d;
+    look_apart(j, kinds, &d);
     if (cli_flag(j->args, "--json"))
         print_json(j, kinds, &d);
     else
         print_text(j, &d);
-    arena_fini(&a);
 }
 
 /* A gate for scripts: each of them has at least so many percent. */
@@ -392,37 +398,67 @@ static int set_up(struct eval_job *j, struct str suite)
     return code;
 }
 
-static int run_it(struct eval_job *j)
+static void clean_up(struct eval_job *j)
+{
+    run_plan_fini(&j->plan);
+    run_tally_fini(&j->tally);
+    suite_free(j->suite);
+    conf_free(j->config);
+    arena_fini(&j->memory);
+}
+
+static int run_it(struct eval_job *j, struct str resume)
 {
     run_plan_init(&j->plan, j->suite, j->nplaces, j->repeat, j->order);
     run_tally_init(&j->tally, j->suite->ncases, j->nplaces);
     for (size_t i = 0; i < j->plan.total; i++)
         j->steps += !j->plan.done[i];
     tell_findings(j);
-    int code = eval_book_open(j, cli_option_value(j->args, "--resume"));
+    int code = eval_book_open(j, resume);
     if (!code)
         code = eval_ask_all(j);
-    if (!code)
-        code = eval_book_close(j);
-    if (!code)
-        tell(j);
-    if (!code)
-        code = j->stopped ? EXIT_FAILED : check_gate(j);
-    run_plan_fini(&j->plan);
-    run_tally_fini(&j->tally);
-    return code;
+    return code ? code : eval_book_close(j);
 }
 
 int eval_run(const struct cli_args *a, const struct str *words, size_t n)
 {
-    struct eval_job j = { .args = a, .began_ms = clock_mono_ms() };
+    struct eval_job j = { .args = a };
     (void)n;
     arena_init(&j.memory);
     int code = set_up(&j, words[0]);
     if (!code)
-        code = run_it(&j);
-    suite_free(j.suite);
-    conf_free(j.config);
-    arena_fini(&j.memory);
+        code = run_it(&j, cli_option_value(a, "--resume"));
+    if (!code)
+        tell(&j);
+    if (!code)
+        code = j.stopped ? EXIT_FAILED : check_gate(&j);
+    clean_up(&j);
+    return code;
+}
+
+int eval_pair(const struct cli_args *a, struct str suite, struct str old, struct str new, struct eval_pair *out)
+{
+    struct eval_job j = { .args = a };
+    struct discrimination d;
+    *out = (struct eval_pair){ .run = 0 };
+    arena_init(&j.memory);
+    j.models = arena_printf(&j.memory, "%.*s,%.*s", STR_ARG(old), STR_ARG(new));
+    int code = set_up(&j, suite);
+    if (!code)
+        code = run_it(&j, STR(""));
+    if (!code && j.stopped)
+        code = EXIT_FAILED;
+    if (!code) {
+        run_compare(&j.tally, j.suite, 0, 1, &out->verdict, &out->pairs);
+        look_apart(&j, NULL, &d);
+        out->run = j.run;
+        out->discriminates = d.discriminates;
+        for (size_t i = 0; i < j.nplaces; i++) {
+            struct run_cell c = run_tally_sum(&j.tally, j.suite, i, false);
+            out->nothing += c.faults[FAULT_GATEWAY] + c.faults[FAULT_BACKEND] + c.faults[FAULT_HARNESS];
+        }
+        snprintf(out->suite, sizeof out->suite, "%.*s", STR_ARG(j.suite->name));
+    }
+    clean_up(&j);
     return code;
 }

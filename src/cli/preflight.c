@@ -5,6 +5,7 @@
 #include "cli/ask.h"
 #include "cli/assume.h"
 #include "cli/commands.h"
+#include "cli/preflight.h"
 #include "cli/subject.h"
 #include "conf/conf.h"
 #include "json/json.h"
@@ -18,7 +19,7 @@ struct flight {
     struct arena arena;
     struct config *config;
     struct config *of_file;         /* the model of a file alone lies in it */
-    struct str name;                /* as it was given */
+    struct str name, as;            /* as they were given */
     struct preflight_ask ask;
     struct preflight_daemon daemon;
     struct door door;
@@ -67,7 +68,7 @@ static int find_model(struct flight *f)
     struct err e;
     struct subject s;
     bool any = subject_find(f->config, f->name, &s);
-    struct str as = cli_option_value(f->args, "--as");
+    struct str as = f->as.p ? f->as : cli_option_value(f->args, "--as");
     f->ask.model = s.model;
     f->ask.role = as.p ? as : s.role;
     if (as.p)
@@ -209,10 +210,9 @@ static int may_load(const struct flight *f)
 
 /* ---- what is printed ---- */
 
-static int print_json(const struct flight *f, const struct preflight_report *r)
+static void put_json(const struct flight *f, const struct preflight_report *r, struct buf *out)
 {
-    struct buf out = { 0 };
-    struct json_out o = json_out(&out);
+    struct json_out o = json_out(out);
     json_begin_object(&o);
     json_key(&o, STR("schema"));
     json_int(&o, 1);
@@ -245,6 +245,12 @@ static int print_json(const struct flight *f, const struct preflight_report *r)
     }
     json_end_array(&o);
     json_end_object(&o);
+}
+
+static int print_json(const struct flight *f, const struct preflight_report *r)
+{
+    struct buf out = { 0 };
+    put_json(f, r, &out);
     int rc = print_answer(buf_str(&out));
     buf_free(&out);
     return rc;
@@ -314,6 +320,27 @@ static int run(const struct cli_args *a)
         rc = cli_flag(a, "--json") ? print_json(&f, &r) : print_lines(&r);
         rc = rc ? rc : r.ok ? EXIT_OK : EXIT_GATE;
     }
+    conf_free(f.of_file);
+    conf_free(f.config);
+    arena_fini(&f.arena);
+    return rc;
+}
+
+int preflight_look(const struct cli_args *a, struct str name, struct str as, struct buf *json, struct buf *why)
+{
+    struct flight f = { .args = a, .name = name, .as = as };
+    struct preflight_report r;
+    arena_init(&f.arena);
+    log_set_level(LOG_ERROR);
+    int rc = prepare(&f);
+    if (!rc) {
+        fly(&f, &r);
+        put_json(&f, &r, json);
+        rc = r.ok ? EXIT_OK : EXIT_GATE;
+    }
+    for (size_t i = 0; rc == EXIT_GATE && i < PREFLIGHT_CHECKS && !why->n; i++)
+        if (r.checks[i].answer == PREFLIGHT_NO)
+            buf_printf(why, "%.*s, %s: %s", STR_ARG(name), r.checks[i].name, r.checks[i].detail);
     conf_free(f.of_file);
     conf_free(f.config);
     arena_fini(&f.arena);

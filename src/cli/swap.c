@@ -7,6 +7,14 @@
 
 /* A word more is a row here, one in `run_sub`, and a file. */
 static const struct cli_sub subs[] = {
+    { "plan", "which model takes whose place, and whether it would serve there", CLI_WORDS_NONE },
+    { "evidence", "the roles' suites, put to the old model and the new one", CLI_WORDS_NONE },
+    { "start", "begin the trial: the new one answers", CLI_WORDS_NONE },
+    { "promote", "keep the new one", CLI_WORDS_NONE },
+    { "rollback", "back to the old one, at once", CLI_WORDS_NONE },
+    { "retire", "let the file say what holds", CLI_WORDS_NONE },
+    { "status", "what is swapped, how it goes, and what is next", CLI_WORDS_NONE },
+    { "log", "who took which step when, and why: which model answered which role", CLI_WORDS_NONE },
     { "simulate", "how many requests a trial needs to see what one fears", CLI_WORDS_NONE },
     { .name = NULL },
 };
@@ -15,6 +23,14 @@ static const struct {
     size_t least, most;         /* words behind it */
     const char *usage;
 } run_sub[] = {
+    { swap_plan, 0, 0, "plan --role ROLE=MODEL [--role …] [--window 7d] [--share 10%]" },
+    { swap_evidence, 1, 1, "evidence ID [--suite SUITE …]" },
+    { swap_start, 1, 1, "start ID [--force --why TEXT]" },
+    { swap_promote, 1, 1, "promote ID [--role R] [--early]" },
+    { swap_rollback, 1, 1, "rollback ID [--role R] [--why TEXT]" },
+    { swap_retire, 1, 1, "retire ID [--role R]" },
+    { swap_status, 0, 1, "status [ID]" },
+    { swap_log, 0, 1, "log [ID]" },
     { swap_simulate, 0, 0, "simulate --baseline P --candidate P [--requests N] [--trials N]" },
 };
 
@@ -37,6 +53,20 @@ static int run(const struct cli_args *a)
 }
 
 static const struct cli_option options[] = {
+    CLI_COMMON,
+    { "--role", NULL, "ROLE", "plan: ROLE=MODEL, as often as there are roles to move; other steps: this one alone" },
+    { "--window", NULL, "TIME", "plan, start: how long the trial lasts (default: 7d)" },
+    { "--share", NULL, "SHARE", "plan, start: of the conversations that the new one gets: 10% (default: all)" },
+    { "--alert-only", NULL, NULL, "plan: a guard's breach is told, and changes nothing" },
+    { "--suite", NULL, "SUITE", "evidence: by which (default: the role's `suites:`, else t-suite and chat-bench)" },
+    { "--repeat", NULL, "N", "evidence: ask each case so often" },
+    { "--concurrency", NULL, "N", "evidence: so many requests at a time (default: 1)" },
+    { "--judge", NULL, "ROLE", "evidence: who is asked where a case wants a judge (default: nobody)" },
+    { "--seed", NULL, "N", "evidence: of suites that are drawn; simulate: other chances (default: 1)" },
+    { "--quiet", "-q", NULL, "evidence: no progress" },
+    { "--why", NULL, "TEXT", "why this step is taken: kept with it" },
+    { "--force", NULL, NULL, "start: without evidence, or against it; --why says why" },
+    { "--early", NULL, NULL, "promote: before the window is over" },
     { "--baseline", NULL, "P", "simulate: how often the old model fails, 0..1" },
     { "--candidate", NULL, "P", "simulate: how often the new one does" },
     { "--requests", NULL, "N", "simulate: of the window (default: 2000)" },
@@ -44,10 +74,9 @@ static const struct cli_option options[] = {
     { "--baseline-requests", NULL, "N", "simulate: that were seen of the old model (default: 2000; 0: it is known)" },
     { "--tolerance", NULL, "P", "simulate: so much more often is still borne (default: 0)" },
     { "--share", NULL, "P", "simulate: this guard's of the 5 % that all may be wrong (default: 0.25)" },
-    { "--seed", NULL, "N", "simulate: other chances (default: 1)" },
     { "--json", NULL, NULL, "one JSON object" },
     CLI_END,
 };
 
-const struct command cli_swap = { .name = "swap", .usage = "simulate --baseline P --candidate P", .what = "put another model in a role's place, on trial",
-    .example = "hob swap simulate --baseline 0.02 --candidate 0.06", .run = run, .options = options, .max_words = CLI_MAX_ARGS, .subs = subs };
+const struct command cli_swap = { .name = "swap", .usage = "plan --role ROLE=MODEL | evidence|start|promote|rollback|retire ID | status|log [ID] | simulate", .what = "put another model in a role's place, on trial",
+    .example = "hob swap plan --role chat=new", .run = run, .options = options, .max_words = CLI_MAX_ARGS, .subs = subs };

@@ -1,9 +1,26 @@
-/* hob swap: a file for each of its words; swap.c has the table. Each returns an exit code, and is given the words behind its own. */
+/* hob swap: a file for each of its words, or for a few that are alike; swap.c has the table. Each returns an exit code, and is given the words behind its own. */
 #ifndef HOB_CLI_SWAP_H
 #define HOB_CLI_SWAP_H
 
 #include "cli/cli.h"
+#include "json/json.h"
 
+int swap_plan(const struct cli_args *a, const struct str *words, size_t n);     /* swap_plan.c */
+int swap_evidence(const struct cli_args *a, const struct str *words, size_t n); /* swap_evidence.c: ID */
+int swap_start(const struct cli_args *a, const struct str *words, size_t n);    /* swap_steps.c: ID, as the next three */
+int swap_promote(const struct cli_args *a, const struct str *words, size_t n);
+int swap_rollback(const struct cli_args *a, const struct str *words, size_t n);
+int swap_retire(const struct cli_args *a, const struct str *words, size_t n);
+int swap_status(const struct cli_args *a, const struct str *words, size_t n);   /* swap_show.c: [ID] */
+int swap_log(const struct cli_args *a, const struct str *words, size_t n);      /* [ID] */
 int swap_simulate(const struct cli_args *a, const struct str *words, size_t n); /* swap_simulate.c */
+
+/* ---- swap_show.c: what they share ---- */
+/* The number of a swap. EXIT_OK, or EXIT_USAGE with a word. */
+int swap_number(struct str word, int64_t *id);
+/* Asks the daemon; the answer's text is in body (the caller's to free), and parsed in d unless that is NULL. As ask_daemon(); a gate's no is EXIT_GATE. */
+int swap_ask(const struct cli_args *a, const char *method, const char *path, struct str request, struct buf *body, struct json_doc *d);
+/* As --json wants it: the object, or lines for people. */
+int swap_print(const struct cli_args *a, struct str object);
 
 #endif

@@ -207,6 +207,7 @@ struct conf_role {
     enum conf_instructions instructions;              /* how they meet a system message of the caller's own */
     struct conf_sampling sampling;
     struct conf_strs stop;                            /* beside the request's own */
+    struct conf_strs suites;                          /* that a swap of its model is judged by; empty = the usual ones */
     int64_t max_tokens;                               /* of an answer, where the request says nothing; 0 = none */
     int64_t max_tokens_cap;                           /* and never more, whatever it says; 0 = no cap */
     bool rewords;                                     /* any of these is said: a request of this role may be changed */

@@ -354,6 +354,7 @@ const struct setting settings[] = {
     { "roles.*.sampling.repeat_penalty", SET_MAYBE, ROLE(sampling.repeat_penalty), TAKES_NOW, .min = 0, .max = 10, .doc = "The `repeat_penalty` of requests that name none. Not every host knows it." },
     { "roles.*.sampling.seed", SET_MAYBE_INT, ROLE(sampling.seed), TAKES_NOW, .min = -1, .max = UINT32_MAX, .doc = "The `seed` of requests that name none." },
     { "roles.*.stop", SET_PROSES, ROLE(stop), TAKES_NOW, .max = 16, .doc = "Texts at which an answer ends, beside those of the request; some hosts take four in all." },
+    { "roles.*.suites", SET_PROSES, ROLE(suites), TAKES_NOW, .max = 8, .doc = "Suites whose verdict a swap of this role's model waits for: names of those that hob brings, or paths of your own." },
     { "roles.*.max_tokens", SET_TOKENS, ROLE(max_tokens), TAKES_NOW, .def = "auto", .min = 1, .max = MAX_TOKENS, .zero = "auto", .doc = "Longest answer where the request names none. `auto`: as its model has it." },
     { "roles.*.max_tokens_cap", SET_TOKENS, ROLE(max_tokens_cap), TAKES_NOW, .def = "none", .min = 1, .max = MAX_TOKENS, .zero = "none", .doc = "And never a longer one, whatever the request names." },
     { "roles.*.policy.thinking", SET_THINKING, ROLE(policy), TAKES_NOW, .min = 1, .max = MAX_TOKENS, .words = thinking_words,

@@ -10,7 +10,7 @@ import time
 import faults
 import pytest
 import raw
-from helpers import FORGIVING, SANITIZED, chat_body, wait_for
+from helpers import FORGIVING, SANITIZED, chat_body, cli, wait_for
 
 DAY_MS = 86400000
 
@@ -243,3 +243,50 @@ def test_a_disk_that_fails_keeps_nobody_from_going_back(nursery, tmp_path):
         with sqlite3.connect(f"file:{door.h.state}/hob.db?mode=ro", uri=True) as db:
             return json.loads(db.execute("SELECT text FROM swaps WHERE swap = ?", (swap,)).fetchone()[0])["state"]
     wait_for("it is written", lambda: written() == "rolled_back", 20)
+
+
+def test_a_swap_by_hand(nursery, tmp_path):
+    """As a person does it: plan, evidence, start, back; a gate's no is exit 4, and each step says what is next."""
+    suite = tmp_path / "own.yaml"
+    suite.write_text(json.dumps({"suite": "own", "cases": [{"id": f"c{i}", "input": f'[[text "{i}"]]', "expect": [{"equals": str(i)}]} for i in range(30)]}))
+    door = Door(nursery, roles={"chat": {"model": "old", "suites": [str(suite)]}})
+
+    def swap(*args, code=0):
+        r = cli("swap", *args, "-c", door.h.config_path, env=door.h.env, timeout=120)
+        assert r.returncode == code, r
+        return r
+
+    assert "nothing is swapped" in swap("status").stderr
+    assert "hob swap evidence 1" in swap("plan", "--role", "chat=new", "--window", "2d").stdout
+    assert "nothing is known" in swap("start", "1", code=4).stderr
+    got = json.loads(swap("evidence", "1", "--json", "-q").stdout)
+    proof = got["roles"][0]["evidence"][0]
+    assert (got["state"], proof["suite"], proof["pairs"], proof["both"], proof["verdict"]) == ("evidenced", "own", 30, 30, "cannot tell") and proof["needed"] > 30, got
+    assert "30 pairs" in swap("status", "1").stdout
+    assert door.who() == "old"
+    assert "trial" in swap("start", "1").stdout and door.who() == "new"
+    assert "48 h more" in swap("promote", "1", code=4).stderr
+    assert "rolled_back" in swap("rollback", "1", "--why", "just so").stdout and door.who() == "old"
+    assert "just so" in swap("log", "1").stdout
+    # a candidate that is worse: found by evidence, and kept out
+    door.fakes["new"].default('[[text "no"]]')
+    swap("plan", "--role", "chat=new")
+    got = json.loads(swap("evidence", "2", "--json", "-q", "--suite", str(strict_suite(tmp_path)), code=4).stdout)
+    assert got["roles"][0]["verdict"] == "worse", got
+    assert "worse than old" in swap("start", "2", code=4).stderr and door.who() == "old"
+    assert "says why" in swap("start", "2", "--force", code=4).stderr
+    assert "by force" in swap("start", "2", "--force", "--why", "to see it").stdout and door.who() == "new"
+    # who does not answer at all is not begun with
+    door.fakes["new"].default("[[status 500]]")
+    swap("rollback", "2")
+    swap("evidence", "2", code=1)
+    for args, words in [(["plan"], "--role chat=NEW"), (["plan", "--role", "chat"], "ROLE=MODEL"), (["plan", "--role", "chat=new", "--window", "7"], "duration"), (["start", "x"], "no number")]:
+        assert words in swap(*args, code=2).stderr
+    assert "no swap 99" in swap("status", "99", code=1).stderr
+
+
+def strict_suite(tmp_path):
+    """Passed by who says five words or more."""
+    path = tmp_path / "strict.yaml"
+    path.write_text(json.dumps({"suite": "strict", "cases": [{"id": f"c{i}", "input": f"hello {i}", "expect": [{"min_words": 5}]} for i in range(20)]}))
+    return path

@@ -1,0 +1,205 @@
+/* hob swap status, hob swap log: what is swapped, how far it is, and what should be done next. */
+#include "cli/swap.h"
+
+#include "cli/ask.h"
+#include "cli/table.h"
+
+#include <stdio.h>
+
+enum { ANSWER_MS = 60 * 1000 };
+
+int swap_number(struct str word, int64_t *id)
+{
+    if (str_to_int(word, 1, INT64_MAX, id))
+        return EXIT_OK;
+    fprintf(stderr, "hob: '%.*s' is no number of a swap: `hob swap status` lists them\n", STR_ARG(word));
+    return EXIT_USAGE;
+}
+
+int swap_ask(const struct cli_args *a, const char *method, const char *path, struct str request, struct buf *body, struct json_doc *d)
+{
+    struct question q = { .method = method, .path = path, .body = request, .answer_ms = ANSWER_MS };
+    struct err e;
+    int code = ask_daemon(a, &q, body);
+    if (!code && d && json_parse(d, buf_str(body), &e)) {
+        cli_error(&e);
+        code = EXIT_FAILED;
+    }
+    return code;
+}
+
+/* ---- words ---- */
+
+static struct str text_at(yyjson_val *obj, const char *key)
+{
+    return json_str(yyjson_obj_get(obj, key));
+}
+
+static double number_at(yyjson_val *obj, const char *key)
+{
+    return yyjson_get_num(yyjson_obj_get(obj, key));
+}
+
+static struct str day_of(struct str time)
+{
+    return str_make(time.p, time.n < 16 ? time.n : 16);
+}
+
+static void print_proof(yyjson_val *p)
+{
+    yyjson_val *ci = yyjson_obj_get(p, "ci"), *needed = yyjson_obj_get(p, "needed");
+    struct str verdict = text_at(p, "verdict"), note = text_at(p, "note");
+    printf("      %.*s (run %.*s): %.*s: %lld pairs, only old %lld, only new %lld; difference %+.1f points (%.1f to %.1f)", STR_ARG(text_at(p, "suite")), STR_ARG(text_at(p, "run")),
+        STR_ARG(verdict), (long long)number_at(p, "pairs"), (long long)number_at(p, "only_old"), (long long)number_at(p, "only_new"), 100 * number_at(p, "difference"),
+        100 * yyjson_get_num(yyjson_arr_get(ci, 0)), 100 * yyjson_get_num(yyjson_arr_get(ci, 1)));
+    if (yyjson_is_int(needed) && yyjson_get_sint(needed) > 0)
+        printf("; to tell it needs about %lld", (long long)yyjson_get_sint(needed));
+    printf("%s%.*s\n", note.n ? "; " : "", STR_ARG(note));
+}
+
+static void print_guard(yyjson_val *g)
+{
+    struct str evidence = text_at(g, "evidence");
+    printf("      %-12.*s %-11.*s now %.4g, before %.4g%s%.*s\n", STR_ARG(text_at(g, "name")), STR_ARG(text_at(g, "verdict")), number_at(g, "value"), number_at(g, "baseline"),
+        evidence.n ? ": " : "", STR_ARG(evidence));
+}
+
+static void print_role(yyjson_val *r)
+{
+    size_t i, n;
+    yyjson_val *v;
+    struct str why = text_at(r, "why"), verdict = text_at(r, "verdict");
+    printf("  %.*s: %.*s -> %.*s, %.*s%s%.*s%s%.*s\n", STR_ARG(text_at(r, "role")), STR_ARG(text_at(r, "from")), STR_ARG(text_at(r, "to")), STR_ARG(text_at(r, "state")),
+        verdict.n ? "; evidence: " : "", STR_ARG(verdict), why.n ? "; " : "", STR_ARG(why));
+    yyjson_arr_foreach(yyjson_obj_get(r, "evidence"), i, n, v)
+        print_proof(v);
+    yyjson_arr_foreach(yyjson_obj_get(r, "guards"), i, n, v)
+        print_guard(v);
+}
+
+static void print_swap(yyjson_val *s)
+{
+    yyjson_val *window = yyjson_obj_get(s, "window"), *r;
+    struct str from = text_at(window, "from"), until = text_at(window, "until"), why = text_at(s, "why");
+    size_t i, n;
+    printf("swap %lld: %.*s", (long long)yyjson_get_sint(yyjson_obj_get(s, "id")), STR_ARG(text_at(s, "state")));
+    if (from.n)
+        printf(", from %.*s until %.*s (%.3g days)", STR_ARG(day_of(from)), STR_ARG(day_of(until)), number_at(window, "days"));
+    if (number_at(s, "share") < 1)
+        printf(", %.3g %% of the conversations", 100 * number_at(s, "share"));
+    printf("%s%s%.*s\n", yyjson_is_true(yyjson_obj_get(s, "forced")) ? ", by force" : "", why.n ? ": " : "", STR_ARG(why));
+    yyjson_arr_foreach(yyjson_obj_get(s, "roles"), i, n, r)
+        print_role(r);
+    printf("  next: %.*s\n", STR_ARG(text_at(s, "next")));
+}
+
+int swap_print(const struct cli_args *a, struct str object)
+{
+    struct json_doc d = { 0 };
+    struct err e;
+    if (cli_flag(a, "--json"))
+        return print_answer(object);
+    if (json_parse(&d, object, &e)) {
+        cli_error(&e);
+        return EXIT_FAILED;
+    }
+    print_swap(d.root);
+    json_free(&d);
+    return fflush(stdout) ? EXIT_FAILED : EXIT_OK;
+}
+
+/* ---- status ---- */
+
+static int print_all(const struct cli_args *a)
+{
+    struct buf body = { 0 };
+    struct json_doc d = { 0 };
+    size_t i, n;
+    yyjson_val *s;
+    int code = swap_ask(a, "GET", "/hob/v1/swaps", STR(""), &body, &d);
+    if (!code && cli_flag(a, "--json"))
+        code = print_answer(buf_str(&body));
+    else if (!code && !yyjson_arr_size(yyjson_obj_get(d.root, "swaps")))
+        fprintf(stderr, "hob: nothing is swapped: `hob swap plan --role ROLE=MODEL` begins with it\n");
+    else if (!code)
+        yyjson_arr_foreach(yyjson_obj_get(d.root, "swaps"), i, n, s)
+            print_swap(s);
+    json_free(&d);
+    buf_free(&body);
+    return code;
+}
+
+int swap_status(const struct cli_args *a, const struct str *words, size_t n)
+{
+    struct buf body = { 0 };
+    char path[64];
+    int64_t id;
+    if (!n)
+        return print_all(a);
+    int code = swap_number(words[0], &id);
+    if (code)
+        return code;
+    snprintf(path, sizeof path, "/hob/v1/swaps?id=%lld", (long long)id);
+    code = swap_ask(a, "GET", path, STR(""), &body, NULL);
+    if (!code)
+        code = swap_print(a, buf_str(&body));
+    buf_free(&body);
+    return code;
+}
+
+/* ---- log ---- */
+
+static void cell_roles(struct table *t, yyjson_val *step)
+{
+    struct buf text = { 0 };
+    size_t i, n;
+    yyjson_val *r;
+    yyjson_arr_foreach(yyjson_obj_get(step, "roles"), i, n, r)
+        buf_printf(&text, "%s%.*s: %.*s -> %.*s", i ? ", " : "", STR_ARG(text_at(r, "role")), STR_ARG(text_at(r, "from")), STR_ARG(text_at(r, "to")));
+    table_cell(t, buf_str(&text));
+    buf_free(&text);
+}
+
+static void print_steps(yyjson_val *steps)
+{
+    static const char *const heads[] = { "SWAP", "TIME", "STEP", "STATE", "BY", "ROLES", "WHY" };
+    struct table t;
+    struct buf out = { 0 };
+    size_t i, n;
+    yyjson_val *s;
+    table_init(&t, heads, COUNTOF(heads));
+    yyjson_arr_foreach(steps, i, n, s) {
+        table_int(&t, yyjson_get_sint(yyjson_obj_get(s, "swap")));
+        table_cell(&t, text_at(s, "time"));
+        table_cell(&t, text_at(s, "step"));
+        table_cell(&t, text_at(s, "state"));
+        table_cell(&t, text_at(s, "actor"));
+        cell_roles(&t, s);
+        table_cell(&t, text_at(s, "reason"));
+    }
+    table_print(&t, &out);
+    fwrite(out.p, 1, out.n, stdout);
+    buf_free(&out);
+    table_fini(&t);
+}
+
+int swap_log(const struct cli_args *a, const struct str *words, size_t n)
+{
+    struct buf body = { 0 };
+    struct json_doc d = { 0 };
+    char path[64] = "/hob/v1/swaps/log";
+    int64_t id;
+    int code = n ? swap_number(words[0], &id) : EXIT_OK;
+    if (code)
+        return code;
+    if (n)
+        snprintf(path, sizeof path, "/hob/v1/swaps/log?id=%lld", (long long)id);
+    code = swap_ask(a, "GET", path, STR(""), &body, &d);
+    if (!code && cli_flag(a, "--json"))
+        code = print_answer(buf_str(&body));
+    else if (!code)
+        print_steps(yyjson_obj_get(d.root, "steps"));
+    json_free(&d);
+    buf_free(&body);
+    return code;
+}

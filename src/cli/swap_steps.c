@@ -1,0 +1,202 @@
+/* hob swap start, promote, rollback, retire. Before a start each candidate is asked one thing at the door that callers use. */
+#include "cli/swap.h"
+
+#include "cli/ask.h"
+#include "cli/numbers.h"
+
+#include <stdio.h>
+
+enum { LOAD_MS = 30 * 60 * 1000 };
+static const int64_t second_ms = 1000, year_ms = 365ll * 86400 * 1000;
+
+struct step {
+    int64_t id;
+    const char *name;
+    struct str role, why;
+    bool force, early;
+    int64_t window_ms;
+    double share;
+};
+
+static int take(const struct cli_args *a, const struct step *s, struct buf *answer)
+{
+    struct buf body = { 0 };
+    struct json_out o = json_out(&body);
+    json_begin_object(&o);
+    json_key(&o, STR("id"));
+    json_int(&o, s->id);
+    json_key(&o, STR("step"));
+    json_string(&o, str_of(s->name));
+    json_key(&o, STR("role"));
+    json_string(&o, s->role);
+    json_key(&o, STR("why"));
+    json_string(&o, s->why);
+    json_key(&o, STR("force"));
+    json_bool(&o, s->force);
+    json_key(&o, STR("early"));
+    json_bool(&o, s->early);
+    if (s->window_ms) {
+        json_key(&o, STR("window_ms"));
+        json_int(&o, s->window_ms);
+    }
+    if (s->share > 0) {
+        json_key(&o, STR("share"));
+        json_double(&o, s->share, 6);
+    }
+    json_end_object(&o);
+    int code = swap_ask(a, "POST", "/hob/v1/swaps/step", buf_str(&body), answer, NULL);
+    buf_free(&body);
+    return code;
+}
+
+static int read_step(const struct cli_args *a, const struct str *words, const char *name, struct step *s)
+{
+    *s = (struct step){ .name = name, .role = cli_option_value(a, "--role"), .why = cli_option_value(a, "--why"), .force = cli_flag(a, "--force"), .early = cli_flag(a, "--early") };
+    int code = swap_number(words[0], &s->id);
+    if (!code)
+        code = option_duration(a, "--window", second_ms, year_ms, &s->window_ms);
+    return code ? code : option_share(a, "--share", &s->share);
+}
+
+static int take_and_print(const struct cli_args *a, const struct step *s)
+{
+    struct buf answer = { 0 };
+    int code = take(a, s, &answer);
+    if (!code)
+        code = swap_print(a, buf_str(&answer));
+    buf_free(&answer);
+    return code;
+}
+
+/* ---- smoke ---- */
+
+static void put_smoke(struct buf *body, struct str model, bool embeds)
+{
+    struct json_out o = json_out(body);
+    json_begin_object(&o);
+    json_key(&o, STR("model"));
+    json_string(&o, model);
+    if (embeds) {
+        json_key(&o, STR("input"));
+        json_string(&o, STR("Hello."));
+    } else {
+        json_key(&o, STR("max_tokens"));
+        json_int(&o, 16);
+        json_key(&o, STR("messages"));
+        json_raw(&o, STR("[{\"role\":\"user\",\"content\":\"Say hello.\"}]"));
+    }
+    json_end_object(&o);
+}
+
+/* It has answered, and nobody in its place. */
+static bool is_its_own(struct str body, struct str model, bool embeds)
+{
+    struct json_doc d = { 0 };
+    struct err e;
+    bool own = !json_parse(&d, body, &e);
+    struct str who = json_str(yyjson_obj_get(yyjson_obj_get(d.root, "_routing"), "model"));
+    own = own && (str_eq(who, model) || (embeds && !who.n));
+    json_free(&d);
+    return own;
+}
+
+static int ask_one(const struct cli_args *a, struct str model, bool embeds)
+{
+    struct config *c = NULL;
+    struct door door;
+    struct buf body = { 0 }, headers = { 0 };
+    struct answer got = { 0 };
+    struct err e;
+    int code = cli_load_config(a, &c);
+    if (code)
+        return code;
+    put_smoke(&body, model, embeds);
+    enum err_code rc = daemon_find(c, &door, &e);
+    if (!rc) {
+        buf_lit(&headers, "x-hob-wait: true\r\n");
+        daemon_put_key(&door, &headers);
+        struct question q = { .method = "POST", .path = embeds ? "/v1/embeddings" : "/v1/chat/completions", .body = buf_str(&body), .headers = buf_str(&headers), .answer_ms = LOAD_MS };
+        rc = door_ask(&door, &q, &got, &e);
+    }
+    if (rc) {
+        cli_error(&e);
+        code = EXIT_FAILED;
+    } else if (got.status != 200 || !is_its_own(buf_str(&got.body), model, embeds)) {
+        fprintf(stderr, "hob: %.*s does not answer at the public door (%d): nothing was started\n", STR_ARG(model), got.status);
+        fprintf(stderr, "hob: `hob run %.*s hello` shows why; --force --why TEXT starts all the same\n", STR_ARG(model));
+        code = EXIT_GATE;
+    }
+    conf_free(c);
+    buf_free(&body);
+    wipe(headers.p, headers.n);
+    buf_free(&headers);
+    buf_free(&got.body);
+    return code;
+}
+
+static int smoke_role(const struct cli_args *a, const struct step *start, yyjson_val *role)
+{
+    struct step smoke = { .id = start->id, .name = "smoke", .role = json_str(yyjson_obj_get(role, "role")) };
+    struct buf answer = { 0 };
+    if (start->role.n && !str_eq(start->role, smoke.role))
+        return EXIT_OK;
+    int code = ask_one(a, json_str(yyjson_obj_get(role, "to")), str_starts(smoke.role, STR("embed")));
+    if (!code)
+        code = take(a, &smoke, &answer);
+    buf_free(&answer);
+    return code;
+}
+
+static int smoke(const struct cli_args *a, const struct step *start)
+{
+    struct buf body = { 0 };
+    struct json_doc d = { 0 };
+    char path[64];
+    size_t i, n;
+    yyjson_val *role;
+    snprintf(path, sizeof path, "/hob/v1/swaps?id=%lld", (long long)start->id);
+    int code = swap_ask(a, "GET", path, STR(""), &body, &d);
+    if (!code)
+        yyjson_arr_foreach(yyjson_obj_get(d.root, "roles"), i, n, role)
+            if (!code)
+                code = smoke_role(a, start, role);
+    json_free(&d);
+    buf_free(&body);
+    return code;
+}
+
+/* ---- the steps ---- */
+
+int swap_start(const struct cli_args *a, const struct str *words, size_t n)
+{
+    struct step s;
+    (void)n;
+    int code = read_step(a, words, "start", &s);
+    if (!code && !s.force)
+        code = smoke(a, &s);
+    return code ? code : take_and_print(a, &s);
+}
+
+int swap_promote(const struct cli_args *a, const struct str *words, size_t n)
+{
+    struct step s;
+    (void)n;
+    int code = read_step(a, words, "promote", &s);
+    return code ? code : take_and_print(a, &s);
+}
+
+int swap_rollback(const struct cli_args *a, const struct str *words, size_t n)
+{
+    struct step s;
+    (void)n;
+    int code = read_step(a, words, "rollback", &s);
+    return code ? code : take_and_print(a, &s);
+}
+
+int swap_retire(const struct cli_args *a, const struct str *words, size_t n)
+{
+    struct step s;
+    (void)n;
+    int code = read_step(a, words, "retire", &s);
+    return code ? code : take_and_print(a, &s);
+}
