@@ -139,7 +139,8 @@ static void test_it_stays_small_and_nothing_is_lost(void **state)
 {
     enum { MOST = 22 * MIB }; /* 26 MiB of log when nobody helps */
     const int64_t rows = or_few(20000, 1600);
-    struct writing w = { .most_bytes = 0 };
+    static struct writing w; /* the store may be at it when an assertion has failed */
+    w = (struct writing){ .most_bytes = 0 };
     write_rows(&w, 1, rows);
     assert_in_range(w.most_bytes, 1 * MIB, MOST);
     assert_int_equal(count_rows("hob.db"), rows);
@@ -195,7 +196,8 @@ static void test_the_thread_brings_over_what_there_is_and_no_more_before_another
 static void test_who_reads_all_the_while_only_puts_it_off(void **state)
 {
     const int64_t rows = or_few(4000, 400);
-    struct writing w = { .most_bytes = 0 };
+    static struct writing w; /* the store may be at it when an assertion has failed */
+    w = (struct writing){ .most_bytes = 0 };
     char path[128];
     sqlite3 *reader = NULL;
     sqlite3_stmt *s = NULL;
@@ -217,7 +219,8 @@ static void test_the_file_goes_while_the_thread_is_at_work(void **state)
     const int64_t times = or_few(4, 1);
     log_set_level(LOG_ERROR);
     for (int64_t i = 0; i < times; i++) {
-        struct writing w = { .breaks = true };
+        static struct writing w; /* the store may be at it when an assertion has failed */
+        w = (struct writing){ .breaks = true };
         write_rows(&w, i * ROWS + 1, ROWS);
         assert_true(w.has_broken);
         assert_int_equal(count_rows("hob.db") + count_rows("hob.db.broken-????????T??????Z") + count_rows("hob.db.broken-????????T??????Z-?"),
