@@ -599,9 +599,12 @@ void grade_settle(const struct suite_case *c, struct grade *g)
 
 void grade(struct arena *a, const struct suite_case *c, const struct grade_answer *answer, struct grade *out)
 {
+    struct grade_answer full = *answer;
+    if (!full.text.p) /* an offset into nothing is no place, even where it is 0 */
+        full.text = STR("");
     *out = (struct grade){ .lines = arena_array(a, struct grade_line, c->nexpects), .nlines = c->nexpects };
     for (size_t i = 0; i < c->nexpects; i++) {
-        struct grading g = { a, c, &c->expects[i], answer, &out->lines[i] };
+        struct grading g = { a, c, &c->expects[i], &full, &out->lines[i] };
         grade_line(&g);
     }
     grade_settle(c, out);

@@ -153,6 +153,8 @@ struct suite_texts tags_of(struct arena *a, struct str text, bool lenient)
         return out;
     }
     json_free(&d);
+    if (!inside.n)
+        return (struct suite_texts){ NULL, 0 };
     size_t most = 1, n = 0;
     for (size_t i = 0; i < inside.n; i++)
         most += inside.p[i] == ',' || inside.p[i] == '\n' || inside.p[i] == ';';
