@@ -337,10 +337,10 @@ int preflight_look(const struct cli_args *a, struct str name, struct str as, str
         fly(&f, &r);
         put_json(&f, &r, json);
         rc = r.ok ? EXIT_OK : EXIT_GATE;
+        for (size_t i = 0; !r.ok && i < PREFLIGHT_CHECKS && !why->n; i++)
+            if (r.checks[i].answer == PREFLIGHT_NO)
+                buf_printf(why, "%.*s, %s: %s", STR_ARG(name), r.checks[i].name, r.checks[i].detail);
     }
-    for (size_t i = 0; rc == EXIT_GATE && i < PREFLIGHT_CHECKS && !why->n; i++)
-        if (r.checks[i].answer == PREFLIGHT_NO)
-            buf_printf(why, "%.*s, %s: %s", STR_ARG(name), r.checks[i].name, r.checks[i].detail);
     conf_free(f.of_file);
     conf_free(f.config);
     arena_fini(&f.arena);
