@@ -197,7 +197,7 @@ static const struct config *lay_over(void *ctx, const struct config *base)
 
 static const struct swaps_ops swaps_ops = { swap_config, swap_flip, NULL };
 
-/* Callers come when it is known who runs, and what is swapped: from the first request on it is as it was before a restart. */
+/* Callers come when it is known who runs, and what is swapped: from the first request on it is as it was before a restart. An heir's store could be had, then. */
 static void listen_when_known(struct gateway *g)
 {
     if (g->listed && g->swaps_known && !g->draining)
@@ -319,6 +319,9 @@ static void on_listening(void *ctx, int fd, struct str bound, const struct err *
         log_warn("keys and answers cross the network unencrypted: put a proxy with TLS in front, or listen on an address of a VPN");
     daemon_write_address(g->config, bound);
     keeper_ready(g->keeper);
+    if (g->on_trial) /* from here on nobody goes back to who was there before */
+        store_resume(g->store);
+    g->on_trial = false;
     if (g->after)
         succeed_serving(g->after);
     notify_ready(g->notify); /* /livez answers; models come, and go, as they are needed */
@@ -450,7 +453,7 @@ void gateway_build(struct gateway *g)
     if (g->config->sandbox) /* we may start none, from drop_powers() on */
         run_by_keeper(g->loop, g->keeper, str_of(g->run_dir));
     g->meter = meter_new();
-    g->store = store_start(g->loop, g->config->state);
+    g->store = g->on_trial ? store_start_on_trial(g->loop, g->config->state, &g->opened) : store_start(g->loop, g->config->state);
     g->swaps = swaps_new(g->loop, g->store, &swaps_ops, g);
     g->fleet = fleet_new(g->loop, conf_hold(g->config), g->services, str_of(g->run_dir), g->store);
     g->api = api_new(g->loop, g->fleet, g->meter);

@@ -49,6 +49,8 @@ struct gateway {
     int64_t began_ns, read_ns, built_ns; /* it was started, had the configuration, had the rooms */
     bool draining, stopping, stopped;
     bool retired;                   /* another has its place */
+    bool on_trial;                  /* an heir that does not serve yet: its store may have to be given back as it was */
+    struct store_job opened;        /* … that it could be had */
     int exit_code;
 };
 

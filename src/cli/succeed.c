@@ -197,11 +197,24 @@ static void on_taken(void *ctx, const struct err *e)
     gateway_list(g);
 }
 
+static void on_opened(struct store_job *job, const struct err *e)
+{
+    struct gateway *g = list_entry(job, struct gateway, opened);
+    if (!e)
+        return;
+    log_error("the new gateway cannot take over: %s", e->text);
+    if (g->after)
+        succeed_fail(str_of(e->text));
+    _exit(EXIT_FAILED);
+}
+
 static void go(struct succession *s, const struct heir_msg *m)
 {
     struct gateway *g = s->g;
     s->began = true;
     g->lock_fd = m->fd;
+    g->on_trial = true;
+    g->opened.done = on_opened;
     gateway_build(g);
     keeper_take(g->keeper, on_taken, g);
 }

@@ -145,25 +145,40 @@ static enum err_code refuse_newer(struct store_db *db, int version, struct err *
     return err_hint(e, "Use that hob, or another state folder (--state), or move the file away.");
 }
 
-/* One step, whole or not at all. The version is read again inside: two programs may have begun at the same time. */
-static enum err_code migrate_once(struct store_db *db, int *version, struct err *e)
+/* Into a transaction; the version is read again inside: two programs may have begun at the same time. */
+static enum err_code begin_steps(struct store_db *db, int *version, struct err *e)
+{
+    enum err_code rc = exec_all(db, "BEGIN IMMEDIATE", e);
+    return rc ? rc : read_version(db, version, e);
+}
+
+static enum err_code step(struct store_db *db, int *version, struct err *e)
 {
     char last[64];
-    enum err_code rc = exec_all(db, "BEGIN IMMEDIATE", e);
-    if (rc)
-        return rc;
-    rc = read_version(db, version, e);
-    if (!rc && *version < store_schema()) {
-        snprintf(last, sizeof last, "PRAGMA user_version=%d", *version + 1);
-        rc = exec_all(db, store_migrations[*version], e);
-        if (!rc)
-            rc = exec_all(db, last, e);
-        ++*version;
-    }
+    snprintf(last, sizeof last, "PRAGMA user_version=%d", *version + 1);
+    enum err_code rc = exec_all(db, store_migrations[*version], e);
+    if (!rc)
+        rc = exec_all(db, last, e);
+    ++*version;
+    return rc;
+}
+
+static void give_up(struct store_db *db)
+{
+    if (!sqlite3_get_autocommit(db->sql))
+        sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
+}
+
+/* One step, whole or not at all. */
+static enum err_code migrate_once(struct store_db *db, int *version, struct err *e)
+{
+    enum err_code rc = begin_steps(db, version, e);
+    if (!rc && *version < store_schema())
+        rc = step(db, version, e);
     if (!rc)
         rc = exec_all(db, "COMMIT", e);
-    if (rc && !sqlite3_get_autocommit(db->sql))
-        sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
+    if (rc)
+        give_up(db);
     return rc;
 }
 
@@ -174,6 +189,27 @@ static enum err_code migrate(struct store_db *db, struct err *e)
     while (!rc && version < store_schema())
         rc = migrate_once(db, &version, e);
     return !rc && version > store_schema() ? refuse_newer(db, version, e) : rc;
+}
+
+/* All steps in one transaction, which is left open: whoever dies in it has changed nothing. */
+static enum err_code migrate_on_trial(struct store_db *db, struct err *e)
+{
+    int version = 0;
+    enum err_code rc = read_version(db, &version, e);
+    if (!rc && version < store_schema())
+        rc = begin_steps(db, &version, e);
+    while (!rc && version < store_schema())
+        rc = step(db, &version, e);
+    if (!rc && version > store_schema())
+        rc = refuse_newer(db, version, e);
+    if (rc)
+        give_up(db);
+    return rc;
+}
+
+enum err_code db_keep(struct store_db *db, struct err *e)
+{
+    return sqlite3_get_autocommit(db->sql) ? ERR_OK : exec_all(db, "COMMIT", e);
 }
 
 void db_durable(struct store_db *db)
@@ -312,9 +348,9 @@ static void tell_times(const struct store_db *db, int64_t began_ns, int64_t log_
         clock_ms_between(began_ns, log_ns), clock_ms_between(log_ns, checked_ns));
 }
 
-static enum err_code open_once(struct store_db *db, bool write, struct err *e)
+static enum err_code open_once(struct store_db *db, enum db_mode mode, struct err *e)
 {
-    bool doubted = db->suspect;
+    bool write = mode != DB_READ, trial = mode == DB_ON_TRIAL, doubted = db->suspect;
     int64_t began_ns = clock_mono_ns(), log_ns = 0, checked_ns = 0;
     int flags = (write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     int version = 0;
@@ -332,13 +368,13 @@ static enum err_code open_once(struct store_db *db, bool write, struct err *e)
     if (!rc && write)
         rc = use_wal(db, e);
     log_ns = clock_mono_ns();
-    if (!rc && write)
+    if (!rc && write && !trial) /* another process has had it until now */
         rc = check(db, doubted, e);
     checked_ns = clock_mono_ns();
     if (!rc && write && doubted)
         rc = rewrite_log(db, e);
     if (!rc)
-        rc = write ? migrate(db, e) : read_version(db, &version, e);
+        rc = trial ? migrate_on_trial(db, e) : write ? migrate(db, e) : read_version(db, &version, e);
     if (!rc && version > store_schema())
         rc = refuse_newer(db, version, e);
     if (!rc && db->speaks)
@@ -388,12 +424,12 @@ static enum err_code open_or_begin_anew(struct store_db *db, struct err *e)
         if (rc)
             return rc;
     }
-    enum err_code rc = open_once(db, true, e);
+    enum err_code rc = open_once(db, DB_WRITE, e);
     if (!rc || !db->broken)
         return rc;
     struct err why = *e;
     rc = set_aside(db, why.text, e);
-    return rc ? rc : open_once(db, true, e);
+    return rc ? rc : open_once(db, DB_WRITE, e);
 }
 
 enum err_code db_open(struct store_db *db, enum db_mode mode, struct err *e)
@@ -403,10 +439,11 @@ enum err_code db_open(struct store_db *db, enum db_mode mode, struct err *e)
     db->read_only = mode == DB_READ;
     switch (mode) {
     case DB_READ:
-        rc = stat(db->path, &st) || !st.st_size ? ERR_OK : open_once(db, false, e);
+        rc = stat(db->path, &st) || !st.st_size ? ERR_OK : open_once(db, mode, e);
         break;
     case DB_WRITE:
-        rc = open_once(db, true, e);
+    case DB_ON_TRIAL:
+        rc = open_once(db, mode, e);
         break;
     case DB_WRITE_OR_ANEW:
         rc = open_or_begin_anew(db, e);

@@ -52,6 +52,7 @@ struct store {
     bool limits_new;
     bool running, closing;          /* closing: what is still handed in is refused */
     bool pause, paused;             /* wanted; the file is closed */
+    struct store_job *opened;       /* on trial until the pause is over: told whether the file could be had; NULL: not on trial */
     requests_forward_fn *forward;   /* the loop's: whose rows are, once the file is another process's; NULL: ours */
     void *forward_ctx;
     _Atomic int holders;
@@ -87,6 +88,16 @@ static void fail(struct store_job *job, const struct err *e)
     if (!job->why)
         die("out of memory");
     *job->why = *e;
+}
+
+static void refuse(struct store *s, struct store_job *job)
+{
+    struct err e;
+    if (s->closing)
+        err_set(&e, ERR_SHUTTING_DOWN, "%.200s is closed", s->db.path);
+    else
+        err_set(&e, ERR_QUEUE_FULL, "%d records wait to be written to %.200s; no more are taken", STORE_MAX_JOBS, s->db.path);
+    fail(job, &e);
 }
 
 /* Said once when it begins and once when it is over: a full disk would else fill the log. */
@@ -383,10 +394,77 @@ static void stay_away(struct store *s)
     s->tried_ms = 0;
 }
 
+static void refuse_waiting(struct store *s) /* under the lock */
+{
+    struct store_job *job = s->waiting.first, *next;
+    queue_init(&s->waiting);
+    s->nwaiting = 0;
+    for (; job; job = next) {
+        next = job->next;
+        refuse(s, job);
+        end_job(s, job);
+    }
+    pthread_cond_broadcast(&s->over);
+    wake_up(s->wake);
+}
+
+/* They see what the steps have made of the file; who writes waits on. Under the lock, which it lets go of meanwhile. */
+static void answer_readers(struct store *s)
+{
+    struct store_job *job = s->waiting.first, *next;
+    struct queue readers;
+    queue_init(&readers);
+    queue_init(&s->waiting);
+    for (; job; job = next) {
+        next = job->next;
+        queue_add(job->reads ? &readers : &s->waiting, job);
+        s->nwaiting -= job->reads;
+    }
+    if (!readers.first)
+        return;
+    pthread_mutex_unlock(&s->lock);
+    run_batch(&s->db, readers.first);
+    pthread_mutex_lock(&s->lock);
+    for (job = readers.first; job; job = next) {
+        next = job->next;
+        end_job(s, job);
+    }
+    pthread_cond_broadcast(&s->over);
+    wake_up(s->wake);
+}
+
+/* False: it is closed before it was for good, and nothing has changed. */
+static bool stand_trial(struct store *s)
+{
+    struct err e;
+    bool had = !db_open(&s->db, DB_ON_TRIAL, &e);
+    pthread_mutex_lock(&s->lock);
+    if (!had)
+        fail(s->opened, &e);
+    end_job(s, s->opened);
+    wake_up(s->wake);
+    while (s->pause && !s->closing) {
+        s->told_ready = false;
+        if (had)
+            answer_readers(s);
+        if (!had || !s->told_ready) /* else one has come meanwhile */
+            uv_cond_wait(&s->come, &s->lock);
+    }
+    bool stays = !s->pause;
+    if (!stays)
+        refuse_waiting(s);
+    pthread_mutex_unlock(&s->lock);
+    if (had && (!stays || db_keep(&s->db, &e)))
+        db_close(&s->db); /* what could not be committed is tried again, as at any start */
+    return stays;
+}
+
 static void *write_all(void *arg)
 {
     struct store *s = arg;
     bool tidy = true;
+    if (s->opened && !stand_trial(s))
+        return NULL;
     have_file(s); /* here: making it takes a disk its time, and the loop is not to wait */
     if (s->db.sql)
         s->tried_ms = 0; /* should it break at once, it is looked after at once */
@@ -436,16 +514,6 @@ static void tell_owners(void *ctx) /* on the loop */
         next = job->next;
         tell_owner(job);
     }
-}
-
-static void refuse(struct store *s, struct store_job *job)
-{
-    struct err e;
-    if (s->closing)
-        err_set(&e, ERR_SHUTTING_DOWN, "%.200s is closed", s->db.path);
-    else
-        err_set(&e, ERR_QUEUE_FULL, "%d records wait to be written to %.200s; no more are taken", STORE_MAX_JOBS, s->db.path);
-    fail(job, &e);
 }
 
 /* Under the lock. True: the writer is to be woken, once that is let go of: it would wake up only to wait for it. */
@@ -652,7 +720,16 @@ static void start_writer(struct store *s)
 
 struct store *store_start(struct loop *l, struct str state_folder)
 {
+    return store_start_on_trial(l, state_folder, NULL);
+}
+
+struct store *store_start_on_trial(struct loop *l, struct str state_folder, struct store_job *opened)
+{
     struct store *s = make(l, state_folder);
+    s->opened = opened;
+    s->pause = opened != NULL;
+    if (opened)
+        opened->why = opened->wait = NULL;
     start_writer(s);
     return s;
 }

@@ -43,9 +43,15 @@ struct store_db {
 
 extern const char *const store_migrations[];    /* number n takes the file from version n to n + 1; ended by NULL */
 
-enum db_mode { DB_READ, DB_WRITE, DB_WRITE_OR_ANEW /* what is broken is set aside */ };
+enum db_mode {
+    DB_READ,
+    DB_WRITE,
+    DB_WRITE_OR_ANEW,   /* what is broken is set aside */
+    DB_ON_TRIAL,        /* brought to this program's version in a transaction that stays open until db_keep(); closed before that, nothing has changed */
+};
 /* db->path is set; on error db->sql is NULL. DB_READ: ERR_OK and db->sql NULL when there is no file, or none of this program's version yet. */
 enum err_code db_open(struct store_db *db, enum db_mode mode, struct err *e) __attribute__((warn_unused_result));
+enum err_code db_keep(struct store_db *db, struct err *e) __attribute__((warn_unused_result));
 void db_close(struct store_db *db);
 void db_durable(struct store_db *db);   /* as db->limits.power says; not in a transaction */
 

@@ -13,7 +13,7 @@ import gates
 import helpers
 import pytest
 import raw
-from helpers import HOB, SLOW, chat_body, cli, content_of, wait_for
+from helpers import BIN, HOB, SLOW, chat_body, cli, content_of, wait_for
 
 
 class Old:
@@ -429,6 +429,34 @@ def test_what_cannot_take_over_changes_nothing(old):
     assert not lost and not doubled
     o.upgrade()  # and a good one still can
     assert h.chat("m", "hello").status == 200
+
+
+def schema(o):
+    with sqlite3.connect(f"file:{o.hob.state}/hob.db?mode=ro", uri=True, timeout=10) as db:
+        return db.execute("PRAGMA user_version").fetchone()[0]
+
+
+def test_a_store_that_the_new_one_cannot_bring_to_its_version_stays_the_old_ones(old):
+    """hob-next has one step of the schema more. Where that fails the old one goes on with the file as it was; where it does not, there is no way back to a
+    program that does not know it."""
+    o = old()
+    next_one, known, gateway = BIN / "tests" / "fake" / "hob-next", schema(o), o.hob.gateway().pid
+    ids = [o.hob.chat("m", "hello").get("x-request-id")]
+    with sqlite3.connect(o.hob.state / "hob.db", timeout=10) as db:
+        db.execute("CREATE TABLE next (n INTEGER)")
+    got = o.ask(next_one)
+    assert got.status == 500 and "already exists" in got.error()["message"]
+    assert schema(o) == known and o.hob.gateway().pid == gateway
+    ids.append(o.hob.chat("m", "hello").get("x-request-id"))
+    assert set(ids) <= set(o.rows())
+    with sqlite3.connect(o.hob.state / "hob.db", timeout=10) as db:
+        db.execute("DROP TABLE next")
+    o.upgrade(next_one)
+    wait_for("the schema of the new one", lambda: schema(o) == known + 1)
+    ids.append(o.hob.chat("m", "hello").get("x-request-id"))
+    assert set(ids) <= set(o.rows())
+    got = o.ask(o.copy())
+    assert got.status == 500 and "older than the store" in got.error()["message"]
 
 
 @pytest.mark.parametrize("how", ["go hangs", "taken hangs"])

@@ -1,5 +1,5 @@
 /* The file goes to another process: rows packed and unpacked, writing put off and taken up again, rows that go elsewhere, and those that were there already. */
-#include "store/requests.h"
+#include "store/store_int.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -257,6 +258,161 @@ static void test_a_row_that_may_be_there_is_written_once(void **state)
     assert_int_equal(rows_there(), 2);
 }
 
+/* ---- on trial ---- */
+
+static sqlite3 *bare(void)
+{
+    char path[128];
+    sqlite3 *db;
+    snprintf(path, sizeof path, "%s/hob.db", folder);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    return db;
+}
+
+static void make_file(const char *first, int steps, int version)
+{
+    char last[64];
+    sqlite3 *db = bare();
+    assert_int_equal(sqlite3_exec(db, first, NULL, NULL, NULL), SQLITE_OK);
+    for (int i = 0; i < steps; i++)
+        assert_int_equal(sqlite3_exec(db, store_migrations[i], NULL, NULL, NULL), SQLITE_OK);
+    snprintf(last, sizeof last, "PRAGMA user_version=%d", version);
+    assert_int_equal(sqlite3_exec(db, last, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+/* As another program sees it. */
+static int version_there(void)
+{
+    sqlite3 *db = bare();
+    sqlite3_stmt *s;
+    assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &s, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+    int version = sqlite3_column_int(s, 0);
+    sqlite3_finalize(s);
+    sqlite3_close(db);
+    return version;
+}
+
+struct opening {
+    struct store_job job;
+    int done; /* -1: it could be had; else the error's code */
+    char why[192];
+};
+
+static void on_opened(struct store_job *job, const struct err *e)
+{
+    struct opening *o = (struct opening *)(void *)job;
+    assert_int_equal(o->done, 0);
+    o->done = e ? (int)e->code : -1;
+    snprintf(o->why, sizeof o->why, "%.190s", e ? e->text : "");
+}
+
+static bool was_opened(void *ctx)
+{
+    return ((struct opening *)ctx)->done != 0;
+}
+
+static enum err_code run_reader(struct store_db *db, struct store_job *job, struct err *e)
+{
+    sqlite3_stmt *s = db_begin(db, "PRAGMA user_version", e);
+    int version = s && db_step(db, s, e) == 1 ? sqlite3_column_int(s, 0) : -1;
+    db_end(s);
+    return version == store_schema() ? ERR_OK : err_set(e, ERR_INTERNAL, "version %d", version);
+}
+
+static void test_a_trial_changes_nothing_until_it_is_over(void **state)
+{
+    int before = store_schema() - 1;
+    make_file("", before, before);
+    for (int over = 0; over < 2; over++) {
+        struct opening o = { .job.done = on_opened };
+        struct writing w = { 0 };
+        struct store *s = store_start_on_trial(loop, str_of(folder), &o.job);
+        put(s, &w, 1);
+        wait_until(was_opened, &o);
+        assert_int_equal(o.done, -1);
+        assert_int_equal(version_there(), before);
+        for (int i = 0; i < 3; i++) { /* who reads sees what it is to become */
+            struct other reader = { .job = { .run = run_reader, .done = other_done, .reads = true } };
+            store_submit(s, &reader.job);
+            wait_until(other_is_done, &reader);
+            assert_int_equal(reader.done, -1);
+        }
+        assert_int_equal(w.done, 0);
+        if (over) {
+            store_resume(s);
+            wait_until(is_done, &w);
+        }
+        store_close(s);
+        assert_int_equal(w.done, over ? 1 : 2);
+        assert_int_equal(version_there(), before + over);
+    }
+    assert_int_equal(rows_there(), 1);
+}
+
+static void test_who_dies_on_trial_has_changed_nothing(void **state)
+{
+    int before = store_schema() - 1, status;
+    make_file("", before, before);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct opening o = { .job.done = on_opened };
+        loop = loop_new();
+        store_start_on_trial(loop, str_of(folder), &o.job);
+        wait_until(was_opened, &o);
+        _exit(o.done == -1 ? 7 : 8);
+    }
+    assert_true(pid > 0 && waitpid(pid, &status, 0) == pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+    assert_int_equal(version_there(), before);
+    struct store *s = store_start(loop, str_of(folder));
+    struct writing w = { 0 };
+    put(s, &w, 1);
+    wait_until(is_done, &w);
+    store_close(s);
+    assert_int_equal(w.done, 1);
+    assert_int_equal(version_there(), before + 1);
+}
+
+static void test_what_cannot_be_had_on_trial_stays_as_it_is(void **state)
+{
+    static const struct {
+        const char *first;
+        int steps, version;
+        const char *says;
+    } cases[] = {
+        { "CREATE TABLE calibrations (n INTEGER)", 0, 0, "already exists" }, /* a step that fails */
+        { "", 1, 9999, "newer hob" },
+    };
+    char path[128], broken[512], text[16] = "";
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        make_file(cases[i].first, cases[i].steps, cases[i].version);
+        struct opening o = { .job.done = on_opened };
+        struct store *s = store_start_on_trial(loop, str_of(folder), &o.job);
+        wait_until(was_opened, &o);
+        assert_int_equal(o.done, ERR_SYSTEM);
+        assert_non_null(strstr(o.why, cases[i].says));
+        store_close(s);
+        assert_int_equal(version_there(), cases[i].version);
+        snprintf(path, sizeof path, "%s/hob.db", folder);
+        unlink(path);
+    }
+    FILE *f = fopen(path, "w");
+    assert_true(f && fputs("no database, no database", f) >= 0 && !fclose(f));
+    struct opening o = { .job.done = on_opened };
+    struct store *s = store_start_on_trial(loop, str_of(folder), &o.job);
+    wait_until(was_opened, &o);
+    assert_int_equal(o.done, ERR_SYSTEM);
+    store_close(s);
+    f = fopen(path, "r");
+    assert_true(f && fread(text, 1, 11, f) == 11 && !fclose(f));
+    assert_string_equal(text, "no database");
+    glob_t found;
+    snprintf(broken, sizeof broken, "%s.broken-*", path);
+    assert_int_equal(glob(broken, 0, NULL, &found), GLOB_NOMATCH);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +421,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_comes_while_it_is_away_is_written_when_it_is_back, begin, end),
         cmocka_unit_test_setup_teardown(test_rows_go_to_who_has_the_file_and_all_else_fails, begin, end),
         cmocka_unit_test_setup_teardown(test_a_row_that_may_be_there_is_written_once, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_trial_changes_nothing_until_it_is_over, begin, end),
+        cmocka_unit_test_setup_teardown(test_who_dies_on_trial_has_changed_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(test_what_cannot_be_had_on_trial_stays_as_it_is, begin, end),
     };
     return cmocka_run_group_tests_name("store handover", tests, NULL, NULL);
 }
