@@ -1,0 +1,61 @@
+/* The guards of a trial: what each request of a role says of the candidate, held against what the old model's requests said of it, looked at after every request (seqtest.h).
+ *
+ * A guard is a question with yes or no: did it fail, was it slower than nearly all of the old one's answers … Requests that failed by the gateway's, the caller's or a harness' fault
+ * say nothing of a model and are passed over; one that another place had to answer, because the candidate failed, is the candidate's.
+ *
+ * Pure: rows in, a breach out. What there is to keep is a text of some hundred bytes (guards_put), and the place of the last row that is in it: a restart reads the
+ * rows behind it again, and comes to the same. */
+#ifndef HOB_EVIDENCE_GUARDS_H
+#define HOB_EVIDENCE_GUARDS_H
+
+#include "evidence/seqtest.h"
+#include "json/json.h"
+#include "store/requests.h"
+
+enum guard_kind { GUARD_ERRORS, GUARD_BUSY, GUARD_TTFT, GUARD_TOTAL, GUARD_SCHEMA, GUARD_THOUGHTS, GUARD_EMPTY, GUARD_KINDS };
+extern const char *const guard_name[GUARD_KINDS]; /* "errors" "saturation" "ttft" "total" "schema" "thoughts" "empty" */
+
+/* A model under a role, or a tier. */
+struct guard_whom {
+    struct str role, model;
+};
+
+/* ---- the old model ---- */
+
+enum { BASELINE_TIMES = 20000 };    /* of which the newest are kept */
+struct baseline {
+    struct seq_counts counts[GUARD_KINDS]; /* times: filled by baseline_end() */
+    double *ttft, *total;           /* ms, without a load; rings of BASELINE_TIMES */
+    int64_t nttft, ntotal;
+    int64_t requests;
+    int64_t from_ms, until_ms;      /* wall clock of the first and the last */
+};
+void baseline_begin(struct baseline *b);
+void baseline_see(struct baseline *b, const struct guard_whom *old, const struct request_row *r);
+void baseline_end(struct baseline *b); /* frees what times take; counts stay */
+
+/* ---- the trial ---- */
+
+struct guards {
+    struct seq_watch watch;
+    size_t kinds[GUARD_KINDS];      /* of the watch's guards: enum guard_kind */
+    double limit[GUARD_KINDS];      /* ms; of times alone */
+    int64_t requests;               /* of the candidate, that said something */
+    int64_t base_requests;
+    int breach;                     /* enum guard_kind; -1 = none. The first one stays */
+    char first_bad[GUARD_KINDS][40], last_bad[GUARD_KINDS][40]; /* ids of requests that spoke against it: the proof */
+};
+/* b: before baseline_end(), which it calls. */
+void guards_begin(struct guards *g, struct baseline *b);
+/* The guard that ends the trial, once; else -1. */
+int guards_see(struct guards *g, const struct guard_whom *candidate, const struct request_row *r);
+/* "errors: 14 of 210 (at least 3.9 %), where the old model had 20 of 2000 (1.0 %)": one sentence. */
+void guards_say(const struct guards *g, enum guard_kind kind, struct buf *out);
+
+/* To save; and read again, false when it is none. */
+void guards_put(const struct guards *g, struct json_out *o);
+bool guards_read(struct guards *g, struct str json);
+/* [{name, verdict: "holds"|"watched"|"breached", value, baseline, evidence}] as `hob swap status` shows it. A guard without a baseline is left out. */
+void guards_view(const struct guards *g, struct json_out *o);
+
+#endif
