@@ -39,6 +39,7 @@ static void answer_all(struct admin *a, struct http_req *r)
 {
     struct buf body = { 0 };
     struct json_out o = json_out(&body);
+    swaps_refresh(a->swaps);
     json_begin_object(&o);
     json_key(&o, STR("schema"));
     json_int(&o, 1);
@@ -58,6 +59,7 @@ void admin_swaps(struct admin *a, struct http_req *r)
     struct err e;
     if (!admin_query_number(r, "id", &id))
         return;
+    swaps_refresh(a->swaps);
     const struct swap *w = id < 0 ? NULL : swaps_find(a->swaps, id);
     if (id < 0) {
         answer_all(a, r);

@@ -49,6 +49,12 @@ void api_free(struct api *a)
     free(a);
 }
 
+void api_on_row(struct api *a, void (*fn)(void *ctx, const struct request_row *r, int64_t at), void *ctx)
+{
+    a->on_row = fn;
+    a->on_row_ctx = ctx;
+}
+
 void api_use_store(struct api *a, struct store *s)
 {
     a->store = s;

@@ -18,6 +18,9 @@ void api_free(struct api *a); /* no exchange may be running */
 extern const struct http_handler api_http;
 /* Where a row about each request goes. */
 void api_use_store(struct api *a, struct store *s);
+/* Each row, once it is in the store or kept for it, with its place there; on the loop. NULL: nobody asks. */
+struct request_row;
+void api_on_row(struct api *a, void (*fn)(void *ctx, const struct request_row *r, int64_t at), void *ctx);
 /* What memory there is is asked of it: see api/overload.c. */
 void api_use_overload(struct api *a, struct overload *o);
 /* So many requests in progress at a time; 0 = any number. */

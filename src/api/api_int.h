@@ -19,6 +19,8 @@ struct api {
     struct fleet *fleet;
     struct meter *meter;
     struct store *store;            /* NULL: nothing is kept of requests */
+    void (*on_row)(void *ctx, const struct request_row *r, int64_t at); /* or NULL */
+    void *on_row_ctx;
     bool row_was_lost;              /* the last one, and that was said */
     const struct http_server *server;
     struct overload *overload;      /* NULL: nobody counts memory */

@@ -229,6 +229,8 @@ static void on_row(void *ctx, const struct err *e)
     struct exchange *x = ctx;
     timer_cancel(&x->books.patience);
     count_row(x, e);
+    if (x->api->on_row && (!e || x->books.put.kept))
+        x->api->on_row(x->api->on_row_ctx, &x->books.row, x->books.put.at);
     if (!x->books.closed)
         leave(x);
     x->books.under_way = false;

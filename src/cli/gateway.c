@@ -195,6 +195,13 @@ static const struct config *lay_over(void *ctx, const struct config *base)
     return swaps_overlay(g->swaps, base);
 }
 
+static void on_row(void *ctx, const struct request_row *r, int64_t at)
+{
+    struct gateway *g = ctx;
+    if (!g->retired) /* else another watches */
+        swaps_row(g->swaps, r, at);
+}
+
 static const struct swaps_ops swaps_ops = { swap_config, swap_flip, NULL };
 
 /* Callers come when it is known who runs, and what is swapped: from the first request on it is as it was before a restart. An heir's store could be had, then. */
@@ -458,6 +465,7 @@ void gateway_build(struct gateway *g)
     g->fleet = fleet_new(g->loop, conf_hold(g->config), g->services, str_of(g->run_dir), g->store);
     g->api = api_new(g->loop, g->fleet, g->meter);
     api_use_store(g->api, g->store);
+    api_on_row(g->api, on_row, g);
     limit_rows(g);
     g->server = http_server_new(g->loop, &http_limits_default, &api_http, g->api);
     api_use_server(g->api, g->server);

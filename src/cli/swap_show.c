@@ -60,8 +60,7 @@ static void print_proof(yyjson_val *p)
 static void print_guard(yyjson_val *g)
 {
     struct str evidence = text_at(g, "evidence");
-    printf("      %-12.*s %-11.*s now %.4g, before %.4g%s%.*s\n", STR_ARG(text_at(g, "name")), STR_ARG(text_at(g, "verdict")), number_at(g, "value"), number_at(g, "baseline"),
-        evidence.n ? ": " : "", STR_ARG(evidence));
+    printf("  %-8.*s %.*s: %.*s\n", STR_ARG(text_at(g, "verdict")), STR_ARG(text_at(g, "role")), STR_ARG(evidence));
 }
 
 static void print_role(yyjson_val *r)
@@ -73,8 +72,6 @@ static void print_role(yyjson_val *r)
         verdict.n ? "; evidence: " : "", STR_ARG(verdict), why.n ? "; " : "", STR_ARG(why));
     yyjson_arr_foreach(yyjson_obj_get(r, "evidence"), i, n, v)
         print_proof(v);
-    yyjson_arr_foreach(yyjson_obj_get(r, "guards"), i, n, v)
-        print_guard(v);
 }
 
 static void print_swap(yyjson_val *s)
@@ -90,6 +87,8 @@ static void print_swap(yyjson_val *s)
     printf("%s%s%.*s\n", yyjson_is_true(yyjson_obj_get(s, "forced")) ? ", by force" : "", why.n ? ": " : "", STR_ARG(why));
     yyjson_arr_foreach(yyjson_obj_get(s, "roles"), i, n, r)
         print_role(r);
+    yyjson_arr_foreach(yyjson_obj_get(s, "guards"), i, n, r)
+        print_guard(r);
     printf("  next: %.*s\n", STR_ARG(text_at(s, "next")));
 }
 

@@ -255,15 +255,15 @@ static void put_double(struct json_out *o, const char *key, double v)
     json_double(o, v, 6);
 }
 
-void guards_view(const struct guards *g, struct json_out *o)
+void guards_view(const struct guards *g, struct str role, struct json_out *o)
 {
-    json_begin_array(o);
     for (size_t i = 0; i < g->watch.n; i++) {
         size_t kind = g->kinds[i];
         const struct seq_guard *s = &g->watch.guards[i];
         struct buf text = { 0 };
         guards_say(g, (enum guard_kind)kind, &text);
         json_begin_object(o);
+        put_text(o, "role", role);
         put_text(o, "name", str_of(guard_name[kind]));
         put_text(o, "verdict", g->breach == (int)kind ? STR("breached") : seq_progress(&g->watch, i) > 0.5 ? STR("watched") : STR("holds"));
         put_double(o, "value", rate(s->seen));
@@ -272,7 +272,6 @@ void guards_view(const struct guards *g, struct json_out *o)
         json_end_object(o);
         buf_free(&text);
     }
-    json_end_array(o);
 }
 
 /* ---- to save ---- */

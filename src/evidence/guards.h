@@ -56,6 +56,6 @@ void guards_say(const struct guards *g, enum guard_kind kind, struct buf *out);
 void guards_put(const struct guards *g, struct json_out *o);
 bool guards_read(struct guards *g, struct str json);
 /* [{name, verdict: "holds"|"watched"|"breached", value, baseline, evidence}] as `hob swap status` shows it. A guard without a baseline is left out. */
-void guards_view(const struct guards *g, struct json_out *o);
+void guards_view(const struct guards *g, struct str role, struct json_out *o); /* the elements: the array is open */
 
 #endif

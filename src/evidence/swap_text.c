@@ -1,8 +1,9 @@
 /* A swap as JSON: what `hob swap status` shows, and with what is for the store alone what it is read from again. */
 #include "evidence/swap.h"
 
-#include "base/clock.h"
+#include "evidence/guards.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -102,6 +103,18 @@ static void put_window(struct json_out *o, const struct swap *s)
     json_end_object(o);
 }
 
+static void put_guards(struct json_out *o, const struct swap *s)
+{
+    struct guards *g = malloc(sizeof *g);
+    json_key(o, STR("guards"));
+    json_begin_array(o);
+    for (size_t i = 0; i < s->nroles && g; i++)
+        if (s->roles[i].guards.n && guards_read(g, s->roles[i].guards))
+            guards_view(g, s->roles[i].name, o);
+    json_end_array(o);
+    free(g);
+}
+
 void swap_put(const struct swap *s, int64_t now_ms, bool whole, struct json_out *o)
 {
     struct buf next = { 0 };
@@ -123,6 +136,8 @@ void swap_put(const struct swap *s, int64_t now_ms, bool whole, struct json_out 
     json_bool(o, s->forced);
     put_text(o, "why", s->why);
     put_raw(o, "preflight", s->preflight);
+    if (!whole)
+        put_guards(o, s);
     if (whole) {
         put_number(o, "made_ms", s->made_ms);
         put_number(o, "from_ms", s->from_ms);

@@ -1,41 +1,12 @@
-#include "evidence/swaps.h"
+#include "evidence/swaps_int.h"
 
 #include "base/clock.h"
 #include "conf/conf.h"
-#include "store/swaps.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { AGAIN_MS = 1000 };
-
-struct kept {
-    struct list node;           /* in the order of their numbers */
-    struct swap swap;
-    bool unwritten;             /* done without the store's word */
-};
-
-struct swaps {
-    struct loop *loop;
-    struct store *store;
-    const struct swaps_ops *ops;
-    void *ctx;
-    struct list kept;
-    size_t n;
-    struct list asks;           /* who waits for his turn */
-    /* the step under way: */
-    struct swaps_ask *asking;   /* NULL: nobody, or he has left */
-    bool busy;
-    struct kept *next;          /* as it will be; NULL: it is only written again */
-    struct swap_wish wish;      /* its texts are next's */
-    struct swap_put put;
-    struct buf text, figures;
-    struct later turn;
-    struct timer again;
-    /* the start: */
-    struct swaps_fetch fetch;
-    bool fetching, loaded;
-    void (*on_loaded)(void *ctx);
-};
 
 /* ---- the list ---- */
 
@@ -54,6 +25,7 @@ static void kept_free(struct kept *k)
     if (!k)
         return;
     list_remove(&k->node);
+    kept_runs_free(k);
     swap_fini(&k->swap);
     free(k);
 }
@@ -71,6 +43,12 @@ static struct kept *find(const struct swaps *s, int64_t id)
 size_t swaps_count(const struct swaps *s)
 {
     return s->n;
+}
+
+void swaps_refresh(struct swaps *s)
+{
+    for (struct list *at = s->kept.next; at != &s->kept; at = at->next)
+        trials_refresh(list_entry(at, struct kept, node));
 }
 
 const struct swap *swaps_at(const struct swaps *s, size_t i)
@@ -295,6 +273,7 @@ static enum err_code prepare(struct swaps *s, struct swaps_ask *a, struct kept *
         rc = err_set(e, ERR_NOT_FOUND, "There is no swap %lld.", (long long)a->id);
         err_hint(e, "`hob swap status` lists them.");
     } else {
+        trials_refresh(was);
         text_of(&was->swap, &text);
         rc = swap_read(&k->swap, buf_str(&text), e);
         if (!rc && a->wish.step == STEP_START)
@@ -326,7 +305,25 @@ static void begin(struct swaps *s, struct swaps_ask *a)
     }
     s->asking = a;
     copy_wish(s, s->next, &a->wish);
-    write_it(s, &s->next->swap, true, a->actor);
+    snprintf(s->actor, sizeof s->actor, "%.*s", STR_ARG(a->actor));
+    s->busy = true;
+    if (a->wish.step == STEP_START)
+        trials_baseline(s);
+    else
+        swaps_step_ready(s, NULL);
+}
+
+static void on_unwritten(struct swaps *s, const struct err *e);
+
+void swaps_step_ready(struct swaps *s, const struct err *e)
+{
+    if (!e) {
+        write_it(s, &s->next->swap, true, str_of(s->actor));
+        return;
+    }
+    s->busy = false;
+    on_unwritten(s, e);
+    loop_later(s->loop, &s->turn);
 }
 
 /* Steps that lead back, or that only note what is so already. */
@@ -339,6 +336,7 @@ static bool must_be(enum swap_step step)
 static const struct swap *put_in_place(struct swaps *s, struct kept *k)
 {
     struct kept *was = find(s, k->swap.id);
+    trials_begin(s, k, was);
     if (was)
         list_insert_before(&was->node, &k->node);
     else
@@ -407,6 +405,7 @@ static bool write_again(struct swaps *s)
         struct kept *k = list_entry(at, struct kept, node);
         if (k->unwritten && !timer_is_set(&s->again)) {
             s->wish = (struct swap_wish){ .step = STEP_PLAN };
+            trials_refresh(k);
             write_it(s, &k->swap, false, STR(""));
             return true;
         }
@@ -530,6 +529,8 @@ static void on_fetched(void *ctx, const struct err *e)
         log_error("swaps are not known yet (%s): until then roles lead where the file says", e->text);
     else if (!e && s->n)
         s->ops->flip(s->ctx);
+    if (!e)
+        trials_load(s);
     if (e)
         timer_set(&s->again, AGAIN_MS);
     if (s->on_loaded)
@@ -571,6 +572,7 @@ struct swaps *swaps_new(struct loop *l, struct store *st, const struct swaps_ops
     list_init(&s->asks);
     later_init(&s->turn, on_turn, s);
     timer_init(&s->again, l, on_again, s);
+    trials_init(s);
     return s;
 }
 

@@ -29,6 +29,12 @@ const struct config *swaps_overlay(struct swaps *s, const struct config *base);
 /* After another file has come into force: swaps that it goes before are retired. */
 void swaps_settle(struct swaps *s);
 
+/* A request's row, when it is committed, with its place: what is on trial is watched by it. */
+struct request_row;
+void swaps_row(struct swaps *s, const struct request_row *r, int64_t at);
+bool swaps_watch(const struct swaps *s);        /* something is */
+void swaps_refresh(struct swaps *s);            /* before they are shown: the guards as they are now */
+
 size_t swaps_count(const struct swaps *s);
 const struct swap *swaps_at(const struct swaps *s, size_t i);       /* in the order of their numbers; until the next step */
 const struct swap *swaps_find(const struct swaps *s, int64_t id);   /* NULL: none */

@@ -1,0 +1,73 @@
+/* Inside the keeping of swaps: swaps.c takes steps, trials.c watches what is on trial. */
+#ifndef HOB_EVIDENCE_SWAPS_INT_H
+#define HOB_EVIDENCE_SWAPS_INT_H
+
+#include "evidence/guards.h"
+#include "evidence/swaps.h"
+#include "store/swaps.h"
+
+/* The guards of one role while it is on trial. */
+struct trial_run {
+    struct guards guards;
+    int64_t at;                 /* the place of the last row that is in them */
+    bool changed;               /* since it was written */
+    struct buf text;            /* as the swap's role has it (guards_put) */
+};
+
+struct kept {
+    struct list node;           /* in the order of their numbers */
+    struct swap swap;
+    struct trial_run *runs[SWAP_MAX_ROLES]; /* of its roles, where they are on trial; else NULL */
+    bool unwritten;             /* done without the store's word, or its guards have moved on */
+};
+
+struct trial_job;
+
+/* What watches: the rows that come, and after a start those that came since the guards were written last. */
+struct trials {
+    bool behind;                /* rows are being read that a gateway before this one has seen, or was about to */
+    struct trial_job *job;      /* on the pool; NULL: none */
+    struct buf missed;          /* rows that came meanwhile: place, length, text */
+    struct timer save;
+};
+
+struct swaps {
+    struct loop *loop;
+    struct store *store;
+    const struct swaps_ops *ops;
+    void *ctx;
+    struct list kept;
+    size_t n;
+    struct list asks;           /* who waits for his turn */
+    /* the step under way: */
+    struct swaps_ask *asking;   /* NULL: nobody, or he has left */
+    bool busy;
+    struct kept *next;          /* as it will be; NULL: it is only written again */
+    struct swap_wish wish;      /* its texts are next's */
+    struct swap_put put;
+    struct buf text, figures;
+    struct later turn;
+    struct timer again;
+    char actor[64];
+    /* the start: */
+    struct swaps_fetch fetch;
+    bool fetching, loaded;
+    void (*on_loaded)(void *ctx);
+    struct trials trials;
+};
+
+/* ---- swaps.c ---- */
+void swaps_step_ready(struct swaps *s, const struct err *e); /* the baseline of s->next is there (e NULL), or cannot be had */
+
+/* ---- trials.c ---- */
+void trials_init(struct swaps *s);
+void trials_free(struct swaps *s);
+/* Before a start is written: what the old models' rows say, on the pool; ends in swaps_step_ready(). */
+void trials_baseline(struct swaps *s);
+/* k has come into force; was: what it takes the place of, or NULL. */
+void trials_begin(struct swaps *s, struct kept *k, struct kept *was);
+void trials_load(struct swaps *s);              /* after the store's swaps are there */
+void trials_refresh(struct kept *k);            /* the swap's roles have the guards as they are now */
+void kept_runs_free(struct kept *k);
+
+#endif

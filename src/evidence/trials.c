@@ -1,0 +1,367 @@
+/* Trials under guard. A row is seen when it is committed, or as good as: its place is kept with the guards, so that a gateway that comes after a crash reads the rows behind
+ * it and goes on as if nothing had been. */
+#include "evidence/swaps_int.h"
+
+#include "base/clock.h"
+#include "conf/conf.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SAVE_MS = 10 * 1000, BASELINE_DAYS = 30, BASELINE_ROWS = 50000, MISSED_MAX_BYTES = 8 * 1024 * 1024 };
+
+/* One look at the store, on the pool; lives until it is through, whoever has gone. */
+struct trial_job {
+    struct swaps *swaps;        /* NULL: they are gone */
+    struct work work;
+    struct arena arena;
+    struct str state;
+    bool baseline;              /* else rows since `after` */
+    size_t n;
+    struct { struct guard_whom old; struct baseline base; } roles[SWAP_MAX_ROLES];
+    size_t at_role;
+    int64_t after, newest;
+    struct buf rows;
+    enum err_code rc;
+    struct err e;
+};
+
+/* ---- rows, kept for later: place, length, text ---- */
+
+static void keep_row(struct buf *rows, const struct request_row *r, int64_t at)
+{
+    struct buf text = { 0 };
+    request_pack(r, &text);
+    const int64_t head[2] = { at, (int64_t)text.n };
+    buf_add(rows, (struct str){ (const char *)head, sizeof head });
+    buf_add(rows, buf_str(&text));
+    buf_free(&text);
+}
+
+static void see(struct swaps *s, const struct request_row *r, int64_t at);
+
+static void see_kept(struct swaps *s, const struct buf *rows)
+{
+    for (size_t at = 0; at < rows->n;) {
+        struct json_doc d = { 0 };
+        struct request_row row;
+        struct err e;
+        int64_t head[2];
+        memcpy(head, rows->p + at, sizeof head);
+        at += sizeof head;
+        if (!request_unpack((struct str){ rows->p + at, (size_t)head[1] }, &d, &row, &e)) {
+            see(s, &row, head[0]);
+            json_free(&d);
+        }
+        at += (size_t)head[1];
+    }
+}
+
+/* ---- on the pool ---- */
+
+static void on_baseline_row(void *ctx, const struct request_row *r)
+{
+    struct trial_job *j = ctx;
+    baseline_see(&j->roles[j->at_role].base, &j->roles[j->at_role].old, r);
+}
+
+static void on_newest_row(void *ctx, const struct request_row *r)
+{
+    struct trial_job *j = ctx;
+    j->newest = r->at > j->newest ? r->at : j->newest;
+}
+
+static void on_missed_row(void *ctx, const struct request_row *r)
+{
+    struct trial_job *j = ctx;
+    if (j->rows.n < 8 * (size_t)MISSED_MAX_BYTES)
+        keep_row(&j->rows, r, r->at);
+}
+
+static enum err_code read_baselines(struct trial_job *j, struct store *st)
+{
+    struct requests_wish newest = { .last = 1 }, w = { .since_ms = clock_wall_ms() - BASELINE_DAYS * (int64_t)86400000, .last = BASELINE_ROWS };
+    enum err_code rc = requests_read(st, &newest, on_newest_row, j, &j->e);
+    for (j->at_role = 0; j->at_role < j->n && !rc; j->at_role++) {
+        w.model = j->roles[j->at_role].old.model;
+        rc = requests_read(st, &w, on_baseline_row, j, &j->e);
+    }
+    return rc;
+}
+
+static void look(void *ctx)
+{
+    struct trial_job *j = ctx;
+    struct store *st = NULL;
+    j->rc = store_open_to_read(j->state, &st, &j->e);
+    if (!j->rc && st && j->baseline)
+        j->rc = read_baselines(j, st);
+    else if (!j->rc && st)
+        j->rc = requests_read(st, &(struct requests_wish){ .after = j->after }, on_missed_row, j, &j->e);
+    store_close(st);
+}
+
+/* ---- a baseline ---- */
+
+static void take_baselines(struct swaps *s, struct trial_job *j)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < s->next->swap.nroles; i++) {
+        struct swap_role *r = &s->next->swap.roles[i];
+        struct guards *g = r->state == SWAP_TRIAL && !r->guards.n && at < j->n ? malloc(sizeof *g) : NULL;
+        struct buf text = { 0 };
+        struct json_out o = json_out(&text);
+        if (!g)
+            continue;
+        guards_begin(g, &j->roles[at++].base);
+        guards_put(g, &o);
+        r->guards = arena_copy(&s->next->swap.arena, buf_str(&text));
+        r->guards_at = j->newest;
+        buf_free(&text);
+        free(g);
+    }
+}
+
+/* ---- after a start ---- */
+
+static void catch_up(struct swaps *s);
+
+static void caught_up(struct swaps *s, struct trial_job *j)
+{
+    struct trials *t = &s->trials;
+    if (j->rc) {
+        log_warn("the guards of trials wait for the rows that they have missed: %s", j->e.text);
+        timer_set(&t->save, SAVE_MS);
+        return;
+    }
+    see_kept(s, &j->rows);
+    see_kept(s, &t->missed);
+    buf_free(&t->missed);
+    t->behind = false;
+}
+
+static void looked(void *ctx)
+{
+    struct trial_job *j = ctx;
+    struct swaps *s = j->swaps;
+    if (s)
+        s->trials.job = NULL;
+    if (s && j->baseline && s->next) {
+        if (!j->rc)
+            take_baselines(s, j);
+        swaps_step_ready(s, j->rc ? &j->e : NULL);
+    } else if (s && !j->baseline) {
+        caught_up(s, j);
+    }
+    for (size_t i = 0; i < j->n; i++)
+        baseline_end(&j->roles[i].base);
+    arena_fini(&j->arena);
+    buf_free(&j->rows);
+    free(j);
+}
+
+static struct trial_job *job_new(struct swaps *s, bool baseline)
+{
+    struct trial_job *j = calloc(1, sizeof *j);
+    if (!j)
+        die("out of memory for a look at rows");
+    arena_init(&j->arena);
+    j->swaps = s;
+    j->baseline = baseline;
+    j->state = arena_copy(&j->arena, s->ops->config(s->ctx)->state);
+    work_init(&j->work, look, looked, j);
+    s->trials.job = j;
+    return j;
+}
+
+void trials_baseline(struct swaps *s)
+{
+    struct trial_job *j = job_new(s, true);
+    for (size_t i = 0; i < s->next->swap.nroles; i++) {
+        const struct swap_role *r = &s->next->swap.roles[i];
+        if (r->state != SWAP_TRIAL || r->guards.n)
+            continue;
+        j->roles[j->n].old = (struct guard_whom){ arena_copy(&j->arena, r->name), arena_copy(&j->arena, r->from) };
+        baseline_begin(&j->roles[j->n++].base);
+    }
+    loop_work(s->loop, &j->work);
+}
+
+static int64_t least_at(const struct swaps *s)
+{
+    int64_t least = INT64_MAX;
+    for (struct list *at = s->kept.next; at != &s->kept; at = at->next) {
+        const struct kept *k = list_entry(at, struct kept, node);
+        for (size_t i = 0; i < SWAP_MAX_ROLES; i++)
+            if (k->runs[i] && k->runs[i]->at < least)
+                least = k->runs[i]->at;
+    }
+    return least;
+}
+
+static void catch_up(struct swaps *s)
+{
+    struct trial_job *j = job_new(s, false);
+    j->after = least_at(s);
+    loop_work(s->loop, &j->work);
+}
+
+/* ---- runs ---- */
+
+static struct trial_run *run_new(const struct swap_role *r)
+{
+    struct trial_run *run = calloc(1, sizeof *run);
+    if (!run)
+        die("out of memory for guards");
+    run->at = r->guards_at;
+    if (guards_read(&run->guards, r->guards))
+        return run;
+    free(run);
+    return NULL; /* nothing to hold it against */
+}
+
+static void run_free(struct trial_run *run)
+{
+    if (run)
+        buf_free(&run->text);
+    free(run);
+}
+
+void kept_runs_free(struct kept *k)
+{
+    for (size_t i = 0; i < SWAP_MAX_ROLES; i++) {
+        run_free(k->runs[i]);
+        k->runs[i] = NULL;
+    }
+}
+
+void trials_refresh(struct kept *k)
+{
+    for (size_t i = 0; i < k->swap.nroles; i++) {
+        struct trial_run *run = k->runs[i];
+        if (!run)
+            continue;
+        struct json_out o = json_out(&run->text);
+        buf_reset(&run->text, 0);
+        guards_put(&run->guards, &o);
+        k->swap.roles[i].guards = buf_str(&run->text);
+        k->swap.roles[i].guards_at = run->at;
+    }
+}
+
+/* What its role had gone on with while the step was being written goes on. */
+static struct trial_run *take_run(struct kept *was, struct str role)
+{
+    for (size_t i = 0; was && i < was->swap.nroles; i++)
+        if (str_eq(was->swap.roles[i].name, role) && was->swap.roles[i].state == SWAP_TRIAL) {
+            struct trial_run *run = was->runs[i];
+            was->runs[i] = NULL;
+            return run;
+        }
+    return NULL;
+}
+
+void trials_begin(struct swaps *s, struct kept *k, struct kept *was)
+{
+    for (size_t i = 0; i < k->swap.nroles; i++) {
+        const struct swap_role *r = &k->swap.roles[i];
+        if (r->state != SWAP_TRIAL)
+            continue;
+        k->runs[i] = take_run(was, r->name);
+        if (!k->runs[i] && r->guards.n)
+            k->runs[i] = run_new(r);
+        if (k->runs[i] && !timer_is_set(&s->trials.save))
+            timer_set(&s->trials.save, SAVE_MS);
+    }
+}
+
+void trials_load(struct swaps *s)
+{
+    for (struct list *at = s->kept.next; at != &s->kept; at = at->next)
+        trials_begin(s, list_entry(at, struct kept, node), NULL);
+    s->trials.behind = least_at(s) != INT64_MAX;
+    if (s->trials.behind)
+        catch_up(s);
+}
+
+/* ---- rows ---- */
+
+static void tell_breach(struct swaps *s, struct kept *k, size_t role, enum guard_kind kind)
+{
+    struct swap_role *r = &k->swap.roles[role];
+    struct buf why = { 0 };
+    guards_say(&k->runs[role]->guards, kind, &why);
+    log_warn("swap %lld, %.*s: %.*s is worse than %.*s: %.*s%s", (long long)k->swap.id, STR_ARG(r->name), STR_ARG(r->to), STR_ARG(r->from), STR_ARG(buf_str(&why)),
+        k->swap.alert_only ? "" : "; it is rolled back");
+    if (!k->swap.alert_only)
+        swaps_do(s, k->swap.id, &(struct swap_wish){ .step = STEP_BREACH, .role = r->name, .why = buf_str(&why) }, STR("guard"));
+    else if (s->ops->told)
+        s->ops->told(s->ctx, &k->swap, STEP_BREACH, r->name, buf_str(&why));
+    buf_free(&why);
+}
+
+static void see(struct swaps *s, const struct request_row *r, int64_t at)
+{
+    for (struct list *node = s->kept.next; node != &s->kept; node = node->next) {
+        struct kept *k = list_entry(node, struct kept, node);
+        for (size_t i = 0; i < k->swap.nroles; i++) {
+            struct trial_run *run = k->runs[i];
+            const struct guard_whom whom = { k->swap.roles[i].name, k->swap.roles[i].to };
+            if (!run || at <= run->at)
+                continue;
+            run->at = at;
+            run->changed = true;
+            int breach = guards_see(&run->guards, &whom, r);
+            if (breach >= 0)
+                tell_breach(s, k, i, (enum guard_kind)breach);
+        }
+    }
+}
+
+void swaps_row(struct swaps *s, const struct request_row *r, int64_t at)
+{
+    struct trials *t = &s->trials;
+    if (!t->behind)
+        see(s, r, at);
+    else if (t->missed.n < MISSED_MAX_BYTES)
+        keep_row(&t->missed, r, at);
+}
+
+bool swaps_watch(const struct swaps *s)
+{
+    return least_at(s) != INT64_MAX;
+}
+
+/* Now and then what the guards have seen is written, so that little is to be read again. */
+static void save(void *ctx)
+{
+    struct swaps *s = ctx;
+    bool any = false;
+    if (s->trials.behind && !s->trials.job)
+        catch_up(s);
+    for (struct list *at = s->kept.next; at != &s->kept; at = at->next) {
+        struct kept *k = list_entry(at, struct kept, node);
+        for (size_t i = 0; i < k->swap.nroles; i++) {
+            any |= k->runs[i] != NULL;
+            k->unwritten |= k->runs[i] && k->runs[i]->changed;
+            if (k->runs[i])
+                k->runs[i]->changed = false;
+        }
+    }
+    loop_later(s->loop, &s->turn);
+    if (any)
+        timer_set(&s->trials.save, SAVE_MS);
+}
+
+void trials_init(struct swaps *s)
+{
+    timer_init(&s->trials.save, s->loop, save, s);
+}
+
+void trials_free(struct swaps *s)
+{
+    if (s->trials.job)
+        s->trials.job->swaps = NULL;
+    timer_cancel(&s->trials.save);
+    buf_free(&s->trials.missed);
+}

@@ -1,0 +1,95 @@
+"""A trial under guard: a candidate that is worse goes back by itself, with the reason and the rows that prove it; one that is as good stays, and nobody else's fault is its own."""
+
+import os
+import signal
+import threading
+
+import pytest
+from helpers import wait_for
+from test_swap import Door
+
+BASELINE = 300
+
+
+def ask(door, n, role="chat", at_once=8):
+    """n requests; what they came to."""
+    ends = []
+    def some(count):
+        for _ in range(count):
+            ends.append(door.h.chat(role, "hello [[words 3]]").status)
+    threads = [threading.Thread(target=some, args=(n // at_once,)) for _ in range(at_once)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(60)
+    assert len(ends) == n // at_once * at_once
+    return ends
+
+
+@pytest.fixture
+def door(nursery):
+    d = Door(nursery)
+    ask(d, BASELINE)
+    return d
+
+
+def guard(door, swap, name):
+    return next(g for g in door.show(swap)["guards"] if g["name"] == name)
+
+
+def test_one_that_is_as_good_stays(door):
+    swap = door.trial()
+    ask(door, 160)
+    seen = door.show(swap)
+    assert seen["state"] == "trial" and seen["guards"], seen
+    assert {g["verdict"] for g in seen["guards"]} <= {"holds", "watched"}
+    assert "of 160 requests" in guard(door, swap, "errors")["evidence"] and guard(door, swap, "errors")["role"] == "chat"
+
+
+def test_one_that_breaks_down_goes_back(door):
+    """Its answers fail, and the old one answers for it: callers see nothing, the guard does."""
+    swap = door.trial()
+    door.fakes["new"].default("[[status 500]]")
+    assert set(ask(door, 80)) == {200}
+    wait_for("it is rolled back", lambda: door.show(swap)["state"] == "rolled_back")
+    seen = door.show(swap)
+    assert "errors" in seen["roles"][0]["why"] and "req_" in seen["roles"][0]["why"], seen
+    last = door.log(swap)[-1]
+    assert (last["step"], last["actor"], last["state"]) == ("breach", "guard", "rolled_back")
+    proof = last["reason"].rpartition("the first is ")[2].partition(",")[0]
+    assert any(r["id"] == proof for r in door.ask("GET", "logs?n=all").json()["rows"])  # the row that proves it
+    assert guard(door, swap, "errors")["verdict"] == "breached" and door.who() == "old"
+    assert "it is rolled back" in door.h.stderr()
+
+
+def test_one_that_is_alerted_of_stays(door):
+    swap = door.trial(alert_only=True)
+    door.fakes["new"].default("[[status 500]]")
+    ask(door, 80)
+    wait_for("it is told", lambda: "is worse than" in door.h.stderr())
+    assert door.show(swap)["state"] == "trial" and guard(door, swap, "errors")["verdict"] == "breached"
+
+
+def test_what_is_not_the_models_does_not_move_it(door):
+    """Wrong requests are the caller's."""
+    swap = door.trial()
+    for _ in range(100):
+        assert door.h.post("/v1/chat/completions", b'{"model": "chat", "messages": [{"role": "user", "content": "x"}], "temperature": "hot"}').status == 400
+    assert guard(door, swap, "errors")["evidence"].startswith("errors: 0 of 0 requests")
+    assert door.show(swap)["state"] == "trial"
+
+
+def test_a_killed_gateway_goes_on_watching(door):
+    """What was seen before the kill counts, and nothing twice."""
+    swap = door.trial()
+    ask(door, 80)
+    for n in (80, 160):
+        old = door.h.gateway()
+        os.kill(old.pid, signal.SIGKILL)
+        wait_for("another gateway", lambda: not old.alive() and door.h.gateway().pid != old.pid)
+        wait_for("it has caught up", lambda: f"of {n} requests" in guard(door, swap, "errors")["evidence"])
+        if n == 80:
+            ask(door, 80)
+    door.fakes["new"].default("[[status 500]]")
+    ask(door, 80)
+    wait_for("it is rolled back", lambda: door.show(swap)["state"] == "rolled_back")
