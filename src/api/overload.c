@@ -10,6 +10,8 @@ enum {
     WHOLE_COST = 2,         /* an answer that is whole is copied for being read, and written for the caller; till its row is written all three are there */
 };
 
+_Static_assert((int)JSON_TREE_COST == (int)HTTP_MADE_COST, "what the server leaves room for is a tree");
+
 static enum err_code refuse(struct err *e)
 {
     e->retry_after_s = 1;

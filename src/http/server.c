@@ -78,9 +78,14 @@ static void landed(struct http_req *r, size_t bytes)
         overload_landed(r->server->overload, (int64_t)bytes);
 }
 
+/* Who comes leaves room for one of those that are being read to be made something of: else each that is whole finds the room taken by those that came after it, and all
+ * are refused. One alone may always come. */
 static bool has_room(const struct http_server *s, size_t body_bytes)
 {
-    return !s->overload || overload_admits(s->overload, (int64_t)body_bytes * HTTP_BODY_COST);
+    int64_t cost = (int64_t)body_bytes * HTTP_BODY_COST, made = (int64_t)body_bytes * HTTP_MADE_COST;
+    if (!s->overload || !overload_admits(s->overload, cost))
+        return !s->overload;
+    return !overload_is_promised(s->overload) || overload_admits(s->overload, cost + made);
 }
 
 static enum err_code no_room(const struct http_server *s, size_t body_bytes, struct err *e)

@@ -56,6 +56,7 @@ size_t http_server_connections(const struct http_server *s);
 /* ---- limits of the whole ---- */
 
 /* Memory is taken from this ledger: HTTP_BODY_COST times a body's length before any of it is read, else the request is refused (ERR_OVERLOADED). */
+enum { HTTP_MADE_COST = 8 }; /* and what is made of one of those that are being read, at most (json/json.h): room for that is left by who comes later */
 enum { HTTP_BODY_COST = 4 }; /* the body, its parsed copy, the request made of it, and what of that the next connection keeps (with TLS: all) */
 void http_server_use_overload(struct http_server *s, struct overload *o);
 /* So many connections at a time; 0 = any number. Where one more comes the one goes that has asked for nothing for the longest time; where each of them is

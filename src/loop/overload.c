@@ -133,6 +133,11 @@ bool overload_bears(const struct overload *o, int64_t bytes)
     return used(o) + bytes < o->bear;
 }
 
+bool overload_is_promised(const struct overload *o)
+{
+    return o->promised > 0;
+}
+
 void overload_promise(struct overload *o, int64_t bytes)
 {
     o->promised += bytes;

@@ -33,6 +33,7 @@ void overload_watch(struct overload *o, void (*on_level)(void *ctx, enum overloa
 bool overload_admits(const struct overload *o, int64_t bytes);
 /* May work that runs grow by so much? To 97 % of the limit. */
 bool overload_bears(const struct overload *o, int64_t bytes);
+bool overload_is_promised(const struct overload *o); /* anything is */
 void overload_promise(struct overload *o, int64_t bytes);
 void overload_keep(struct overload *o, int64_t bytes);    /* of a promise: it is there now */
 void overload_forget(struct overload *o, int64_t bytes);  /* of a promise: it will never be */

@@ -73,7 +73,8 @@ START = {
 class Terminal:
     def __init__(self, shell, dir, env):
         command, setup = START[shell]
-        self.tmux = [need("tmux"), "-L", f"hob{os.getpid()}", "-f", "/dev/null"]
+        # a server for each: one ends with its last session, perhaps while the next is being begun
+        self.tmux = [need("tmux"), "-L", f"hob{os.getpid()}-{shell}", "-f", "/dev/null"]
         self.env = {**env, "TERM": "screen", "LC_ALL": "C.UTF-8", "PS1": "$ ", "PATH": f"{HOB.parent}:{env['PATH']}"}
         need(shell)
         subprocess.run([*self.tmux, "new-session", "-d", "-s", shell, "-x", "150", "-y", "50", "-c", dir, *command], env=self.env, check=True,
