@@ -59,6 +59,12 @@ void admin_swaps(struct admin *a, struct http_req *r)
     struct err e;
     if (!admin_query_number(r, "id", &id))
         return;
+    if (!swaps_are_known(a->swaps)) {
+        err_set(&e, ERR_STORE_FAILING, "Swaps are not known yet: the store is being opened.");
+        e.retry_after_s = 1;
+        admin_refuse(r, &e);
+        return;
+    }
     swaps_refresh(a->swaps);
     const struct swap *w = id < 0 ? NULL : swaps_find(a->swaps, id);
     if (id < 0) {

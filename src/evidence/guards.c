@@ -10,6 +10,10 @@ const char *const guard_name[GUARD_KINDS] = {
 };
 
 enum { LEAST_TIMES = 20 };              /* below, no quantile is worth a limit */
+/* A time is only slow when somebody feels it: so much above the old model's 95th percentile. A machine that has more to do than it had moves all times a little, which is
+ * no model's fault. */
+enum { FELT_MS = 100 };
+static const double felt_times = 1.5;
 static const double all_alpha = 0.05, slow_quantile = 0.95;
 
 /* Errors have most of the chance to be wrong, as they are what matters most and is rarest; times bear two points, so that a change nobody feels is none. */
@@ -135,9 +139,13 @@ static double take_limit(struct baseline *b, enum guard_kind kind)
     if (kept < LEAST_TIMES)
         return INFINITY;
     qsort(times, kept, sizeof *times, by_value);
-    struct seq_limit l = seq_limit_of(times, kept, slow_quantile);
-    b->counts[kind] = l.counts;
-    return l.limit;
+    double slow = seq_limit_of(times, kept, slow_quantile).limit;
+    double limit = fmax(slow * felt_times, slow + FELT_MS);
+    size_t above = kept;
+    while (above > 0 && times[above - 1] > limit)
+        above--;
+    b->counts[kind] = (struct seq_counts){ .total = (int64_t)kept, .bad = (int64_t)(kept - above) };
+    return limit;
 }
 
 void baseline_end(struct baseline *b)

@@ -1,6 +1,6 @@
 /* The guards of a trial: what each request of a role says of the candidate, held against what the old model's requests said of it, looked at after every request (seqtest.h).
  *
- * A guard is a question with yes or no: did it fail, was it slower than nearly all of the old one's answers … Requests that failed by the gateway's, the caller's or a harness' fault
+ * A guard is a question with yes or no: did it fail, was it felt to be slower than nearly all of the old one's answers … Requests that failed by the gateway's, the caller's or a harness' fault
  * say nothing of a model and are passed over; one that another place had to answer, because the candidate failed, is the candidate's.
  *
  * Pure: rows in, a breach out. What there is to keep is a text of some hundred bytes (guards_put), and the place of the last row that is in it: a restart reads the

@@ -45,6 +45,11 @@ size_t swaps_count(const struct swaps *s)
     return s->n;
 }
 
+bool swaps_are_known(const struct swaps *s)
+{
+    return s->loaded;
+}
+
 void swaps_refresh(struct swaps *s)
 {
     for (struct list *at = s->kept.next; at != &s->kept; at = at->next)

@@ -32,6 +32,7 @@ void swaps_settle(struct swaps *s);
 /* A request's row, when it is committed, with its place: what is on trial is watched by it. */
 struct request_row;
 void swaps_row(struct swaps *s, const struct request_row *r, int64_t at);
+bool swaps_are_known(const struct swaps *s);        /* the store's are here */
 bool swaps_watch(const struct swaps *s);        /* something is */
 void swaps_refresh(struct swaps *s);            /* before they are shown: the guards as they are now */
 
