@@ -2,7 +2,7 @@
  *
  *   GET  swaps?id=N           {"schema":1,"swaps":[…]}, or that one as an object
  *   GET  swaps/log?id=N&n=M   {"schema":1,"steps":[{"swap","time","actor","step","state","role","reason","roles":[…]}]}, oldest first
- *   POST swaps/plan           {"roles":[{"role","to"}],"window_ms","share","shadow","alert_only","preflight":{…},"refused","why"}
+ *   POST swaps/plan           {"roles":[{"role","to"}],"window_ms","share","alert_only","preflight":{…},"refused","why"}
  *   POST swaps/step           {"id","step":"evidence|smoke|start|promote|rollback|retire","role","why","force","early","window_ms","share","proof":{…}}
  *
  * A step answers with the swap as it is then, when it is written down and in force. */
@@ -186,8 +186,6 @@ static enum err_code read_plan(struct asking *k, struct err *e)
         rc = take_window(root, 7 * (int64_t)DAY_MS, &p->window_ms, e);
     if (!rc)
         rc = take_share(root, "share", 1, &p->share, e);
-    if (!rc)
-        rc = take_share(root, "shadow", 0, &p->shadow, e);
     if (!rc)
         rc = take_bool(root, "alert_only", &p->alert_only, e);
     if (!rc)

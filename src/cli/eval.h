@@ -8,7 +8,6 @@
 int eval_list(const struct cli_args *a, const struct str *words, size_t n);   /* eval_show.c: the runs */
 int eval_show(const struct cli_args *a, const struct str *words, size_t n);   /* RUN */
 int eval_compare(const struct cli_args *a, const struct str *words, size_t n); /* eval_compare.c: RUN RUN, or --pairs FILE */
-int eval_export(const struct cli_args *a, const struct str *words, size_t n); /* eval_export.c: RUN */
 int eval_run(const struct cli_args *a, const struct str *words, size_t n);    /* eval_run.c: SUITE */
 int eval_check(const struct cli_args *a, const struct str *words, size_t n);  /* eval_suites.c: SUITE */
 int eval_import(const struct cli_args *a, const struct str *words, size_t n); /* FILE */

@@ -339,7 +339,7 @@ static void print_text(const struct eval_job *j, const struct discrimination *d)
         printf("\nThis suite does not discriminate: models differ on %lld of its cases, and %lld would be the fewest that say anything.\n", (long long)d->tells_most, (long long)d->tells_least);
     if (j->judged.asked)
         printf("judges were asked %lld times, for %lld tokens\n", (long long)j->judged.asked, (long long)j->judged.tokens);
-    fprintf(stderr, "hob: run %lld: `hob eval show %lld` has each case%s\n", (long long)j->run, (long long)j->run, j->nplaces > 1 ? ", `hob eval compare` says who is better" : "");
+    fprintf(stderr, "hob: run %lld: `hob eval show %lld` has each case\n", (long long)j->run, (long long)j->run);
     if (j->stopped)
         fprintf(stderr, "hob: it was stopped; the same command with --resume %lld goes on\n", (long long)j->run);
 }

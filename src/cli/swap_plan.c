@@ -64,12 +64,10 @@ static int put_body(struct planning *p, struct buf *body)
 {
     struct json_out o = json_out(body);
     int64_t window_ms = 7 * 86400 * 1000;
-    double share = 1, shadow = 0;
+    double share = 1;
     int code = option_duration(p->args, "--window", second_ms, year_ms, &window_ms);
     if (!code)
         code = option_share(p->args, "--share", &share);
-    if (!code)
-        code = option_share(p->args, "--shadow", &shadow);
     json_begin_object(&o);
     json_key(&o, STR("roles"));
     json_begin_array(&o);
@@ -86,10 +84,6 @@ static int put_body(struct planning *p, struct buf *body)
     json_int(&o, window_ms);
     json_key(&o, STR("share"));
     json_double(&o, share, 6);
-    if (shadow > 0) {
-        json_key(&o, STR("shadow"));
-        json_double(&o, shadow, 6);
-    }
     json_key(&o, STR("alert_only"));
     json_bool(&o, cli_flag(p->args, "--alert-only"));
     json_key(&o, STR("refused"));

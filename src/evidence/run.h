@@ -34,7 +34,7 @@ struct run_plan {
     size_t nplaces;
     int64_t repeat;             /* 0 = as each case says */
     enum run_order order;
-    bool *done;                 /* by run_index(); calloc'd by run_plan_init() */
+    bool *done;                 /* by a step's place in the order; calloc'd by run_plan_init() */
     size_t total, next;         /* next: the first that may not have been handed out */
 };
 void run_plan_init(struct run_plan *p, const struct suite *s, size_t nplaces, int64_t repeat, enum run_order order);

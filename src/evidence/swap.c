@@ -128,7 +128,7 @@ static enum err_code gate_start(const struct swap *s, const struct swap_role *r,
     if (r->verdict == SWAP_UNJUDGED || r->verdict == SWAP_WORSE) {
         err_set(e, ERR_GATE, r->verdict ? "'%.*s': the evidence says that %.*s is worse than %.*s." : "'%.*s': nothing is known yet of %.*s against %.*s.",
             STR_ARG(r->name), STR_ARG(r->to), STR_ARG(r->from));
-        return err_hint(e, r->verdict ? "`hob swap show %lld` has the cases; `hob swap start %lld --force --why TEXT` tries it all the same." :
+        return err_hint(e, r->verdict ? "`hob swap status %lld` has the figures; `hob swap start %lld --force --why TEXT` tries it all the same." :
             "Run `hob swap evidence %lld` first, or `hob swap start %lld --force --why TEXT`.", (long long)s->id, (long long)s->id);
     }
     if (!r->smoked_ms) {

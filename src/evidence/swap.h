@@ -57,7 +57,6 @@ struct swap {
     int64_t made_ms, from_ms, until_ms; /* wall clock: planned; the trial's window, 0 = not begun */
     int64_t window_ms;
     double share;               /* of the conversations, 0..1 */
-    double shadow;              /* of the asks that are copied to the candidate; 0 = none */
     bool alert_only;            /* a guard's breach is told, and changes nothing */
     bool forced;
     struct str preflight;       /* JSON: the checks; empty = none */

@@ -129,7 +129,6 @@ void swap_put(const struct swap *s, int64_t now_ms, bool whole, struct json_out 
     json_end_array(o);
     put_window(o, s);
     put_double(o, "share", s->share);
-    put_double(o, "shadow", s->shadow);
     json_key(o, STR("alert_only"));
     json_bool(o, s->alert_only);
     json_key(o, STR("forced"));
@@ -235,7 +234,6 @@ enum err_code swap_read(struct swap *s, struct str json, struct err *e)
     s->until_ms = int_of(d.root, "until_ms", 0);
     s->window_ms = int_of(d.root, "window_ms", 0);
     s->share = double_of(d.root, "share", 1);
-    s->shadow = double_of(d.root, "shadow", 0);
     s->alert_only = yyjson_is_true(yyjson_obj_get(d.root, "alert_only"));
     s->forced = yyjson_is_true(yyjson_obj_get(d.root, "forced"));
     s->why = text_of(s, d.root, "why");

@@ -164,7 +164,6 @@ static enum err_code plan(struct swaps *s, const struct swaps_plan *p, struct sw
     out->made_ms = clock_wall_ms();
     out->window_ms = p->window_ms;
     out->share = p->share;
-    out->shadow = p->shadow;
     out->alert_only = p->alert_only;
     out->preflight = arena_copy(&out->arena, p->preflight);
     out->why = arena_copy(&out->arena, p->why);
@@ -375,7 +374,7 @@ static void on_unwritten(struct swaps *s, const struct err *e)
         return;
     }
     struct err why;
-    err_set(&why, ERR_STORE_FAILING, "The step cannot be written down, and is not taken without that: %.160s", e->text);
+    err_set(&why, ERR_STORE_FAILING, "The step is not taken, since the store fails: %.160s", e->text);
     err_hint(&why, "%s", e->hint);
     s->asking = NULL;
     kept_free(s->next);

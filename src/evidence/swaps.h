@@ -33,7 +33,6 @@ void swaps_settle(struct swaps *s);
 struct request_row;
 void swaps_row(struct swaps *s, const struct request_row *r, int64_t at);
 bool swaps_are_known(const struct swaps *s);        /* the store's are here */
-bool swaps_watch(const struct swaps *s);        /* something is */
 void swaps_refresh(struct swaps *s);            /* before they are shown: the guards as they are now */
 
 size_t swaps_count(const struct swaps *s);
@@ -46,7 +45,7 @@ struct swaps_plan {
     struct { struct str name, to; } roles[SWAP_MAX_ROLES];
     size_t nroles;
     int64_t window_ms;
-    double share, shadow;
+    double share;
     bool alert_only;
     struct str preflight;       /* JSON of the checks; empty = none were made */
     bool refused;               /* by them, with: */

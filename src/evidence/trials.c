@@ -327,11 +327,6 @@ void swaps_row(struct swaps *s, const struct request_row *r, int64_t at)
         keep_row(&t->missed, r, at);
 }
 
-bool swaps_watch(const struct swaps *s)
-{
-    return least_at(s) != INT64_MAX;
-}
-
 /* Now and then what the guards have seen is written, so that little is to be read again. */
 static void save(void *ctx)
 {

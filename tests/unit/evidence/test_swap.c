@@ -133,7 +133,6 @@ static void test_its_text_is_all_of_it(void **state)
     struct err e;
     plan(&s);
     s.preflight = STR("{\"ok\":true}");
-    s.shadow = 0.05;
     prove(&s, "chat", &good);
     prove(&s, "vision", &open);
     s.roles[0].guards = STR("{\"errors\":[1,2.5]}");
