@@ -596,6 +596,7 @@ void swaps_free(struct swaps *s)
     if (!s)
         return;
     drop_asks(s);
+    trials_free(s);
     for (struct list *n; (n = list_take(&s->kept));)
         kept_free(list_entry(n, struct kept, node));
     kept_free(s->next);
