@@ -173,7 +173,7 @@ static void on_abort(int signum)
     why_aborted = NULL;
     if (why)
         die("%s", why); /* the signal has its ordinary meaning again */
-    (void)signum;       /* abort() goes on */
+    raise(signum);      /* an abort of another kind, or the signal from outside: as it would have been without us, when this returns */
 }
 
 void die_if_aborted(const char *why)

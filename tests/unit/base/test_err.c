@@ -66,8 +66,13 @@ static void test_a_hint_follows_what_the_text_ended_with(void **state)
     }
 }
 
-/* What a process says that aborts. */
-static void last_words(const char *first, const char *then, char out[256])
+static void kill_it(void)
+{
+    kill(getpid(), SIGABRT);
+}
+
+/* What a process says that aborts, or is killed by the same signal. */
+static void last_words(const char *first, const char *then, void (*ends_by)(void), char out[256])
 {
     int ends[2], status = 0;
     assert_int_equal(pipe(ends), 0);
@@ -78,7 +83,8 @@ static void last_words(const char *first, const char *then, char out[256])
         die_if_aborted(first);
         if (then != first)
             die_if_aborted(then);
-        abort();
+        ends_by();
+        _exit(0);
     }
     close(ends[1]);
     ssize_t n = read(ends[0], out, 255);
@@ -91,9 +97,11 @@ static void last_words(const char *first, const char *then, char out[256])
 static void test_an_abort_of_anothers_has_a_word_while_it_was_called(void **state)
 {
     char said[256];
-    last_words("no pool", "no pool", said);
+    last_words("no pool", "no pool", abort, said);
     assert_string_equal(said, "hob: bug or exhausted machine: no pool\n");
-    last_words("no pool", NULL, said);
+    last_words("no pool", NULL, abort, said);
+    assert_string_equal(said, "");
+    last_words("no pool", NULL, kill_it, said);
     assert_string_equal(said, "");
 }
 
