@@ -5,10 +5,9 @@
 #include "http/server_int.h"
 
 
-enum { STAGE_MAX = 32 * 1024, PIECES_MAX = 16 };
+enum { STAGE_MAX = 32 * 1024, PIECES_MAX = 16, CHUNK_ROOM = 2 * sizeof(size_t) + 2 };
 
 static const struct str crlf = { "\r\n", 2 };
-static const struct str last_chunk = { "0\r\n\r\n", 5 };
 
 static bool is_bodyless(const struct http_req *r, int status)
 {
@@ -107,37 +106,49 @@ void http_reply_begin(struct http_req *r, int status, struct str content_type, s
     loop_later(r->server->loop, &r->turn);
 }
 
-/* The line before a chunk, at the end of room. By hand: it is written for each event of each stream. */
-static struct str chunk_head(size_t bytes, char room[24])
+/* What is staged of a body has room before it for the line of its chunk, and gets the chunk's end behind it, so that an event leaves as one piece. */
+static size_t staged_bytes(const struct http_req *r)
 {
-    size_t at = 22;
+    return r->staged.n ? r->staged.n - CHUNK_ROOM : 0;
+}
+
+static void stage(struct http_req *r, struct str bytes)
+{
+    if (!r->staged.n) {
+        buf_reserve(&r->staged, CHUNK_ROOM + bytes.n + sizeof "\r\n0\r\n\r\n");
+        r->staged.n = CHUNK_ROOM;
+    }
+    buf_add(&r->staged, bytes);
+}
+
+/* Where the chunk begins, its line written. By hand: it is done for each event of each stream. */
+static size_t put_chunk_head(char room[CHUNK_ROOM], size_t bytes)
+{
+    size_t at = CHUNK_ROOM - 2;
     memcpy(room + at, "\r\n", 2);
     for (; bytes; bytes >>= 4)
         room[--at] = "0123456789abcdef"[bytes & 15];
-    return str_make(room + at, 24 - at);
+    return at;
 }
 
 /* What waits, and `extra` behind it, as one chunk; then, when it is over, the last one. */
 static void send_staged(struct http_req *r, struct str extra, bool over)
 {
-    struct str out[6];
-    char size[24];
-    size_t n = 0, body = r->staged.n + extra.n;
+    static const struct str ends[2][2] = { { { "", 0 }, { "0\r\n\r\n", 5 } }, { { "\r\n", 2 }, { "\r\n0\r\n\r\n", 7 } } }; /* [it has a body][over] */
+    struct str out[4];
+    size_t n = 0, body = staged_bytes(r) + extra.n;
     bool framed = r->chunked_out && !r->bodyless;
+    struct str end = framed ? ends[body > 0][over] : STR("");
     if (r->text.n)
         out[n++] = buf_str(&r->text);
     if (body) {
-        if (framed)
-            out[n++] = chunk_head(body, size);
-        out[n++] = buf_str(&r->staged);
+        stage(r, extra.n ? STR("") : end);
+        out[n++] = str_from(buf_str(&r->staged), framed ? put_chunk_head(r->staged.p, body) : CHUNK_ROOM);
         out[n++] = extra;
-        if (framed)
-            out[n++] = crlf;
     }
-    if (over && framed)
-        out[n++] = last_chunk;
-    if (n)
-        write_pieces(r, out, n);
+    if (extra.n || !body)
+        out[n++] = end;
+    write_pieces(r, out, n);
     r->text.n = r->staged.n = 0;
 }
 
@@ -153,17 +164,17 @@ void http_reply_write(struct http_req *r, struct str bytes)
         die("a body without an answer");
     if (r->bodyless || bytes.n == 0)
         return;
-    if (r->staged.n + bytes.n >= STAGE_MAX) {
+    if (staged_bytes(r) + bytes.n >= STAGE_MAX) {
         send_staged(r, bytes, false);
         return;
     }
-    buf_add(&r->staged, bytes);
+    stage(r, bytes);
     loop_later(r->server->loop, &r->turn);
 }
 
 size_t http_reply_pending(const struct http_req *r)
 {
-    return r->text.n + r->staged.n + conn_pending(r->conn);
+    return r->text.n + staged_bytes(r) + conn_pending(r->conn);
 }
 
 void http_reply_end(struct http_req *r)
