@@ -211,11 +211,14 @@ static void listen_when_known(struct gateway *g)
         gateway_listen(g);
 }
 
+static void on_list(void *ctx, const struct keeper_child *children, size_t n);
+
 static void swaps_known(void *ctx)
 {
     struct gateway *g = ctx;
     g->swaps_known = true;
-    listen_when_known(g);
+    keeper_list(g->keeper, on_list, g); /* who runs is held against what is to run, and a swap may have moved it to another engine */
+
 }
 
 static void reload(void *ctx, struct reload_wish *w)
@@ -382,7 +385,6 @@ static void on_list(void *ctx, const struct keeper_child *children, size_t n)
 void gateway_list(struct gateway *g)
 {
     swaps_load(g->swaps, swaps_known);
-    keeper_list(g->keeper, on_list, g);
 }
 
 void gateway_elder_gone(struct gateway *g)

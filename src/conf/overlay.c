@@ -18,8 +18,23 @@ static const struct str *target_of(const struct config *c, struct str name)
     return NULL;
 }
 
+static enum conf_shift_state look_at_engine(const struct config *base, const struct conf_shift *s)
+{
+    const struct conf_model *m = conf_model(base, s->name);
+    const struct conf_engine *g = m && m->file.n ? conf_engine(base, m->engine) : NULL;
+    if (!g)
+        return SHIFT_NO_NAME;
+    if (!str_eq(g->name, s->engine))
+        return SHIFT_OVERTAKEN;
+    if (str_eq(g->path, s->to))
+        return SHIFT_DONE;
+    return str_eq(g->path, s->said) || str_eq(g->path, s->from) ? SHIFT_HOLDS : SHIFT_OVERTAKEN;
+}
+
 enum conf_shift_state conf_shift_look(const struct config *base, const struct conf_shift *s)
 {
+    if (s->engine.n)
+        return look_at_engine(base, s);
     struct str role;
     const struct str *target = target_of(base, s->name);
     const struct conf_model *to = conf_model(base, s->to);
@@ -127,6 +142,29 @@ static void replace_model(struct config *c, struct conf_model *models, const str
     }
 }
 
+/* ---- engines ---- */
+
+/* A build beside those of the file, under a name of its own: models that stay behind keep theirs. */
+static const struct conf_engine *add_engine(struct config *c, struct conf_engine *engines, const struct conf_shift *s)
+{
+    struct str name = arena_printf(&c->arena, "%.*s at %.*s", STR_ARG(s->engine), STR_ARG(s->to));
+    for (size_t i = 0; i < c->nengines; i++)
+        if (str_eq(engines[i].name, name))
+            return &engines[i];
+    engines[c->nengines] = (struct conf_engine){ .name = name, .path = s->to };
+    return &engines[c->nengines++];
+}
+
+static void shift_engines(struct config *c, struct conf_model *models, const struct conf_shift *shifts, size_t n)
+{
+    struct conf_engine *engines = arena_array(&c->arena, struct conf_engine, c->nengines + n);
+    memcpy(engines, c->engines, c->nengines * sizeof *engines);
+    c->engines = engines;
+    for (size_t i = 0; i < n; i++)
+        if (shifts[i].engine.n)
+            model_in(models, c->nmodels, conf_model(c, shifts[i].name)->name)->engine = add_engine(c, engines, &shifts[i])->name;
+}
+
 /* The texts of the shifts die with their owner. */
 static struct conf_shift *keep_shifts(struct arena *a, const struct config *base, const struct conf_shift *shifts, size_t n, size_t *kept)
 {
@@ -135,7 +173,8 @@ static struct conf_shift *keep_shifts(struct arena *a, const struct config *base
     for (size_t i = 0; i < n; i++) {
         const struct conf_shift *s = &shifts[i];
         if (conf_shift_look(base, s) == SHIFT_HOLDS)
-            at[(*kept)++] = (struct conf_shift){ arena_copy(a, s->name), arena_copy(a, s->said), arena_copy(a, s->from), arena_copy(a, s->to), s->share, arena_copy(a, s->until) };
+            at[(*kept)++] = (struct conf_shift){ arena_copy(a, s->name), arena_copy(a, s->said), arena_copy(a, s->from), arena_copy(a, s->to), s->share, arena_copy(a, s->until),
+                arena_copy(a, s->engine) };
     }
     return at;
 }
@@ -161,12 +200,15 @@ const struct config *conf_overlay(const struct config *base, const struct conf_s
     struct conf_tier *tiers = copy(&c->arena, base->tiers, base->ntiers * sizeof *tiers);
     struct conf_model *models = copy(&c->arena, base->models, base->nmodels * sizeof *models);
     for (size_t i = 0; i < kept; i++)
-        shift_name(&c->arena, roles, c->nroles, tiers, c->ntiers, &mine[i]);
+        if (!mine[i].engine.n)
+            shift_name(&c->arena, roles, c->nroles, tiers, c->ntiers, &mine[i]);
     c->roles = roles;
     c->tiers = tiers;
     c->models = models;
     for (size_t i = 0; i < kept; i++)
-        replace_model(c, models, &mine[i]);
+        if (!mine[i].engine.n)
+            replace_model(c, models, &mine[i]);
+    shift_engines(c, models, mine, kept);
     return c;
 }
 

@@ -243,7 +243,7 @@ size_t swap_shifts(const struct swap *s, struct arena *a, struct conf_shift *out
         const struct swap_role *r = &s->roles[i];
         bool all = r->state == SWAP_PROMOTED || s->share >= 1;
         if (role_is_on(r))
-            out[n++] = (struct conf_shift){ r->name, r->said, r->from, r->to, all ? 1 : s->share, all ? day_of(a, s->until_ms) : STR("") };
+            out[n++] = (struct conf_shift){ r->name, r->said, r->from, r->to, all ? 1 : s->share, all ? day_of(a, s->until_ms) : STR(""), STR("") };
     }
     return n;
 }

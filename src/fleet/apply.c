@@ -2,6 +2,8 @@
  *
  *   the same         the same place goes on, looking at the new settings
  *   changed          the same place: its child ends what it does, goes, and comes back with other settings (place_change, place_renew); its line stays
+ *   its engine's     the same, when its turn comes: turns.c
+ *   build changed
  *   changed, on a    a new place at once, since two can be reached side by side; the old one ends with its leases
  *   host
  *   new              a new place; or the one of that name that is still going: its child has to be gone before another of that name begins
@@ -35,6 +37,8 @@ static struct fleet_place *place_for(struct fleet *f, const struct config *c, si
 {
     struct fleet_place *p = change->change == CONF_ADDED ? NULL : f->world->place[change->was];
     bool restart = change->change == CONF_RESTART;
+    if (p && p->b->kind->managed && is_managed(c, model) && turns_take(p, c, model, change))
+        return p;
     if (p && !restart) {
         if (!p->changed) /* else it looks at the newest when its child has gone */
             place_configure(p, c, model);
@@ -68,6 +72,7 @@ void fleet_apply(struct fleet *f, const struct config *c, const struct conf_diff
             place_remove(old->place[i]);
     world_release(old);
     fleet_review(f);
+    turns_later(f);
 }
 
 static size_t index_of(const struct world *w, const struct fleet_place *p)

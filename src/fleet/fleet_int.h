@@ -3,7 +3,8 @@
  *   fleet.c    the whole: made, started, stopped, looked at        orders.c   what the schedule orders, and the clock it is told
  *   place.c    a model's place: its backend's word, its file       budget.c   how much memory there is for models
  *   lines.c    leases and wishes                                   world.c    who has which places
- *   memory.c   what a child has, and that it gives it back         apply.c    a new configuration */
+ *   memory.c   what a child has, and that it gives it back         apply.c    a new configuration
+ *   turns.c    another build of an engine, one child at a time */
 #ifndef HOB_FLEET_INT_H
 #define HOB_FLEET_INT_H
 
@@ -56,6 +57,7 @@ struct fleet_place {
     size_t nretired;
     struct list wishes;                 /* of people, open */
     bool changed;                       /* its child goes, to come back with other settings: then place_renew() */
+    bool queued;                        /* changed, and its child waits for its turn to go: turns.c */
     bool removed;                       /* it serves who waits, then goes: then place_gone() */
     bool gone;                          /* nothing of it is left but what others still look at */
     struct later settle;                /* it is gone, not under its backend's own callback */
@@ -108,6 +110,10 @@ struct fleet {
     void (*on_state)(void *ctx, struct backend *b);
     void *watch_ctx;
 
+    struct fleet_place *turn;           /* whose child goes and comes back in another build of its engine; NULL: nobody's */
+    size_t nqueued;                     /* places that wait for their turn */
+    struct later turns;
+
     bool frozen;                        /* another gateway is about to have the children, or has them */
     struct sched_order *put_off;        /* what was ordered meanwhile */
     size_t nput_off;
@@ -151,6 +157,15 @@ void fleet_carry(struct fleet *f);         /* after events: at the end of the tu
 
 /* ---- lines.c ---- */
 void line_settle(struct fleet_place *p, bool load, const struct err *why); /* all wishes of a kind; why NULL: it is so */
+
+/* ---- turns.c ---- */
+struct conf_model_change;
+void turns_begin(struct fleet *f);
+void turns_end(struct fleet *f);
+/* A new configuration about a managed place: true when its child goes later, when its turn comes, or need not go any more. False: not for turns. */
+bool turns_take(struct fleet_place *p, const struct config *c, size_t model, const struct conf_model_change *change);
+void turns_later(struct fleet *f);         /* something has changed that may make it the next one's turn */
+void turns_forget(struct fleet_place *p);
 
 /* ---- world.c ---- */
 struct world *world_new(struct fleet *f, const struct config *c); /* c: taken over; its places are for the caller to put in, each with place_hold() */

@@ -160,6 +160,7 @@ void fleet_freeze(struct fleet *f, bool on)
         carry_out(&orders[i]);
     free(orders);
     f->tick_ms = INT64_MAX;
+    turns_later(f);
     fleet_carry(f);
 }
 
@@ -179,6 +180,7 @@ void orders_begin(struct fleet *f)
     later_init(&f->carry, carry, f);
     timer_init(&f->tick, f->loop, tick, f);
     timer_init(&f->refresh, f->loop, refresh, f);
+    turns_begin(f);
 }
 
 void orders_end(struct fleet *f)
@@ -186,4 +188,5 @@ void orders_end(struct fleet *f)
     later_cancel(&f->carry);
     timer_cancel(&f->tick);
     timer_cancel(&f->refresh);
+    turns_end(f);
 }

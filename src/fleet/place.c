@@ -299,6 +299,7 @@ static void on_backend(void *ctx, struct backend *b)
         hear(p, was);
     if (f->on_state)
         f->on_state(f->watch_ctx, b);
+    turns_later(f);
     fleet_carry(f);
 }
 
@@ -347,6 +348,7 @@ void place_remove(struct fleet_place *p)
 {
     p->removed = true;
     p->changed = false;
+    turns_forget(p);
     sched_remove(&p->m, fleet_now(p->fleet));
 }
 
@@ -386,6 +388,7 @@ struct fleet_place *place_new(struct fleet *f, const struct config *c, size_t mo
 void place_free(struct fleet_place *p)
 {
     sched_forget(&p->m);
+    turns_forget(p);
     memory_end(p);
     budget_leave(&p->look.budget);
     later_cancel(&p->settle);

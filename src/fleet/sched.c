@@ -204,6 +204,9 @@ static void note_death(struct sched_model *m, const struct err *e)
     if (too_many_deaths(m)) {
         m->for_good = m->failing = true;
         say_who_tries_it(&m->why);
+    } else if (m->tried && !was_hot) {
+        m->tried = m->failing = false;
+        back_off(m);
     } else if (more && !m->short_once) {
         m->short_once = true;
         m->failing = false;
@@ -552,6 +555,11 @@ void sched_change(struct sched_model *m, const struct sched_settings *set, int64
     if (m->state == SCHED_LEAVING)
         leave_within(m, LEAVE_CHANGED, set->drain_ms);
     follow_all(m->sched);
+}
+
+void sched_try(struct sched_model *m)
+{
+    m->tried = true;
 }
 
 void sched_remove(struct sched_model *m, int64_t now_ms)

@@ -114,6 +114,7 @@ struct sched_model {
     struct err why;                     /* of the last failure: what waiters were and callers are told */
     bool failing;                       /* in RECLAIM: FAILED comes next */
     bool for_good;                      /* too many deaths: until told otherwise */
+    bool tried;                         /* with settings that nobody has seen work: who waits does not hear of the first load that fails */
     bool short_once;                    /* died for want of memory, and is tried once more */
     int level;                          /* of backing off */
     int64_t retry_ms;                   /* not before */
@@ -146,6 +147,7 @@ bool sched_could_use_room(const struct sched *s);  /* or is kept hot and did not
 void sched_add(struct sched *s, struct sched_model *m, const struct sched_settings *set, int64_t now_ms); /* m zeroed */
 void sched_configure(struct sched_model *m, const struct sched_settings *set, int64_t now_ms); /* other settings, for which its child can stay */
 void sched_change(struct sched_model *m, const struct sched_settings *set, int64_t now_ms);    /* … for which it must go: ORDER_RENEW */
+void sched_try(struct sched_model *m);             /* after that: until it answers, a first load that fails is tried again, and no waiter is told */
 void sched_remove(struct sched_model *m, int64_t now_ms);                                      /* ORDER_REMOVED */
 void sched_forget(struct sched_model *m);          /* out of the schedule: after ORDER_REMOVED, or with the whole; its leases must be gone */
 

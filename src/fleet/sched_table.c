@@ -102,7 +102,7 @@ static void count_adopted(struct sched_model *m)
 static void become_hot(struct sched_model *m)
 {
     m->hot_ms = m->used_ms = m->sched->now_ms;
-    m->short_once = false;
+    m->short_once = m->tried = false;
     m->resting = false;
     m->leave = LEAVE_NONE;
     if (m->asked)
@@ -166,7 +166,7 @@ static void stay(struct sched_model *m)
 
 void sched_forgive(struct sched_model *m)
 {
-    m->for_good = m->failing = m->short_once = false;
+    m->for_good = m->failing = m->short_once = false; /* not m->tried: what is new is still unproven */
     m->level = 0;
     m->retry_ms = 0;
     m->ndeaths = 0;

@@ -55,7 +55,7 @@ static const char *chain(const struct config *c, const char *name)
 
 static struct conf_shift shift(const char *name, const char *from, const char *to, double share)
 {
-    return (struct conf_shift){ str_of(name), str_of(from), str_of(from), str_of(to), share, share < 1 ? STR("") : STR("2030-05-01") };
+    return (struct conf_shift){ str_of(name), str_of(from), str_of(from), str_of(to), share, share < 1 ? STR("") : STR("2030-05-01"), STR("") };
 }
 
 static void test_a_shift_leads_elsewhere_and_back(void **state)
@@ -156,6 +156,79 @@ static void test_where_things_were_said_is_still_known(void **state)
     conf_free(c);
 }
 
+/* ---- builds of engines ---- */
+
+static const char engines[] =
+    "engines: {llama: {path: /opt/a/llama-server}, other: {path: /opt/o/llama-server}}\n"
+    "models:\n"
+    "  one:  {file: one.gguf, aliases: [first]}\n"
+    "  two:  {file: two.gguf}\n"
+    "  side: {file: side.gguf, engine: other}\n"
+    "  cmd:  {command: \"x ${port}\"}\n";
+
+static struct conf_shift build(const char *model, const char *engine, const char *said, const char *from, const char *to)
+{
+    return (struct conf_shift){ str_of(model), str_of(said), str_of(from), str_of(to), 1, STR(""), str_of(engine) };
+}
+
+static const char *path_of(const struct config *c, const char *model)
+{
+    return conf_engine(c, conf_model(c, str_of(model))->engine)->path.p;
+}
+
+static void test_a_model_runs_in_another_build(void **state)
+{
+    const struct config *c = parse(engines);
+    struct conf_shift one = build("one", "llama", "/opt/a/llama-server", "/opt/a/llama-server", "/opt/b/llama-server");
+    const struct config *d = conf_overlay(c, &one, 1);
+    assert_string_equal(path_of(d, "one"), "/opt/b/llama-server");
+    assert_string_equal(path_of(d, "two"), "/opt/a/llama-server"); /* its turn has not come */
+    assert_string_equal(path_of(c, "one"), "/opt/a/llama-server");
+    assert_true(conf_says(d, &conf_model(d, STR("side"))->engine));
+    struct arena a;
+    struct conf_diff diff;
+    arena_init(&a);
+    conf_diff(c, d, &a, &diff);
+    for (size_t i = 0; i < diff.nmodels; i++)
+        assert_int_equal(diff.models[i].change, str_eq(d->models[i].name, STR("one")) ? CONF_RESTART : CONF_SAME);
+    assert_true(str_eq(diff.models[conf_model(d, STR("one")) - d->models].cause, STR("models.one.engine")));
+    /* both, and a third that is not of that engine: one build more, not two */
+    struct conf_shift all[] = { one, build("two", "llama", "/opt/a/llama-server", "/opt/a/llama-server", "/opt/b/llama-server"),
+        build("side", "other", "/opt/o/llama-server", "/opt/o/llama-server", "/opt/p/llama-server") };
+    const struct config *both = conf_overlay(d, all, 3);
+    assert_int_equal(both->nengines, c->nengines + 2);
+    assert_string_equal(path_of(both, "two"), "/opt/b/llama-server");
+    assert_string_equal(path_of(both, "side"), "/opt/p/llama-server");
+    conf_diff(d, both, &a, &diff);
+    assert_int_equal(diff.models[conf_model(both, STR("one")) - both->models].change, CONF_SAME); /* it is there already */
+    arena_fini(&a);
+    conf_free(both);
+    conf_free(d);
+    conf_free(c);
+}
+
+static void test_the_file_goes_before_a_build(void **state)
+{
+    static const struct { const char *model, *engine, *said, *from, *to; enum conf_shift_state is; } cases[] = {
+        { "one",    "llama", "/opt/a/llama-server", "/opt/a/llama-server", "/opt/b/llama-server", SHIFT_HOLDS },
+        { "one",    "llama", "/opt/a/llama-server", "/opt/b/llama-server", "/opt/c/llama-server", SHIFT_HOLDS },     /* over one that is promoted */
+        { "one",    "llama", "/opt/z/llama-server", "/opt/z/llama-server", "/opt/b/llama-server", SHIFT_OVERTAKEN },
+        { "one",    "llama", "/opt/z/llama-server", "/opt/z/llama-server", "/opt/a/llama-server", SHIFT_DONE },
+        { "one",    "other", "/opt/a/llama-server", "/opt/a/llama-server", "/opt/b/llama-server", SHIFT_OVERTAKEN },
+        { "nobody", "llama", "/opt/a/llama-server", "/opt/a/llama-server", "/opt/b/llama-server", SHIFT_NO_NAME },
+        { "cmd",    "llama", "/opt/a/llama-server", "/opt/a/llama-server", "/opt/b/llama-server", SHIFT_NO_NAME },
+    };
+    const struct config *c = parse(engines);
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct conf_shift s = build(cases[i].model, cases[i].engine, cases[i].said, cases[i].from, cases[i].to);
+        assert_int_equal(conf_shift_look(c, &s), cases[i].is);
+        const struct config *d = conf_overlay(c, &s, 1);
+        assert_int_equal(d != c, cases[i].is == SHIFT_HOLDS);
+        conf_free(d);
+    }
+    conf_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +237,8 @@ int main(void)
         cmocka_unit_test(test_a_share_leaves_the_role_its_model),
         cmocka_unit_test(test_what_a_person_writes_goes_before),
         cmocka_unit_test(test_where_things_were_said_is_still_known),
+        cmocka_unit_test(test_a_model_runs_in_another_build),
+        cmocka_unit_test(test_the_file_goes_before_a_build),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

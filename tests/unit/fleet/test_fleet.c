@@ -62,7 +62,7 @@ struct backend *backend_new(struct loop *l, const struct config *c, size_t index
 {
     struct backend *b = calloc(1, sizeof *b);
     assert_non_null(b);
-    b->config = c;
+    b->config = conf_hold(c);
     b->model = &c->models[index];
     b->kind = b->model->host.n ? &elsewhere : &here;
     b->name = b->model->name;
@@ -75,8 +75,19 @@ struct backend *backend_new(struct loop *l, const struct config *c, size_t index
     return k.b[index] = b;
 }
 
+static size_t number_of(const struct backend *b)
+{
+    size_t i = 0;
+    while (k.b[i] != b)
+        i++;
+    return i;
+}
+
 void backend_use_config(struct backend *b, const struct config *c, size_t index)
 {
+    const struct config *was = b->config;
+    b->config = conf_hold(c);
+    conf_free(was);
     b->model = &c->models[index];
 }
 
@@ -121,13 +132,14 @@ enum err_code estimate_model(const struct config *c, const struct conf_model *m,
 
 void backend_free(struct backend *b)
 {
+    conf_free(b->config);
     free(b);
 }
 
 void backend_load(struct backend *b)
 {
     assert_true(b->kind->managed && (b->state == BACKEND_COLD || b->state == BACKEND_FAILED));
-    k.loads[b->model - k.config->models]++;
+    k.loads[number_of(b)]++;
     enter(b, BACKEND_LOADING);
     if (k.fails_at_once) {
         err_set(&b->last_error, ERR_ENGINE_MISSING, "no engine");
@@ -138,7 +150,7 @@ void backend_load(struct backend *b)
 void backend_unload(struct backend *b)
 {
     assert_true(b->kind->managed);
-    k.unloads[b->model - k.config->models]++;
+    k.unloads[number_of(b)]++;
     if (b->state == BACKEND_COLD || b->state == BACKEND_FAILED) {
         if (b->state != BACKEND_COLD)
             enter(b, BACKEND_COLD);
@@ -693,6 +705,86 @@ static void test_one_that_is_removed_goes_whatever_the_pool_has_of_it(void **sta
     }
 }
 
+/* The kitchen with another build of its engine. */
+static void use_engine(const char *path)
+{
+    struct err e = { 0 };
+    struct config *c = NULL;
+    struct arena a;
+    struct conf_diff d;
+    arena_init(&a);
+    if (conf_parse(STR("/kitchen/hob.yaml"), arena_printf(&a, "engines: {llama: {path: %s}}\n%s", path, kitchen), &c, &e))
+        fail_msg("%s", e.text);
+    conf_diff(world_config(world()), c, &a, &d);
+    fleet_apply(k.fleet, c, &d);
+    arena_fini(&a);
+    turn();
+}
+
+static const char *engine_of(size_t model)
+{
+    return conf_engine(k.b[model]->config, k.b[model]->model->engine)->path.p;
+}
+
+/* It goes as it was told to, and is loaded again. */
+static void comes_back(size_t model)
+{
+    assert_int_equal(k.b[model]->state, BACKEND_DRAINING);
+    becomes(k.b[model], BACKEND_COLD);
+    assert_int_equal(k.b[model]->state, BACKEND_LOADING);
+}
+
+static void test_another_build_of_an_engine_comes_to_one_child_at_a_time(void **state)
+{
+    struct guest busy, idle, waits, other;
+    use_engine("/a/llama-server");
+    fleet_start(k.fleet);
+    turn();
+    becomes(k.b[PINNED], BACKEND_HOT);
+    expect_waiting(&busy, 1, SHORT);
+    becomes(k.b[SHORT], BACKEND_HOT);
+    expect_waiting(&idle, 1, ROOMY);
+    becomes(k.b[ROOMY], BACKEND_HOT);
+    drop(&idle.lease);
+    use_engine("/b/llama-server");
+    assert_true(k.unloads[PINNED] == 1 && !k.unloads[ROOMY] && !k.unloads[SHORT]); /* what is kept hot is the first */
+    expect_waiting(&waits, 1, PINNED);
+    come(&other);
+    assert_int_equal(ask(&other, ROOMY), ERR_OK);
+    assert_int_equal(other.lease.own.state, LEASE_HELD); /* the others answer */
+    drop(&other.lease);
+    comes_back(PINNED);
+    assert_string_equal(engine_of(PINNED), "/b/llama-server");
+    assert_string_equal(engine_of(ROOMY), "/a/llama-server");
+    /* it dies: who waits does not hear of it, the next does not go, and the way back undoes what had not begun */
+    load_fails(PINNED, ERR_LOAD_FAILED);
+    assert_true(!waits.calls && !k.unloads[ROOMY] && !k.unloads[SHORT]);
+    use_engine("/a/llama-server");
+    assert_string_equal(engine_of(PINNED), "/a/llama-server");
+    becomes(k.b[PINNED], BACKEND_HOT);
+    assert_true(waits.calls == 1 && waits.code == ERR_OK);
+    drop(&waits.lease);
+    assert_true(!k.unloads[ROOMY] && !k.unloads[SHORT]);
+    /* again: each in its turn; the idle one comes back, too, and the busy one ends what it does first */
+    use_engine("/c/llama-server");
+    comes_back(PINNED);
+    assert_false(k.unloads[ROOMY]);
+    becomes(k.b[PINNED], BACKEND_HOT);
+    assert_true(k.unloads[ROOMY] == 1 && !k.unloads[SHORT]);
+    comes_back(ROOMY);
+    becomes(k.b[ROOMY], BACKEND_HOT);
+    assert_int_equal(k.unloads[SHORT], 0);
+    assert_int_equal(k.fleet->turn->m.state, SCHED_LEAVING);
+    drop(&busy.lease);
+    comes_back(SHORT);
+    becomes(k.b[SHORT], BACKEND_HOT);
+    assert_null(k.fleet->turn);
+    for (size_t i = 0; i < 3; i++)
+        assert_string_equal(engine_of((size_t[]){ PINNED, ROOMY, SHORT }[i]), "/c/llama-server");
+    assert_int_equal(k.unloads[HUGE_ONE] + k.loads[HUGE_ONE], 0);
+    assert_string_equal(engine_of(HUGE_ONE), "/c/llama-server"); /* what does not run has it at once */
+}
+
 static void stopped(void *ctx)
 {
     k.stops++;
@@ -924,6 +1016,7 @@ int main(void)
         IN_KITCHEN(test_a_child_of_an_earlier_gateway_goes_to_its_model),
         IN_KITCHEN(test_who_waits_for_a_child_that_ends_while_it_is_taken_over_gets_another),
         IN_KITCHEN(test_one_that_is_removed_goes_whatever_the_pool_has_of_it),
+        IN_KITCHEN(test_another_build_of_an_engine_comes_to_one_child_at_a_time),
         IN_KITCHEN(test_stopping_refuses_who_waits_and_ends_when_all_are_down),
         IN_KITCHEN(test_stopping_what_never_ran_ends_as_well),
         IN_KITCHEN(test_a_load_by_hand_waits_until_it_is_hot),

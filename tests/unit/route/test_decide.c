@@ -296,7 +296,7 @@ static void test_what_comes_from_a_hob_goes_to_no_other(void **state)
 static void test_a_trial_gets_its_share(void **state)
 {
     const struct config *c = parse(kitchen);
-    struct conf_shift shift = { STR("plain"), STR("small"), STR("small"), STR("big"), 0.1, STR("") };
+    struct conf_shift shift = { STR("plain"), STR("small"), STR("small"), STR("big"), 0.1, STR(""), STR("") };
     const struct config *d = conf_overlay(c, &shift, 1);
     const struct snapshot *s = all_up(d);
     size_t drawn = 0;
