@@ -29,7 +29,7 @@ const struct command *const cli_commands[] = {
     &cli_man,
     &cli_version,
     &cli_help,
-    &cli_gateway, &cli_names, /* hidden ones last */
+    &cli_gateway, &cli_names, &cli_lab, /* hidden ones last */
     NULL,
 };
 

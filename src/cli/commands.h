@@ -34,6 +34,7 @@ extern const struct command
     cli_completion,
     cli_man,
     cli_names,
+    cli_lab,
     cli_version,
     cli_help;
 

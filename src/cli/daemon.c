@@ -68,19 +68,32 @@ static void reach_from_here(struct addr *to)
         snprintf(to->host, sizeof to->host, "::1");
 }
 
-enum err_code daemon_find(const struct config *c, struct door *out, struct err *e)
+static enum err_code find_at(struct str address, struct door *out, struct err *e)
 {
-    char left[300];
-    if (daemon_is_remote())
-        return daemon_find_remote(out, e);
     *out = (struct door){ .prefix = STR("") };
-    size_t n = read_address(c, left, sizeof left);
-    enum err_code rc = addr_parse(n ? str_make(left, n) : c->listen, &out->target.to, e);
+    enum err_code rc = addr_parse(address, &out->target.to, e);
     if (rc)
         return rc;
     reach_from_here(&out->target.to);
     addr_format(&out->target.to, out->name, sizeof out->name);
     return ERR_OK;
+}
+
+enum err_code daemon_find_left(const struct config *c, struct door *out)
+{
+    char left[300];
+    struct err e;
+    size_t n = read_address(c, left, sizeof left);
+    return n && !find_at(str_make(left, n), out, &e) ? ERR_OK : ERR_UP_REFUSED;
+}
+
+enum err_code daemon_find(const struct config *c, struct door *out, struct err *e)
+{
+    char left[300];
+    if (daemon_is_remote())
+        return daemon_find_remote(out, e);
+    size_t n = read_address(c, left, sizeof left);
+    return find_at(n ? str_make(left, n) : c->listen, out, e);
 }
 
 void daemon_put_key(const struct door *d, struct buf *headers)

@@ -17,6 +17,8 @@ struct door {
 };
 /* $HOB_URL, else what the daemon left, else the configuration's `listen`. ERR_CONFIG for a URL that is none. */
 enum err_code daemon_find(const struct config *c, struct door *out, struct err *e) __attribute__((warn_unused_result));
+/* What the daemon left, alone; ERR_UP_REFUSED: it has left nothing (yet). */
+enum err_code daemon_find_left(const struct config *c, struct door *out) __attribute__((warn_unused_result));
 /* $HOB_URL alone; false when it is not set. */
 bool daemon_is_remote(void);
 enum err_code daemon_find_remote(struct door *out, struct err *e) __attribute__((warn_unused_result));

@@ -30,14 +30,22 @@ static uint32_t hash(struct str s)
     return h;
 }
 
+enum err_code rundir_parent(char out[RUNDIR_MAX_BYTES], struct err *e)
+{
+    enum { ROOM = RUNDIR_MAX_BYTES - 10 };
+    const char *xdg = getenv("XDG_RUNTIME_DIR");
+    int n = xdg && xdg[0] == '/' ? snprintf(out, ROOM, "%s/hob", xdg) : ROOM;
+    if (n >= ROOM || access(xdg, W_OK)) /* none, too long for a socket, or not there */
+        snprintf(out, ROOM, "/tmp/hob-%u", (unsigned)geteuid());
+    return make_private(out, e);
+}
+
 enum err_code rundir_make(struct str state, char out[RUNDIR_MAX_BYTES], struct err *e)
 {
-    char parent[RUNDIR_MAX_BYTES - 10];
-    const char *xdg = getenv("XDG_RUNTIME_DIR");
-    int n = xdg && xdg[0] == '/' ? snprintf(parent, sizeof parent, "%s/hob", xdg) : (int)sizeof parent;
-    if ((size_t)n >= sizeof parent || access(xdg, W_OK)) /* none, too long for a socket, or not there */
-        snprintf(parent, sizeof parent, "/tmp/hob-%u", (unsigned)geteuid());
-    snprintf(out, RUNDIR_MAX_BYTES, "%s/%08x", parent, hash(state));
-    enum err_code rc = make_private(parent, e);
-    return rc ? rc : make_private(out, e);
+    char parent[RUNDIR_MAX_BYTES];
+    enum err_code rc = rundir_parent(parent, e);
+    if (rc)
+        return rc;
+    snprintf(out, RUNDIR_MAX_BYTES, "%.*s/%08x", RUNDIR_MAX_BYTES - 11, parent, hash(state));
+    return make_private(out, e);
 }

@@ -10,4 +10,7 @@ enum { RUNDIR_MAX_BYTES = 88 }; /* a socket's name must still fit into 107 */
 /* Makes it (0700, ours, no link) and writes its path to out. ERR_SYSTEM. */
 enum err_code rundir_make(struct str state, char out[RUNDIR_MAX_BYTES], struct err *e) __attribute__((warn_unused_result));
 
+/* Where they lie, made as well: for folders of a similar kind. */
+enum err_code rundir_parent(char out[RUNDIR_MAX_BYTES], struct err *e) __attribute__((warn_unused_result));
+
 #endif
