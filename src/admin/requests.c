@@ -97,6 +97,8 @@ void view_request(const struct request_row *r, struct buf *out)
     put_way(&o, r);
     put_end(&o, r);
     put_bool(&o, "fell_back", r->fell_back);
+    put_str(&o, "finish", str_of(row_finish_name[r->finish]));
+    put_int(&o, "others", r->others);
     put_bool(&o, "stream", r->stream);
     put_int(&o, "bytes_in", r->bytes_in);
     put_int(&o, "bytes_out", r->bytes_out);

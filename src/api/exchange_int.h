@@ -115,6 +115,7 @@ struct attempt {
     int64_t waited_ns, sent_ns, first_ns; /* 0 = has not happened */
     int64_t sent_ms;                    /* likewise, in loop time */
     int64_t load_ms;                    /* of the wait: until the model was loaded */
+    int64_t others;                     /* requests that its host had besides when it was sent */
     int64_t gathered;                   /* bytes of an answer that is kept until it is whole */
 
     enum schema_step schema_step;

@@ -83,6 +83,13 @@ static void note_thoughts(const struct exchange *x, struct request_row *r)
     r->unasked_thoughts = t->b && t->think.plan.decided && !t->think.plan.on && (f->thought || f->tokens.reasoning > 0);
 }
 
+static void note_end(const struct exchange *x, struct request_row *r)
+{
+    const struct attempt *t = x->lead;
+    r->finish = t->b ? row_finish_of(str_of(attempt_facts(t)->finish)) : FINISH_UNKNOWN;
+    r->others = t->b && t->sent_ns ? t->others : -1;
+}
+
 void exchange_lose(struct attempt *t)
 {
     struct lost *l = &t->x->lost;
@@ -150,6 +157,7 @@ static void make_row(struct exchange *x)
     note_way(x, &b->row);
     note_figures(x, &b->row);
     note_thoughts(x, &b->row);
+    note_end(x, &b->row);
 }
 
 /* ---- what is counted ---- */

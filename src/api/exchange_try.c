@@ -481,6 +481,7 @@ void attempt_send(struct attempt *t)
     if (!t->embedded) { /* else it is a further part of one request */
         t->told_began = false;
         t->sent_ns = clock_mono_ns();
+        t->others = fleet_company(t->world, t->model);
         t->sent_ms = loop_now_ms(t->x->api->loop);
         attempt_set_first_limit(t, total_ms(t));
     }

@@ -91,6 +91,8 @@ static void tell_way(struct buf *out, yyjson_val *row)
         line(out, "seen", "%.*s", STR_ARG(text_of(row, "evidence")));
     if (took(row, "queue_ms", queue))
         line(out, "waited", "%s in line", queue);
+    if (yyjson_get_sint(yyjson_obj_get(row, "others")) > 0)
+        line(out, "beside", "%lld other requests there", (long long)yyjson_get_sint(yyjson_obj_get(row, "others")));
     if (took(row, "load_ms", load))
         line(out, "loaded", "%s until the model was in memory", load);
     if (model.n && !failed)
@@ -110,6 +112,8 @@ static void tell_figures(struct buf *out, yyjson_val *row)
     if (yyjson_is_int(in) || yyjson_is_int(made))
         line(out, "tokens", "%lld in (%lld of them cached), %lld out (%lld of them thoughts)", (long long)yyjson_get_sint(in),
             (long long)yyjson_get_sint(cached), (long long)yyjson_get_sint(made), (long long)yyjson_get_sint(thought));
+    if (str_eq(text_of(row, "finish"), STR("length")))
+        line(out, "ended", "by its length: it was allowed no more");
     if (yyjson_is_num(cost))
         line(out, "cost", "%s", show_money(yyjson_get_num(cost), money).p);
     else if (is_true(row, "remote"))

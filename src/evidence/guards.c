@@ -5,35 +5,49 @@
 #include <stdlib.h>
 
 const char *const guard_name[GUARD_KINDS] = {
-    [GUARD_ERRORS] = "errors", [GUARD_BUSY] = "saturation", [GUARD_TTFT] = "ttft", [GUARD_TOTAL] = "total", [GUARD_SCHEMA] = "schema",
-    [GUARD_THOUGHTS] = "thoughts", [GUARD_EMPTY] = "empty",
+    [GUARD_ERRORS] = "errors", [GUARD_BUSY] = "saturation", [GUARD_TTFT] = "ttft", [GUARD_TOTAL] = "total", [GUARD_TTFT_BUSY] = "ttft_busy", [GUARD_TOTAL_BUSY] = "total_busy",
+    [GUARD_SCHEMA] = "schema", [GUARD_THOUGHTS] = "thoughts", [GUARD_EMPTY] = "empty", [GUARD_CUT] = "cut", [GUARD_FALLBACK] = "fallback",
 };
 
 enum { LEAST_TIMES = 20 };              /* below, no quantile is worth a limit */
+enum { LOADS_KNOWN = 500 };             /* so many times whose load is known are enough, however many there are of which it is not */
 /* A time is only slow when somebody feels it: so much above the old model's 95th percentile. A machine that has more to do than it had moves all times a little, which is
  * no model's fault. */
 enum { FELT_MS = 100 };
 static const double felt_times = 1.5;
 static const double all_alpha = 0.05, slow_quantile = 0.95;
 
-/* Errors have most of the chance to be wrong, as they are what matters most and is rarest; times bear two points, so that a change nobody feels is none. */
-static const struct { double weight, tolerance; } rules[GUARD_KINDS] = {
-    [GUARD_ERRORS] = { 3, 0 }, [GUARD_BUSY] = { 1, 0.005 }, [GUARD_TTFT] = { 1.5, 0.05 }, [GUARD_TOTAL] = { 1.5, 0.05 }, [GUARD_SCHEMA] = { 2, 0 },
-    [GUARD_THOUGHTS] = { 1, 0 }, [GUARD_EMPTY] = { 1, 0 },
+enum timed { NO_TIME, FIRST, WHOLE };
+
+/* Errors have most of the chance to be wrong, as they are what matters most and is rarest; times bear some points, so that a change nobody feels is none. */
+static const struct { double weight, tolerance; bool runs; enum timed timed; enum baseline_load load; } rules[GUARD_KINDS] = {
+    [GUARD_ERRORS]     = { 4,   0,     true },
+    [GUARD_BUSY]       = { 1,   0.005, true },
+    [GUARD_TTFT]       = { 1.5, 0.05,  true, FIRST, LOAD_NONE },
+    [GUARD_TOTAL]      = { 1.5, 0.05,  true, WHOLE, LOAD_NONE },
+    [GUARD_TTFT_BUSY]  = { 1,   0.05,  true, FIRST, LOAD_SOME },
+    [GUARD_TOTAL_BUSY] = { 1,   0.05,  true, WHOLE, LOAD_SOME },
+    [GUARD_SCHEMA]     = { 2,   0,     false },
+    [GUARD_THOUGHTS]   = { 1,   0,     false },
+    [GUARD_EMPTY]      = { 1,   0,     false },
+    [GUARD_CUT]        = { 1,   0.01,  false },
+    [GUARD_FALLBACK]   = { 1,   0.005, true },
 };
 
 static bool is_time(size_t kind)
 {
-    return kind == GUARD_TTFT || kind == GUARD_TOTAL;
+    return rules[kind].timed != NO_TIME;
 }
 
 /* ---- what a row says of a model ---- */
 
-enum said { SAID_NOTHING, SAID_GOOD, SAID_BAD };
+enum said { SAID_NOTHING, SAID_GOOD, SAID_BAD, SAID_BAD_ITSELF /* its place is well, and answered: no part of a run */ };
 
 struct facts {
     enum said of[GUARD_KINDS];          /* times aside */
-    double ttft_ms, total_ms;           /* negative: none */
+    double ms[3];                       /* by enum timed; negative: none */
+    enum baseline_load load;
+    int64_t came_ms;
 };
 
 static enum said bad_if(bool bad)
@@ -41,20 +55,39 @@ static enum said bad_if(bool bad)
     return bad ? SAID_BAD : SAID_GOOD;
 }
 
-/* It was asked first, and another place had to answer. */
-static bool gave_up(struct str chain, struct str model)
+/* What an error's code says of a place that was tried. */
+enum gave { GAVE_NOTHING, GAVE_ALONE /* it was not asked, or could not take it */, GAVE_BUSY, GAVE_FAILED };
+
+static enum gave gave_of(struct str code)
+{
+    static const struct { const char *code; enum gave gave; } odd[] = { { "breaker_open", GAVE_ALONE }, { "waking", GAVE_ALONE }, { "rate_limited", GAVE_BUSY } };
+    for (size_t i = 0; i < COUNTOF(odd); i++)
+        if (str_eq(code, str_of(odd[i].code)))
+            return odd[i].gave;
+    for (int i = ERR_OK + 1; i < ERR_COUNT; i++) {
+        const struct err_row *row = err_row((enum err_code)i);
+        if (str_eq(code, str_of(row->code)))
+            return row->fault == FAULT_BACKEND || row->fault == FAULT_MODEL ? GAVE_FAILED : row->fault == FAULT_CALLER && row->failover ? GAVE_ALONE : GAVE_NOTHING;
+    }
+    return GAVE_NOTHING;
+}
+
+/* Of its tries before the one that was the last. */
+static enum gave gave_up(struct str chain, struct str model)
 {
     struct json_doc d = { 0 };
     struct err e;
     size_t i, n;
     yyjson_val *tried;
-    bool found = false;
+    enum gave most = GAVE_NOTHING;
     if (!chain.n || json_parse(&d, chain, &e))
-        return false;
-    yyjson_arr_foreach(d.root, i, n, tried)
-        found = found || (str_eq(json_str(yyjson_obj_get(tried, "model")), model) && json_str(yyjson_obj_get(tried, "error")).n > 0);
+        return most;
+    yyjson_arr_foreach(d.root, i, n, tried) {
+        enum gave gave = str_eq(json_str(yyjson_obj_get(tried, "model")), model) ? gave_of(json_str(yyjson_obj_get(tried, "error"))) : GAVE_NOTHING;
+        most = gave > most ? gave : most;
+    }
     json_free(&d);
-    return found;
+    return most;
 }
 
 static bool is_about_a_model(const struct request_row *r)
@@ -67,46 +100,84 @@ static bool has_code(const struct request_row *r, const char *code)
     return str_eq(r->code, str_of(code));
 }
 
+/* The last try was its own. */
+static void read_own(const struct request_row *r, enum gave last, struct facts *f)
+{
+    bool whole = r->fault == FAULT_NONE, talks = str_eq(r->endpoint, STR("chat")), asked = whole || last == GAVE_FAILED;
+    f->of[GUARD_ERRORS] = !asked ? SAID_NOTHING : r->fault == FAULT_MODEL ? SAID_BAD_ITSELF : bad_if(!whole);
+    f->of[GUARD_BUSY] = bad_if(last == GAVE_BUSY);
+    if (asked) {
+        f->of[GUARD_SCHEMA] = bad_if(has_code(r, "schema_unmet") || has_code(r, "tool_unmet"));
+        f->of[GUARD_THOUGHTS] = bad_if(r->unasked_thoughts);
+        f->of[GUARD_EMPTY] = bad_if((whole && r->output_tokens == 0 && talks) || has_code(r, "only_thoughts"));
+        f->of[GUARD_CUT] = r->finish == FINISH_UNKNOWN ? SAID_NOTHING : bad_if(r->finish == FINISH_LENGTH);
+    }
+    if (whole) { /* a cold start is not the model's */
+        f->ms[FIRST] = r->ttft_ms >= 0 ? fmax(r->ttft_ms - fmax(r->load_ms, 0), 0) : -1;
+        f->ms[WHOLE] = r->total_ms >= 0 ? fmax(r->total_ms - fmax(r->load_ms, 0), 0) : -1;
+    }
+}
+
 static bool read_row(const struct guard_whom *w, const struct request_row *r, struct facts *f)
 {
-    *f = (struct facts){ .ttft_ms = -1, .total_ms = -1 };
+    *f = (struct facts){ .ms = { -1, -1, -1 }, .came_ms = r->time_ms, .load = r->others < 0 ? LOAD_UNKNOWN : r->others ? LOAD_SOME : LOAD_NONE };
     if (!is_about_a_model(r) || !(str_eq(r->role, w->role) || str_eq(r->tier, w->role)))
         return false;
-    if (!str_eq(r->model, w->model)) {
+    bool own = str_eq(r->model, w->model), whole = r->fault == FAULT_NONE;
+    enum gave before = gave_up(r->chain, w->model), last = own && !whole ? gave_of(r->code) : GAVE_NOTHING;
+    if (own)
+        read_own(r, last, f);
+    else if (before == GAVE_FAILED)
         f->of[GUARD_ERRORS] = SAID_BAD;
-        return gave_up(r->chain, w->model);
+    if (before == GAVE_BUSY)
+        f->of[GUARD_BUSY] = SAID_BAD;
+    bool left_out = before == GAVE_ALONE || before == GAVE_BUSY || last == GAVE_ALONE || last == GAVE_BUSY;
+    if (left_out || (whole && before == GAVE_FAILED && (!own || r->fell_back)))
+        f->of[GUARD_FALLBACK] = SAID_BAD;
+    else if (own && whole)
+        f->of[GUARD_FALLBACK] = SAID_GOOD;
+    return own || before != GAVE_NOTHING;
+}
+
+/* ---- runs ---- */
+
+/* Is it counted? run: when the first bad one of a run came; counts: so far. */
+static bool counts_now(size_t kind, int64_t *run, const struct seq_counts *counts, enum said said, int64_t came_ms)
+{
+    if (!rules[kind].runs)
+        return true;
+    if (said != SAID_BAD) {
+        if (came_ms > *run)
+            *run = 0;
+        return true;
     }
-    bool whole = r->fault == FAULT_NONE;
-    f->of[GUARD_ERRORS] = bad_if(!whole);
-    f->of[GUARD_BUSY] = bad_if(has_code(r, "rate_limited"));
-    f->of[GUARD_SCHEMA] = bad_if(has_code(r, "schema_unmet") || has_code(r, "tool_unmet"));
-    f->of[GUARD_THOUGHTS] = bad_if(r->unasked_thoughts);
-    f->of[GUARD_EMPTY] = bad_if((whole && r->output_tokens == 0 && str_eq(r->endpoint, STR("chat"))) || has_code(r, "only_thoughts"));
-    if (whole) { /* a cold start is not the model's */
-        f->ttft_ms = r->ttft_ms >= 0 ? fmax(r->ttft_ms - fmax(r->load_ms, 0), 0) : -1;
-        f->total_ms = r->total_ms >= 0 ? fmax(r->total_ms - fmax(r->load_ms, 0), 0) : -1;
-    }
+    if (*run)
+        return came_ms - *run >= GUARD_RUN_MS;
+    if (counts->total > counts->bad)
+        *run = came_ms;
     return true;
 }
 
-static double time_of(const struct facts *f, size_t kind)
+static bool is_bad(enum said said)
 {
-    return kind == GUARD_TTFT ? f->ttft_ms : f->total_ms;
+    return said == SAID_BAD || said == SAID_BAD_ITSELF;
 }
 
 /* ---- the old model ---- */
 
 void baseline_begin(struct baseline *b)
 {
-    *b = (struct baseline){ .ttft = calloc(BASELINE_TIMES, sizeof *b->ttft), .total = calloc(BASELINE_TIMES, sizeof *b->total) };
-    if (!b->ttft || !b->total)
-        die("out of memory for a baseline");
+    *b = (struct baseline){ .requests = 0 };
 }
 
-static void keep_time(double *ring, int64_t *n, double ms)
+static void keep_time(struct baseline *b, size_t which, enum baseline_load load, double ms, int64_t came_ms)
 {
-    if (ms >= 0)
-        ring[(*n)++ % BASELINE_TIMES] = ms;
+    struct baseline_time **ring = &b->times[which][load];
+    if (ms < 0)
+        return;
+    if (!*ring && !(*ring = calloc(BASELINE_TIMES, sizeof **ring)))
+        die("out of memory for a baseline");
+    (*ring)[b->ntimes[which][load]++ % BASELINE_TIMES] = (struct baseline_time){ ms, came_ms };
 }
 
 void baseline_see(struct baseline *b, const struct guard_whom *old, const struct request_row *r)
@@ -117,12 +188,13 @@ void baseline_see(struct baseline *b, const struct guard_whom *old, const struct
     b->from_ms = b->requests ? b->from_ms : r->time_ms;
     b->until_ms = r->time_ms;
     b->requests++;
-    for (size_t i = 0; i < GUARD_KINDS; i++) {
-        b->counts[i].total += f.of[i] != SAID_NOTHING;
-        b->counts[i].bad += f.of[i] == SAID_BAD;
-    }
-    keep_time(b->ttft, &b->nttft, f.ttft_ms);
-    keep_time(b->total, &b->ntotal, f.total_ms);
+    for (size_t i = 0; i < GUARD_KINDS; i++)
+        if (f.of[i] != SAID_NOTHING && counts_now(i, &b->runs[i], &b->counts[i], f.of[i], f.came_ms)) {
+            b->counts[i].total++;
+            b->counts[i].bad += is_bad(f.of[i]);
+        }
+    keep_time(b, 0, f.load, f.ms[FIRST], f.came_ms);
+    keep_time(b, 1, f.load, f.ms[WHOLE], f.came_ms);
 }
 
 static int by_value(const void *a, const void *b)
@@ -131,28 +203,70 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double take_limit(struct baseline *b, enum guard_kind kind)
+static size_t kept(const struct baseline *b, size_t which, enum baseline_load load)
 {
-    double *times = kind == GUARD_TTFT ? b->ttft : b->total;
-    int64_t n = kind == GUARD_TTFT ? b->nttft : b->ntotal;
-    size_t kept = n < BASELINE_TIMES ? (size_t)n : BASELINE_TIMES;
-    if (kept < LEAST_TIMES)
-        return INFINITY;
-    qsort(times, kept, sizeof *times, by_value);
-    double slow = seq_limit_of(times, kept, slow_quantile).limit;
-    double limit = fmax(slow * felt_times, slow + FELT_MS);
-    size_t above = kept;
-    while (above > 0 && times[above - 1] > limit)
-        above--;
-    b->counts[kind] = (struct seq_counts){ .total = (int64_t)kept, .bad = (int64_t)(kept - above) };
+    return b->ntimes[which][load] < BASELINE_TIMES ? (size_t)b->ntimes[which][load] : BASELINE_TIMES;
+}
+
+/* Those of a load, oldest first, behind what there is. */
+static void add_times(const struct baseline *b, size_t which, enum baseline_load load, struct baseline_time *to, size_t *n)
+{
+    size_t have = kept(b, which, load), first = have < BASELINE_TIMES ? 0 : (size_t)(b->ntimes[which][load] % BASELINE_TIMES);
+    for (size_t i = 0; i < have; i++)
+        to[(*n)++] = b->times[which][load][(first + i) % BASELINE_TIMES];
+}
+
+static double limit_of(const struct baseline_time *times, size_t n)
+{
+    double *sorted = calloc(n, sizeof *sorted);
+    if (!sorted)
+        die("out of memory for a baseline");
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = times[i].ms;
+    qsort(sorted, n, sizeof *sorted, by_value);
+    double slow = seq_limit_of(sorted, n, slow_quantile).limit;
+    free(sorted);
+    return fmax(slow * felt_times, slow + FELT_MS);
+}
+
+static double take_limit(struct baseline *b, size_t kind, bool by_load)
+{
+    size_t which = rules[kind].timed - FIRST, n = 0;
+    double limit = INFINITY;
+    struct baseline_time *times = calloc(LOADS * BASELINE_TIMES, sizeof *times);
+    if (!times)
+        die("out of memory for a baseline");
+    for (enum baseline_load load = LOAD_NONE; load < LOADS; load++)
+        if (by_load ? load == rules[kind].load : rules[kind].load == LOAD_NONE)
+            add_times(b, which, load, times, &n);
+    if (n >= LEAST_TIMES) {
+        struct seq_counts *counts = &b->counts[kind];
+        int64_t run = 0;
+        limit = limit_of(times, n);
+        for (size_t i = 0; i < n; i++)
+            if (counts_now(kind, &run, counts, bad_if(times[i].ms > limit), times[i].came_ms)) {
+                counts->total++;
+                counts->bad += times[i].ms > limit;
+            }
+    }
+    free(times);
     return limit;
+}
+
+/* Enough of its times have a load that is known: rows of older programs do not say. */
+static bool knows_loads(const struct baseline *b)
+{
+    int64_t known = b->ntimes[1][LOAD_NONE] + b->ntimes[1][LOAD_SOME];
+    return known >= LOADS_KNOWN || known >= b->ntimes[1][LOAD_UNKNOWN];
 }
 
 void baseline_end(struct baseline *b)
 {
-    free(b->ttft);
-    free(b->total);
-    b->ttft = b->total = NULL;
+    for (size_t which = 0; which < 2; which++)
+        for (size_t load = 0; load < LOADS; load++) {
+            free(b->times[which][load]);
+            b->times[which][load] = NULL;
+        }
 }
 
 /* ---- the trial ---- */
@@ -182,9 +296,9 @@ static void begin_watch(struct guards *g, const struct seq_counts *base, const s
 
 void guards_begin(struct guards *g, struct baseline *b)
 {
-    *g = (struct guards){ .breach = -1, .base_requests = b->requests };
+    *g = (struct guards){ .breach = -1, .base_requests = b->requests, .by_load = knows_loads(b) };
     for (size_t i = 0; i < GUARD_KINDS; i++)
-        g->limit[i] = is_time(i) ? take_limit(b, (enum guard_kind)i) : 0;
+        g->limit[i] = is_time(i) ? take_limit(b, i, g->by_load) : 0;
     baseline_end(b);
     begin_watch(g, b->counts, NULL);
 }
@@ -196,6 +310,14 @@ static void keep_proof(struct guards *g, size_t kind, struct str id)
     snprintf(g->last_bad[kind], sizeof g->last_bad[kind], "%.*s", STR_ARG(id));
 }
 
+static enum said said_by(const struct guards *g, const struct facts *f, size_t kind)
+{
+    if (!is_time(kind))
+        return f->of[kind];
+    double ms = f->ms[rules[kind].timed];
+    return ms < 0 || (g->by_load && f->load != rules[kind].load) ? SAID_NOTHING : bad_if(ms > g->limit[kind]);
+}
+
 int guards_see(struct guards *g, const struct guard_whom *candidate, const struct request_row *r)
 {
     struct facts f;
@@ -204,12 +326,11 @@ int guards_see(struct guards *g, const struct guard_whom *candidate, const struc
     g->requests++;
     for (size_t i = 0; i < g->watch.n; i++) {
         size_t kind = g->kinds[i];
-        double ms = is_time(kind) ? time_of(&f, kind) : -1;
-        enum said said = !is_time(kind) ? f.of[kind] : ms < 0 ? SAID_NOTHING : bad_if(ms > g->limit[kind]);
-        if (said == SAID_NOTHING)
+        enum said said = said_by(g, &f, kind);
+        if (said == SAID_NOTHING || !counts_now(kind, &g->runs[kind], &g->watch.guards[i].seen, said, f.came_ms))
             continue;
-        seq_see(&g->watch, i, said == SAID_BAD);
-        if (said == SAID_BAD)
+        seq_see(&g->watch, i, is_bad(said));
+        if (is_bad(said))
             keep_proof(g, kind, r->id);
     }
     int loudest = g->breach < 0 ? seq_look(&g->watch) : -1;
@@ -300,6 +421,8 @@ void guards_put(const struct guards *g, struct json_out *o)
     json_int(o, g->requests);
     json_key(o, STR("base_requests"));
     json_int(o, g->base_requests);
+    json_key(o, STR("by_load"));
+    json_bool(o, g->by_load);
     put_text(o, "breach", g->breach >= 0 ? str_of(guard_name[g->breach]) : STR(""));
     json_key(o, STR("guards"));
     json_begin_object(o);
@@ -311,6 +434,10 @@ void guards_put(const struct guards *g, struct json_out *o)
         put_counts(o, "seen", g->watch.guards[i].seen);
         if (is_time(kind))
             put_double(o, "limit", g->limit[kind]);
+        if (g->runs[kind]) {
+            json_key(o, STR("run"));
+            json_int(o, g->runs[kind]);
+        }
         put_text(o, "first", str_of(g->first_bad[kind]));
         put_text(o, "last", str_of(g->last_bad[kind]));
         json_end_object(o);
@@ -331,6 +458,7 @@ static bool read_guard(struct guards *g, size_t kind, yyjson_val *v, struct seq_
     struct str first = json_str(yyjson_obj_get(v, "first")), last = json_str(yyjson_obj_get(v, "last"));
     yyjson_val *limit = yyjson_obj_get(v, "limit");
     g->limit[kind] = is_time(kind) ? yyjson_is_num(limit) ? yyjson_get_num(limit) : INFINITY : 0;
+    g->runs[kind] = yyjson_get_sint(yyjson_obj_get(v, "run"));
     snprintf(g->first_bad[kind], sizeof g->first_bad[kind], "%.*s", STR_ARG(first));
     snprintf(g->last_bad[kind], sizeof g->last_bad[kind], "%.*s", STR_ARG(last));
     return read_counts(yyjson_obj_get(v, "base"), base) && read_counts(yyjson_obj_get(v, "seen"), seen) && base->total > 0;
@@ -354,6 +482,7 @@ bool guards_read(struct guards *g, struct str json)
         if (str_eq(json_str(yyjson_obj_get(d.root, "breach")), str_of(guard_name[i])))
             g->breach = (int)i;
     }
+    g->by_load = yyjson_is_true(yyjson_obj_get(d.root, "by_load"));
     g->requests = yyjson_get_sint(yyjson_obj_get(d.root, "requests"));
     g->base_requests = yyjson_get_sint(yyjson_obj_get(d.root, "base_requests"));
     json_free(&d);

@@ -3,6 +3,13 @@
  * A guard is a question with yes or no: did it fail, was it felt to be slower than nearly all of the old one's answers … Requests that failed by the gateway's, the caller's or a harness' fault
  * say nothing of a model and are passed over; one that another place had to answer, because the candidate failed, is the candidate's.
  *
+ * What depends on a place (it fails, it is busy, it is slow) comes in bursts, and a test of single events would take a minute in which a host was down for fifty of them. So a run of bad
+ * ones counts once for its first GUARD_RUN_MS: a good one that came later ends it, and what goes on longer counts each time. The old model's are counted in the same way. Who has not
+ * given one good answer yet has no runs: that is no outage.
+ *
+ * Times are held against those of requests that came to a host with as much to do: with nothing else (`ttft`, `total`), or with other requests (`ttft_busy`, `total_busy`). Which of
+ * the two it is is known when a request is sent, and not changed by how long it takes.
+ *
  * Pure: rows in, a breach out. What there is to keep is a text of some hundred bytes (guards_put), and the place of the last row that is in it: a restart reads the
  * rows behind it again, and comes to the same. */
 #ifndef HOB_EVIDENCE_GUARDS_H
@@ -12,8 +19,17 @@
 #include "json/json.h"
 #include "store/requests.h"
 
-enum guard_kind { GUARD_ERRORS, GUARD_BUSY, GUARD_TTFT, GUARD_TOTAL, GUARD_SCHEMA, GUARD_THOUGHTS, GUARD_EMPTY, GUARD_KINDS };
-extern const char *const guard_name[GUARD_KINDS]; /* "errors" "saturation" "ttft" "total" "schema" "thoughts" "empty" */
+enum guard_kind {
+    GUARD_ERRORS,       /* it was asked, and failed or answered wrongly */
+    GUARD_BUSY,         /* its place said 429 */
+    GUARD_TTFT, GUARD_TOTAL, GUARD_TTFT_BUSY, GUARD_TOTAL_BUSY,
+    GUARD_SCHEMA, GUARD_THOUGHTS, GUARD_EMPTY,
+    GUARD_CUT,          /* its answer ended by its length */
+    GUARD_FALLBACK,     /* somebody else had to answer: it failed, was passed over, or could not take what was asked */
+    GUARD_KINDS
+};
+extern const char *const guard_name[GUARD_KINDS]; /* "errors" "saturation" "ttft" "total" "ttft_busy" "total_busy" "schema" "thoughts" "empty" "cut" "fallback" */
+enum { GUARD_RUN_MS = 60 * 1000 };
 
 /* A model under a role, or a tier. */
 struct guard_whom {
@@ -23,16 +39,22 @@ struct guard_whom {
 /* ---- the old model ---- */
 
 enum { BASELINE_TIMES = 20000 };    /* of which the newest are kept */
+enum baseline_load { LOAD_NONE, LOAD_SOME, LOAD_UNKNOWN, LOADS };
+struct baseline_time {
+    double ms;                      /* without a load */
+    int64_t came_ms;
+};
 struct baseline {
-    struct seq_counts counts[GUARD_KINDS]; /* times: filled by baseline_end() */
-    double *ttft, *total;           /* ms, without a load; rings of BASELINE_TIMES */
-    int64_t nttft, ntotal;
+    struct seq_counts counts[GUARD_KINDS]; /* times: filled by guards_begin() */
+    int64_t runs[GUARD_KINDS];
+    struct baseline_time *times[2][LOADS]; /* to the first words, in all; rings of BASELINE_TIMES. NULL: none yet */
+    int64_t ntimes[2][LOADS];
     int64_t requests;
     int64_t from_ms, until_ms;      /* wall clock of the first and the last */
 };
 void baseline_begin(struct baseline *b);
 void baseline_see(struct baseline *b, const struct guard_whom *old, const struct request_row *r);
-void baseline_end(struct baseline *b); /* frees what times take; counts stay */
+void baseline_end(struct baseline *b); /* frees what times take */
 
 /* ---- the trial ---- */
 
@@ -40,6 +62,8 @@ struct guards {
     struct seq_watch watch;
     size_t kinds[GUARD_KINDS];      /* of the watch's guards: enum guard_kind */
     double limit[GUARD_KINDS];      /* ms; of times alone */
+    bool by_load;                   /* times are apart by what else the host had to do; else `ttft` and `total` are of all requests */
+    int64_t runs[GUARD_KINDS];      /* wall clock: when the first of a run of bad ones came; 0 = there is none */
     int64_t requests;               /* of the candidate, that said something */
     int64_t base_requests;
     int breach;                     /* enum guard_kind; -1 = none. The first one stays */

@@ -83,7 +83,7 @@ static enum err_code read_baselines(struct trial_job *j, struct store *st)
     struct requests_wish newest = { .last = 1 }, w = { .since_ms = clock_wall_ms() - BASELINE_DAYS * (int64_t)86400000, .last = BASELINE_ROWS };
     enum err_code rc = requests_read(st, &newest, on_newest_row, j, &j->e);
     for (j->at_role = 0; j->at_role < j->n && !rc; j->at_role++) {
-        w.model = j->roles[j->at_role].old.model;
+        w.role = j->roles[j->at_role].old.role; /* also those that another had to answer for it */
         rc = requests_read(st, &w, on_baseline_row, j, &j->e);
     }
     return rc;

@@ -27,6 +27,16 @@ size_t fleet_held(const struct world *w, size_t model)
     return w->place[model]->m.nheld;
 }
 
+int64_t fleet_company(const struct world *w, size_t model)
+{
+    const struct host *at = w->place[model]->b->at; /* NULL: our own children are on one machine */
+    int64_t held = 0;
+    for (size_t i = 0; i < w->config->nmodels; i++)
+        if (w->place[i]->b->at == at)
+            held += (int64_t)w->place[i]->m.nheld;
+    return held > 0 ? held - 1 : 0;
+}
+
 size_t fleet_evictions(const struct world *w, size_t model, enum sched_reason why)
 {
     return w->place[model]->evictions[why];

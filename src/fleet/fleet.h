@@ -107,6 +107,7 @@ void fleet_figures(const struct world *w, size_t model, struct fleet_figures *ou
 int64_t fleet_wait_ms(const struct world *w, size_t model);
 size_t fleet_waiting(const struct world *w, size_t model);
 size_t fleet_held(const struct world *w, size_t model);
+int64_t fleet_company(const struct world *w, size_t model);        /* leases held on its host, or on this machine, besides one of its own */
 size_t fleet_evictions(const struct world *w, size_t model, enum sched_reason why); /* so far */
 
 struct fleet_budget {                   /* -1 = not known: nothing is refused for want of memory then */

@@ -4,6 +4,15 @@
 #include "store/requests_int.h"
 
 const char *const row_verdict_name[] = { "", "agreed", "improved", "failed" };
+const char *const row_finish_name[] = { "", "stop", "length", "tool_calls", "content_filter", "other" };
+
+enum row_finish row_finish_of(struct str said)
+{
+    for (size_t i = 0; i < COUNTOF(row_finish_name); i++)
+        if (str_eq(said, str_of(row_finish_name[i])))
+            return (enum row_finish)i;
+    return FINISH_OTHER;
+}
 
 static const char put_sql[] = "INSERT INTO requests VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,"
                               " ?22, ?23, ?24, ?25)";
@@ -34,8 +43,10 @@ static void put_text(sqlite3_stmt *s, int at, struct str text)
 
 static int64_t flags_of(const struct request_row *r)
 {
+    int64_t others = r->others < 0 ? 0 : r->others < ROW_OTHERS_MAX ? r->others + 1 : ROW_OTHERS_MAX;
     return (r->stream ? ROW_STREAM : 0) | (r->private_ ? ROW_PRIVATE : 0) | (r->redacted ? ROW_REDACTED : 0) | (r->fell_back ? ROW_FELL_BACK : 0) |
-           (r->unknown ? ROW_UNKNOWN : 0) | (r->unasked_thoughts ? ROW_UNASKED_THOUGHTS : 0) | (int64_t)r->verdict << ROW_VERDICT_SHIFT;
+           (r->unknown ? ROW_UNKNOWN : 0) | (r->unasked_thoughts ? ROW_UNASKED_THOUGHTS : 0) | (int64_t)r->verdict << ROW_VERDICT_SHIFT |
+           (int64_t)r->finish << ROW_FINISH_SHIFT | others << ROW_OTHERS_SHIFT;
 }
 
 static void bind(sqlite3_stmt *s, const struct request_row *r)

@@ -9,6 +9,10 @@
 
 enum row_verdict { ROW_UNCHECKED, ROW_AGREED, ROW_IMPROVED, ROW_CHECK_FAILED };
 extern const char *const row_verdict_name[]; /* "", "agreed" … */
+/* How an answer ended, as its place has said. */
+enum row_finish { FINISH_UNKNOWN, FINISH_STOP, FINISH_LENGTH, FINISH_TOOLS, FINISH_FILTER, FINISH_OTHER };
+extern const char *const row_finish_name[]; /* "", "stop", "length", "tool_calls", "content_filter", "other" */
+enum row_finish row_finish_of(struct str said); /* a finish_reason */
 
 /* -1: unknown. Empty text: none. Texts are borrowed while it is written, and until the reader's function returns when it is read. */
 struct request_row {
@@ -33,6 +37,8 @@ struct request_row {
     bool stream, remote, private_, redacted;
     bool fell_back;              /* answered by another place than the first of its chain */
     bool unasked_thoughts;       /* it thought, though it was told not to */
+    enum row_finish finish;
+    int64_t others;              /* requests that the place's host had besides this one, of any model of ours, when it was sent there */
     double cost;
     double complexity;           /* -1 = not looked at */
     enum row_verdict verdict;
@@ -70,6 +76,7 @@ struct requests_wish {
     bool faults;                 /* only those with a fault */
     struct str id;               /* only this one, or those with this id of the caller's own */
     struct str model, caller;
+    struct str role;             /* or tier */
     size_t last;                 /* so many, the newest; 0 = all */
 };
 /* The rows wished for, oldest first, each handed to fn. Looks through all rows of the time: for a store that was opened to read, in a command or on the pool,

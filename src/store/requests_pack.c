@@ -19,11 +19,12 @@ static const struct field {
     FIELD(COUNT, reasoning_tokens), FIELD(COUNT, cached_tokens), FIELD(NUMBER, queue_ms), FIELD(NUMBER, load_ms), FIELD(NUMBER, ttft_ms),
     FIELD(NUMBER, total_ms),    FIELD(TEXT, chain),         FIELD(COUNT, bytes_in),    FIELD(COUNT, bytes_out),  FIELD(FLAG, stream),
     FIELD(FLAG, remote),        FIELD(FLAG, private_),      FIELD(FLAG, redacted),     FIELD(FLAG, fell_back),   FIELD(FLAG, unasked_thoughts),
-    FIELD(NUMBER, cost),        FIELD(NUMBER, complexity),  FIELD(SMALL, verdict),
+    FIELD(NUMBER, cost),        FIELD(NUMBER, complexity),  FIELD(SMALL, verdict),    FIELD(SMALL, finish),
+    FIELD(COUNT, others),
 #undef FIELD
 };
 
-_Static_assert(sizeof(enum fault) == sizeof(int) && sizeof(enum row_verdict) == sizeof(int), "SMALL is an int");
+_Static_assert(sizeof(enum fault) == sizeof(int) && sizeof(enum row_verdict) == sizeof(int) && sizeof(enum row_finish) == sizeof(int), "SMALL is an int");
 
 static void put(struct json_out *o, const struct field *f, const char *at)
 {
@@ -86,7 +87,7 @@ enum err_code request_unpack(struct str text, struct json_doc *d, struct request
     struct request_row row = { .at = 0 };
     for (size_t i = 0; i < COUNTOF(fields); i++)
         take(&fields[i], yyjson_obj_get(read.root, fields[i].name), (char *)&row + fields[i].at);
-    if (!row.id.n || row.fault < FAULT_NONE || row.fault > FAULT_HARNESS || row.verdict < ROW_UNCHECKED || row.verdict > ROW_CHECK_FAILED) {
+    if (!row.id.n || row.fault < FAULT_NONE || row.fault > FAULT_HARNESS || row.verdict < ROW_UNCHECKED || row.verdict > ROW_CHECK_FAILED || row.finish < FINISH_UNKNOWN || row.finish > FINISH_OTHER) {
         json_free(&read);
         return err_set(e, ERR_SYSTEM, "a row that is none");
     }

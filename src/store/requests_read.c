@@ -5,7 +5,7 @@
 
 #define ROW_FILTER                                                                                                                          \
     " at > ?1 AND at >= ?2 AND came_ms >= ?3 AND came_ms < ?4 AND (NOT ?5 OR fault <> 0) AND (?6 = '' OR id = ?7 OR client_id = ?6)"          \
-    " AND (?8 = '' OR model = ?8 OR ways.asked = ?8) AND (?9 = '' OR caller = ?9)"
+    " AND (?8 = '' OR model = ?8 OR ways.asked = ?8) AND (?9 = '' OR caller = ?9) AND (?11 = '' OR role = ?11 OR tier = ?11)"
 
 /* The first of the last n, and all from there on. Without a number the first is any. */
 static const char rows_sql[] =
@@ -50,6 +50,9 @@ static void read_flags(struct request_row *r, int64_t flags)
     r->unknown = flags & ROW_UNKNOWN;
     r->unasked_thoughts = flags & ROW_UNASKED_THOUGHTS;
     r->verdict = (enum row_verdict)(flags >> ROW_VERDICT_SHIFT & 3);
+    int finish = (int)(flags >> ROW_FINISH_SHIFT & 7);
+    r->finish = finish <= FINISH_OTHER ? (enum row_finish)finish : FINISH_OTHER;
+    r->others = (flags >> ROW_OTHERS_SHIFT & ROW_OTHERS_MAX) - 1;
 }
 
 static void read_figures(sqlite3_stmt *s, struct request_row *r)
@@ -110,6 +113,7 @@ static void bind_wish(sqlite3_stmt *s, const struct requests_wish *w, char id[RO
     db_text(s, 8, w->model);
     db_text(s, 9, w->caller);
     sqlite3_bind_int64(s, 10, (int64_t)w->last);
+    db_text(s, 11, w->role);
 }
 
 static enum err_code run_read(struct store_db *db, struct store_job *job, struct err *e)

@@ -16,9 +16,10 @@ DAY_MS = 86400000
 
 
 class Door:
-    def __init__(self, nursery, env=None, **config):
+    def __init__(self, nursery, env=None, new_host=None, **config):
         self.fakes = {name: nursery.fake() for name in ("old", "new")}
         hosts = {name: {"url": f.url} for name, f in self.fakes.items()}
+        hosts["new"].update(new_host or {})
         models = {name: {"host": name} for name in self.fakes}
         self.h = nursery.hob({"hosts": hosts, "models": {**models, "third": {"host": "old", "name": "third"}, "words": {"host": "old", "serves": ["embed"]}},
                               "roles": {"chat": {"model": "old"}, "code": {"model": "fast", "fallback": ["third"]}}, "tiers": {"fast": "old"}, **FORGIVING, **config}, env=env)

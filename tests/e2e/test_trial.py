@@ -33,6 +33,15 @@ def door(nursery):
     return d
 
 
+def fail_now_and_then(door, n):
+    """Every second request: no outage, which would be one event."""
+    for _ in range(n):
+        door.fakes["new"].default("[[status 500]]")
+        ask(door, 1, at_once=1)
+        door.fakes["new"].default("")
+        ask(door, 1, at_once=1)
+
+
 def guard(door, swap, name):
     """As it is shown; of a gateway that has just begun nothing."""
     return next((g for g in door.show(swap).get("guards", []) if g["name"] == name), {"evidence": ""})
@@ -91,6 +100,57 @@ def test_a_killed_gateway_goes_on_watching(door):
         wait_for("it has caught up", lambda: f"of {n} requests" in guard(door, swap, "errors")["evidence"])
         if n == 80:
             ask(door, 80)
-    door.fakes["new"].default("[[status 500]]")
+    fail_now_and_then(door, 40)
+    wait_for("it is rolled back", lambda: door.show(swap)["state"] == "rolled_back")
+
+
+def test_one_that_is_cut_off_goes_back(door):
+    """Where the old one's answers came to an end of their own. The rows say how each ended, and nobody else's do."""
+    swap = door.trial()
+    door.fakes["new"].default("[[finish length]]")
     ask(door, 80)
     wait_for("it is rolled back", lambda: door.show(swap)["state"] == "rolled_back")
+    assert door.show(swap)["roles"][0]["why"].startswith("cut: "), door.show(swap)
+    rows = door.ask("GET", "logs?n=all").json()["rows"]
+    assert {(r["model"], r["finish"]) for r in rows} == {("old", "stop"), ("new", "length")}
+    assert {r["others"] for r in rows} > {0} and all(0 <= r["others"] < 16 for r in rows)
+
+
+def test_one_that_others_have_to_stand_in_for_goes_back(nursery):
+    """It fails once and is left alone then: one error, and yet none of its callers gets it."""
+    door = Door(nursery, breaker={"failures": 1, "window": "10s", "open": "1h"})
+    ask(door, BASELINE)
+    swap = door.trial()
+    door.fakes["new"].default("[[status 500]]")
+    assert set(ask(door, 80)) == {200}
+    wait_for("it is rolled back", lambda: door.show(swap)["state"] == "rolled_back")
+    assert door.show(swap)["roles"][0]["why"].startswith("fallback: "), door.show(swap)
+
+
+def test_a_minute_of_failing_is_one_event(door):
+    """A place that is down fails all that come: that is one event, and the trial goes on."""
+    swap = door.trial()
+    ask(door, 80)
+    door.fakes["new"].default("[[status 500]]")
+    assert set(ask(door, 80)) == {200}
+    door.fakes["new"].default("")
+    ask(door, 80)
+    wait_for("all are seen", lambda: "of 1" in guard(door, swap, "errors")["evidence"])
+    seen = guard(door, swap, "errors")["evidence"]
+    assert int(seen.split()[1]) <= 9 and door.show(swap)["state"] == "trial", seen  # those that were under way together may each end a run
+
+
+def test_what_the_gateway_does_wrong_is_no_breach(nursery):
+    """It has no room in its line for the new one, and the old one answers: no word about the new one."""
+    door = Door(nursery, new_host={"slots": 1}, queue={"limit": 1})
+    ask(door, BASELINE)
+    swap = door.trial()
+    door.fakes["new"].default("[[first_ms 30]]")
+    ask(door, 80)
+    chains = [r["chain"] for r in door.ask("GET", "logs?n=80").json()["rows"]]
+    full = sum(c[0]["error"] == "queue_full" for c in chains if c)
+    assert full > 20
+    wait_for("all are seen", lambda: f"of {80 - full} requests" in guard(door, swap, "errors")["evidence"])
+    for name in ("errors", "fallback", "saturation"):
+        assert guard(door, swap, name)["evidence"].startswith(f"{name}: 0 of {80 - full} requests"), door.show(swap)["guards"]
+    assert door.show(swap)["state"] == "trial"

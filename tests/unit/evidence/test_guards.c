@@ -1,6 +1,7 @@
 /* Guards over rows: what is the model's and what is not, and that a restart in the midst changes nothing. */
 #include "evidence/guards.h"
 
+#include "base/arena.h"
 #include "base/buf.h"
 
 #include <math.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+static struct arena texts;
 static const struct guard_whom old = { STR("chat"), STR("old") }, new = { STR("chat"), STR("new") };
 
 /* An answer as most are. */
@@ -17,7 +19,7 @@ static struct request_row answer(const char *model, struct dice *d)
 {
     double slow = dice_unit(d);
     return (struct request_row){ .id = STR("req_1"), .endpoint = STR("chat"), .role = STR("chat"), .model = str_of(model), .code = STR("ok"), .status = 200, .output_tokens = 20,
-        .ttft_ms = 100 + 100 * slow, .total_ms = 500 + 900 * slow, .load_ms = 0 };
+        .ttft_ms = 100 + 100 * slow, .total_ms = 500 + 900 * slow, .load_ms = 0, .finish = dice_unit(d) < 0.01 ? FINISH_LENGTH : FINISH_STOP };
 }
 
 static void spoil(struct request_row *r, enum fault fault, const char *code)
@@ -120,6 +122,48 @@ static void falls_back(struct request_row *r, struct dice *d)
     }
 }
 
+static void is_cut(struct request_row *r, struct dice *d) /* the old one: one in a hundred */
+{
+    r->finish = dice_unit(d) < 0.08 ? FINISH_LENGTH : FINISH_STOP;
+}
+
+static void answers_elsewhere(struct request_row *r, struct dice *d, const char *code)
+{
+    if (dice_unit(d) >= 0.2)
+        return;
+    r->model = STR("old");
+    r->fell_back = true;
+    r->chain = arena_printf(&texts, "[{\"model\":\"new\",\"host\":\"x\",\"error\":\"%s\"}]", code);
+}
+
+static void is_left_alone(struct request_row *r, struct dice *d)
+{
+    answers_elsewhere(r, d, "breaker_open");
+}
+
+static void cannot_take_it(struct request_row *r, struct dice *d)
+{
+    answers_elsewhere(r, d, "context_length_exceeded");
+}
+
+static void has_no_place_in_line(struct request_row *r, struct dice *d) /* the gateway's: no word about a model */
+{
+    answers_elsewhere(r, d, "queue_full");
+}
+
+static void stands_in(struct request_row *r, struct dice *d) /* for the old one, which has failed */
+{
+    if (dice_unit(d) >= 0.5)
+        return;
+    r->fell_back = true;
+    r->chain = STR("[{\"model\":\"old\",\"host\":\"x\",\"error\":\"backend_failed\"}]");
+}
+
+static void is_asked_again(struct request_row *r, struct dice *d) /* and answers then */
+{
+    r->chain = STR("[{\"model\":\"new\",\"host\":\"x\",\"error\":\"backend_failed\"}]");
+}
+
 static void is_another_roles(struct request_row *r, struct dice *d)
 {
     r->role = STR("code");
@@ -143,7 +187,8 @@ static void test_what_is_the_models_ends_its_trial(void **state)
 {
     static const struct { change_fn *change; int guard, or; int64_t within; } cases[] = {
         { breaks_json, GUARD_SCHEMA, GUARD_ERRORS, 400 }, { breaks_down, GUARD_ERRORS, GUARD_ERRORS, 1500 }, { is_slow, GUARD_TTFT, GUARD_TOTAL, 200 },
-        { thinks, GUARD_THOUGHTS, GUARD_THOUGHTS, 200 }, { says_nothing, GUARD_EMPTY, GUARD_EMPTY, 400 }, { falls_back, GUARD_ERRORS, GUARD_ERRORS, 800 },
+        { thinks, GUARD_THOUGHTS, GUARD_THOUGHTS, 200 }, { says_nothing, GUARD_EMPTY, GUARD_EMPTY, 400 }, { falls_back, GUARD_ERRORS, GUARD_FALLBACK, 800 },
+        { is_cut, GUARD_CUT, GUARD_CUT, 800 }, { is_left_alone, GUARD_FALLBACK, GUARD_FALLBACK, 400 }, { cannot_take_it, GUARD_FALLBACK, GUARD_FALLBACK, 400 },
     };
     for (size_t i = 0; i < COUNTOF(cases); i++) {
         struct dice d = dice_of(7 + i);
@@ -167,7 +212,8 @@ static void test_what_is_the_models_ends_its_trial(void **state)
 /* 50 windows each: were they wrong as often as they may be, more than nine of them in 50 have a chance of 1 in 5,000. */
 static void test_what_is_not_the_models_does_not(void **state)
 {
-    static change_fn *const cases[] = { same, is_the_gateways, is_the_harness, is_the_callers, is_anothers, is_another_roles, loads_once };
+    static change_fn *const cases[] = { same, is_the_gateways, is_the_harness, is_the_callers, is_anothers, is_another_roles, loads_once, has_no_place_in_line,
+        stands_in, is_asked_again };
     for (size_t i = 0; i < COUNTOF(cases); i++) {
         size_t breaches = 0;
         for (uint64_t trial = 0; trial < 50; trial++) {
@@ -197,8 +243,9 @@ static void test_a_restart_changes_nothing(void **state)
     begin(&g, &d, 2000, 0.01);
     for (int i = 0; i < 600; i++) {
         struct request_row r = answer("new", &d);
+        r.time_ms = 1800000000000 + i * 20000;
         breaks_down(&r, &d);
-        if (i % 50 == 0) { /* it dies here */
+        if (i % 50 == 0 || g.runs[GUARD_ERRORS]) { /* it dies here */
             save(&g, &text);
             assert_true(guards_read(&again, buf_str(&text)));
             save(&again, &twice);
@@ -230,13 +277,172 @@ static void test_without_a_baseline_nothing_is_watched(void **state)
     buf_free(&text);
 }
 
+/* ---- bursts, and load ---- */
+
+static int64_t clock_ms;
+
+/* A day of a model: a request a second on average; now and then its host is down for up to a minute, and then all fail. bad: by themselves. */
+static void live(struct request_row *r, struct dice *d, double bad, double outages, int64_t *down_until_ms)
+{
+    clock_ms += (int64_t)(-1000 * log(1 - dice_unit(d)));
+    r->time_ms = clock_ms;
+    if (clock_ms > *down_until_ms && dice_unit(d) < outages)
+        *down_until_ms = clock_ms + (int64_t)(55000 * dice_unit(d));
+    if (clock_ms < *down_until_ms || dice_unit(d) < bad)
+        spoil(r, FAULT_BACKEND, "backend_failed");
+}
+
+static int live_window(uint64_t seed, double bad, double outages, int64_t requests, int64_t *after)
+{
+    struct dice d = dice_of(seed);
+    struct guards g;
+    struct baseline b;
+    int64_t down_ms = 0;
+    clock_ms = 1800000000000;
+    baseline_begin(&b);
+    for (int64_t i = 0; i < 2000; i++) {
+        struct request_row r = answer("old", &d);
+        live(&r, &d, 0.02, outages, &down_ms);
+        baseline_see(&b, &old, &r);
+    }
+    guards_begin(&g, &b);
+    for (*after = 1; *after <= requests; ++*after) {
+        struct request_row r = answer("new", &d);
+        live(&r, &d, bad, outages, &down_ms);
+        if (guards_see(&g, &new, &r) >= 0)
+            return g.breach;
+    }
+    return -1;
+}
+
+/* A host that is down for a minute at a time is one event each time: a good model stays. 60 windows; more than nine of them have a chance below 1 in 500 at 5 %. */
+static void test_an_outage_is_one_event(void **state)
+{
+    size_t breaches = 0;
+    int64_t after;
+    for (uint64_t i = 0; i < 60; i++)
+        breaches += live_window(500 + i, 0.02, 0.002, 3000, &after) >= 0;
+    if (breaches > 9)
+        fail_msg("%zu of 60", breaches);
+}
+
+static int by_size(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void test_runs_cost_little(void **state)
+{
+    int64_t after[61];
+    for (uint64_t i = 0; i < COUNTOF(after); i++)
+        live_window(900 + i, 0.06, 0, 3000, &after[i]);
+    qsort(after, COUNTOF(after), sizeof *after, by_size);
+    if (after[COUNTOF(after) / 2] > 400)
+        fail_msg("half of all within %lld", (long long)after[COUNTOF(after) / 2]);
+}
+
+/* One that is down for good is no outage: from a minute on each request counts; and one that has never answered counts from the first. */
+static void test_who_stays_down_goes_back(void **state)
+{
+    for (int warm = 0; warm <= 100; warm += 100) {
+        struct dice d = dice_of(77);
+        struct guards g;
+        int breach = -1;
+        int64_t n = 0;
+        begin(&g, &d, 2000, 0.01);
+        clock_ms = 1800000000000;
+        for (; breach < 0 && n < 300; n++) {
+            struct request_row r = answer("new", &d);
+            r.time_ms = clock_ms += 1000;
+            if (n >= warm)
+                spoil(&r, FAULT_BACKEND, "backend_failed");
+            breach = guards_see(&g, &new, &r);
+        }
+        assert_int_equal(breach, GUARD_ERRORS);
+        if (warm ? n < 155 || n > 180 : n > 5)
+            fail_msg("after %lld", (long long)n);
+    }
+}
+
+static void put_load(struct request_row *r, struct dice *d, double busy)
+{
+    r->others = dice_unit(d) < busy ? 3 : 0;
+    if (r->others) { /* all take their turn */
+        r->ttft_ms *= 4;
+        r->total_ms *= 4;
+    }
+}
+
+static int with_load(uint64_t seed, double was, double is, double slower, struct guards *g)
+{
+    struct dice d = dice_of(seed);
+    struct baseline b;
+    baseline_begin(&b);
+    for (int64_t i = 0; i < 2000; i++) {
+        struct request_row r = answer("old", &d);
+        put_load(&r, &d, was);
+        baseline_see(&b, &old, &r);
+    }
+    guards_begin(g, &b);
+    for (int64_t i = 0; i < 1000; i++) {
+        struct request_row r = answer("new", &d);
+        put_load(&r, &d, is);
+        if (r.others) {
+            r.ttft_ms *= slower;
+            r.total_ms *= slower;
+        }
+        if (guards_see(g, &new, &r) >= 0)
+            return g->breach;
+    }
+    return -1;
+}
+
+/* A busy week does not make a model slow; what is slow under load alone is found there. */
+static void test_times_are_held_against_the_same_load(void **state)
+{
+    struct guards g;
+    assert_int_equal(with_load(1, 0.02, 0.9, 1, &g), -1);
+    assert_true(g.by_load);
+    int breach = with_load(2, 0.3, 0.3, 3, &g);
+    assert_true(breach == GUARD_TTFT_BUSY || breach == GUARD_TOTAL_BUSY);
+    int none = with_load(3, 0, 1, 3, &g); /* the old one was never busy: nothing to hold that against */
+    assert_int_equal(none, -1);
+}
+
+/* As a gateway before this one has written it: one time for all loads, and other names are none. */
+static void test_a_text_of_before_goes_on(void **state)
+{
+    static const char text[] = "{\"requests\":50,\"base_requests\":2000,\"breach\":\"\",\"guards\":{\"errors\":{\"base\":[20,2000],\"seen\":[1,50],\"first\":\"req_a\",\"last\":\"req_a\"},"
+                               "\"ttft\":{\"base\":[10,2000],\"seen\":[0,49],\"limit\":300,\"first\":\"\",\"last\":\"\"}}}";
+    struct dice d = dice_of(5);
+    struct guards g;
+    assert_true(guards_read(&g, STR(text)));
+    assert_true(!g.by_load && g.watch.n == 2 && g.requests == 50);
+    for (int i = 0; i < 30; i++) {
+        struct request_row r = answer("new", &d);
+        r.others = i % 3 - 1; /* unknown, none, one */
+        guards_see(&g, &new, &r);
+    }
+    assert_int_equal(g.watch.guards[1].seen.total, 79);
+    assert_int_equal(g.watch.guards[0].seen.total, 80);
+}
+
 int main(void)
 {
+    arena_init(&texts);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_the_models_ends_its_trial),
         cmocka_unit_test(test_what_is_not_the_models_does_not),
         cmocka_unit_test(test_a_restart_changes_nothing),
         cmocka_unit_test(test_without_a_baseline_nothing_is_watched),
+        cmocka_unit_test(test_an_outage_is_one_event),
+        cmocka_unit_test(test_runs_cost_little),
+        cmocka_unit_test(test_who_stays_down_goes_back),
+        cmocka_unit_test(test_times_are_held_against_the_same_load),
+        cmocka_unit_test(test_a_text_of_before_goes_on),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    arena_fini(&texts);
+    return failed;
 }

@@ -110,7 +110,7 @@ static void test_a_row_comes_back_as_it_was(void **state)
         .status = 502, .fault = FAULT_MODEL, .code = STR("only_thoughts"), .evidence = STR("it said nothing"), .reason = STR("first"), .input_tokens = 1LL << 40,
         .output_tokens = 0, .reasoning_tokens = -1, .cached_tokens = 7, .queue_ms = 0.125, .load_ms = 12345.5, .ttft_ms = -1, .total_ms = 1e7, .chain = STR("[{\"a\":1}]"),
         .bytes_in = 3, .bytes_out = 4, .stream = true, .remote = false, .private_ = true, .redacted = false, .fell_back = true, .unasked_thoughts = true,
-        .cost = 0.000012345678, .complexity = 0.5, .verdict = ROW_IMPROVED };
+        .cost = 0.000012345678, .complexity = 0.5, .verdict = ROW_IMPROVED, .finish = FINISH_LENGTH, .others = 7 };
     struct buf text = { 0 }, again = { 0 };
     struct json_doc d;
     struct request_row got;
@@ -121,7 +121,7 @@ static void test_a_row_comes_back_as_it_was(void **state)
     assert_true(str_eq(buf_str(&text), buf_str(&again)));
     assert_true(str_eq(got.client_id, row.client_id) && str_eq(got.asked, row.asked) && str_eq(got.chain, row.chain));
     assert_true(got.time_ms == row.time_ms && got.input_tokens == row.input_tokens && got.reasoning_tokens == -1 && got.fault == FAULT_MODEL);
-    assert_true(got.private_ && got.unknown && !got.redacted && got.verdict == ROW_IMPROVED && got.status == 502);
+    assert_true(got.private_ && got.unknown && !got.redacted && got.verdict == ROW_IMPROVED && got.status == 502 && got.finish == FINISH_LENGTH && got.others == 7);
     assert_true(got.cost > 0.0000123456 && got.cost < 0.0000123457 && got.ttft_ms < 0);
     json_free(&d);
     buf_free(&text);
@@ -137,7 +137,7 @@ static void test_what_another_version_says_is_understood_as_far_as_it_goes(void 
         { "{\"id\":\"req_00\",\"new\":[1,{\"a\":2}],\"status\":200}", true },
         { "{\"id\":\"req_00\",\"status\":\"x\",\"stream\":7,\"time_ms\":null,\"model\":5}", true },
         { "{}", false }, { "{\"id\":7}", false }, { "{\"id\":\"\"}", false }, { "[]", false }, { "", false }, { "{\"id\":", false },
-        { "{\"id\":\"req_00\",\"fault\":99}", false }, { "{\"id\":\"req_00\",\"fault\":-1}", false }, { "{\"id\":\"req_00\",\"verdict\":4}", false },
+        { "{\"id\":\"req_00\",\"fault\":99}", false }, { "{\"id\":\"req_00\",\"fault\":-1}", false }, { "{\"id\":\"req_00\",\"verdict\":4}", false }, { "{\"id\":\"req_00\",\"finish\":6}", false },
     };
     for (size_t i = 0; i < COUNTOF(cases); i++) {
         struct json_doc d;

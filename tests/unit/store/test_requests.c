@@ -223,7 +223,7 @@ static void same(void *ctx, const struct request_row *r)
     assert_true(r->input_tokens == w->input_tokens && r->output_tokens == w->output_tokens && r->reasoning_tokens == w->reasoning_tokens);
     assert_true(r->cached_tokens == w->cached_tokens && r->bytes_in == w->bytes_in && r->bytes_out == w->bytes_out);
     assert_true(r->stream == w->stream && r->remote == w->remote && r->private_ == w->private_ && r->redacted == w->redacted);
-    assert_true(r->fell_back == w->fell_back && r->unknown == w->unknown);
+    assert_true(r->fell_back == w->fell_back && r->unknown == w->unknown && r->finish == w->finish && r->others == w->others);
 }
 
 static void test_rows_come_out_as_they_went_in(void **state)
@@ -234,7 +234,9 @@ static void test_rows_come_out_as_they_went_in(void **state)
         .host = STR("cloud"), .status = 502, .fault = FAULT_HARNESS, .code = STR("backend_failed"), .evidence = STR("it said \"no\""),
         .reason = STR("because"), .input_tokens = 0, .output_tokens = INT64_C(1) << 40, .reasoning_tokens = 7, .cached_tokens = 1, .queue_ms = -1,
         .load_ms = 12000, .ttft_ms = -1, .total_ms = 0, .chain = STR("[{\"model\":\"a\"}]"), .bytes_in = 0, .bytes_out = -1, .remote = true,
-        .private_ = true, .redacted = true, .fell_back = true, .cost = 0, .complexity = 0.25, .verdict = ROW_CHECK_FAILED };
+        .private_ = true, .redacted = true, .fell_back = true, .cost = 0, .complexity = 0.25, .verdict = ROW_CHECK_FAILED, .finish = FINISH_OTHER, .others = -1 };
+    rows[2].finish = FINISH_LENGTH;
+    rows[2].others = 200;
     rows[2].id = STR("not one of ours");
     struct store *s;
     struct err e;
