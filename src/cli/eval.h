@@ -7,12 +7,18 @@
 
 int eval_list(const struct cli_args *a, const struct str *words, size_t n);   /* eval_show.c: the runs */
 int eval_show(const struct cli_args *a, const struct str *words, size_t n);   /* RUN */
-int eval_compare(const struct cli_args *a, const struct str *words, size_t n); /* eval_compare.c: RUN RUN, or --pairs FILE */
+int eval_compare(const struct cli_args *a, const struct str *words, size_t n); /* eval_compare.c: RUN [RUN …], or --pairs FILE */
+int eval_export(const struct cli_args *a, const struct str *words, size_t n);  /* eval_export.c: RUN */
 int eval_run(const struct cli_args *a, const struct str *words, size_t n);    /* eval_run.c: SUITE */
 int eval_check(const struct cli_args *a, const struct str *words, size_t n);  /* eval_suites.c: SUITE */
 int eval_import(const struct cli_args *a, const struct str *words, size_t n); /* FILE */
 int eval_suites(const struct cli_args *a, const struct str *words, size_t n);
 int eval_show_suite(const struct cli_args *a, const struct str *words, size_t n); /* NAME */
+
+/* A run that the daemon keeps, by its number; body is its text. EXIT_OK, or what to exit with after a word on stderr; then there is nothing to be freed. */
+struct kept_run;
+struct buf;
+int eval_kept(const struct cli_args *a, struct str number, struct kept_run *out, struct buf *body);
 
 /* A file, or a built-in suite with --seed. EXIT_OK, or what to exit with after a word on stderr. */
 struct suite;

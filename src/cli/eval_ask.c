@@ -171,15 +171,33 @@ static void warm_up(struct slot *s)
     send_it(s);
 }
 
+int64_t eval_case_tokens(const struct suite_case *c)
+{
+    struct str head = STR("tokens-");
+    int64_t tokens = 0;
+    for (size_t i = 0; i < c->tags.n && !tokens; i++)
+        if (str_starts(c->tags.at[i], head) && !str_to_int(str_from(c->tags.at[i], head.n), 1, INT64_MAX, &tokens))
+            tokens = 0;
+    return tokens;
+}
+
+static int refuse_long(struct slot *s, int64_t tokens, int64_t context)
+{
+    return refuse(s->asker->job, s, arena_printf(&s->arena, "a text of %lld tokens does not fit in its window of %lld", (long long)tokens, (long long)context));
+}
+
 static int ask_case(struct slot *s)
 {
     struct eval_job *j = s->asker->job;
     const struct suite_case *c = &j->suite->cases[s->step.item];
     struct suite_ask ask = { .model = j->places[s->step.place].model, .seed = j->seed >= 0 ? j->seed + s->step.turn - 1 : -1, .image = images_get, .image_ctx = &j->images };
     const struct suite_finding *f = spoilt(j, c);
+    int64_t tokens = eval_case_tokens(c), context = j->contexts[s->step.place];
     struct err e;
     if (f)
         return refuse(j, s, f->text);
+    if (context && tokens > context)
+        return refuse_long(s, tokens, context);
     if (suite_case_request(&s->arena, c, &ask, &s->body, &e))
         return refuse(j, s, arena_copy(&s->arena, str_of(e.text)));
     send_it(s);

@@ -14,6 +14,24 @@ static int ask(struct eval_job *j, const char *method, const char *path, struct 
     return ask_daemon(j->args, &q, answer);
 }
 
+static void put_places(struct json_out *o, const struct eval_job *j)
+{
+    json_key(o, STR("places"));
+    json_begin_array(o);
+    for (size_t i = 0; i < j->nplaces; i++) {
+        const struct kept_place *k = &j->known[i];
+        const struct { const char *key; struct str text; } all[] = { { "name", k->name }, { "model", j->places[i].model }, { "host", k->host }, { "runtime", k->runtime },
+            { "engine", k->engine }, { "quantisation", k->quantisation }, { "file", k->file } };
+        json_begin_object(o);
+        for (size_t t = 0; t < COUNTOF(all); t++) {
+            json_key(o, str_of(all[t].key));
+            json_string_or_null(o, all[t].text);
+        }
+        json_end_object(o);
+    }
+    json_end_array(o);
+}
+
 void eval_book_about(const struct eval_job *j, struct buf *out)
 {
     struct json_out o = json_out(out);
@@ -31,6 +49,11 @@ void eval_book_about(const struct eval_job *j, struct buf *out)
     for (size_t i = 0; i < j->nplaces; i++)
         json_string(&o, j->places[i].name);
     json_end_array(&o);
+    put_places(&o, j);
+    json_key(&o, STR("interleaved"));
+    json_bool(&o, j->order == RUN_INTERLEAVED);
+    json_key(&o, STR("concurrency"));
+    json_int(&o, (int64_t)j->concurrency);
     json_key(&o, STR("cases"));
     json_int(&o, (int64_t)j->suite->ncases);
     json_key(&o, STR("margin"));

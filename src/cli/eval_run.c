@@ -90,6 +90,9 @@ static int add_place(struct eval_job *j, yyjson_val *models, struct str said)
         }
     j->places[j->nplaces++] = (struct run_place){ .name = arena_copy(&j->memory, said), .model = arena_copy(&j->memory, json_str(yyjson_obj_get(at, "name"))),
         .host = arena_copy(&j->memory, host), .replicas = replicas_of(j, at) };
+    yyjson_val *context = yyjson_obj_get(at, "context");
+    j->contexts[j->nplaces - 1] = yyjson_is_int(context) ? yyjson_get_sint(context) : 0;
+    eval_place_look(j, j->nplaces - 1, json_str(yyjson_obj_get(at, "host")), json_str(yyjson_obj_get(at, "file")));
     return EXIT_OK;
 }
 
@@ -164,6 +167,25 @@ static void tell_findings(struct eval_job *j)
     }
     if (notes > SHOWN)
         fprintf(stderr, "hob: and %zu more notes like these: `hob eval check` has all\n", notes - SHOWN);
+}
+
+/* Lengths that a model has no room for. */
+static void tell_lengths(const struct eval_job *j)
+{
+    for (size_t p = 0; p < j->nplaces; p++) {
+        int64_t last = 0;
+        for (size_t i = 0; i < j->suite->ncases && j->contexts[p]; i++) {
+            int64_t tokens = eval_case_tokens(&j->suite->cases[i]);
+            if (tokens <= j->contexts[p] || tokens == last)
+                continue;
+            if (!last)
+                fprintf(stderr, "hob: %.*s has a window of %lld tokens, and is not asked about texts of", STR_ARG(j->places[p].name), (long long)j->contexts[p]);
+            fprintf(stderr, "%s %lld", last ? "," : "", (long long)tokens);
+            last = tokens;
+        }
+        if (last)
+            fputc('\n', stderr);
+    }
 }
 
 /* ---- how far ---- */
@@ -389,13 +411,11 @@ static int set_up(struct eval_job *j, struct str suite)
         code = cli_load_config(j->args, &j->config);
     if (!code)
         code = read_suite(j, suite);
-    if (!code)
-        code = find_places(j);
     if (!code && daemon_find(j->config, &j->door, &e)) {
         cli_error(&e);
         code = EXIT_USAGE;
     }
-    return code;
+    return code ? code : find_places(j);
 }
 
 static void clean_up(struct eval_job *j)
@@ -414,6 +434,7 @@ static int run_it(struct eval_job *j, struct str resume)
     for (size_t i = 0; i < j->plan.total; i++)
         j->steps += !j->plan.done[i];
     tell_findings(j);
+    tell_lengths(j);
     int code = eval_book_open(j, resume);
     if (!code)
         code = eval_ask_all(j);

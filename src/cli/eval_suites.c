@@ -26,28 +26,66 @@ static bool is_builtin(struct str name)
     return false;
 }
 
-static int take_seed(const struct cli_args *a, struct suite_choice *o)
+/* ---- what may be chosen of a built-in suite ---- */
+
+enum { MOST_LENGTHS = 16, SHORTEST = 256, LONGEST = 1024 * 1024 };
+
+struct chosen {
+    struct suite_choice choice;
+    int64_t lengths[MOST_LENGTHS];
+};
+
+/* "8k" is 8192 tokens, as windows are counted. */
+static bool read_length(struct str text, int64_t *out)
+{
+    bool kilo = text.n && (text.p[text.n - 1] == 'k' || text.p[text.n - 1] == 'K');
+    if (!str_to_int(kilo ? str_make(text.p, text.n - 1) : text, 1, LONGEST, out))
+        return false;
+    *out *= kilo ? 1024 : 1;
+    return *out >= SHORTEST && *out <= LONGEST;
+}
+
+static int take_lengths(const struct cli_args *a, struct str suite, struct chosen *o)
+{
+    struct str list = cli_option_value(a, "--lengths"), rest;
+    if (list.n && !str_eq(suite, STR("long-context"))) {
+        fprintf(stderr, "hob: --lengths are those of long-context's texts: '%.*s' has none\n", STR_ARG(suite));
+        return EXIT_USAGE;
+    }
+    for (; list.n; list = rest) {
+        struct str one = str_trim(str_cut(list, ',', &rest));
+        if (o->choice.nlengths == MOST_LENGTHS || !read_length(one, &o->lengths[o->choice.nlengths++])) {
+            fprintf(stderr, "hob: --lengths are up to %d numbers of tokens, from %d to 1024k, like 1k,8k,32k\n", MOST_LENGTHS, SHORTEST);
+            return EXIT_USAGE;
+        }
+        o->choice.lengths = o->lengths;
+    }
+    return EXIT_OK;
+}
+
+static int take_choice(const struct cli_args *a, struct str suite, struct chosen *o)
 {
     struct str text = cli_option_value(a, "--seed");
     int64_t seed = 0;
+    *o = (struct chosen){ .choice.seed = 0 };
     if (text.n && !str_to_int(text, 0, INT64_MAX, &seed)) {
         fprintf(stderr, "hob: --seed is a whole number\n");
         return EXIT_USAGE;
     }
-    o->seed = (uint64_t)seed;
-    return EXIT_OK;
+    o->choice.seed = (uint64_t)seed;
+    return take_lengths(a, suite, o);
 }
 
 int eval_suite_open(const struct cli_args *a, struct str name, struct suite **out)
 {
-    struct suite_choice o = { .seed = 0 };
+    struct chosen o;
     struct buf text = { 0 };
     struct err e = { 0 };
     bool builtin = is_builtin(name) || (str_find(name, STR("/")) < 0 && str_find(name, STR(".")) < 0 && access(name.p, F_OK));
-    int code = take_seed(a, &o);
+    int code = take_choice(a, name, &o);
     if (!code && !builtin)
         code = input_read(name.p, &text);
-    if (!code && (builtin ? suite_builtin_read(name, &o, out, &e) : suite_read(name, buf_str(&text), suite_form_of(name), out, &e))) {
+    if (!code && (builtin ? suite_builtin_read(name, &o.choice, out, &e) : suite_read(name, buf_str(&text), suite_form_of(name), out, &e))) {
         cli_error(&e);
         code = EXIT_USAGE;
     }
@@ -236,11 +274,11 @@ int eval_suites(const struct cli_args *a, const struct str *words, size_t n)
 /* hob eval show-suite NAME: as YAML, to be copied as a start */
 int eval_show_suite(const struct cli_args *a, const struct str *words, size_t n)
 {
-    struct suite_choice o = { .seed = 0 };
+    struct chosen o;
     struct buf out = { 0 };
     struct err e = { 0 };
-    int code = take_seed(a, &o);
-    if (!code && suite_builtin_text(words[0], &o, &out, &e)) {
+    int code = take_choice(a, words[0], &o);
+    if (!code && suite_builtin_text(words[0], &o.choice, &out, &e)) {
         cli_error(&e);
         code = EXIT_USAGE;
     }

@@ -26,3 +26,15 @@ int input_read(const char *path, struct buf *to)
     fprintf(stderr, "hob: %s: %s\n", path, n < 0 ? strerror(why) : "this is too long for a request");
     return EXIT_FAILED;
 }
+
+int output_write(struct str path, struct str text)
+{
+    bool out = !path.n || str_eq(path, STR("-"));
+    FILE *f = out ? stdout : fopen(path.p, "w");
+    bool whole = f && fwrite(text.p, 1, text.n, f) == text.n;
+    int why = errno;
+    whole = (!f || (out ? fflush(f) : fclose(f)) == 0) && whole;
+    if (!whole)
+        fprintf(stderr, "hob: %s: %s\n", out ? "stdout" : path.p, f ? "it cannot be written" : strerror(why));
+    return whole ? EXIT_OK : EXIT_FAILED;
+}
