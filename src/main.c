@@ -23,6 +23,7 @@ const struct command *const cli_commands[] = {
     &cli_config,
     &cli_keys,
     &cli_eval,
+    &cli_bench,
     &cli_swap,
     &cli_api,
     &cli_completion,

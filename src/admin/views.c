@@ -194,6 +194,21 @@ static void put_host(struct json_out *o, const struct backend *b, const struct h
     put_spent(o, b, h);
 }
 
+/* How long it took to get into memory: until there was a process, and from there until it answered; null before the first load, and elsewhere. */
+static void put_load_times(struct json_out *o, const struct backend *b)
+{
+    bool loaded = b->kind->managed && b->state == BACKEND_HOT && b->load_ms > 0 && b->spawn_ms >= 0;
+    json_key(o, STR("load"));
+    if (!loaded) {
+        json_null(o);
+        return;
+    }
+    json_begin_object(o);
+    put_int(o, "spawn_ms", b->spawn_ms);
+    put_int(o, "ready_ms", b->load_ms - b->spawn_ms);
+    json_end_object(o);
+}
+
 /* How well its draft model guesses; null without one. */
 static void put_draft(struct json_out *o, const struct backend *b)
 {
@@ -248,6 +263,7 @@ static void put_backend(struct json_out *o, const struct backend *b, const struc
     put_host(o, b, &h);
     put_str(o, "deprecated_until", b->model->deprecated);
     put_flags(o, b, f, &h);
+    put_load_times(o, b);
     put_draft(o, b);
     put_error(o, b, &h);
     json_end_object(o);

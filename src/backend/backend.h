@@ -79,6 +79,7 @@ struct backend {
     int64_t since_ms;
     struct err last_error;                          /* why it is failed, or why it last died; code ERR_OK: none */
     int64_t load_ms;                                /* how long the last load took */
+    int64_t spawn_ms;                               /* of it, until its process was there; -1 = not known (taken over) */
     int64_t context;                                /* tokens, read back from the child, or as its host says; 0 = unknown. backend_context() */
     struct context_scale scale;                     /* of its prompts */
     bool described;                                 /* its host was asked to, or is being */

@@ -49,8 +49,10 @@ static void on_service(void *ctx, enum service_state now, const struct keeper_ex
     case SERVICE_STOPPING:
         break;
     case SERVICE_RUNNING:
-        if (!c->found_pid) /* else it is looked at first: looked() */
+        if (!c->found_pid) { /* else it is looked at first: looked() */
+            c->b->spawn_ms = loop_now_ms(c->b->loop) - c->b->since_ms;
             child_probe_start(c);
+        }
         break;
     case SERVICE_STOPPED:
     case SERVICE_FAILED:
@@ -244,6 +246,7 @@ static void begin(struct child *c)
     snprintf(c->file, sizeof c->file, "%.*s", STR_ARG(c->b->model->file));
     c->b->drafted = c->b->accepted = 0;
     c->b->warmed_ms = 0;
+    c->b->spawn_ms = -1;
     backend_enter(c->b, BACKEND_LOADING); /* last_error stays until it is hot: why it was not, so far */
     loop_work(c->b->loop, &c->look);
 }

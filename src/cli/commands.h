@@ -29,6 +29,7 @@ extern const struct command
     cli_config,
     cli_keys,
     cli_eval,
+    cli_bench,
     cli_swap,
     cli_api,
     cli_completion,
