@@ -12,6 +12,7 @@ const struct command *const cli_commands[] = {
     &cli_pull,
     &cli_logs,
     &cli_gain,
+    &cli_stats,
     &cli_fit,
     &cli_preflight,
     &cli_route,

@@ -6,6 +6,7 @@
  *   GET  /hob/v1/logs           rows about requests; ?n= since= until= faults= caller= model= id=
  *   GET  /hob/v1/gain           what was answered here and elsewhere; ?since=
  *   GET  /hob/v1/callers        who asks by which name (callers.h)
+ *   GET  /hob/v1/stats          long-run averages and what follows from them (reports.h)
  *   GET  /hob/v1/version        this program and its libraries
  *   POST /hob/v1/models/load    {"model": NAME, "pin": false}: answers when it is hot (200) or could not be made so (the error's status)
  *   POST /hob/v1/models/unload  {"model": NAME}: answers when what ran has finished and the child is gone

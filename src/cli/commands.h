@@ -18,6 +18,7 @@ extern const struct command
     cli_pull,
     cli_logs,
     cli_gain,
+    cli_stats,
     cli_fit,
     cli_preflight,
     cli_route,

@@ -243,6 +243,7 @@ struct fleet *fleet_new(struct loop *l, const struct config *c, struct services 
     f->budget = budget_new(l, list_pids, budget_changed, f);
     f->hosts = hosts_new(l, store);
     orders_begin(f);
+    hours_begin(f);
     f->world = world_new(f, c);
     use_limits(f);
     for (size_t i = 0; i < c->nmodels; i++)
@@ -256,6 +257,7 @@ void fleet_free(struct fleet *f)
         return;
     if (f->world->holders != 1)
         die("the fleet is freed while somebody holds its world");
+    hours_end(f);
     orders_end(f);
     while (!list_empty(&f->places)) {
         struct fleet_place *p = list_entry(f->places.next, struct fleet_place, node);

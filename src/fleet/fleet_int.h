@@ -4,7 +4,7 @@
  *   place.c    a model's place: its backend's word, its file       budget.c   how much memory there is for models
  *   lines.c    leases and wishes                                   world.c    who has which places
  *   memory.c   what a child has, and that it gives it back         apply.c    a new configuration
- *   turns.c    another build of an engine, one child at a time */
+ *   turns.c    another build of an engine, one child at a time       hours.c    how long a child was in memory, for the books */
 #ifndef HOB_FLEET_INT_H
 #define HOB_FLEET_INT_H
 
@@ -79,6 +79,7 @@ struct fleet_place {
     struct budget_wait back;            /* is its memory back? */
     struct timer look_again;
     int64_t expect_bytes, others_before_bytes, give_up_ms;
+    int64_t hot_since_ms;               /* it is in memory, and counted (hours.c) until then; -1 = it is not */
 
     size_t evictions[LEAVE_STOP + 1];   /* by reason */
 };
@@ -101,7 +102,7 @@ struct fleet {
     struct budget *budget;
     struct hosts *hosts;
     struct later carry;                 /* orders are carried out at the end of the turn: never under the callback that caused them */
-    struct timer tick, refresh;
+    struct timer tick, refresh, hours;
     int64_t tick_ms;                    /* when the tick is set for; INT64_MAX = it is not */
     bool started, stopping, told_stopped;
     void (*on_stopped)(void *ctx);
@@ -149,6 +150,13 @@ void memory_answered(struct fleet_place *p, int64_t input_tokens);
 void memory_ended(struct fleet_place *p, const struct err *death); /* its process is gone; death NULL: it was told to */
 void memory_reclaim(struct fleet_place *p);                        /* sched_reclaimed() follows */
 void memory_end(struct fleet_place *p);
+
+/* ---- hours.c ---- */
+void hours_begin(struct fleet *f);
+void hours_end(struct fleet *f);
+void hours_hot(struct fleet_place *p, int64_t load_ms);            /* -1: it was found loaded */
+void hours_ended(struct fleet_place *p);                           /* its process is gone; fine on one that was never hot */
+void hours_flush(struct fleet *f);                                 /* what is counted goes to the store */
 
 /* ---- orders.c ---- */
 void orders_begin(struct fleet *f);

@@ -77,6 +77,7 @@ void memory_ended(struct fleet_place *p, const struct err *death)
 {
     if (death && death->code == ERR_OUT_OF_MEMORY && p->estimated && fell_short(p))
         measure_out_of_memory(p->fleet->loop, p->fleet->store, &p->estimate, p->m.booked_bytes);
+    hours_ended(p);
     measure_cancel(p->measure);
     p->measure = NULL;
     p->measure_again = false;
@@ -125,7 +126,7 @@ void memory_reclaim(struct fleet_place *p)
 
 void memory_begin(struct fleet_place *p)
 {
-    p->measured_bytes = p->expect_bytes = -1;
+    p->measured_bytes = p->expect_bytes = p->hot_since_ms = -1;
     budget_wait_init(&p->back, look_for_it, p);
     timer_init(&p->look_again, p->fleet->loop, look_again, p);
 }

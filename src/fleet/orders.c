@@ -151,6 +151,8 @@ void fleet_freeze(struct fleet *f, bool on)
 {
     struct sched_order *orders = f->put_off;
     size_t n = f->nput_off;
+    if (on)
+        hours_flush(f);
     f->frozen = on;
     if (on)
         return;

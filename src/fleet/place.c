@@ -269,6 +269,7 @@ static void hear(struct fleet_place *p, enum backend_state was)
     case BACKEND_LOADING:
         break;
     case BACKEND_HOT:
+        hours_hot(p, p->adopting ? -1 : b->load_ms);
         p->adopting = false;
         sched_answers(&p->m, b->slots, b->load_ms, fleet_now(p->fleet));
         memory_hot(p);

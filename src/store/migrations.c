@@ -43,5 +43,9 @@ const char *const store_migrations[] = {
     "CREATE TABLE eval_results ("
     "  run INTEGER NOT NULL, place TEXT NOT NULL, item TEXT NOT NULL, turn INTEGER NOT NULL, passed INTEGER, fault TEXT NOT NULL, score REAL NOT NULL,"
     "  text TEXT NOT NULL, PRIMARY KEY (run, place, item, turn)) STRICT, WITHOUT ROWID;",
+    /* How long models were in memory: byte_seconds is what they had, times how long. */
+    "CREATE TABLE model_hours ("
+    "  model TEXT NOT NULL, hour_s INTEGER NOT NULL, hot_ms INTEGER NOT NULL, byte_seconds INTEGER NOT NULL, loads INTEGER NOT NULL, load_ms INTEGER NOT NULL,"
+    "  PRIMARY KEY (hour_s, model)) STRICT, WITHOUT ROWID;",
     NULL,
 };

@@ -100,6 +100,14 @@ struct request_sum {
 enum err_code requests_sums(struct store *s, int64_t since_s, void (*fn)(void *ctx, const struct request_sum *r), void *ctx, struct err *e)
     __attribute__((warn_unused_result));
 
+/* How far back they go. */
+struct requests_reach {
+    int64_t row_ms;              /* when the oldest row that is left came; 0 = there is none */
+    int64_t hour_s;              /* the oldest hour in the sums; 0 = there is none */
+    bool forgotten;              /* rows have gone: there are sums of hours before the oldest row's */
+};
+enum err_code requests_reach(struct store *s, struct requests_reach *out, struct err *e) __attribute__((warn_unused_result));
+
 /* Age and size, kept to by the writer in small bites. */
 struct requests_limits {
     int64_t keep_ms, bytes;      /* 0 = no limit */

@@ -176,3 +176,32 @@ enum err_code requests_sums(struct store *s, int64_t since_s, void (*fn)(void *c
     struct reading r = { .job = { .run = run_sums, .reads = true }, .since_s = since_s - since_s % 3600, .on_sum = fn, .ctx = ctx };
     return store_do(s, &r.job, e);
 }
+
+struct reaching {
+    struct store_job job;
+    struct requests_reach reach;
+};
+
+static enum err_code run_reach(struct store_db *db, struct store_job *job, struct err *e)
+{
+    static const char sql[] = "SELECT ifnull((SELECT came_ms FROM requests ORDER BY at LIMIT 1), 0), ifnull((SELECT min(hour_s) FROM request_sums), 0)";
+    struct requests_reach *r = &((struct reaching *)(void *)job)->reach;
+    sqlite3_stmt *s = db_begin(db, sql, e);
+    int rc = s ? db_step(db, s, e) : -1;
+    if (rc > 0) {
+        r->row_ms = sqlite3_column_int64(s, 0);
+        r->hour_s = sqlite3_column_int64(s, 1);
+        r->forgotten = r->hour_s && (!r->row_ms || r->hour_s < r->row_ms / 1000 / 3600 * 3600);
+    }
+    db_end(s);
+    return rc < 0 ? e->code : ERR_OK;
+}
+
+enum err_code requests_reach(struct store *s, struct requests_reach *out, struct err *e)
+{
+    struct reaching r = { .job = { .run = run_reach, .reads = true } };
+    enum err_code rc = store_do(s, &r.job, e);
+    if (!rc)
+        *out = r.reach;
+    return rc;
+}

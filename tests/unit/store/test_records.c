@@ -1,6 +1,7 @@
 /* The kinds of records: what is put is found, and how a second look changes a first. */
 #include "store/calibrations.h"
 #include "store/evals.h"
+#include "store/model_hours.h"
 #include "store/probes.h"
 #include "store/swaps.h"
 
@@ -255,6 +256,45 @@ static void test_runs_and_their_results_are_kept(void **state)
     buf_free(&seen);
 }
 
+static void keep_hour(void *ctx, const struct model_hour *r)
+{
+    struct buf *b = ctx;
+    buf_printf(b, "%.*s@%lld %lld %lld %lld %lld;", STR_ARG(r->model), (long long)r->hour_s, (long long)r->hot_ms, (long long)r->byte_seconds, (long long)r->loads,
+        (long long)r->load_ms);
+}
+
+static void test_hours_of_models_add_up(void **state)
+{
+    static const struct model_hour first[] = {
+        { .model = { "a", 1 }, .hour_s = 3600, .hot_ms = 1000, .byte_seconds = 500, .loads = 1, .load_ms = 30 },
+        { .model = { "b", 1 }, .hour_s = 7200, .hot_ms = 7, .byte_seconds = 8 },
+        { .model = { "a", 1 }, .hour_s = 3600, .hot_ms = 10, .byte_seconds = 5, .loads = 1, .load_ms = 3 },
+        { .model = { "a", 1 }, .hour_s = 10800, .hot_ms = 1, .byte_seconds = 1 },
+    };
+    static const struct {
+        int64_t since_s, until_s;
+        const char *want;
+    } cases[] = {
+        { 0, 1 << 30, "a@3600 1010 505 2 33;b@7200 7 8 0 0;a@10800 1 1 0 0;" },
+        { 3601, 10800, "b@7200 7 8 0 0;" },
+        { 10801, 1 << 30, "" },
+    };
+    int64_t hour = 1;
+    struct err e;
+    assert_int_equal(model_hours_first(store, &hour, &e), ERR_OK);
+    assert_int_equal(hour, 0);
+    model_hours_add(store, first, COUNTOF(first));
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct buf b = { 0 };
+        assert_int_equal(model_hours_read(store, cases[i].since_s, cases[i].until_s, keep_hour, &b, &e), ERR_OK);
+        if (!str_eq(buf_str(&b), str_of(cases[i].want)))
+            fail_msg("case %zu: %.*s", i, STR_ARG(buf_str(&b)));
+        buf_free(&b);
+    }
+    assert_int_equal(model_hours_first(store, &hour, &e), ERR_OK);
+    assert_int_equal(hour, 3600);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, open_store, close_store)
@@ -265,6 +305,7 @@ int main(void)
         CASE(test_answers_of_probes_are_kept_by_build_and_name),
         CASE(test_swaps_and_their_steps_are_kept),
         CASE(test_runs_and_their_results_are_kept),
+        CASE(test_hours_of_models_add_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
