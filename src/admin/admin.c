@@ -55,6 +55,8 @@ static const struct admin_row rows[] = {
     { "GET",  "/hob/v1/evals/show",    admin_eval_show, false, "One of them (`?run=`) with its results." },
     { "POST", "/hob/v1/evals",         admin_eval_new, true, "Begin a run: answers with its number." },
     { "POST", "/hob/v1/evals/results", admin_eval_results, true, "Put results to a run; the same case, place and turn again is written over." },
+    { "GET",  "/hob/v1/captured",      admin_captured, false, "Asks that are kept for suites, where a role says so: how many of each role, those of one (`?role=`), and what was asked and answered (`&at=1,2`)." },
+    { "POST", "/hob/v1/captured/forget", admin_captured_forget, true, "Delete all that are kept of a role." },
     { "GET",  "/hob/v1/swaps",         admin_swaps,   false, "Swaps of models under roles, or that one (`?id=`)." },
     { "GET",  "/hob/v1/swaps/log",     admin_swap_log, false, "The steps that swaps have taken, with who took them and why: which model answered which role when." },
     { "POST", "/hob/v1/swaps/plan",    admin_swap_plan, true, "Plan a swap: which model takes whose place under which roles. Nothing changes yet." },

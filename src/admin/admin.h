@@ -13,6 +13,7 @@
  *   POST /hob/v1/route/explain  a request as to /v1: who would answer it, and why; ?show_body=first or all: and what they would be sent
  *   GET  /hob/v1/swaps, /hob/v1/swaps/log, POST /hob/v1/swaps/plan, /hob/v1/swaps/step: swaps.c
  *   GET  /hob/v1/evals, /hob/v1/evals/show, POST /hob/v1/evals, /hob/v1/evals/results: evals.c
+ *   GET  /hob/v1/captured, POST /hob/v1/captured/forget: captured.c
  *   POST /hob/v1/upgrade        {"program": PATH, "wait_ms": N}, both may be left out: another gateway takes this one's place; answers when it has
  *   POST /hob/v1/config/reload  answers what the configuration has changed, once it is in force, or why nothing has changed */
 #ifndef HOB_ADMIN_ADMIN_H

@@ -60,6 +60,8 @@ void admin_evals(struct admin *a, struct http_req *r);   /* evals.c */
 void admin_eval_show(struct admin *a, struct http_req *r);
 void admin_eval_new(struct admin *a, struct http_req *r);
 void admin_eval_results(struct admin *a, struct http_req *r);
+void admin_captured(struct admin *a, struct http_req *r); /* captured.c */
+void admin_captured_forget(struct admin *a, struct http_req *r);
 void admin_explain(struct admin *a, struct http_req *r); /* explain.c */
 
 /* ---- system_*.c ---- */

@@ -7,8 +7,14 @@
 static void drained(void *ctx)
 {
     struct api *a = ctx;
-    if (a->on_drained && !a->running)
+    if (a->on_drained && !a->running && !a->capturing)
         a->on_drained(a->drained_ctx);
+}
+
+void api_look_drained(struct api *a)
+{
+    if (a->draining && !a->running && !a->capturing)
+        loop_later(a->loop, &a->drained);
 }
 
 struct api *api_new(struct loop *l, struct fleet *f, struct meter *m)
@@ -118,6 +124,5 @@ void api_drain(struct api *a, void (*done)(void *ctx), void *ctx)
     a->draining = true;
     a->on_drained = done;
     a->drained_ctx = ctx;
-    if (!a->running)
-        loop_later(a->loop, &a->drained);
+    api_look_drained(a);
 }

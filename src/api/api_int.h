@@ -21,6 +21,7 @@ struct api {
     struct store *store;            /* NULL: nothing is kept of requests */
     void (*on_row)(void *ctx, const struct request_row *r, int64_t at); /* or NULL */
     void *on_row_ctx;
+    size_t capturing;               /* asks that are on their way to be kept */
     bool row_was_lost;              /* the last one, and that was said */
     const struct http_server *server;
     struct overload *overload;      /* NULL: nobody counts memory */
@@ -52,6 +53,9 @@ static inline const struct config *api_config(const struct api *a)
 {
     return world_config(fleet_world(a->fleet));
 }
+
+/* ---- api.c ---- */
+void api_look_drained(struct api *a); /* something has ended: was it the last? */
 
 /* ---- routes.c ---- */
 enum route_body { BODY_NONE, BODY_CHAT, BODY_TEXT, BODY_EMBED, BODY_RERANK }; /* JSON, with the fields of enum task */
@@ -130,5 +134,8 @@ void metrics_hedge(struct metrics *m, struct str from, struct str to, bool won);
 void metrics_overloaded(struct metrics *m, enum overload_cause why);
 enum row_end { ROW_WRITTEN, ROW_LOST, ROW_HELD /* it waits for the disk */, ROW_LATE /* its answer has left without it */ };
 void metrics_row(struct metrics *m, enum row_end end, double seconds, double commit_seconds); /* the latter negative: nobody knows */
+
+enum capture_end { CAPTURE_KEPT, CAPTURE_DROPPED /* the store was behind, or failed */, CAPTURE_LARGE, CAPTURE_MEDIA };
+void metrics_capture(struct metrics *m, enum capture_end end);
 
 #endif

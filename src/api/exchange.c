@@ -152,6 +152,8 @@ static void exchange_clear(struct exchange *x)
 {
     exchange_undress(x);
     exchange_forget_schema(x);
+    if (x->captures)
+        exchange_forget_capture(x);
     json_free(&x->doc);
     reading_clear(x);
     attempt_clear(&x->first, KEEP_BYTES);
@@ -200,8 +202,7 @@ void exchange_dispose(struct exchange *x)
     } else {
         exchange_free_spare(x);
     }
-    if (a->draining && !a->running)
-        loop_later(a->loop, &a->drained);
+    api_look_drained(a);
 }
 
 /* At the end of the turn in which it was done. */

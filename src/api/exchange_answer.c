@@ -62,7 +62,7 @@ static enum way pick_way(const struct attempt *t)
 /* Something is promised of the answer that is seen when it is whole. */
 static bool keeps_what_is_said(const struct attempt *t)
 {
-    return t->x->ask.task == TASK_CHAT && (t->tools || t->x->promise);
+    return t->x->ask.task == TASK_CHAT && (t->tools || t->x->promise || t->x->captures);
 }
 
 void attempt_forget_whole(struct attempt *t)
@@ -274,5 +274,8 @@ static enum err_code end_object(struct attempt *t, struct err *e)
 
 enum err_code attempt_end_answer(struct attempt *t, struct err *e)
 {
+    struct said_all said;
+    if (t->x->captures && attempt_said(t, &said))
+        exchange_note_answer(t->x, &said);
     return attempt_wants_events(t) ? end_events(t, e) : end_object(t, e);
 }

@@ -75,6 +75,7 @@ enum err_code exchange_take_decision(struct exchange *x, struct err *e)
     if (x->decision.background) /* of a role or a rule: the operator has the last word */
         x->class = CALLER_BACKGROUND;
     exchange_decide_thinking(x);
+    exchange_decide_capture(x);
     return rc;
 }
 

@@ -261,6 +261,8 @@ struct exchange {
     } verified;
     struct schema_promise *promise;     /* NULL: no JSON was asked for */
     struct lost lost;
+    bool captures;                      /* it is to be kept with its answer, for suites (exchange_capture.c) */
+    struct buf captured;                /* what was answered, then */
     bool whole_stream;                  /* the caller streams, but gets the answer when it is whole: it is checked before */
     struct books books;
 };
@@ -453,6 +455,12 @@ double exchange_price(const struct backend *b, const struct tokens *n); /* negat
 struct tokens attempt_used(const struct attempt *t);                     /* by its answer, and one before that it has mended */
 void exchange_lose(struct attempt *t);                                  /* it is left for the next candidate, and what it has used was for nothing */
 double exchange_cost(const struct exchange *x);                          /* of the answer, and of its check; negative = unknown, or none */
+
+/* ---- exchange_capture.c ---- */
+void exchange_decide_capture(struct exchange *x);                       /* there is a decision: x->captures */
+void exchange_note_answer(struct exchange *x, const struct said_all *s); /* x->captures: that is the answer, as things stand */
+void exchange_capture(struct exchange *x);                              /* x->captures: it was answered so */
+void exchange_forget_capture(struct exchange *x);
 
 /* ---- exchange_answer.c ---- */
 bool attempt_has_left(const struct attempt *t);                         /* a part of its answer has gone to the caller, or is about to */

@@ -267,6 +267,8 @@ void exchange_settle(struct exchange *x, const struct err *e)
         leave(x);
         return;
     }
+    if (x->captures && !e)
+        exchange_capture(x);
     make_row(x);
     b->under_way = true;
     requests_put(x->api->store, &b->put, lazy ? STORE_LEISURE : x->api->running);

@@ -175,6 +175,8 @@ static void on_checked(struct exchange *x)
         v->verdict = VERDICT_FAILED; /* better, and not in the form that was asked for */
     if (v->verdict == VERDICT_IMPROVED)
         take_better(x, buf_str(&words));
+    if (v->verdict == VERDICT_IMPROVED && x->captures)
+        exchange_note_answer(x, &(struct said_all){ .content = buf_str(&words) });
     buf_free(&words);
     deliver(x);
 }

@@ -15,6 +15,7 @@
 #include "proc/filter.h"
 #include "proc/run_keeper.h"
 #include "proc/sweep.h"
+#include "store/captured.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -159,6 +160,26 @@ static void limit_rows(struct gateway *g)
     requests_limit(g->store, &l);
 }
 
+/* Roles that keep asks say so in the log: who runs hob shall know it without looking for it. */
+static void limit_captured(struct gateway *g)
+{
+    const struct config *c = g->config;
+    struct captured_limit *at = calloc(c->nroles + 1, sizeof *at);
+    size_t n = 0;
+    if (!at)
+        die("out of memory for limits");
+    for (size_t i = 0; i < c->nroles; i++) {
+        const struct conf_capture *w = &c->roles[i].capture;
+        if (w->share <= 0)
+            continue;
+        at[n++] = (struct captured_limit){ c->roles[i].name, w->keep_ms, w->most };
+        log_info("role %.*s: %g%% of its asks are kept with their answers, %lld at most, for %lld s (capture)", STR_ARG(c->roles[i].name), w->share * 100, (long long)w->most,
+            (long long)(w->keep_ms / 1000));
+    }
+    captured_limit(g->store, at, n);
+    free(at);
+}
+
 static void on_change(void *ctx, const struct config *now, struct keys *keys)
 {
     struct gateway *g = ctx;
@@ -167,6 +188,7 @@ static void on_change(void *ctx, const struct config *now, struct keys *keys)
     conf_free(g->config);
     g->config = conf_hold(now);
     limit_rows(g);
+    limit_captured(g);
     limits_apply(g->limits, now);
     accepted_keep(now);
     swaps_settle(g->swaps);
@@ -469,6 +491,7 @@ void gateway_build(struct gateway *g)
     api_use_store(g->api, g->store);
     api_on_row(g->api, on_row, g);
     limit_rows(g);
+    limit_captured(g);
     g->server = http_server_new(g->loop, &http_limits_default, &api_http, g->api);
     api_use_server(g->api, g->server);
     g->limits = limits_new(g->loop, g->server, g->api);

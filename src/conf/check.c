@@ -344,6 +344,19 @@ static enum err_code check_keys(struct reading *r)
     return ERR_OK;
 }
 
+/* Who says how long asks are to be kept means that they are. */
+static enum err_code check_capture(struct reading *r, const struct conf_role *role)
+{
+    const struct conf_capture *c = &role->capture;
+    struct conf_place at = said_where(r->c, &c->keep_ms);
+    if (!at.line)
+        at = said_where(r->c, &c->most);
+    if (!at.line || said_where(r->c, &c->share).line)
+        return ERR_OK;
+    fail_at(r->name, at, r->e, "capture: without `share` nothing is kept");
+    return err_hint(r->e, "say `share: 100%%`, or `share: 0` for nothing");
+}
+
 enum err_code check_all(struct reading *r)
 {
     const struct config *c = r->c;
@@ -363,5 +376,7 @@ enum err_code check_all(struct reading *r)
         if (!rc)
             rc = check_model(r, &c->models[i]);
     }
+    for (size_t i = 0; !rc && i < c->nroles; i++)
+        rc = check_capture(r, &c->roles[i]);
     return rc ? rc : check_names(r);
 }

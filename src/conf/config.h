@@ -194,6 +194,11 @@ struct conf_model {
     struct conf_place place;
 };
 
+struct conf_capture {
+    double share;                                     /* of its asks; 0 = nothing is kept */
+    int64_t keep_ms, most;                            /* each so long, and never more of them */
+};
+
 struct conf_role {
     struct str name;
     struct str model;                                 /* a model, alias or tier */
@@ -208,6 +213,7 @@ struct conf_role {
     struct conf_sampling sampling;
     struct conf_strs stop;                            /* beside the request's own */
     struct conf_strs suites;                          /* that a swap of its model is judged by; empty = the usual ones */
+    struct conf_capture capture;                      /* asks that are kept for suites */
     int64_t max_tokens;                               /* of an answer, where the request says nothing; 0 = none */
     int64_t max_tokens_cap;                           /* and never more, whatever it says; 0 = no cap */
     bool rewords;                                     /* any of these is said: a request of this role may be changed */

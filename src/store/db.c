@@ -458,6 +458,7 @@ void db_close(struct store_db *db)
 {
     if (db->sql && db->suspect) /* it would sync the same descriptors again, and be told that all is well */
         sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    db->captured_due_ms = 0;
     books_forget(db);
     log_end(db);
     for (size_t i = 0; i < COUNTOF(db->kept); i++) {

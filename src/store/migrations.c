@@ -47,5 +47,11 @@ const char *const store_migrations[] = {
     "CREATE TABLE model_hours ("
     "  model TEXT NOT NULL, hour_s INTEGER NOT NULL, hot_ms INTEGER NOT NULL, byte_seconds INTEGER NOT NULL, loads INTEGER NOT NULL, load_ms INTEGER NOT NULL,"
     "  PRIMARY KEY (hour_s, model)) STRICT, WITHOUT ROWID;",
+    /* Asks that are kept for suites, where the configuration says so. flags: captured.c; text: JSON, the api room's own */
+    "CREATE TABLE captured ("
+    "  at INTEGER PRIMARY KEY AUTOINCREMENT, time_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL, role TEXT NOT NULL, id TEXT NOT NULL, caller TEXT NOT NULL,"
+    "  model TEXT NOT NULL, host TEXT NOT NULL, flags INTEGER NOT NULL, input INTEGER, output INTEGER, print INTEGER NOT NULL, text TEXT NOT NULL) STRICT;"
+    "CREATE INDEX captured_of ON captured (role, at);"
+    "CREATE INDEX captured_until ON captured (until_ms);",
     NULL,
 };

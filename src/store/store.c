@@ -319,7 +319,7 @@ static struct store_job *take_batch(struct store *s) /* under the lock */
 /* Until there is work; false when there will be none any more. Under the lock. */
 static bool wait_for_work(struct store *s, bool *tidy)
 {
-    int64_t wait_ms = in_trouble(&s->db) ? s->again_ms : TIDY_MS;
+    int64_t due_ms = captured_due_in_ms(&s->db), wait_ms = in_trouble(&s->db) ? s->again_ms : due_ms < TIDY_MS ? due_ms : TIDY_MS;
     while (!s->waiting.first && !s->closing && !s->limits_new && !s->pause && !*tidy)
         *tidy = uv_cond_timedwait(&s->come, &s->lock, (uint64_t)wait_ms * 1000000) != 0;
     return s->waiting.first || !s->closing;
@@ -366,19 +366,19 @@ static void write_batch(struct store *s) /* under the lock, which it lets go of 
 static bool tidy_up(struct store *s, bool behind_batch)
 {
     struct err e;
-    bool more = false;
+    bool more = false, over = false;
     if (in_trouble(&s->db) && !behind_batch && recover(s, &e)) {
         s->again_ms = 2 * s->again_ms < AGAIN_MAX_MS ? 2 * s->again_ms : AGAIN_MAX_MS;
         return false;
     }
     if (!s->db.sql || s->db.broken)
         return false;
-    bool failed = books_tidy(&s->db, &more, &e) != ERR_OK;
+    bool failed = books_tidy(&s->db, &more, &e) || captured_tidy(&s->db, &over, &e);
     if (failed && !s->untidy && !s->db.failing)
         log_warn("old requests cannot be summed up or forgotten: %s", e.text);
     s->untidy = failed;
     log_tidy(&s->db);
-    return more || (spool_count(&s->db) && !s->db.failing);
+    return more || over || (spool_count(&s->db) && !s->db.failing);
 }
 
 /* Another process is to have the file. Under the lock. */
@@ -526,7 +526,8 @@ static bool hand_in(struct store *s, struct store_job *job)
         return false;
     }
     queue_add(&s->waiting, job);
-    s->company = job->company;
+    if (job->company != STORE_LEISURE || !s->nwaiting) /* who is in no hurry makes nobody wait */
+        s->company = job->company;
     s->hurry = s->hurry || !job->company;
     if (!s->since_ms)
         s->since_ms = clock_mono_ms();

@@ -38,6 +38,7 @@ struct store_db {
     int64_t apart_ms;               /* wall clock less monotonic, when it was last looked at; 0 = not yet */
     int64_t doubted_until_ms;       /* monotonic: the wall clock has jumped, and is not believed where rows are to go for their age */
     struct spool *spool;            /* rows that wait for the disk (spool.c); NULL = there never were any */
+    int64_t captured_due_ms;        /* when the next of the asks that are kept is over, wall clock; INT64_MAX = there is none, 0 = not looked at yet */
     struct request_books *books;    /* what is known of the rows (requests_books.c); NULL = nothing yet */
 };
 
@@ -91,5 +92,11 @@ enum err_code books_way(struct store_db *db, const struct request_row *r, int64_
 /* A bite of what is to be done between two batches: rows are summed up, old ones go. *more: there is still something to do. */
 enum err_code books_tidy(struct store_db *db, bool *more, struct err *e) __attribute__((warn_unused_result));
 void books_forget(struct store_db *db); /* a transaction went back, or the file is another */
+
+
+/* ---- captured.c ---- */
+/* A bite of what is over goes. *more: there is still something to do. */
+enum err_code captured_tidy(struct store_db *db, bool *more, struct err *e) __attribute__((warn_unused_result));
+int64_t captured_due_in_ms(const struct store_db *db);  /* until the next is over; INT64_MAX = none is there, or nobody knows yet */
 
 #endif

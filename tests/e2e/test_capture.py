@@ -1,0 +1,137 @@
+"""Asks that are kept for a suite of one's own: only where a role says so, without personal data, bounded, and gone when their time is over."""
+
+import json
+
+import pytest
+import raw
+from helpers import cli, content_of, wait_for
+
+MAIL, SECRET = "jane.canary@example.com", "canary!Tr0ub4dor"
+PLAIN = "the heron stands on one leg"
+KEEPS = {"share": "100%"}
+
+
+@pytest.fixture
+def start(nursery):
+    """start(capture, **config) -> (hob, its fake); the role `chat` keeps asks as `capture` says."""
+    def go(capture, role=None, **config):
+        fake = nursery.fake()
+        chat = {"model": "m", **({"capture": capture} if capture else {}), **(role or {})}
+        h = nursery.hob({"hosts": {"f": {"url": fake.url}}, "models": {"m": {"host": "f", "input": ["text", "image"]}},
+                         "roles": {"chat": chat, "quiet": "m"}, **config})
+        return h, fake
+    return go
+
+
+def door(h, path, body=None):
+    r = raw.call(str(h.state / "hob.sock"), "POST" if body else "GET", "/hob/v1/" + path, json.dumps(body) if body else b"", timeout=20)
+    assert r.status == 200, r.body
+    return r.json()
+
+
+def asks(h, role="chat"):
+    return door(h, f"captured?role={role}")["asks"]
+
+
+def texts(h, role="chat"):
+    at = ",".join(str(a["at"]) for a in asks(h, role))
+    return [a["ask"] for a in door(h, f"captured?role={role}&at={at}")["asks"]] if at else []
+
+
+def wait_kept(h, n, role="chat"):
+    return wait_for(f"{n} asks are kept", lambda: len(a := asks(h, role)) == n and (a,))[0]
+
+
+def written(h, *needles):
+    """Which of these stand in a file of the state folder."""
+    files = {f: f.read_bytes() for f in h.state.rglob("*") if f.is_file()}
+    return {n for n in needles for data in files.values() if n.encode() in data}
+
+
+def ends(h):
+    """hob_captured_total by how it ended."""
+    lines = [line for line in h.get("/metrics").body.decode().splitlines() if line.startswith("hob_captured_total{")]
+    return {line.split('end="')[1].split('"')[0]: int(float(line.rsplit(" ", 1)[1])) for line in lines}
+
+
+def test_nothing_is_kept_unless_a_role_says_so(start):
+    h, _ = start(None)
+    for model in ("chat", "quiet", "m"):
+        assert h.chat(model, f"{PLAIN} {MAIL}").status == 200
+    assert door(h, "captured") == {"schema": 1, "roles": []} and asks(h) == []
+    h.stop()  # all that waits is written
+    assert written(h, PLAIN, MAIL, "canary", "heron") == set()
+
+
+def test_what_is_kept_has_no_personal_data_and_what_is_private_is_not_kept(start):
+    h, _ = start(KEEPS)
+    tool = {"type": "function", "function": {"name": "mail", "description": f"Write to {MAIL}", "parameters": {"type": "object", "properties": {"to": {"type": "string"}}}}}
+    assert h.chat("chat", f"{PLAIN} for {MAIL}, password={SECRET} [[tool mail {{\"to\":\"{MAIL}\"}}]]", tools=[tool], temperature=0.5, user=MAIL,
+                  metadata={"who": MAIL}).status == 200
+    wait_kept(h, 1)
+    with h.open_chat("chat", f'what is my address? [[text "it is {MAIL}"]]', stream=True, max_tokens=9) as c:
+        assert content_of(c.stream(c.start())) == f"it is {MAIL}"
+    wait_kept(h, 2)
+    assert h.chat("chat", f"{PLAIN} in private", headers=[("x-hob-private", "true")]).status == 200
+    assert h.chat("quiet", f"{PLAIN} elsewhere").status == 200
+    assert h.chat("m", f"{PLAIN} by its name").status == 200
+    assert h.chat("chat", "[[status 500]]").status != 200
+    picture = [{"type": "text", "text": PLAIN}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}]
+    assert h.post("/v1/chat/completions", {"model": "chat", "messages": [{"role": "user", "content": picture}]}).status == 200
+    assert h.chat("chat", "x" * 70000).status == 200
+    assert h.chat("chat", "the last").status == 200
+    first, second, last = wait_kept(h, 3)
+    assert (first["tools"], first["stream"], first["model"], first["host"], second["stream"]) == (True, False, "m", "f", True)
+    assert wait_for("all are counted", lambda: (e := ends(h)) == {"kept": 3, "media": 1, "large": 1} and e)
+    a, b, _ = texts(h)
+    assert a["messages"][0]["content"].startswith(f"{PLAIN} for [EMAIL_1], password=[SECRET_1]") and a["temperature"] == 0.5
+    assert a["tools"][0]["function"]["description"] == "Write to [EMAIL_1]" and a["answer"]["calls"] == [{"name": "mail", "arguments": '{"to":"[EMAIL_1]"}'}]
+    assert (b["answer"], b["max_tokens"]) == ({"text": "it is [EMAIL_1]"}, 9) and "user" not in a and "metadata" not in a
+    h.stop()
+    assert written(h, MAIL, SECRET, "in private", "elsewhere", "by its name", "iVBORw0") == set() and written(h, PLAIN) == {PLAIN}
+
+
+@pytest.mark.parametrize("privacy,kept", [({}, []), ({"redact": "on"}, ["to [EMAIL_1]"]), ({"detect": "mark"}, ["to [EMAIL_1]"])])
+def test_what_the_policy_keeps_here_is_not_kept_on_disk(start, nursery, privacy, kept):
+    far = nursery.fake()
+    h, fake = start(KEEPS, privacy=privacy, role={"fallback": ["away"]}, hosts={"f": {"url": far.url}, "far": {"url": far.url, "local": "off"}},
+                    models={"m": {"host": "f"}, "away": {"host": "far"}})
+    assert h.chat("chat", f"to {MAIL}").status == 200
+    assert h.chat("chat", "nothing to hide").status == 200
+    wait_kept(h, len(kept) + 1)
+    assert [t["messages"][0]["content"] for t in texts(h)] == [*kept, "nothing to hide"]
+
+
+def test_a_role_keeps_so_many_for_so_long(start):
+    """The oldest go first, then all when their time is over; what was kept longer is shortened by a reload; and all of a role can be forgotten."""
+    h, _ = start({"share": 1, "most": 3, "keep": "1h"}, role={"system": "Be brief.", "sampling": {"temperature": 0.25}})
+    for i in range(5):
+        assert h.chat("chat", f"number-{i}").status == 200
+        wait_for("it is kept", lambda: (t := texts(h)) and t[-1]["messages"][-1]["content"] == f"number-{i}")
+    got = texts(h)
+    assert [t["messages"][1]["content"] for t in got] == ["number-2", "number-3", "number-4"]
+    assert got[0]["messages"][0] == {"role": "system", "content": "Be brief."} and got[0]["temperature"] == 0.25  # what the model was asked
+    (role,) = door(h, "captured")["roles"]
+    assert (role["role"], role["capturing"], role["kept"], role["most"], role["keep_ms"]) == ("chat", True, 3, 3, 3600000)
+    config = json.loads(h.config_path.read_text())
+    config["roles"]["chat"]["capture"]["most"] = 2
+    h.config_path.write_text(json.dumps(config))
+    assert cli("config", "reload", "-c", h.config_path, env=h.env).returncode == 0
+    wait_kept(h, 2)
+    assert door(h, "captured/forget", {"role": "chat"}) == {"schema": 1, "role": "chat", "forgotten": 2}
+    assert asks(h) == []
+    assert h.chat("chat", "number-5").status == 200
+    wait_kept(h, 1)
+    config["roles"]["chat"]["capture"]["keep"] = "1s"
+    h.config_path.write_text(json.dumps(config))
+    assert cli("config", "reload", "-c", h.config_path, env=h.env).returncode == 0
+    wait_kept(h, 0)
+    h.stop()
+    assert written(h, *(f"number-{i}" for i in range(6))) == set()  # not in what the file has free, either
+
+
+def test_a_wish_without_a_share_is_no_wish(start, tmp_path):
+    path = tmp_path / "hob.yaml"
+    path.write_text("hosts: {f: {url: 'http://127.0.0.1:9'}}\nmodels: {m: {host: f}}\nroles:\n  chat: {model: m, capture: {keep: 1d}}\n")
+    r = cli("config", "check", path)
+    assert r.returncode == 2 and ":4:" in r.stderr and "without `share` nothing is kept" in r.stderr, r.stderr
