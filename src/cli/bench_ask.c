@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "http/sse.h"
+#include "proc/energy.h"
 
 #include <math.h>
 #include <signal.h>
@@ -71,6 +72,7 @@ struct bench {
     struct buf ps;
     int looked_status;
     bool disturbed;                 /* in the round at hand */
+    struct energy *energy;          /* NULL = not of this place */
     struct dice dice;
     double overhead, per_word;      /* tokens of a prompt: overhead + per_word * words */
     bool tells_engine;              /* ignore_eos and cache_prompt are sent */
@@ -345,6 +347,8 @@ static void on_tick(void *ctx)
     struct bench *b = ctx;
     if (interrupted)
         loop_stop(b->loop);
+    if (b->energy)
+        energy_read(b->energy, clock_mono_ns());
     timer_set(&b->tick, TICK_MS);
 }
 
@@ -403,10 +407,11 @@ static bool is_ours(const struct bench *b, size_t n, struct str id)
     return false;
 }
 
-/* The newest row's time into mark (what comes later is of the round); or, with n > 0: is there one since the mark of another caller, at this place or beside it? */
+/* The newest time of a row into mark (what comes later is of the round); or, with n > 0: is there one since the mark of another caller, at this place or beside it? Rows come in the
+ * order in which they were written down, not asked. */
 static bool look_at_rows(struct bench *b, char mark[40], size_t n)
 {
-    struct question q = { .method = "GET", .path = n ? "/hob/v1/logs?n=300" : "/hob/v1/logs?n=1", .answer_ms = 60 * 1000 };
+    struct question q = { .method = "GET", .path = "/hob/v1/logs?n=300", .answer_ms = 60 * 1000 };
     struct answer got = { 0 };
     struct json_doc d = { 0 };
     struct err e;
@@ -417,9 +422,10 @@ static bool look_at_rows(struct bench *b, char mark[40], size_t n)
         yyjson_arr_foreach(yyjson_obj_get(d.root, "rows"), i, max, row) {
             struct str time = json_str(yyjson_obj_get(row, "time")), host = json_str(yyjson_obj_get(row, "host"));
             bool here = str_eq(host, b->place.host) && (b->place.here || str_eq(json_str(yyjson_obj_get(row, "model")), b->place.model));
-            if (!n)
+            bool later = time.n && time.n < 40 && strncmp(time.p, mark, time.n) > 0;
+            if (!n && later)
                 snprintf(mark, 40, "%.*s", STR_ARG(time));
-            else if (here && time.n && time.n < 40 && strncmp(time.p, mark, time.n) > 0 && !is_ours(b, n, json_str(yyjson_obj_get(row, "id"))))
+            else if (n && here && later && !is_ours(b, n, json_str(yyjson_obj_get(row, "id"))))
                 strangers = true;
         }
     json_free(&d);
@@ -507,6 +513,11 @@ static bool tell_step(struct bench *b, const char *what, int64_t context, int64_
     return go_on && !interrupted;
 }
 
+static double joules_now(const struct bench *b)
+{
+    return b->energy ? energy_read(b->energy, clock_mono_ns()) : NAN;
+}
+
 /* True: it counts. */
 static bool run_round(struct bench *b, size_t cell, int round)
 {
@@ -517,9 +528,11 @@ static bool run_round(struct bench *b, size_t cell, int round)
     bool counts = true;
     b->disturbed = !wait_for_quiet(b);
     look_at_rows(b, mark, 0);
+    double before_joules = joules_now(b);
     fly(b, n, (int64_t)llround(((double)length - b->overhead) / b->per_word), b->wish->tokens);
     if (interrupted)
         return false;
+    c->joules[round - 1] = joules_now(b) - before_joules;
     bool shared = b->disturbed | look_at_rows(b, mark, n);
     for (size_t i = 0; i < n; i++)
         put_request(b, &b->flights[i], cell, round, length, shared);
@@ -731,6 +744,22 @@ static void look_at_machine(struct bench *b)
         speed_warn(b->report, "the machine was busy when it began: a load of %.1f on %ld cores", load[0], cores);
 }
 
+/* This machine's counters say something of what runs on it alone. */
+static void open_energy(struct bench *b)
+{
+    struct speed_report *r = b->report;
+    struct energy_opts opts = { .watts = b->wish->watts };
+    if (!(b->wish->watts > 0) && (!b->place.here || b->at->remote)) {
+        r->energy_why = STR("it runs elsewhere, and what that machine takes is not known here (--watts)");
+        return;
+    }
+    b->energy = energy_open(&opts, clock_mono_ns());
+    r->energy_source = arena_copy(&r->memory, energy_source(b->energy));
+    r->energy_why = arena_copy(&r->memory, energy_why(b->energy));
+    if (!r->energy_source.n && r->energy_why.n)
+        r->energy_why = arena_printf(&r->memory, "%.*s (--watts)", STR_ARG(r->energy_why));
+}
+
 static enum err_code measure(struct bench *b, struct err *e)
 {
     struct speed_report *r = b->report;
@@ -744,6 +773,7 @@ static enum err_code measure(struct bench *b, struct err *e)
     r->runs = b->wish->runs;
     b->tells_engine = true;
     look_at_machine(b);
+    open_energy(b);
     rc = cold_starts(b, e);
     if (!rc && !interrupted)
         rc = learn_lengths(b, e);
@@ -784,6 +814,7 @@ static void clean_up(struct bench *b)
         free(f->pieces_ns);
     }
     buf_free(&b->ps);
+    energy_close(b->energy);
     http_pool_free(b->pool);
     http_pool_free(b->admin_pool);
     loop_free(b->loop);
@@ -821,6 +852,7 @@ enum err_code bench_measure(const struct door *at, const struct door *admin, con
     if (!rc) {
         b->found.build = str_of(b->build);
         b->found.ignore_eos = b->tells_engine;
+        b->found.energy = out->energy_source;
         out->settings = bench_settings(w, &b->place, &b->found, at, &out->memory);
         speed_count(out);
         warn_of_rounds(b);

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 const char *const speed_verdict_names[SPEED_VERDICTS] = { "better", "worse", "cannot tell" };
 
@@ -67,6 +68,21 @@ static size_t values_of(yyjson_val *cell, const char *figure, double *out)
     return n;
 }
 
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Of what the logarithms in v are of; v is left in disorder. */
+static double plain_median(double *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        v[i] = exp(v[i]);
+    qsort(v, n, sizeof *v, by_value);
+    return quantile_of(v, n, 0.5);
+}
+
 static enum speed_verdict judge(const struct speed_difference *d)
 {
     if (d->na < SPEED_LEAST_ROUNDS || d->nb < SPEED_LEAST_ROUNDS || (d->lo <= 0 && d->hi >= 0))
@@ -85,10 +101,9 @@ static bool compare_figure(yyjson_val *a, yyjson_val *b, size_t figure, struct s
     out->nb = values_of(b, out->figure, vb);
     if (!out->na || !out->nb)
         return false;
-    struct estimate of_a = bootstrap_quantile(va, out->na, 0.5, &bootstrap_usual, &dice), of_b = bootstrap_quantile(vb, out->nb, 0.5, &bootstrap_usual, &dice);
     struct estimate d = bootstrap_unpaired(va, out->na, vb, out->nb, 0.5, &bootstrap_usual, &dice);
-    out->a = exp(of_a.value);
-    out->b = exp(of_b.value);
+    out->a = plain_median(va, out->na);
+    out->b = plain_median(vb, out->nb);
     out->change = expm1(d.value);
     out->lo = expm1(d.lo);
     out->hi = expm1(d.hi);
