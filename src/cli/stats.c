@@ -1,6 +1,7 @@
 /* hob stats: long-run averages out of the rows, as callers saw them, with the length of the window and the number of requests behind each. */
+#include "cli/stats.h"
+
 #include "cli/commands.h"
-#include "cli/report.h"
 #include "cli/table.h"
 
 #include <math.h>
@@ -262,6 +263,18 @@ static void put(yyjson_val *root, struct buf *out)
     buf_printf(out, "\n(n): so many requests are behind a figure. What callers saw, whatever else the machine did: not to be held against figures of `hob bench`.\n");
 }
 
+static int residency(const struct cli_args *a, struct str window)
+{
+    static const char *const others[] = { "--against", "--before", "--by" };
+    const struct report_ask asks[] = { { "window", window }, { "role", cli_option_value(a, "--role") }, { "model", cli_option_value(a, "--model") } };
+    for (size_t i = 0; i < COUNTOF(others); i++)
+        if (cli_option_value(a, others[i]).p) {
+            fprintf(stderr, "hob: --residency is of each model in one window: %s says nothing there\n", others[i]);
+            return EXIT_USAGE;
+        }
+    return report_run(a, &reports[REPORT_RESIDENCY], asks, COUNTOF(asks), stats_put_residency);
+}
+
 static int run(const struct cli_args *a)
 {
     struct str since = cli_option_value(a, "--since"), window = cli_option_value(a, "--window");
@@ -269,6 +282,8 @@ static int run(const struct cli_args *a)
         fprintf(stderr, "hob: --since and --window both name the window: one of them is enough\n");
         return EXIT_USAGE;
     }
+    if (cli_flag(a, "--residency"))
+        return residency(a, since.p ? since : window);
     const struct report_ask asks[] = {
         { "window", since.p ? since : window },
         { "against", cli_option_value(a, "--against") },
@@ -289,8 +304,9 @@ static const struct cli_option options[] = {
     { "--by", NULL, "WHAT", "each model, role, caller or host, too" },
     { "--role", NULL, "ROLE", "requests of that role alone" },
     { "--model", "-m", "MODEL", "requests that it has answered alone" },
+    { "--residency", NULL, NULL, "instead: what each model in memory was good for, and whether to keep it hot (default window: 7d)" },
     { "--json", NULL, NULL, "one JSON object" },
     CLI_END,
 };
-const struct command cli_stats = { .name = "stats", .usage = "[--window RANGE] [--by WHAT] [--against RANGE | --before]", .what = "show long-run averages: how requests have fared",
+const struct command cli_stats = { .name = "stats", .usage = "[--window RANGE] [--by WHAT] [--against RANGE | --before] | --residency", .what = "show long-run averages: how requests have fared",
     .example = "hob stats --window 24h --before --by model", .run = run, .options = options };
