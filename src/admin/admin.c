@@ -60,6 +60,8 @@ static const struct admin_row rows[] = {
     { "POST", "/hob/v1/captured/forget", admin_captured_forget, true, "Delete all that are kept of a role." },
     { "GET",  "/hob/v1/swaps",         admin_swaps,   false, "Swaps of models under roles, or that one (`?id=`)." },
     { "GET",  "/hob/v1/swaps/log",     admin_swap_log, false, "The steps that swaps have taken, with who took them and why: which model answered which role when." },
+    { "GET",  "/hob/v1/swaps/baselines", admin_baselines, false, "What models did under roles, saved for the guards of trials." },
+    { "POST", "/hob/v1/swaps/baseline", admin_baseline, true, "Save what the model of a role has done in the last 30 days, or forget what was saved (`do`: save, forget)." },
     { "POST", "/hob/v1/swaps/plan",    admin_swap_plan, true, "Plan a swap: which model takes whose place under which roles. Nothing changes yet." },
     { "POST", "/hob/v1/swaps/step",    admin_swap_step, true, "Take a step of a swap: evidence, smoke, start, promote, rollback or retire. Answers when it is written down and in force." },
     { "POST", "/hob/v1/upgrade",       admin_upgrade, false, "Have another program take over, with its listeners, models and connections; answers when it has. Which one (`program`) is only to be said on the admin socket." },

@@ -57,6 +57,8 @@ void admin_swaps(struct admin *a, struct http_req *r);   /* swaps.c */
 void admin_swap_log(struct admin *a, struct http_req *r);
 void admin_swap_plan(struct admin *a, struct http_req *r);
 void admin_swap_step(struct admin *a, struct http_req *r);
+void admin_baselines(struct admin *a, struct http_req *r); /* baselines.c */
+void admin_baseline(struct admin *a, struct http_req *r);
 void admin_evals(struct admin *a, struct http_req *r);   /* evals.c */
 void admin_eval_show(struct admin *a, struct http_req *r);
 void admin_eval_new(struct admin *a, struct http_req *r);

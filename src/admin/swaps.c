@@ -3,7 +3,7 @@
  *   GET  swaps?id=N           {"schema":1,"swaps":[…]}, or that one as an object
  *   GET  swaps/log?id=N&n=M   {"schema":1,"steps":[{"swap","time","actor","step","state","role","reason","roles":[…]}]}, oldest first
  *   POST swaps/plan           {"roles":[{"role","to"}],"window_ms","share","alert_only","preflight":{…},"refused","why"}
- *   POST swaps/step           {"id","step":"evidence|smoke|start|promote|rollback|retire","role","why","force","early","window_ms","share","proof":{…}}
+ *   POST swaps/step           {"id","step":"evidence|smoke|start|promote|rollback|retire","role","why","force","early","window_ms","share","baseline","proof":{…}}
  *
  * A step answers with the swap as it is then, when it is written down and in force. */
 #include "admin/admin_int.h"
@@ -243,6 +243,15 @@ static enum err_code read_step_name(struct asking *k, struct err *e)
     return wrong(e, "step", "evidence, smoke, start, promote, rollback or retire");
 }
 
+static enum err_code take_baseline(struct asking *k, struct err *e)
+{
+    struct str *b = &k->ask.wish.baseline;
+    enum err_code rc = take_text(k, k->body.root, "baseline", b, e);
+    if (!rc && b->n && !str_eq(*b, STR("rows")) && !str_eq(*b, STR("saved")) && !str_eq(*b, STR("none")))
+        rc = wrong(e, "baseline", "rows, saved or none");
+    return rc;
+}
+
 static enum err_code read_step(struct asking *k, struct err *e)
 {
     yyjson_val *root = k->body.root, *id = yyjson_obj_get(root, "id");
@@ -263,6 +272,8 @@ static enum err_code read_step(struct asking *k, struct err *e)
         rc = take_window(root, 0, &w->window_ms, e);
     if (!rc)
         rc = take_share(root, "share", 0, &w->share, e);
+    if (!rc)
+        rc = take_baseline(k, e);
     if (!rc && w->step == STEP_EVIDENCE)
         rc = read_proof(k, yyjson_obj_get(root, "proof"), e);
     if (!rc && (w->step == STEP_EVIDENCE || w->step == STEP_SMOKE) && !w->role.n)

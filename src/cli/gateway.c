@@ -224,7 +224,22 @@ static void on_row(void *ctx, const struct request_row *r, int64_t at)
         swaps_row(g->swaps, r, at);
 }
 
-static const struct swaps_ops swaps_ops = { swap_config, swap_flip, NULL };
+static void where_is(void *ctx, struct str model, struct swaps_place *out)
+{
+    struct gateway *g = ctx;
+    struct world *w = fleet_world(g->fleet);
+    const struct config *c = world_config(w);
+    const struct conf_model *m = conf_model(c, model);
+    struct fleet_figures f;
+    if (!m || !world_backend(w, (size_t)(m - c->models))->kind->managed)
+        return;
+    fleet_figures(w, (size_t)(m - c->models), &f);
+    out->pid = backend_pid(world_backend(w, (size_t)(m - c->models)));
+    out->expected_bytes = f.booked_bytes > f.estimated_bytes ? f.booked_bytes : f.estimated_bytes;
+    snprintf(out->engine, sizeof out->engine, "%.12s", fleet_engine(w, (size_t)(m - c->models)));
+}
+
+static const struct swaps_ops swaps_ops = { .config = swap_config, .flip = swap_flip, .place = where_is };
 
 /* Callers come when it is known who runs, and what is swapped: from the first request on it is as it was before a restart. An heir's store could be had, then. */
 static void listen_when_known(struct gateway *g)

@@ -15,6 +15,7 @@ static const struct cli_sub subs[] = {
     { "retire", "let the file say what holds", CLI_WORDS_NONE },
     { "status", "what is swapped, how it goes, and what is next", CLI_WORDS_NONE },
     { "log", "who took which step when, and why: which model answered which role", CLI_WORDS_NONE },
+    { "baseline", "what a role's model has done, saved for the guards of a trial", CLI_WORDS_NAMES },
     { "simulate", "how many requests a trial needs to see what one fears", CLI_WORDS_NONE },
     { .name = NULL },
 };
@@ -25,12 +26,13 @@ static const struct {
 } run_sub[] = {
     { swap_plan, 0, 0, "plan --role ROLE=MODEL [--role …] [--window 7d] [--share 10%]" },
     { swap_evidence, 1, 1, "evidence ID [--suite SUITE …]" },
-    { swap_start, 1, 1, "start ID [--force --why TEXT]" },
+    { swap_start, 1, 1, "start ID [--force --why TEXT] [--baseline rows|saved|none]" },
     { swap_promote, 1, 1, "promote ID [--role R] [--early]" },
     { swap_rollback, 1, 1, "rollback ID [--role R] [--why TEXT]" },
     { swap_retire, 1, 1, "retire ID [--role R]" },
     { swap_status, 0, 1, "status [ID]" },
     { swap_log, 0, 1, "log [ID]" },
+    { swap_baseline, 0, 1, "baseline [ROLE] [--save|--forget]" },
     { swap_simulate, 0, 0, "simulate --baseline P --candidate P [--requests N] [--trials N]" },
 };
 
@@ -67,6 +69,9 @@ static const struct cli_option options[] = {
     { "--why", NULL, "TEXT", "why this step is taken: kept with it" },
     { "--force", NULL, NULL, "start: without evidence, or against it; --why says why" },
     { "--early", NULL, NULL, "promote: before the window is over" },
+    { "--baseline", NULL, "FROM", "start: what the guards hold the trial against: rows (of the last 30 days), saved, none (default: rows; what is saved where they are few)" },
+    { "--save", NULL, NULL, "baseline: keep what the role's model has done in the last 30 days" },
+    { "--forget", NULL, NULL, "baseline: what was saved" },
     { "--baseline", NULL, "P", "simulate: how often the old model fails, 0..1" },
     { "--candidate", NULL, "P", "simulate: how often the new one does" },
     { "--requests", NULL, "N", "simulate: of the window (default: 2000)" },
@@ -78,5 +83,5 @@ static const struct cli_option options[] = {
     CLI_END,
 };
 
-const struct command cli_swap = { .name = "swap", .usage = "plan --role ROLE=MODEL | evidence|start|promote|rollback|retire ID | status|log [ID] | simulate", .what = "put another model in a role's place, on trial",
+const struct command cli_swap = { .name = "swap", .usage = "plan --role ROLE=MODEL | evidence|start|promote|rollback|retire ID | status|log [ID] | baseline [ROLE] | simulate", .what = "put another model in a role's place, on trial",
     .example = "hob swap plan --role chat=new", .run = run, .options = options, .max_words = CLI_MAX_ARGS, .subs = subs };

@@ -13,6 +13,7 @@ int swap_rollback(const struct cli_args *a, const struct str *words, size_t n);
 int swap_retire(const struct cli_args *a, const struct str *words, size_t n);
 int swap_status(const struct cli_args *a, const struct str *words, size_t n);   /* swap_show.c: [ID] */
 int swap_log(const struct cli_args *a, const struct str *words, size_t n);      /* [ID] */
+int swap_baseline(const struct cli_args *a, const struct str *words, size_t n); /* swap_baseline.c: [ROLE] */
 int swap_simulate(const struct cli_args *a, const struct str *words, size_t n); /* swap_simulate.c */
 
 /* ---- swap_show.c: what they share ---- */

@@ -63,6 +63,20 @@ static void print_guard(yyjson_val *g)
     printf("  %-8.*s %.*s: %.*s\n", STR_ARG(text_at(g, "verdict")), STR_ARG(text_at(g, "role")), STR_ARG(evidence));
 }
 
+static void print_baseline(yyjson_val *b)
+{
+    struct str saved = text_at(b, "saved"), note = text_at(b, "note");
+    long long requests = (long long)number_at(b, "requests");
+    if (str_eq(text_at(b, "source"), STR("none")))
+        printf("  %.*s: nothing is watched (--baseline none)", STR_ARG(text_at(b, "role")));
+    else if (!requests)
+        printf("  %.*s: nothing is watched: no request of the old model is on record", STR_ARG(text_at(b, "role")));
+    else
+        printf("  %.*s: held against %lld requests of %.*s, %.*s to %.*s", STR_ARG(text_at(b, "role")), requests, STR_ARG(text_at(b, "model")), STR_ARG(day_of(text_at(b, "from"))),
+            STR_ARG(day_of(text_at(b, "until"))));
+    printf("%s%.*s%s%.*s\n", saved.n ? ", saved " : "", STR_ARG(day_of(saved)), note.n ? "; " : "", STR_ARG(note));
+}
+
 static void print_role(yyjson_val *r)
 {
     size_t i, n;
@@ -87,6 +101,8 @@ static void print_swap(yyjson_val *s)
     printf("%s%s%.*s\n", yyjson_is_true(yyjson_obj_get(s, "forced")) ? ", by force" : "", why.n ? ": " : "", STR_ARG(why));
     yyjson_arr_foreach(yyjson_obj_get(s, "roles"), i, n, r)
         print_role(r);
+    yyjson_arr_foreach(yyjson_obj_get(s, "baselines"), i, n, r)
+        print_baseline(r);
     yyjson_arr_foreach(yyjson_obj_get(s, "guards"), i, n, r)
         print_guard(r);
     printf("  next: %.*s\n", STR_ARG(text_at(s, "next")));

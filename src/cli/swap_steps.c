@@ -16,6 +16,7 @@ struct step {
     bool force, early;
     int64_t window_ms;
     double share;
+    struct str baseline;
 };
 
 static int take(const struct cli_args *a, const struct step *s, struct buf *answer)
@@ -43,6 +44,8 @@ static int take(const struct cli_args *a, const struct step *s, struct buf *answ
         json_key(&o, STR("share"));
         json_double(&o, s->share, 6);
     }
+    json_key(&o, STR("baseline"));
+    json_string(&o, s->baseline);
     json_end_object(&o);
     int code = swap_ask(a, "POST", "/hob/v1/swaps/step", buf_str(&body), answer, NULL);
     buf_free(&body);
@@ -172,6 +175,7 @@ int swap_start(const struct cli_args *a, const struct str *words, size_t n)
     struct step s;
     (void)n;
     int code = read_step(a, words, "start", &s);
+    s.baseline = cli_option_value(a, "--baseline");
     if (!code && !s.force)
         code = smoke(a, &s);
     return code ? code : take_and_print(a, &s);

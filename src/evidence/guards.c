@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 const char *const guard_name[GUARD_KINDS] = {
     [GUARD_ERRORS] = "errors", [GUARD_BUSY] = "saturation", [GUARD_TTFT] = "ttft", [GUARD_TOTAL] = "total", [GUARD_TTFT_BUSY] = "ttft_busy", [GUARD_TOTAL_BUSY] = "total_busy",
@@ -296,7 +297,7 @@ static void begin_watch(struct guards *g, const struct seq_counts *base, const s
 
 void guards_begin(struct guards *g, struct baseline *b)
 {
-    *g = (struct guards){ .breach = -1, .base_requests = b->requests, .by_load = knows_loads(b) };
+    *g = (struct guards){ .breach = -1, .base_requests = b->requests, .by_load = knows_loads(b), .origin = { .from_ms = b->from_ms, .until_ms = b->until_ms } };
     for (size_t i = 0; i < GUARD_KINDS; i++)
         g->limit[i] = is_time(i) ? take_limit(b, i, g->by_load) : 0;
     baseline_end(b);
@@ -403,6 +404,76 @@ void guards_view(const struct guards *g, struct str role, struct json_out *o)
     }
 }
 
+static void put_when(struct json_out *o, const char *key, int64_t wall_ms)
+{
+    char text[40] = "";
+    struct tm tm;
+    time_t t = (time_t)(wall_ms / 1000);
+    if (wall_ms && gmtime_r(&t, &tm))
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    json_key(o, str_of(key));
+    json_string_or_null(o, str_of(text));
+}
+
+static void put_int(struct json_out *o, const char *key, int64_t v)
+{
+    json_key(o, str_of(key));
+    json_int(o, v);
+}
+
+static void put_or_null(struct json_out *o, const char *key, const char *text)
+{
+    json_key(o, str_of(key));
+    json_string_or_null(o, str_of(text));
+}
+
+static void put_origin(const struct guards *g, struct str role, struct json_out *o)
+{
+    const struct guards_origin *from = &g->origin;
+    put_text(o, "role", role);
+    put_or_null(o, "source", from->source);
+    put_or_null(o, "model", from->model);
+    put_or_null(o, "engine", from->engine);
+    put_int(o, "requests", g->base_requests);
+    put_when(o, "from", from->from_ms);
+    put_when(o, "until", from->until_ms);
+    put_when(o, "saved", from->saved_ms);
+    put_or_null(o, "note", from->note);
+}
+
+void guards_view_origin(const struct guards *g, struct str role, struct json_out *o)
+{
+    json_begin_object(o);
+    put_origin(g, role, o);
+    json_end_object(o);
+}
+
+void guards_view_base(const struct guards *g, struct str role, struct json_out *o)
+{
+    json_begin_object(o);
+    put_origin(g, role, o);
+    json_key(o, STR("by_load"));
+    json_bool(o, g->by_load);
+    json_key(o, STR("guards"));
+    json_begin_array(o);
+    for (size_t i = 0; i < g->watch.n; i++) {
+        const struct seq_counts *base = &g->watch.guards[i].rule.baseline;
+        json_begin_object(o);
+        put_text(o, "name", str_of(guard_name[g->kinds[i]]));
+        put_int(o, "bad", base->bad);
+        put_int(o, "total", base->total);
+        put_double(o, "rate", rate(*base));
+        json_key(o, STR("limit_ms"));
+        if (is_time(g->kinds[i]))
+            json_double(o, g->limit[g->kinds[i]], 1);
+        else
+            json_null(o);
+        json_end_object(o);
+    }
+    json_end_array(o);
+    json_end_object(o);
+}
+
 /* ---- to save ---- */
 
 static void put_counts(struct json_out *o, const char *key, struct seq_counts c)
@@ -417,10 +488,16 @@ static void put_counts(struct json_out *o, const char *key, struct seq_counts c)
 void guards_put(const struct guards *g, struct json_out *o)
 {
     json_begin_object(o);
-    json_key(o, STR("requests"));
-    json_int(o, g->requests);
-    json_key(o, STR("base_requests"));
-    json_int(o, g->base_requests);
+    const struct guards_origin *from = &g->origin;
+    put_int(o, "requests", g->requests);
+    put_int(o, "base_requests", g->base_requests);
+    put_text(o, "source", str_of(from->source));
+    put_text(o, "model", str_of(from->model));
+    put_text(o, "engine", str_of(from->engine));
+    put_text(o, "note", str_of(from->note));
+    put_int(o, "from_ms", from->from_ms);
+    put_int(o, "until_ms", from->until_ms);
+    put_int(o, "saved_ms", from->saved_ms);
     json_key(o, STR("by_load"));
     json_bool(o, g->by_load);
     put_text(o, "breach", g->breach >= 0 ? str_of(guard_name[g->breach]) : STR(""));
@@ -434,10 +511,8 @@ void guards_put(const struct guards *g, struct json_out *o)
         put_counts(o, "seen", g->watch.guards[i].seen);
         if (is_time(kind))
             put_double(o, "limit", g->limit[kind]);
-        if (g->runs[kind]) {
-            json_key(o, STR("run"));
-            json_int(o, g->runs[kind]);
-        }
+        if (g->runs[kind])
+            put_int(o, "run", g->runs[kind]);
         put_text(o, "first", str_of(g->first_bad[kind]));
         put_text(o, "last", str_of(g->last_bad[kind]));
         json_end_object(o);
@@ -464,6 +539,23 @@ static bool read_guard(struct guards *g, size_t kind, yyjson_val *v, struct seq_
     return read_counts(yyjson_obj_get(v, "base"), base) && read_counts(yyjson_obj_get(v, "seen"), seen) && base->total > 0;
 }
 
+static void take_text(yyjson_val *obj, const char *key, char *to, size_t room)
+{
+    struct str text = json_str(yyjson_obj_get(obj, key));
+    snprintf(to, room, "%.*s", STR_ARG(text));
+}
+
+static void read_origin(struct guards_origin *from, yyjson_val *v)
+{
+    take_text(v, "source", from->source, sizeof from->source);
+    take_text(v, "model", from->model, sizeof from->model);
+    take_text(v, "engine", from->engine, sizeof from->engine);
+    take_text(v, "note", from->note, sizeof from->note);
+    from->from_ms = yyjson_get_sint(yyjson_obj_get(v, "from_ms"));
+    from->until_ms = yyjson_get_sint(yyjson_obj_get(v, "until_ms"));
+    from->saved_ms = yyjson_get_sint(yyjson_obj_get(v, "saved_ms"));
+}
+
 bool guards_read(struct guards *g, struct str json)
 {
     struct json_doc d = { 0 };
@@ -482,6 +574,7 @@ bool guards_read(struct guards *g, struct str json)
         if (str_eq(json_str(yyjson_obj_get(d.root, "breach")), str_of(guard_name[i])))
             g->breach = (int)i;
     }
+    read_origin(&g->origin, d.root);
     g->by_load = yyjson_is_true(yyjson_obj_get(d.root, "by_load"));
     g->requests = yyjson_get_sint(yyjson_obj_get(d.root, "requests"));
     g->base_requests = yyjson_get_sint(yyjson_obj_get(d.root, "base_requests"));

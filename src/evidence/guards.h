@@ -56,9 +56,20 @@ void baseline_begin(struct baseline *b);
 void baseline_see(struct baseline *b, const struct guard_whom *old, const struct request_row *r);
 void baseline_end(struct baseline *b); /* frees what times take */
 
+/* ---- where the figures of the old model are from ---- */
+
+struct guards_origin {
+    char source[8];                 /* "rows", "saved", "none"; "" = of a program that did not say */
+    char model[96], engine[72];     /* whose; engine: a build's mark, "" = not known, or elsewhere */
+    int64_t from_ms, until_ms;      /* wall clock: of the first request and the last */
+    int64_t saved_ms;               /* 0 = it was not saved */
+    char note[200];                 /* what is to be thought of when it is used; "" = nothing */
+};
+
 /* ---- the trial ---- */
 
 struct guards {
+    struct guards_origin origin;
     struct seq_watch watch;
     size_t kinds[GUARD_KINDS];      /* of the watch's guards: enum guard_kind */
     double limit[GUARD_KINDS];      /* ms; of times alone */
@@ -69,7 +80,7 @@ struct guards {
     int breach;                     /* enum guard_kind; -1 = none. The first one stays */
     char first_bad[GUARD_KINDS][40], last_bad[GUARD_KINDS][40]; /* ids of requests that spoke against it: the proof */
 };
-/* b: before baseline_end(), which it calls. */
+/* b: before baseline_end(), which it calls. origin: from_ms and until_ms are filled. Without a request nothing is watched. */
 void guards_begin(struct guards *g, struct baseline *b);
 /* The guard that ends the trial, once; else -1. */
 int guards_see(struct guards *g, const struct guard_whom *candidate, const struct request_row *r);
@@ -79,6 +90,10 @@ void guards_say(const struct guards *g, enum guard_kind kind, struct buf *out);
 /* To save; and read again, false when it is none. */
 void guards_put(const struct guards *g, struct json_out *o);
 bool guards_read(struct guards *g, struct str json);
+/* {source, model, engine, requests, from, until, saved, note}: an object. */
+void guards_view_origin(const struct guards *g, struct str role, struct json_out *o);
+/* A saved one, for people: that and {by_load, guards: [{name, bad, total, rate, limit_ms}]}. */
+void guards_view_base(const struct guards *g, struct str role, struct json_out *o);
 /* [{name, verdict: "holds"|"watched"|"breached", value, baseline, evidence}] as `hob swap status` shows it. A guard without a baseline is left out. */
 void guards_view(const struct guards *g, struct str role, struct json_out *o); /* the elements: the array is open */
 

@@ -78,6 +78,7 @@ struct swap_wish {
     bool force, early;
     int64_t window_ms;          /* START: 0 = as it was planned */
     double share;               /* START: 0 = as it was planned */
+    struct str baseline;        /* START: "rows", "saved", "none"; empty = rows, or what is saved where there are too few */
     struct str run;             /* EVIDENCE */
     const struct swap_proof *proof;
     int64_t now_ms;             /* wall clock */

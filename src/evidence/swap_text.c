@@ -112,6 +112,12 @@ static void put_guards(struct json_out *o, const struct swap *s)
         if (s->roles[i].guards.n && guards_read(g, s->roles[i].guards))
             guards_view(g, s->roles[i].name, o);
     json_end_array(o);
+    json_key(o, STR("baselines"));
+    json_begin_array(o);
+    for (size_t i = 0; i < s->nroles && g; i++)
+        if (s->roles[i].guards.n && guards_read(g, s->roles[i].guards))
+            guards_view_origin(g, s->roles[i].name, o);
+    json_end_array(o);
     free(g);
 }
 

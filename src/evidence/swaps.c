@@ -118,6 +118,18 @@ static const struct conf_model *serving(const struct config *c, struct str name)
     return NULL;
 }
 
+const struct conf_model *swaps_serving(struct swaps *s, struct str name)
+{
+    return serving(s->ops->config(s->ctx), name);
+}
+
+void swaps_place_of(struct swaps *s, struct str model, struct swaps_place *out)
+{
+    *out = (struct swaps_place){ .expected_bytes = -1 };
+    if (s->ops->place)
+        s->ops->place(s->ctx, model, out);
+}
+
 static enum err_code no_such_role(const struct config *c, struct str name, struct err *e)
 {
     struct str near = { NULL, 0 }, names[64];
@@ -129,6 +141,11 @@ static enum err_code no_such_role(const struct config *c, struct str name, struc
     near = str_nearest(name, names, n);
     err_set(e, ERR_NOT_FOUND, "There is no role or tier '%.*s'.", name.n < 80 ? (int)name.n : 80, name.p ? name.p : "");
     return near.n ? err_hint(e, "Did you mean '%.*s'?", STR_ARG(near)) : err_hint(e, "`hob models` lists them.");
+}
+
+enum err_code swaps_no_such_role(struct swaps *s, struct str name, struct err *e)
+{
+    return no_such_role(s->ops->config(s->ctx), name, e);
 }
 
 static enum err_code plan_role(const struct config *c, struct swap *s, struct str name, struct str to, struct err *e)
@@ -259,6 +276,7 @@ static void copy_wish(struct swaps *s, struct kept *k, const struct swap_wish *w
     s->wish = *w;
     s->wish.role = arena_copy(&k->swap.arena, w->role);
     s->wish.why = arena_copy(&k->swap.arena, w->why);
+    s->wish.baseline = arena_copy(&k->swap.arena, w->baseline);
     s->wish.run = arena_copy(&k->swap.arena, w->run);
     s->wish.proof = NULL;
 }
@@ -317,16 +335,29 @@ static void begin(struct swaps *s, struct swaps_ask *a)
         swaps_step_ready(s, NULL);
 }
 
-static void on_unwritten(struct swaps *s, const struct err *e);
+static void refuse_next(struct swaps *s, const struct err *why)
+{
+    struct swaps_ask *a = s->asking;
+    s->asking = NULL;
+    kept_free(s->next);
+    s->next = NULL;
+    answer(a, NULL, why);
+}
 
+/* A trial is not begun without its guards unless somebody says so. */
 void swaps_step_ready(struct swaps *s, const struct err *e)
 {
     if (!e) {
         write_it(s, &s->next->swap, true, str_of(s->actor));
         return;
     }
+    struct err why = *e;
+    if (e->code != ERR_NOT_FOUND) {
+        err_set(&why, ERR_STORE_FAILING, "The trial is not begun: what the old model's requests came to cannot be read. %.130s", e->text);
+        err_hint(&why, "`hob swap start %lld --baseline none` begins it without guards.", (long long)s->next->swap.id);
+    }
     s->busy = false;
-    on_unwritten(s, e);
+    refuse_next(s, &why);
     loop_later(s->loop, &s->turn);
 }
 
@@ -365,7 +396,6 @@ static void take_effect(struct swaps *s)
 
 static void on_unwritten(struct swaps *s, const struct err *e)
 {
-    struct swaps_ask *a = s->asking;
     if (must_be(s->wish.step)) {
         log_error("swap %lld: '%s' is done, but not written down (%s); it is tried again", (long long)s->next->swap.id, swap_step_name[s->wish.step], e->text);
         s->next->unwritten = true;
@@ -376,10 +406,7 @@ static void on_unwritten(struct swaps *s, const struct err *e)
     struct err why;
     err_set(&why, ERR_STORE_FAILING, "The step is not taken, since the store fails: %.160s", e->text);
     err_hint(&why, "%s", e->hint);
-    s->asking = NULL;
-    kept_free(s->next);
-    s->next = NULL;
-    answer(a, NULL, &why);
+    refuse_next(s, &why);
 }
 
 static void on_written(void *ctx, const struct err *e)
@@ -574,6 +601,7 @@ struct swaps *swaps_new(struct loop *l, struct store *st, const struct swaps_ops
     s->ctx = ctx;
     list_init(&s->kept);
     list_init(&s->asks);
+    list_init(&s->baselines);
     later_init(&s->turn, on_turn, s);
     timer_init(&s->again, l, on_again, s);
     trials_init(s);
@@ -597,6 +625,7 @@ void swaps_free(struct swaps *s)
         return;
     drop_asks(s);
     trials_free(s);
+    baselines_free(s);
     for (struct list *n; (n = list_take(&s->kept));)
         kept_free(list_entry(n, struct kept, node));
     kept_free(s->next);

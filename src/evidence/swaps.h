@@ -11,10 +11,18 @@
 struct store;
 struct swaps;
 
+/* Where a model is, as far as it is known. */
+struct swaps_place {
+    int pid;                    /* of its child; 0 = it has none, or not now */
+    int64_t expected_bytes;     /* of memory; -1 = not known */
+    char engine[72];            /* a mark of its build; "" = not known, or elsewhere */
+};
+
 struct swaps_ops {
     const struct config *(*config)(void *ctx);  /* in force; borrowed */
     void (*flip)(void *ctx);                    /* swaps_overlay() has changed: put it in force, at once */
     void (*told)(void *ctx, const struct swap *s, enum swap_step step, struct str role, struct str why); /* a step was taken; NULL = nobody asks */
+    void (*place)(void *ctx, struct str model, struct swaps_place *out); /* out: as if nothing were known. NULL = nothing is */
 };
 
 /* All borrowed, and must outlive it. */

@@ -54,10 +54,18 @@ struct swaps {
     bool fetching, loaded;
     void (*on_loaded)(void *ctx);
     struct trials trials;
+    struct list baselines;      /* who asks for them */
 };
 
 /* ---- swaps.c ---- */
 void swaps_step_ready(struct swaps *s, const struct err *e); /* the baseline of s->next is there (e NULL), or cannot be had */
+
+const struct conf_model *swaps_serving(struct swaps *s, struct str name);  /* who answers a role or a tier now; NULL: there is none of that name */
+enum err_code swaps_no_such_role(struct swaps *s, struct str name, struct err *e);
+void swaps_place_of(struct swaps *s, struct str model, struct swaps_place *out);
+
+/* ---- baselines.c ---- */
+void baselines_free(struct swaps *s);
 
 /* ---- trials.c ---- */
 void trials_init(struct swaps *s);

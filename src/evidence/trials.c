@@ -3,12 +3,15 @@
 #include "evidence/swaps_int.h"
 
 #include "base/clock.h"
+#include "evidence/baselines.h"
 #include "conf/conf.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAVE_MS = 10 * 1000, BASELINE_DAYS = 30, BASELINE_ROWS = 50000, MISSED_MAX_BYTES = 8 * 1024 * 1024 };
+enum { SAVE_MS = 10 * 1000, MISSED_MAX_BYTES = 8 * 1024 * 1024 };
+enum { FEW_REQUESTS = 100 };    /* of the old model on record: a saved baseline with more of them is used */
 
 /* One look at the store, on the pool; lives until it is through, whoever has gone. */
 struct trial_job {
@@ -18,8 +21,8 @@ struct trial_job {
     struct str state;
     bool baseline;              /* else rows since `after` */
     size_t n;
-    struct { struct guard_whom old; struct baseline base; } roles[SWAP_MAX_ROLES];
-    size_t at_role;
+    struct { struct guard_whom old; struct guards *guards; } roles[SWAP_MAX_ROLES];
+    struct str source;          /* swap_wish.baseline */
     int64_t after, newest;
     struct buf rows;
     enum err_code rc;
@@ -59,12 +62,6 @@ static void see_kept(struct swaps *s, const struct buf *rows)
 
 /* ---- on the pool ---- */
 
-static void on_baseline_row(void *ctx, const struct request_row *r)
-{
-    struct trial_job *j = ctx;
-    baseline_see(&j->roles[j->at_role].base, &j->roles[j->at_role].old, r);
-}
-
 static void on_newest_row(void *ctx, const struct request_row *r)
 {
     struct trial_job *j = ctx;
@@ -78,14 +75,51 @@ static void on_missed_row(void *ctx, const struct request_row *r)
         keep_row(&j->rows, r, r->at);
 }
 
+static enum err_code begin_with_rows(struct store *st, const struct guard_whom *old, struct guards *g, struct err *e)
+{
+    struct baseline b;
+    baseline_begin(&b);
+    enum err_code rc = baseline_of_rows(st, old, &b, e);
+    if (!rc)
+        guards_begin(g, &b);
+    baseline_end(&b);
+    return rc;
+}
+
+static enum err_code not_saved(const struct guard_whom *old, struct err *e)
+{
+    err_set(e, ERR_NOT_FOUND, "No baseline of '%.*s' is saved.", STR_ARG(old->role));
+    return err_hint(e, "`hob swap baseline` lists them; without --baseline the trial is held against the old model's requests of the last 30 days.");
+}
+
+/* Which of the two: what was said, else the rows, unless they are few and more is saved, of the same model. */
+static enum err_code begin_guards(struct trial_job *j, struct store *st, const struct guard_whom *old, struct guards *g)
+{
+    bool saved_only = str_eq(j->source, STR("saved")), any = !j->source.n;
+    struct baseline none = { .requests = 0 };
+    if (str_eq(j->source, STR("none"))) {
+        guards_begin(g, &none);
+        return ERR_OK;
+    }
+    enum err_code rc = saved_only ? ERR_OK : begin_with_rows(st, old, g, &j->e);
+    if (rc || !(saved_only || (any && g->base_requests < FEW_REQUESTS)))
+        return rc;
+    struct guards *kept = malloc(sizeof *kept);
+    if (!kept)
+        die("out of memory for guards");
+    bool found = baseline_saved(st, old->role, kept, &j->e);
+    if (found && (saved_only || (kept->base_requests > g->base_requests && str_eq(str_of(kept->origin.model), old->model))))
+        *g = *kept;
+    free(kept);
+    return j->e.code ? j->e.code : saved_only && !found ? not_saved(old, &j->e) : ERR_OK;
+}
+
 static enum err_code read_baselines(struct trial_job *j, struct store *st)
 {
-    struct requests_wish newest = { .last = 1 }, w = { .since_ms = clock_wall_ms() - BASELINE_DAYS * (int64_t)86400000, .last = BASELINE_ROWS };
-    enum err_code rc = requests_read(st, &newest, on_newest_row, j, &j->e);
-    for (j->at_role = 0; j->at_role < j->n && !rc; j->at_role++) {
-        w.role = j->roles[j->at_role].old.role; /* also those that another had to answer for it */
-        rc = requests_read(st, &w, on_baseline_row, j, &j->e);
-    }
+    struct requests_wish newest = { .last = 1 };
+    enum err_code rc = st ? requests_read(st, &newest, on_newest_row, j, &j->e) : ERR_OK;
+    for (size_t i = 0; i < j->n && !rc; i++)
+        rc = begin_guards(j, st, &j->roles[i].old, j->roles[i].guards);
     return rc;
 }
 
@@ -93,8 +127,9 @@ static void look(void *ctx)
 {
     struct trial_job *j = ctx;
     struct store *st = NULL;
-    j->rc = store_open_to_read(j->state, &st, &j->e);
-    if (!j->rc && st && j->baseline)
+    bool blind = j->baseline && str_eq(j->source, STR("none")); /* then the store need not be well */
+    j->rc = blind ? ERR_OK : store_open_to_read(j->state, &st, &j->e);
+    if (!j->rc && j->baseline)
         j->rc = read_baselines(j, st);
     else if (!j->rc && st)
         j->rc = requests_read(st, &(struct requests_wish){ .after = j->after }, on_missed_row, j, &j->e);
@@ -103,22 +138,36 @@ static void look(void *ctx)
 
 /* ---- a baseline ---- */
 
+static void name_origin(struct swaps *s, struct trial_job *j, const struct swap_role *r, struct guards_origin *from)
+{
+    struct swaps_place place;
+    swaps_place_of(s, r->from, &place);
+    if (from->saved_ms) {
+        baseline_judge(from, r->from, place.engine, clock_wall_ms());
+        return;
+    }
+    snprintf(from->source, sizeof from->source, "%s", str_eq(j->source, STR("none")) ? "none" : "rows");
+    snprintf(from->model, sizeof from->model, "%.*s", STR_ARG(r->from));
+    snprintf(from->engine, sizeof from->engine, "%s", place.engine);
+}
+
 static void take_baselines(struct swaps *s, struct trial_job *j)
 {
     size_t at = 0;
     for (size_t i = 0; i < s->next->swap.nroles; i++) {
         struct swap_role *r = &s->next->swap.roles[i];
-        struct guards *g = r->state == SWAP_TRIAL && !r->guards.n && at < j->n ? malloc(sizeof *g) : NULL;
         struct buf text = { 0 };
         struct json_out o = json_out(&text);
-        if (!g)
+        if (r->state != SWAP_TRIAL || r->guards.n || at == j->n)
             continue;
-        guards_begin(g, &j->roles[at++].base);
+        struct guards *g = j->roles[at++].guards;
+        name_origin(s, j, r, &g->origin);
+        if (g->origin.note[0])
+            log_warn("swap %lld, %.*s: the saved baseline is used, though %s", (long long)s->next->swap.id, STR_ARG(r->name), g->origin.note);
         guards_put(g, &o);
         r->guards = arena_copy(&s->next->swap.arena, buf_str(&text));
         r->guards_at = j->newest;
         buf_free(&text);
-        free(g);
     }
 }
 
@@ -154,7 +203,7 @@ static void looked(void *ctx)
         caught_up(s, j);
     }
     for (size_t i = 0; i < j->n; i++)
-        baseline_end(&j->roles[i].base);
+        free(j->roles[i].guards);
     arena_fini(&j->arena);
     buf_free(&j->rows);
     free(j);
@@ -177,12 +226,14 @@ static struct trial_job *job_new(struct swaps *s, bool baseline)
 void trials_baseline(struct swaps *s)
 {
     struct trial_job *j = job_new(s, true);
+    j->source = arena_copy(&j->arena, s->wish.baseline);
     for (size_t i = 0; i < s->next->swap.nroles; i++) {
         const struct swap_role *r = &s->next->swap.roles[i];
         if (r->state != SWAP_TRIAL || r->guards.n)
             continue;
         j->roles[j->n].old = (struct guard_whom){ arena_copy(&j->arena, r->name), arena_copy(&j->arena, r->from) };
-        baseline_begin(&j->roles[j->n++].base);
+        if (!(j->roles[j->n++].guards = calloc(1, sizeof(struct guards))))
+            die("out of memory for guards");
     }
     loop_work(s->loop, &j->work);
 }

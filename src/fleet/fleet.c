@@ -27,6 +27,12 @@ size_t fleet_held(const struct world *w, size_t model)
     return w->place[model]->m.nheld;
 }
 
+const char *fleet_engine(const struct world *w, size_t model)
+{
+    const struct fleet_place *p = w->place[model];
+    return p->estimated ? p->estimate.engine : "";
+}
+
 int64_t fleet_company(const struct world *w, size_t model)
 {
     const struct host *at = w->place[model]->b->at; /* NULL: our own children are on one machine */

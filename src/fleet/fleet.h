@@ -105,6 +105,7 @@ const char *fleet_state_word(enum sched_state s);
 void fleet_figures(const struct world *w, size_t model, struct fleet_figures *out);
 /* Until a request that comes now would begin, as things look: queue x service time + load; -1 = nobody knows how long its load takes. */
 int64_t fleet_wait_ms(const struct world *w, size_t model);
+const char *fleet_engine(const struct world *w, size_t model);     /* a mark of the build that it was last looked at for; "" = it was not, or is not ours */
 size_t fleet_waiting(const struct world *w, size_t model);
 size_t fleet_held(const struct world *w, size_t model);
 int64_t fleet_company(const struct world *w, size_t model);        /* leases held on its host, or on this machine, besides one of its own */

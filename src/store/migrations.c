@@ -53,5 +53,7 @@ const char *const store_migrations[] = {
     "  model TEXT NOT NULL, host TEXT NOT NULL, flags INTEGER NOT NULL, input INTEGER, output INTEGER, print INTEGER NOT NULL, text TEXT NOT NULL) STRICT;"
     "CREATE INDEX captured_of ON captured (role, at);"
     "CREATE INDEX captured_until ON captured (until_ms);",
+    /* What a model did under a role, kept by name. text: evidence/guards.h's. */
+    "CREATE TABLE baselines (role TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT, WITHOUT ROWID;",
     NULL,
 };

@@ -1,11 +1,13 @@
 """A trial under guard: a candidate that is worse goes back by itself, with the reason and the rows that prove it; one that is as good stays, and nobody else's fault is its own."""
 
+import json
 import os
 import signal
+import sqlite3
 import threading
 
 import pytest
-from helpers import wait_for
+from helpers import cli, wait_for
 from test_swap import Door
 
 BASELINE = 300
@@ -154,3 +156,73 @@ def test_what_the_gateway_does_wrong_is_no_breach(nursery):
     for name in ("errors", "fallback", "saturation"):
         assert guard(door, swap, name)["evidence"].startswith(f"{name}: 0 of {80 - full} requests"), door.show(swap)["guards"]
     assert door.show(swap)["state"] == "trial"
+
+
+# -- saved baselines
+
+def baseline(door, *args, code=0):
+    r = cli("swap", "baseline", "-c", door.h.config_path, *args, env=door.h.env)
+    assert r.returncode == code, r
+    return r
+
+
+def test_a_saved_baseline_is_what_a_trial_is_held_against(door):
+    assert "no baseline is saved" in baseline(door).stderr and "no role or tier 'chta'" in baseline(door, "chta", "--save", code=1).stderr
+    assert "No request of 'code'" in baseline(door, "code", "--save", code=1).stderr
+    swap = door.plan()
+    e = door.step(swap, "start", 404, force=True, why="x", baseline="saved")["error"]
+    assert "No baseline of 'chat' is saved" in e["message"], e
+    assert f"{BASELINE // 8 * 8} requests of old" in baseline(door, "chat", "--save").stdout
+    kept, = json.loads(baseline(door, "chat", "--json").stdout)["baselines"]
+    assert (kept["role"], kept["model"], kept["requests"], kept["note"]) == ("chat", "old", BASELINE // 8 * 8, None) and kept["saved"] and kept["from"] <= kept["until"], kept
+    assert {"errors", "cut", "fallback", "total"} <= {g["name"] for g in kept["guards"]}
+    ask(door, 80)  # which are not in it
+    door.step(swap, "start", force=True, why="x", baseline="saved")
+    base, = door.show(swap)["baselines"]
+    assert (base["source"], base["requests"], base["saved"]) == ("saved", kept["requests"], kept["saved"]), base
+    assert "on trial in swap" in baseline(door, "chat", "--save", code=1).stderr
+    text = cli("swap", "status", str(swap), "-c", door.h.config_path, env=door.h.env).stdout
+    assert f"chat: held against {kept['requests']} requests of old" in text and ", saved 20" in text, text
+    door.fakes["new"].default("[[status 500]]")
+    ask(door, 80)
+    wait_for("it is rolled back", lambda: door.show(swap)["state"] == "rolled_back")
+    assert f"of {kept['requests']} (" in door.show(swap)["roles"][0]["why"]
+    # the same after a restart, and of another model it says so
+    old = door.h.gateway()
+    os.kill(old.pid, signal.SIGKILL)
+    wait_for("another gateway", lambda: not old.alive() and door.h.gateway().pid != old.pid)
+    wait_for("it knows its swaps", lambda: door.ask("GET", "swaps").status == 200)
+    again = door.plan([("chat", "third")])
+    door.step(again, "start", force=True, why="x")
+    assert door.show(again)["baselines"][0]["source"] == "rows"
+    door.step(again, "promote", early=True)
+    assert "it is of old, and not of third" in baseline(door, "chat").stdout
+    assert baseline(door, "chat", "--forget").stdout == "chat: forgotten\n" and baseline(door, "chat", "--forget").stdout == "chat: nothing was saved\n"
+
+
+def test_a_baseline_outlives_its_rows(door):
+    baseline(door, "chat", "--save")
+    with sqlite3.connect(door.h.state / "hob.db") as db:
+        db.execute("DELETE FROM requests")
+    swap = door.trial()
+    base, = door.show(swap)["baselines"]
+    assert (base["source"], base["requests"]) == ("saved", BASELINE // 8 * 8), base
+
+
+def test_a_trial_without_guards_is_one_that_somebody_wants(door):
+    """What the old model did cannot be read: nothing is begun, and it says how it would be."""
+    swap = door.plan()
+    with sqlite3.connect(door.h.state / "hob.db") as db:
+        db.execute("ALTER TABLE ways RENAME TO hidden")
+    e = door.step(swap, "start", 503, force=True, why="x")["error"]
+    assert "The trial is not begun" in e["message"] and "--baseline none" in e["message"], e
+    assert door.step(swap, "start", force=True, why="x", baseline="none")["state"] == "trial"
+    with sqlite3.connect(door.h.state / "hob.db") as db:
+        db.execute("ALTER TABLE hidden RENAME TO ways")
+    seen = door.show(swap)
+    assert seen["guards"] == [] and seen["baselines"][0]["source"] == "none"
+    assert "nothing is watched" in cli("swap", "status", str(swap), "-c", door.h.config_path, env=door.h.env).stdout
+    door.fakes["new"].default("[[status 500]]")
+    ask(door, 80)
+    assert door.show(swap)["state"] == "trial"
+    assert door.step(door.plan([("code", "new")]), "start", 400, force=True, why="x", baseline="yesterday")["error"]["param"] == "baseline"

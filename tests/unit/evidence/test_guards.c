@@ -241,6 +241,7 @@ static void test_a_restart_changes_nothing(void **state)
     struct guards g, again;
     struct buf text = { 0 }, twice = { 0 };
     begin(&g, &d, 2000, 0.01);
+    g.origin = (struct guards_origin){ "saved", "old", "abc", 1, 2, 3, "it is old" };
     for (int i = 0; i < 600; i++) {
         struct request_row r = answer("new", &d);
         r.time_ms = 1800000000000 + i * 20000;
