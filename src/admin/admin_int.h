@@ -30,6 +30,8 @@ struct admin_row {
     const char *what;                                    /* a line for the documentation */
 };
 const struct admin_row *admin_row_at(size_t i);          /* NULL past the end */
+/* Swaps as they are shown (id -1: all), when one of them has or had a shadow: its pairs are read on the pool. False: none has, and nothing was answered. */
+bool admin_swaps_with_shadows(struct admin *a, struct http_req *r, int64_t id);
 void admin_refuse(struct http_req *r, const struct err *e);
 /* A number from 1 that the query names; -1: it names none. False: it is none, which was answered. */
 bool admin_query_number(struct http_req *r, const char *name, int64_t *out);

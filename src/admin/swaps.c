@@ -3,7 +3,7 @@
  *   GET  swaps?id=N           {"schema":1,"swaps":[…]}, or that one as an object
  *   GET  swaps/log?id=N&n=M   {"schema":1,"steps":[{"swap","time","actor","step","state","role","reason","roles":[…]}]}, oldest first
  *   POST swaps/plan           {"roles":[{"role","to"}],"window_ms","share","alert_only","preflight":{…},"refused","why"}
- *   POST swaps/step           {"id","step":"evidence|smoke|start|promote|rollback|retire","role","why","force","early","window_ms","share","baseline","proof":{…}}
+ *   POST swaps/step           {"id","step":"evidence|smoke|shadow|start|promote|rollback|retire","role","why","force","early","window_ms","share","idle_ms","baseline","proof":{…}}
  *
  * A step answers with the swap as it is then, when it is written down and in force. */
 #include "admin/admin_int.h"
@@ -66,6 +66,8 @@ void admin_swaps(struct admin *a, struct http_req *r)
         return;
     }
     swaps_refresh(a->swaps);
+    if (admin_swaps_with_shadows(a, r, id))
+        return;
     const struct swap *w = id < 0 ? NULL : swaps_find(a->swaps, id);
     if (id < 0) {
         answer_all(a, r);
@@ -144,6 +146,15 @@ static enum err_code take_window(yyjson_val *obj, int64_t otherwise, int64_t *ou
     *out = yyjson_is_int(v) ? yyjson_get_sint(v) : otherwise;
     if (v && (!yyjson_is_int(v) || *out < SHORTEST_MS || *out > 365 * (int64_t)DAY_MS))
         return wrong(e, "window_ms", "a number of milliseconds, from a second to a year");
+    return ERR_OK;
+}
+
+static enum err_code take_idle(yyjson_val *obj, int64_t *out, struct err *e)
+{
+    yyjson_val *v = yyjson_obj_get(obj, "idle_ms");
+    *out = yyjson_is_int(v) ? yyjson_get_sint(v) : 0;
+    if (v && (!yyjson_is_int(v) || *out < 1 || *out > DAY_MS))
+        return wrong(e, "idle_ms", "a number of milliseconds, a day at most");
     return ERR_OK;
 }
 
@@ -240,7 +251,7 @@ static enum err_code read_step_name(struct asking *k, struct err *e)
             k->ask.wish.step = (enum swap_step)i;
             return ERR_OK;
         }
-    return wrong(e, "step", "evidence, smoke, start, promote, rollback or retire");
+    return wrong(e, "step", "evidence, smoke, shadow, start, promote, rollback or retire");
 }
 
 static enum err_code take_baseline(struct asking *k, struct err *e)
@@ -274,6 +285,8 @@ static enum err_code read_step(struct asking *k, struct err *e)
         rc = take_share(root, "share", 0, &w->share, e);
     if (!rc)
         rc = take_baseline(k, e);
+    if (!rc)
+        rc = take_idle(root, &w->idle_ms, e);
     if (!rc && w->step == STEP_EVIDENCE)
         rc = read_proof(k, yyjson_obj_get(root, "proof"), e);
     if (!rc && (w->step == STEP_EVIDENCE || w->step == STEP_SMOKE) && !w->role.n)

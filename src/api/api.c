@@ -1,6 +1,7 @@
 /* The api as a whole: what its exchanges share, and how it ends. */
 #include "api/api_int.h"
 #include "api/exchange_int.h"
+#include "api/shadow.h"
 
 #include <stdlib.h>
 
@@ -39,6 +40,7 @@ void api_free(struct api *a)
 {
     if (!a)
         return;
+    api_shadow(a, NULL, 0);
     while (!list_empty(&a->spare)) {
         struct exchange *x = list_entry(a->spare.next, struct exchange, node);
         list_remove(&x->node);
@@ -86,7 +88,7 @@ void api_use_admin(struct api *a, const struct http_handler *h, void *ctx)
 
 void api_load(const struct api *a, struct api_load *out)
 {
-    *out = (struct api_load){ .running = a->running, .most_running = a->most_running };
+    *out = (struct api_load){ .running = a->running - a->nshadows, .most_running = a->most_running };
     if (a->overload)
         overload_figures(a->overload, &out->memory);
     if (a->server)
@@ -122,6 +124,7 @@ bool api_has_stuck(const struct api *a, struct str *model)
 void api_drain(struct api *a, void (*done)(void *ctx), void *ctx)
 {
     a->draining = true;
+    api_shadow(a, NULL, 0);
     a->on_drained = done;
     a->drained_ctx = ctx;
     api_look_drained(a);

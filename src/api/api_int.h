@@ -28,6 +28,8 @@ struct api {
     size_t most_running;            /* 0 = any number */
     struct list exchanges;          /* running */
     size_t running;
+    struct shadows *shadows;        /* NULL: no ask is copied (api/shadow.h) */
+    size_t nshadows;                /* of those that run, copies: they are in nobody's count */
     struct list spare;              /* exchanges to be used again */
     size_t nspare;
     struct json_scratch scratch;    /* for events and answers: each dies before the next is read */
@@ -131,6 +133,7 @@ void metrics_thoughts(struct metrics *m, struct str model, struct str host); /* 
 enum context_event { CONTEXT_WAS_REFUSED, CONTEXT_WAS_TRIMMED, CONTEXT_WAS_CUT };
 void metrics_context(struct metrics *m, enum context_event what, struct str model, struct str host);
 void metrics_hedge(struct metrics *m, struct str from, struct str to, bool won);
+void metrics_shadow(struct metrics *m, struct str model, const char *end); /* of a copy of an ask: "pair", "dropped", "cancelled", "unfit" */
 void metrics_overloaded(struct metrics *m, enum overload_cause why);
 enum row_end { ROW_WRITTEN, ROW_LOST, ROW_HELD /* it waits for the disk */, ROW_LATE /* its answer has left without it */ };
 void metrics_row(struct metrics *m, enum row_end end, double seconds, double commit_seconds); /* the latter negative: nobody knows */

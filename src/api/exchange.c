@@ -154,6 +154,9 @@ static void exchange_clear(struct exchange *x)
     exchange_forget_schema(x);
     if (x->captures)
         exchange_forget_capture(x);
+    if (x->shadow)
+        shadow_forget(x);
+    x->is_copy = false;
     json_free(&x->doc);
     reading_clear(x);
     attempt_clear(&x->first, KEEP_BYTES);
@@ -195,6 +198,7 @@ void exchange_dispose(struct exchange *x)
     struct api *a = x->api;
     list_remove(&x->node);
     a->running--;
+    a->nshadows -= x->is_copy;
     exchange_clear(x);
     if (a->nspare < SPARE_MAX) {
         list_push_front(&a->spare, &x->node);

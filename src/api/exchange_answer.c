@@ -62,7 +62,7 @@ static enum way pick_way(const struct attempt *t)
 /* Something is promised of the answer that is seen when it is whole. */
 static bool keeps_what_is_said(const struct attempt *t)
 {
-    return t->x->ask.task == TASK_CHAT && (t->tools || t->x->promise || t->x->captures);
+    return t->x->ask.task == TASK_CHAT && (t->tools || t->x->promise || t->x->captures || t->x->shadow);
 }
 
 void attempt_forget_whole(struct attempt *t)

@@ -76,6 +76,8 @@ enum err_code exchange_take_decision(struct exchange *x, struct err *e)
         x->class = CALLER_BACKGROUND;
     exchange_decide_thinking(x);
     exchange_decide_capture(x);
+    if (x->api->shadows && x->req && !rc)
+        shadow_meet(x);
     return rc;
 }
 

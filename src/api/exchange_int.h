@@ -249,7 +249,9 @@ struct exchange {
     uint64_t caller;                    /* who asks, as a number; 0 = not looked at yet */
     char evidence[256];                 /* of the last failure, for the row; "" = nothing failed */
 
-    struct inner *asker;                /* it is a request's own chat: the answer goes there, and there is no caller */
+    struct asker *asker;                /* it is a request's own chat, or a copy of an ask: the answer goes there, and there is no caller */
+    bool is_copy;                       /* the latter (api/shadow.h): nobody's request, in no count */
+    struct shadow_ask *shadow;          /* what is kept for a copy of its ask, or of that copy; NULL = there is none */
     struct inner inner;                 /* the chat of its own that it has under way */
     struct verified {
         enum verdict verdict;
@@ -479,6 +481,13 @@ bool attempt_set_content(struct attempt *t, struct str content);
 bool attempt_set_calls(struct attempt *t, const struct said_call *calls, size_t n); /* and end as calls end, without content */
 /* It is read, and checked: t->out gets the caller's last bytes, or another part is to be asked for (then it stays empty). */
 enum err_code attempt_end_answer(struct attempt *t, struct err *e) __attribute__((warn_unused_result));
+
+/* ---- shadow.c: asked only where api->shadows, or x->shadow, is there ---- */
+void shadow_meet(struct exchange *x);                           /* there is a decision: shall this ask be copied? */
+void shadow_make_way(struct exchange *x, const struct backend *b); /* it is about to ask b: a copy under way that would be in its way ends now */
+void shadow_hear(struct attempt *t);                            /* its answer is good, and still there as a whole */
+void shadow_settled(struct exchange *x);                        /* it is over, and its request's bytes are still there: the copy is made, or forgotten */
+void shadow_forget(struct exchange *x);
 
 /* ---- exchange_tell.c ---- */
 bool exchange_fell_back(const struct exchange *x);              /* another than the first candidate answers */

@@ -70,6 +70,9 @@ static void stand_in_line(struct attempt *t)
 {
     struct err e;
     struct exchange *x = t->x;
+    t->lease.own.aside = x->is_copy;
+    if (x->api->shadows && !x->is_copy)
+        shadow_make_way(x, t->b);
     t->lease.own.patience_ms = exchange_has_next(x) ? exchange_left_ms(x) / 2 : exchange_left_ms(x);
     enum err_code rc = attempt_body_fits(t, &e) ? fleet_lease(t->world, t->model, x->class, &t->lease, &e) : e.code;
     if (rc == ERR_NO_BACKEND && is_replaced(t) && attempt_body_fits(t, &e))

@@ -18,11 +18,18 @@ void exchange_write_error(struct exchange *x, const struct err *e)
         buf_lit(to, "\n\n");
 }
 
+static void tell_asker(struct exchange *x, const struct err *e)
+{
+    struct asker *k = x->asker;
+    x->asker = NULL;
+    k->answered(k, x, e);
+}
+
 void exchange_answer_error(struct exchange *x, const struct err *e)
 {
     struct http_req *r = x->req;
     if (x->asker) {
-        inner_answered(x, e);
+        tell_asker(x, e);
         return;
     }
     x->req = NULL;
@@ -50,6 +57,10 @@ static void commit(struct exchange *x)
 void exchange_send_out(struct exchange *x)
 {
     struct attempt *t = x->lead;
+    if (x->asker) { /* a copy of a stream: it is measured, and goes nowhere */
+        t->out.n = 0;
+        return;
+    }
     if (!x->committed)
         commit(x);
     http_reply_write(x->req, buf_str(&t->out));
@@ -88,7 +99,7 @@ void exchange_answer_whole(struct exchange *x)
     struct buf headers = { 0 };
     struct http_req *r = x->req;
     if (x->asker) {
-        inner_answered(x, NULL);
+        tell_asker(x, NULL);
         return;
     }
     exchange_put_headers(x, &headers);

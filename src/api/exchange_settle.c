@@ -262,7 +262,10 @@ void exchange_settle(struct exchange *x, const struct err *e)
     if (e && x->req)
         exchange_write_error(x, e);
     b->settled_ns = clock_mono_ns();
-    count(x);
+    if (x->api->shadows && !x->is_copy)
+        shadow_settled(x);
+    if (!x->is_copy)
+        count(x);
     if (!x->api->store || !b->open) {
         leave(x);
         return;
@@ -271,7 +274,7 @@ void exchange_settle(struct exchange *x, const struct err *e)
         exchange_capture(x);
     make_row(x);
     b->under_way = true;
-    requests_put(x->api->store, &b->put, lazy ? STORE_LEISURE : x->api->running);
+    requests_put(x->api->store, &b->put, lazy ? STORE_LEISURE : x->api->running - x->api->nshadows);
     if (lazy)
         leave(x);
     else

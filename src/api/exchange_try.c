@@ -132,6 +132,8 @@ static void complete(struct attempt *t)
     }
     switch (attempt_check(t, &e)) {
     case CHECKED_GOOD:
+        if (t->x->shadow)
+            shadow_hear(t);
         break;
     case CHECKED_AGAIN:
         t->length.counted = false; /* what changes may be longer */

@@ -35,10 +35,9 @@ static void take_content(struct inner *i, struct str answer)
     json_free(&d);
 }
 
-void inner_answered(struct exchange *x, const struct err *e)
+static void answered(struct asker *k, struct exchange *x, const struct err *e)
 {
-    struct inner *i = x->asker;
-    x->asker = NULL;
+    struct inner *i = (struct inner *)(void *)k;
     i->tokens = attempt_facts(x->lead)->tokens;
     if (e)
         i->why = *e;
@@ -76,7 +75,7 @@ void inner_start(struct inner *i, size_t model, bool resident, int64_t deadline_
 {
     struct exchange *owner = i->owner, *x = exchange_new(owner->api, owner->world);
     struct err e;
-    x->asker = i;
+    x->asker = &i->asker;
     x->class = resident ? CALLER_BACKGROUND : owner->class;
     x->started_ns = clock_mono_ns();
     snprintf(x->id, sizeof x->id, "%s", owner->id);
@@ -99,7 +98,7 @@ void inner_start(struct inner *i, size_t model, bool resident, int64_t deadline_
 
 void inner_init(struct inner *i, struct exchange *owner)
 {
-    *i = (struct inner){ .owner = owner };
+    *i = (struct inner){ .asker = { answered }, .owner = owner };
     timer_init(&i->deadline, owner->api->loop, on_deadline, i);
     later_init(&i->told, told, i);
 }

@@ -10,8 +10,14 @@
 
 struct exchange;
 
+/* Who has the answer of an exchange without a caller, or hears why there is none: x->asker. Once, unless it is abandoned; x->lead has the answer, and is let go of after it. */
+struct asker {
+    void (*answered)(struct asker *k, struct exchange *x, const struct err *e);
+};
+
 /* Lies inside an exchange; one at a time. */
 struct inner {
+    struct asker asker;
     struct exchange *owner;
     struct exchange *x;         /* under way; NULL = none is */
     struct timer deadline;
@@ -27,7 +33,5 @@ void inner_init(struct inner *i, struct exchange *owner);
 /* model: index in the world's configuration. It causes no load when resident is wished for. */
 void inner_start(struct inner *i, size_t model, bool resident, int64_t deadline_ms, void (*on_done)(struct exchange *owner));
 void inner_drop(struct inner *i);                               /* on_done will not run; buffers are given back */
-/* For exchange_reply.c: x, which was asked for an inner, has its answer ready, or has failed. */
-void inner_answered(struct exchange *x, const struct err *e);
 
 #endif

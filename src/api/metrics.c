@@ -10,7 +10,7 @@ static const double latency_buckets[] = { 0.001, 0.005, 0.01, 0.02, 0.04, 0.08, 
 
 static const double row_buckets[] = { 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5 };
 
-enum { M_REQUESTS, M_SECONDS, M_TTFT, M_TOKENS, M_FALLBACKS, M_HEDGES, M_THOUGHTS, M_ROWS, M_ROWS_LOST, M_ROWS_HELD, M_HELD, M_STORE_FAILING, M_ROWS_LATE, M_ROW_WAIT, M_ROW_COMMIT, M_LAG, M_RUNNING, M_WAITING, M_UP, M_WEDGED, M_LOAD,
+enum { M_REQUESTS, M_SECONDS, M_TTFT, M_TOKENS, M_FALLBACKS, M_HEDGES, M_SHADOWS, M_THOUGHTS, M_ROWS, M_ROWS_LOST, M_ROWS_HELD, M_HELD, M_STORE_FAILING, M_ROWS_LATE, M_ROW_WAIT, M_ROW_COMMIT, M_LAG, M_RUNNING, M_WAITING, M_UP, M_WEDGED, M_LOAD,
     M_MEMORY, M_EVICTIONS, M_BUDGET, M_CONNECTIONS, M_INFO, M_BREAKER, M_OPENS, M_HOST_UP, M_HOST_PROBE, M_HOST_TOKENS,
     M_HOST_COST, M_HOST_ASLEEP, M_REFUSED, M_TRIMMED, M_TRUNCATED,
     M_OWN_MEMORY, M_OVERLOADED, M_OVERLOAD, M_OVERLOADS, M_LIMIT, M_EVICTED, M_CAPTURED, M_COUNT };
@@ -22,6 +22,7 @@ static const struct meter_row metric_rows[M_COUNT] = {
     [M_TOKENS]      = { "hob_tokens_total", "Tokens as counted by the places that answered.", METER_COUNTER, { "model", "host", "kind" }, NULL, 0 },
     [M_FALLBACKS]   = { "hob_fallbacks_total", "Requests that another model answered than the first of their chain.", METER_COUNTER, { "from", "to" }, NULL, 0 },
     [M_HEDGES]      = { "hob_hedges_total", "Second places asked beside one that was late; won: true where the second had the first word.", METER_COUNTER, { "from", "to", "won" }, NULL, 0 },
+    [M_SHADOWS]     = { "hob_shadow_asks_total", "Copies of asks for a model that may take another's place, by what became of them: pair, dropped, cancelled, unfit. They count nowhere else.", METER_COUNTER, { "model", "end" }, NULL, 0 },
     [M_THOUGHTS]    = { "hob_thoughts_unasked_total", "Answers with thoughts of models that had been told not to think.", METER_COUNTER, { "model", "host" }, NULL, 0 },
     [M_ROWS]        = { "hob_rows_written_total", "Rows about requests that were written.", METER_COUNTER, { NULL }, NULL, 0 },
     [M_ROWS_LOST]   = { "hob_rows_lost_total", "Rows about requests that could not be written; the requests were answered all the same.", METER_COUNTER, { NULL }, NULL, 0 },
@@ -163,7 +164,7 @@ static void collect(void *ctx)
 {
     struct metrics *m = ctx;
     struct api *a = m->api;
-    meter_set(meter_plain(m->f[M_RUNNING]), (double)a->running);
+    meter_set(meter_plain(m->f[M_RUNNING]), (double)(a->running - a->nshadows));
     collect_store(m);
     meter_set(meter_plain(m->f[M_CONNECTIONS]), a->server ? (double)http_server_connections(a->server) : 0);
     const struct world *w = fleet_world(a->fleet);
@@ -220,6 +221,12 @@ void metrics_request(struct metrics *m, const struct request_figures *f)
         meter_observe(meter_series(m->f[M_TTFT], &f->model), f->ttft_seconds);
     count_tokens(m, f, STR("input"), f->input_tokens);
     count_tokens(m, f, STR("output"), f->output_tokens);
+}
+
+void metrics_shadow(struct metrics *m, struct str model, const char *end)
+{
+    struct str labels[] = { model, str_of(end) };
+    meter_inc(meter_series(m->f[M_SHADOWS], labels), 1);
 }
 
 void metrics_overloaded(struct metrics *m, enum overload_cause why)

@@ -25,8 +25,8 @@ enum err_code api_has_room(struct api *a, const struct http_req *r, struct err *
         err_hint(e, "Try again, or raise `limits: {connections: …}` and the system's limit of open files.");
         return refuse(e);
     }
-    if (a->most_running && a->running >= a->most_running) {
-        err_set(e, ERR_OVERLOADED, "The gateway has %zu requests to answer, which is as many as it takes.", a->running);
+    if (a->most_running && a->running - a->nshadows >= a->most_running) {
+        err_set(e, ERR_OVERLOADED, "The gateway has %zu requests to answer, which is as many as it takes.", a->running - a->nshadows);
         err_hint(e, "Try again, or raise `limits: {requests: …}`.");
         return refuse(e);
     }
@@ -42,7 +42,7 @@ enum overload_cause api_why_overloaded(const struct api *a, const struct http_re
 {
     if (http_req_is_over(r))
         return OVERLOADED_CONNECTIONS;
-    return a->most_running && a->running >= a->most_running ? OVERLOADED_REQUESTS : OVERLOADED_MEMORY;
+    return a->most_running && a->running - a->nshadows >= a->most_running ? OVERLOADED_REQUESTS : OVERLOADED_MEMORY;
 }
 
 /* The tree of a text can be eight times as large as it ("1,1,1,1"). It is made in this turn, so nothing is promised: looking closely at the text, which costs

@@ -239,7 +239,20 @@ static void where_is(void *ctx, struct str model, struct swaps_place *out)
     snprintf(out->engine, sizeof out->engine, "%.12s", fleet_engine(w, (size_t)(m - c->models)));
 }
 
-static const struct swaps_ops swaps_ops = { .config = swap_config, .flip = swap_flip, .place = where_is };
+/* What is copied from now on. */
+static void swap_shadow(void *ctx)
+{
+    struct gateway *g = ctx;
+    struct swaps_shadow on[SHADOW_MAX_COURSES];
+    struct shadow_wish wishes[SHADOW_MAX_COURSES];
+    size_t n = g->retired ? 0 : swaps_shadows(g->swaps, on, COUNTOF(on));
+    for (size_t i = 0; i < n; i++)
+        wishes[i] = (struct shadow_wish){ .swap = on[i].swap->id, .role = on[i].role->name, .from = on[i].role->from, .to = on[i].role->to,
+            .share = on[i].swap->shadow_share, .idle_ms = on[i].swap->shadow_idle_ms };
+    api_shadow(g->api, wishes, n);
+}
+
+static const struct swaps_ops swaps_ops = { .config = swap_config, .flip = swap_flip, .shadow = swap_shadow, .place = where_is };
 
 /* Callers come when it is known who runs, and what is swapped: from the first request on it is as it was before a restart. An heir's store could be had, then. */
 static void listen_when_known(struct gateway *g)

@@ -4,6 +4,7 @@
 
 #include "admin/admin.h"
 #include "api/api.h"
+#include "api/shadow.h"
 #include "cli/cli.h"
 #include "cli/reload.h"
 #include "cli/rundir.h"

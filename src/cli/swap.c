@@ -9,7 +9,7 @@
 static const struct cli_sub subs[] = {
     { "plan", "which model takes whose place, and whether it would serve there", CLI_WORDS_NONE },
     { "evidence", "the roles' suites, put to the old model and the new one", CLI_WORDS_NONE },
-    { "start", "begin the trial: the new one answers", CLI_WORDS_NONE },
+    { "start", "begin the trial: the new one answers (--shadow: only copies go to it)", CLI_WORDS_NONE },
     { "promote", "keep the new one", CLI_WORDS_NONE },
     { "rollback", "back to the old one, at once", CLI_WORDS_NONE },
     { "retire", "let the file say what holds", CLI_WORDS_NONE },
@@ -24,9 +24,9 @@ static const struct {
     size_t least, most;         /* words behind it */
     const char *usage;
 } run_sub[] = {
-    { swap_plan, 0, 0, "plan --role ROLE=MODEL [--role …] [--window 7d] [--share 10%]" },
+    { swap_plan, 0, 0, "plan --role ROLE=MODEL [--role …] [--window 7d] [--share 10%] [--shadow 5%]" },
     { swap_evidence, 1, 1, "evidence ID [--suite SUITE …]" },
-    { swap_start, 1, 1, "start ID [--force --why TEXT] [--baseline rows|saved|none]" },
+    { swap_start, 1, 1, "start ID [--force --why TEXT | --shadow 5%] [--baseline rows|saved|none]" },
     { swap_promote, 1, 1, "promote ID [--role R] [--early]" },
     { swap_rollback, 1, 1, "rollback ID [--role R] [--why TEXT]" },
     { swap_retire, 1, 1, "retire ID [--role R]" },
@@ -59,6 +59,8 @@ static const struct cli_option options[] = {
     { "--role", NULL, "ROLE", "plan: ROLE=MODEL, as often as there are roles to move; other steps: this one alone" },
     { "--window", NULL, "TIME", "plan, start: how long the trial lasts (default: 7d)" },
     { "--share", NULL, "SHARE", "plan, start: of the conversations that the new one gets: 10% (default: all)" },
+    { "--shadow", NULL, "SHARE", "plan, start: no trial yet: copies of so many asks (5%) go to the new one when the machine is idle, and nobody hears its answers" },
+    { "--idle", NULL, "TIME", "with --shadow: for so long nobody must have wanted the machine (default: 3s)" },
     { "--alert-only", NULL, NULL, "plan: a guard's breach is told, and changes nothing" },
     { "--suite", NULL, "SUITE", "evidence: by which (default: the role's `suites:`, else t-suite and chat-bench)" },
     { "--repeat", NULL, "N", "evidence: ask each case so often" },

@@ -16,6 +16,10 @@ int swap_log(const struct cli_args *a, const struct str *words, size_t n);      
 int swap_baseline(const struct cli_args *a, const struct str *words, size_t n); /* swap_baseline.c: [ROLE] */
 int swap_simulate(const struct cli_args *a, const struct str *words, size_t n); /* swap_simulate.c */
 
+/* ---- swap_steps.c ---- */
+/* `--shadow SHARE [--idle TIME]` of a swap that is there; the answer is the swap as it is then. */
+int swap_shadow(const struct cli_args *a, int64_t id, struct buf *answer);
+
 /* ---- swap_show.c: what they share ---- */
 /* The number of a swap. EXIT_OK, or EXIT_USAGE with a word. */
 int swap_number(struct str word, int64_t *id);

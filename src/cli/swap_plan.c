@@ -98,6 +98,21 @@ static int put_body(struct planning *p, struct buf *body)
     return code;
 }
 
+/* The plan stands, and copies of asks go to the new one at once. */
+static int shadow(const struct cli_args *a, struct buf *answer)
+{
+    struct json_doc d = { 0 };
+    struct err e;
+    if (json_parse(&d, buf_str(answer), &e)) {
+        cli_error(&e);
+        return EXIT_FAILED;
+    }
+    int64_t id = yyjson_get_sint(yyjson_obj_get(d.root, "id"));
+    json_free(&d);
+    answer->n = 0;
+    return swap_shadow(a, id, answer);
+}
+
 int swap_plan(const struct cli_args *a, const struct str *words, size_t n)
 {
     struct planning p = { .args = a };
@@ -111,6 +126,8 @@ int swap_plan(const struct cli_args *a, const struct str *words, size_t n)
         code = put_body(&p, &body);
     if (!code)
         code = swap_ask(a, "POST", "/hob/v1/swaps/plan", buf_str(&body), &answer, NULL);
+    if (!code && !p.refused && cli_option_value(a, "--shadow").n)
+        code = shadow(a, &answer);
     if (!code)
         code = swap_print(a, buf_str(&answer));
     if (!code && p.refused)

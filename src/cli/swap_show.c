@@ -88,6 +88,61 @@ static void print_role(yyjson_val *r)
         print_proof(v);
 }
 
+/* ---- a shadow ---- */
+
+static void print_unit(yyjson_val *m, const char *key, bool sign)
+{
+    struct str unit = text_at(m, "unit");
+    double v = number_at(m, key);
+    if (str_eq(unit, STR("share")))
+        printf(sign ? "%+.1f points" : "%.1f %%", 100 * v);
+    else
+        printf(sign ? "%+.3g %.*s" : "%.3g %.*s", v, STR_ARG(unit));
+}
+
+static void print_measure(yyjson_val *m)
+{
+    yyjson_val *ci = yyjson_obj_get(m, "ci"), *needed = yyjson_obj_get(m, "needed");
+    struct str verdict = text_at(m, "verdict");
+    double scale = str_eq(text_at(m, "unit"), STR("share")) ? 100 : 1, lo = scale * yyjson_get_num(yyjson_arr_get(ci, 0)), hi = scale * yyjson_get_num(yyjson_arr_get(ci, 1));
+    printf("    %.*s %-14.*s %lld pairs: ", STR_ARG(text_at(m, "role")), STR_ARG(text_at(m, "name")), (long long)number_at(m, "pairs"));
+    if (yyjson_is_num(yyjson_obj_get(m, "old"))) {
+        printf("old ");
+        print_unit(m, "old", false);
+        printf(", new ");
+        print_unit(m, "new", false);
+        printf("; ");
+        print_unit(m, "difference", true);
+    } else {
+        print_unit(m, "new", false);
+    }
+    printf(" (%.3g to %.3g)", lo, hi);
+    if (verdict.n)
+        printf(": %.*s", STR_ARG(verdict));
+    if (yyjson_is_int(needed))
+        printf(", to tell it needs about %lld", (long long)yyjson_get_sint(needed));
+    printf("\n");
+}
+
+static void print_shadow(yyjson_val *s)
+{
+    struct str from = text_at(s, "from"), waits = text_at(s, "waits");
+    long long waiting = (long long)number_at(s, "waiting");
+    size_t i, n;
+    yyjson_val *m;
+    printf("  shadow%s of %.3g %% of the asks, from %.*s: %lld pairs", yyjson_is_true(yyjson_obj_get(s, "on")) ? "" : ", over,", 100 * number_at(s, "share"), STR_ARG(day_of(from)),
+        (long long)number_at(s, "pairs"));
+    static const char *const others[] = { "dropped", "cancelled", "unfit" };
+    for (i = 0; i < COUNTOF(others); i++)
+        if (number_at(s, others[i]) > 0)
+            printf(", %lld %s", (long long)number_at(s, others[i]), others[i]);
+    if (waiting)
+        printf(", %lld waiting%s%.*s", waiting, waits.n ? ": " : "", STR_ARG(waits));
+    printf("\n");
+    yyjson_arr_foreach(yyjson_obj_get(s, "measures"), i, n, m)
+        print_measure(m);
+}
+
 static void print_swap(yyjson_val *s)
 {
     yyjson_val *window = yyjson_obj_get(s, "window"), *r;
@@ -105,6 +160,8 @@ static void print_swap(yyjson_val *s)
         print_baseline(r);
     yyjson_arr_foreach(yyjson_obj_get(s, "guards"), i, n, r)
         print_guard(r);
+    if (yyjson_obj_get(s, "shadow"))
+        print_shadow(yyjson_obj_get(s, "shadow"));
     printf("  next: %.*s\n", STR_ARG(text_at(s, "next")));
 }
 

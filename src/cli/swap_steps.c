@@ -14,7 +14,7 @@ struct step {
     const char *name;
     struct str role, why;
     bool force, early;
-    int64_t window_ms;
+    int64_t window_ms, idle_ms;
     double share;
     struct str baseline;
 };
@@ -46,6 +46,10 @@ static int take(const struct cli_args *a, const struct step *s, struct buf *answ
     }
     json_key(&o, STR("baseline"));
     json_string(&o, s->baseline);
+    if (s->idle_ms) {
+        json_key(&o, STR("idle_ms"));
+        json_int(&o, s->idle_ms);
+    }
     json_end_object(&o);
     int code = swap_ask(a, "POST", "/hob/v1/swaps/step", buf_str(&body), answer, NULL);
     buf_free(&body);
@@ -170,12 +174,36 @@ static int smoke(const struct cli_args *a, const struct step *start)
 
 /* ---- the steps ---- */
 
+/* A shadow needs no smoke request: it asks the candidate itself, and nobody hears the answer. */
+int swap_shadow(const struct cli_args *a, int64_t id, struct buf *answer)
+{
+    struct step s = { .id = id, .name = "shadow", .role = cli_option_value(a, "--role"), .why = cli_option_value(a, "--why") };
+    if (str_find(s.role, STR("=")) >= 0) /* a plan's: all of it */
+        s.role = STR("");
+    int code = option_share(a, "--shadow", &s.share);
+    if (!code)
+        code = option_duration(a, "--idle", 1, 86400 * second_ms, &s.idle_ms);
+    return code ? code : take(a, &s, answer);
+}
+
+static int begin_shadow(const struct cli_args *a, int64_t id)
+{
+    struct buf answer = { 0 };
+    int code = swap_shadow(a, id, &answer);
+    if (!code)
+        code = swap_print(a, buf_str(&answer));
+    buf_free(&answer);
+    return code;
+}
+
 int swap_start(const struct cli_args *a, const struct str *words, size_t n)
 {
     struct step s;
     (void)n;
     int code = read_step(a, words, "start", &s);
     s.baseline = cli_option_value(a, "--baseline");
+    if (!code && cli_option_value(a, "--shadow").n)
+        return begin_shadow(a, s.id);
     if (!code && !s.force)
         code = smoke(a, &s);
     return code ? code : take_and_print(a, &s);

@@ -320,6 +320,7 @@ static void served(struct upgrade *u, int64_t since_ns)
     double gap_ms = (double)(since_ns - u->shut_ns) / 1e6;
     enter(u, LEAVING, g->config->drain_ms);
     g->retired = true;
+    api_shadow(g->api, NULL, 0); /* the other sends copies now */
     u->why = (struct err){ .code = ERR_OK };
     close(g->lock_fd); /* the other has it, too: it is held by whoever is left */
     g->lock_fd = -1;

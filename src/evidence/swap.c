@@ -4,7 +4,7 @@
 #include <time.h>
 
 const char *const swap_state_name[SWAP_STATES] = {
-    [SWAP_PLANNED] = "planned", [SWAP_REFUSED] = "refused", [SWAP_EVIDENCED] = "evidenced", [SWAP_TRIAL] = "trial",
+    [SWAP_PLANNED] = "planned", [SWAP_REFUSED] = "refused", [SWAP_EVIDENCED] = "evidenced", [SWAP_SHADOW] = "shadow", [SWAP_TRIAL] = "trial",
     [SWAP_PROMOTED] = "promoted", [SWAP_ROLLED_BACK] = "rolled_back", [SWAP_RETIRED] = "retired",
 };
 const char *const swap_verdict_name[SWAP_VERDICTS] = {
@@ -12,7 +12,7 @@ const char *const swap_verdict_name[SWAP_VERDICTS] = {
 };
 const char *const swap_step_name[SWAP_STEPS] = {
     [STEP_PLAN] = "plan", [STEP_EVIDENCE] = "evidence", [STEP_SMOKE] = "smoke", [STEP_START] = "start", [STEP_PROMOTE] = "promote",
-    [STEP_ROLLBACK] = "rollback", [STEP_RETIRE] = "retire", [STEP_BREACH] = "breach",
+    [STEP_ROLLBACK] = "rollback", [STEP_RETIRE] = "retire", [STEP_SHADOW] = "shadow", [STEP_BREACH] = "breach",
 };
 
 void swap_init(struct swap *s)
@@ -30,18 +30,19 @@ void swap_fini(struct swap *s)
 
 #define ON(state) (1u << (state))
 
-/* From which states of a role a step may be taken, and where it leads. */
-static const struct { unsigned from; enum swap_state to; } moves[SWAP_STEPS] = {
-    [STEP_EVIDENCE] = { ON(SWAP_PLANNED) | ON(SWAP_EVIDENCED), SWAP_EVIDENCED },
-    [STEP_START]    = { ON(SWAP_PLANNED) | ON(SWAP_EVIDENCED) | ON(SWAP_ROLLED_BACK), SWAP_TRIAL },
-    [STEP_PROMOTE]  = { ON(SWAP_TRIAL), SWAP_PROMOTED },
-    [STEP_ROLLBACK] = { ON(SWAP_TRIAL) | ON(SWAP_PROMOTED), SWAP_ROLLED_BACK },
-    [STEP_RETIRE]   = { ON(SWAP_TRIAL) | ON(SWAP_PROMOTED), SWAP_RETIRED },
-    [STEP_BREACH]   = { ON(SWAP_TRIAL), SWAP_ROLLED_BACK },
+/* From which states of a role a step may be taken, and where it leads; from some it is taken, and leaves them as they are. */
+static const struct { unsigned from; enum swap_state to; unsigned stays; } moves[SWAP_STEPS] = {
+    [STEP_EVIDENCE] = { ON(SWAP_PLANNED) | ON(SWAP_EVIDENCED) | ON(SWAP_SHADOW), SWAP_EVIDENCED, ON(SWAP_SHADOW) },
+    [STEP_SHADOW]   = { ON(SWAP_PLANNED) | ON(SWAP_EVIDENCED) | ON(SWAP_SHADOW) | ON(SWAP_ROLLED_BACK), SWAP_SHADOW, 0 },
+    [STEP_START]    = { ON(SWAP_PLANNED) | ON(SWAP_EVIDENCED) | ON(SWAP_SHADOW) | ON(SWAP_ROLLED_BACK), SWAP_TRIAL, 0 },
+    [STEP_PROMOTE]  = { ON(SWAP_TRIAL), SWAP_PROMOTED, 0 },
+    [STEP_ROLLBACK] = { ON(SWAP_SHADOW) | ON(SWAP_TRIAL) | ON(SWAP_PROMOTED), SWAP_ROLLED_BACK, 0 },
+    [STEP_RETIRE]   = { ON(SWAP_SHADOW) | ON(SWAP_TRIAL) | ON(SWAP_PROMOTED), SWAP_RETIRED, 0 },
+    [STEP_BREACH]   = { ON(SWAP_TRIAL), SWAP_ROLLED_BACK, 0 },
 };
 
 /* The whole is what the liveliest of its roles is. */
-static const enum swap_state liveliest[] = { SWAP_TRIAL, SWAP_PROMOTED, SWAP_EVIDENCED, SWAP_PLANNED, SWAP_RETIRED, SWAP_ROLLED_BACK };
+static const enum swap_state liveliest[] = { SWAP_TRIAL, SWAP_PROMOTED, SWAP_SHADOW, SWAP_EVIDENCED, SWAP_PLANNED, SWAP_RETIRED, SWAP_ROLLED_BACK };
 
 static void settle(struct swap *s)
 {
@@ -186,9 +187,17 @@ static void begin_trial(struct swap *s, const struct swap_wish *w)
     s->until_ms = w->now_ms + s->window_ms;
 }
 
+static void begin_shadow(struct swap *s, const struct swap_wish *w)
+{
+    s->shadow_share = w->share > 0 ? w->share : s->shadow_share > 0 ? s->shadow_share : SWAP_SHADOW_SHARE;
+    s->shadow_idle_ms = w->idle_ms ? w->idle_ms : s->shadow_idle_ms ? s->shadow_idle_ms : SWAP_SHADOW_IDLE_MS;
+    s->shadow_ms = w->now_ms;
+}
+
 static void move_role(struct swap *s, struct swap_role *r, const struct swap_wish *w)
 {
-    r->state = moves[w->step].to;
+    if (!(moves[w->step].stays & ON(r->state)))
+        r->state = moves[w->step].to;
     r->why = arena_copy(&s->arena, w->why);
     if (w->step == STEP_EVIDENCE && w->proof)
         add_proof(s, r, w->proof);
@@ -217,6 +226,8 @@ enum err_code swap_take(struct swap *s, const struct swap_wish *w, struct err *e
         meant[i] = is_meant(&s->roles[i], w);
     if (w->step == STEP_START)
         begin_trial(s, w);
+    if (w->step == STEP_SHADOW)
+        begin_shadow(s, w);
     for (size_t i = 0; i < s->nroles; i++)
         if (meant[i])
             move_role(s, &s->roles[i], w);
@@ -259,6 +270,7 @@ static struct words next_words(const struct swap *s, int64_t now_ms)
         [SWAP_PLANNED]     = { "hob swap evidence ", ": run the suites with both models" },
         [SWAP_REFUSED]     = { "mend what the preflight has found, and plan it again", NULL },
         [SWAP_EVIDENCED]   = { "hob swap start ", ": begin the trial" },
+        [SWAP_SHADOW]      = { "pairs gather while the machine is idle; hob swap start ", " begins the trial" },
         [SWAP_TRIAL]       = { "wait for the window's end; hob swap rollback ", " ends it at once" },
         [SWAP_PROMOTED]    = { "write it into hob.yaml; until then hob keeps to it, and hob swap rollback ", " leads back" },
         [SWAP_ROLLED_BACK] = { "it is as it was; hob swap start ", " tries again" },

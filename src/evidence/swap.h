@@ -5,6 +5,8 @@
  *      |           |          |         |
  *   refused     (forced)      +---------+--> rolled_back
  *
+ * Before the trial, from any state without one, there may be a shadow: the old model answers, and copies of asks go to the new one. Evidence is taken meanwhile.
+ *
  * Each role of it has a state of its own: some may stay while others go back. The whole is `trial` while any role is, then `promoted` while any stays. */
 #ifndef HOB_EVIDENCE_SWAP_H
 #define HOB_EVIDENCE_SWAP_H
@@ -15,7 +17,7 @@
 #include "conf/overlay.h"
 #include "json/json.h"
 
-enum swap_state { SWAP_PLANNED, SWAP_REFUSED, SWAP_EVIDENCED, SWAP_TRIAL, SWAP_PROMOTED, SWAP_ROLLED_BACK, SWAP_RETIRED, SWAP_STATES };
+enum swap_state { SWAP_PLANNED, SWAP_REFUSED, SWAP_EVIDENCED, SWAP_SHADOW, SWAP_TRIAL, SWAP_PROMOTED, SWAP_ROLLED_BACK, SWAP_RETIRED, SWAP_STATES };
 extern const char *const swap_state_name[SWAP_STATES];
 
 enum swap_verdict { SWAP_UNJUDGED, SWAP_BETTER, SWAP_NOT_WORSE, SWAP_WORSE, SWAP_CANNOT_TELL, SWAP_VERDICTS };
@@ -57,18 +59,24 @@ struct swap {
     int64_t made_ms, from_ms, until_ms; /* wall clock: planned; the trial's window, 0 = not begun */
     int64_t window_ms;
     double share;               /* of the conversations, 0..1 */
+    double shadow_share;        /* of the asks that are copied, 0..1 */
+    int64_t shadow_idle_ms;     /* so long nobody must have wanted the machine */
+    int64_t shadow_ms;          /* wall clock: when a shadow began last; 0 = there was none */
     bool alert_only;            /* a guard's breach is told, and changes nothing */
     bool forced;
     struct str preflight;       /* JSON: the checks; empty = none */
     struct str why;             /* of the force, or of the refusal */
 };
 
+enum { SWAP_SHADOW_IDLE_MS = 3000 };
+#define SWAP_SHADOW_SHARE 0.05
+
 void swap_init(struct swap *s);
 void swap_fini(struct swap *s);
 
 /* ---- steps ---- */
 
-enum swap_step { STEP_PLAN, STEP_EVIDENCE, STEP_SMOKE, STEP_START, STEP_PROMOTE, STEP_ROLLBACK, STEP_RETIRE, STEP_BREACH, SWAP_STEPS };
+enum swap_step { STEP_PLAN, STEP_EVIDENCE, STEP_SMOKE, STEP_START, STEP_PROMOTE, STEP_ROLLBACK, STEP_RETIRE, STEP_SHADOW, STEP_BREACH, SWAP_STEPS };
 extern const char *const swap_step_name[SWAP_STEPS];
 
 struct swap_wish {
@@ -77,7 +85,8 @@ struct swap_wish {
     struct str why;             /* a sentence: of who forces, or of the breach */
     bool force, early;
     int64_t window_ms;          /* START: 0 = as it was planned */
-    double share;               /* START: 0 = as it was planned */
+    double share;               /* START: 0 = as it was planned. SHADOW: of the asks; 0 = as before, or SWAP_SHADOW_SHARE */
+    int64_t idle_ms;            /* SHADOW: 0 = as before, or SWAP_SHADOW_IDLE_MS */
     struct str baseline;        /* START: "rows", "saved", "none"; empty = rows, or what is saved where there are too few */
     struct str run;             /* EVIDENCE */
     const struct swap_proof *proof;

@@ -148,6 +148,9 @@ void swap_put(const struct swap *s, int64_t now_ms, bool whole, struct json_out 
         put_number(o, "from_ms", s->from_ms);
         put_number(o, "until_ms", s->until_ms);
         put_number(o, "window_ms", s->window_ms);
+        put_double(o, "shadow_share", s->shadow_share);
+        put_number(o, "shadow_idle_ms", s->shadow_idle_ms);
+        put_number(o, "shadow_ms", s->shadow_ms);
     }
     swap_next(s, now_ms, &next);
     put_text(o, "next", buf_str(&next));
@@ -240,6 +243,9 @@ enum err_code swap_read(struct swap *s, struct str json, struct err *e)
     s->until_ms = int_of(d.root, "until_ms", 0);
     s->window_ms = int_of(d.root, "window_ms", 0);
     s->share = double_of(d.root, "share", 1);
+    s->shadow_share = double_of(d.root, "shadow_share", 0);
+    s->shadow_idle_ms = int_of(d.root, "shadow_idle_ms", 0);
+    s->shadow_ms = int_of(d.root, "shadow_ms", 0);
     s->alert_only = yyjson_is_true(yyjson_obj_get(d.root, "alert_only"));
     s->forced = yyjson_is_true(yyjson_obj_get(d.root, "forced"));
     s->why = text_of(s, d.root, "why");

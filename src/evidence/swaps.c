@@ -104,6 +104,24 @@ const struct config *swaps_overlay(struct swaps *s, const struct config *base)
     return c;
 }
 
+size_t swaps_shadows(const struct swaps *s, struct swaps_shadow *out, size_t room)
+{
+    size_t n = 0;
+    for (struct list *at = s->kept.next; at != &s->kept; at = at->next) {
+        const struct swap *w = &list_entry(at, struct kept, node)->swap;
+        for (size_t i = 0; i < w->nroles && n < room; i++)
+            if (w->roles[i].state == SWAP_SHADOW)
+                out[n++] = (struct swaps_shadow){ w, &w->roles[i] };
+    }
+    return n;
+}
+
+static void tell_shadows(struct swaps *s)
+{
+    if (s->ops->shadow)
+        s->ops->shadow(s->ctx);
+}
+
 /* ---- a plan ---- */
 
 static const struct conf_model *serving(const struct config *c, struct str name)
@@ -211,6 +229,10 @@ static enum err_code check_start(struct swaps *s, const struct swap *w, const st
         }
         if (!is)
             return no_such_role(c, r->name, e);
+        if (wish->step == STEP_SHADOW && !(is->serves & SERVES_CHAT)) {
+            err_set(e, ERR_INVALID_REQUEST, "'%.*s' serves no chats, and nothing else is compared by a shadow.", STR_ARG(r->name));
+            return err_hint(e, "`hob swap evidence %lld` puts suites to both models.", (long long)w->id);
+        }
         if (r->state != SWAP_TRIAL && !str_eq(is->name, r->from)) {
             err_set(e, ERR_WRONG_STATE, "'%.*s' is served by %.*s by now, and this swap was planned against %.*s.", STR_ARG(r->name), STR_ARG(is->name), STR_ARG(r->from));
             return err_hint(e, "Plan it again.");
@@ -298,7 +320,7 @@ static enum err_code prepare(struct swaps *s, struct swaps_ask *a, struct kept *
         trials_refresh(was);
         text_of(&was->swap, &text);
         rc = swap_read(&k->swap, buf_str(&text), e);
-        if (!rc && a->wish.step == STEP_START)
+        if (!rc && (a->wish.step == STEP_START || a->wish.step == STEP_SHADOW))
             rc = check_start(s, &k->swap, &a->wish, e);
         if (!rc)
             rc = swap_take(&k->swap, &a->wish, e);
@@ -385,8 +407,9 @@ static void take_effect(struct swaps *s)
 {
     const struct swap *w = put_in_place(s, s->next);
     s->next = NULL;
-    if (s->wish.step != STEP_PLAN && s->wish.step != STEP_EVIDENCE && s->wish.step != STEP_SMOKE)
+    if (s->wish.step != STEP_PLAN && s->wish.step != STEP_EVIDENCE && s->wish.step != STEP_SMOKE && s->wish.step != STEP_SHADOW)
         s->ops->flip(s->ctx);
+    tell_shadows(s);
     if (s->ops->told)
         s->ops->told(s->ctx, w, s->wish.step, s->wish.role, s->wish.why);
     struct swaps_ask *a = s->asking;
@@ -526,7 +549,7 @@ void swaps_settle(struct swaps *s)
         const struct swap *w = &list_entry(at, struct kept, node)->swap;
         for (size_t i = 0; i < w->nroles; i++) {
             const struct swap_role *r = &w->roles[i];
-            struct str why = r->state == SWAP_TRIAL || r->state == SWAP_PROMOTED ? overtaken(&a, base, r) : (struct str){ NULL, 0 };
+            struct str why = r->state == SWAP_SHADOW || r->state == SWAP_TRIAL || r->state == SWAP_PROMOTED ? overtaken(&a, base, r) : (struct str){ NULL, 0 };
             if (why.p)
                 swaps_do(s, w->id, &(struct swap_wish){ .step = STEP_RETIRE, .role = r->name, .why = why }, STR("hob"));
         }
@@ -562,6 +585,8 @@ static void on_fetched(void *ctx, const struct err *e)
         s->ops->flip(s->ctx);
     if (!e)
         trials_load(s);
+    if (!e)
+        tell_shadows(s);
     if (e)
         timer_set(&s->again, AGAIN_MS);
     if (s->on_loaded)

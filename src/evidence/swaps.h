@@ -21,6 +21,7 @@ struct swaps_place {
 struct swaps_ops {
     const struct config *(*config)(void *ctx);  /* in force; borrowed */
     void (*flip)(void *ctx);                    /* swaps_overlay() has changed: put it in force, at once */
+    void (*shadow)(void *ctx);                  /* what is copied may be other asks now (swaps_shadows()); NULL = nobody asks */
     void (*told)(void *ctx, const struct swap *s, enum swap_step step, struct str role, struct str why); /* a step was taken; NULL = nobody asks */
     void (*place)(void *ctx, struct str model, struct swaps_place *out); /* out: as if nothing were known. NULL = nothing is */
 };
@@ -34,6 +35,12 @@ void swaps_load(struct swaps *s, void (*on_loaded)(void *ctx));
 
 /* conf_overlay() of base with all that is on; held for the caller. */
 const struct config *swaps_overlay(struct swaps *s, const struct config *base);
+/* The roles whose asks are copied now, in `out` (its texts until the next step): one after the other, how many. */
+struct swaps_shadow {
+    const struct swap *swap;
+    const struct swap_role *role;
+};
+size_t swaps_shadows(const struct swaps *s, struct swaps_shadow *out, size_t room);
 /* After another file has come into force: swaps that it goes before are retired. */
 void swaps_settle(struct swaps *s);
 

@@ -47,6 +47,7 @@ struct sched_lease {
     struct list node;
     enum lease_state state;
     enum caller_class class;
+    bool aside;                         /* its owner's word, before it is asked for: it causes no load, and is no use of the model: what is idle stays so */
     bool rides;                         /* may not cause a load itself */
     unsigned epoch;                     /* the model's: a lease that outlives the child it was held on counts no more */
     int64_t since_ms, rank_ms;          /* began to wait; its place in line */

@@ -201,7 +201,7 @@ enum err_code sched_request(struct sched_model *m, struct sched_lease *l, enum c
     s->now_ms = now_ms;
     l->model = m;
     l->class = class;
-    l->rides = class == CALLER_BACKGROUND && !s->limits.background_loads;
+    l->rides = l->aside || (class == CALLER_BACKGROUND && !s->limits.background_loads);
     if (!m->nwaiting && has_slot(m) && !s->stopping) {
         hold(m, l);
         return ERR_OK;
@@ -231,15 +231,18 @@ static void smooth_service(struct sched_model *m, int64_t held_ms)
 static void drop_held(struct sched_model *m, const struct sched_lease *l)
 {
     struct sched *s = m->sched;
-    smooth_service(m, s->now_ms - l->held_ms);
-    m->served++;
+    if (!l->aside) {
+        smooth_service(m, s->now_ms - l->held_ms);
+        m->served++;
+    }
     if (l->epoch != m->epoch)
         return; /* its child is gone already */
     m->nheld--;
-    m->used_ms = s->now_ms;
+    if (!l->aside)
+        m->used_ms = s->now_ms;
     if (m->state == SCHED_HOT && !m->nwaiting && !s->nwanting) {
         if (!m->nheld && m->set.idle_ms && m->set.managed)
-            sched_due(s, s->now_ms + m->set.idle_ms);
+            sched_due(s, m->used_ms + m->set.idle_ms);
         if (!m->removed)
             return; /* the short way: nobody gains by it */
     }

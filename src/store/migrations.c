@@ -55,5 +55,14 @@ const char *const store_migrations[] = {
     "CREATE INDEX captured_until ON captured (until_ms);",
     /* What a model did under a role, kept by name. text: evidence/guards.h's. */
     "CREATE TABLE baselines (role TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT, WITHOUT ROWID;",
+    /* An ask, answered by the model of its role and by the one that would take its place. What is not known, or was not asked for, is NULL; no text of either. */
+    "CREATE TABLE shadow_pairs ("
+    "  at INTEGER PRIMARY KEY AUTOINCREMENT, swap INTEGER NOT NULL, role TEXT NOT NULL, time_ms INTEGER NOT NULL, request TEXT NOT NULL, waited_ms INTEGER NOT NULL,"
+    "  alike INTEGER, cost REAL, dropped INTEGER NOT NULL, cancelled INTEGER NOT NULL, unfit INTEGER NOT NULL,"
+    "  old_code TEXT NOT NULL, old_fits INTEGER, old_thought INTEGER, old_empty INTEGER, old_cut INTEGER,"
+    "  old_ttft_us INTEGER, old_total_us INTEGER, old_input INTEGER, old_output INTEGER, old_bytes INTEGER,"
+    "  new_code TEXT NOT NULL, new_fits INTEGER, new_thought INTEGER, new_empty INTEGER, new_cut INTEGER,"
+    "  new_ttft_us INTEGER, new_total_us INTEGER, new_input INTEGER, new_output INTEGER, new_bytes INTEGER) STRICT;"
+    "CREATE INDEX shadow_pairs_of ON shadow_pairs (swap, role, at);",
     NULL,
 };

@@ -136,7 +136,9 @@ static void test_its_text_is_all_of_it(void **state)
     prove(&s, "chat", &good);
     prove(&s, "vision", &open);
     s.roles[0].guards = STR("{\"errors\":[1,2.5]}");
-    for (int step = 0; step < 3; step++) {
+    for (int step = 0; step < 4; step++) {
+        if (step == 3)
+            assert_int_equal(take(&s, STEP_SHADOW, "chat", (struct swap_wish){ .share = 0.25 }), ERR_OK);
         if (step == 1)
             assert_int_equal(take(&s, STEP_START, "", (struct swap_wish){ .force = true, .why = STR("\"quoted\" \xc3\xa4") }), ERR_OK);
         if (step == 2)
@@ -164,6 +166,36 @@ static void test_its_text_is_all_of_it(void **state)
     swap_fini(&s);
 }
 
+/* It is no trial: the old one answers, evidence is taken meanwhile, and what was said of it stays until something else is. */
+static void test_a_shadow_goes_before_the_trial(void **state)
+{
+    struct swap s;
+    struct conf_shift shifts[SWAP_MAX_ROLES];
+    plan(&s);
+    assert_int_equal(take(&s, STEP_SHADOW, "chat", (struct swap_wish){ 0 }), ERR_OK);
+    assert_int_equal(s.state, SWAP_SHADOW);
+    assert_true(s.shadow_share == SWAP_SHADOW_SHARE && s.shadow_idle_ms == SWAP_SHADOW_IDLE_MS && s.shadow_ms == noon);
+    assert_int_equal(s.roles[1].state, SWAP_PLANNED);
+    assert_int_equal(swap_shifts(&s, &s.arena, shifts), 0);
+    assert_false(swap_is_on(&s));
+    assert_int_equal(take(&s, STEP_SHADOW, "chat", (struct swap_wish){ .share = 0.5, .idle_ms = 7 }), ERR_OK);
+    assert_int_equal(take(&s, STEP_SHADOW, "vision", (struct swap_wish){ 0 }), ERR_OK);
+    assert_true(s.shadow_share == 0.5 && s.shadow_idle_ms == 7);
+    assert_int_equal(take(&s, STEP_PROMOTE, "", (struct swap_wish){ .early = true }), ERR_WRONG_STATE);
+    assert_int_equal(take(&s, STEP_BREACH, "", (struct swap_wish){ 0 }), ERR_WRONG_STATE);
+    assert_int_equal(take(&s, STEP_START, "", (struct swap_wish){ 0 }), ERR_GATE);
+    prove(&s, "chat", &good);
+    assert_int_equal(s.roles[0].state, SWAP_SHADOW);
+    assert_int_equal(s.roles[0].verdict, SWAP_NOT_WORSE);
+    assert_int_equal(take(&s, STEP_START, "chat", (struct swap_wish){ 0 }), ERR_OK);
+    assert_int_equal(take(&s, STEP_ROLLBACK, "vision", (struct swap_wish){ 0 }), ERR_OK);
+    assert_int_equal(swap_shifts(&s, &s.arena, shifts), 1);
+    assert_int_equal(take(&s, STEP_SHADOW, "chat", (struct swap_wish){ 0 }), ERR_WRONG_STATE);
+    assert_int_equal(take(&s, STEP_SHADOW, "vision", (struct swap_wish){ 0 }), ERR_OK);
+    assert_int_equal(s.state, SWAP_TRIAL);
+    swap_fini(&s);
+}
+
 static void test_a_refused_plan_takes_no_step(void **state)
 {
     struct swap s;
@@ -181,6 +213,7 @@ int main(void)
         cmocka_unit_test(test_a_swap_goes_its_way),
         cmocka_unit_test(test_the_gate),
         cmocka_unit_test(test_a_share_is_no_deprecation),
+        cmocka_unit_test(test_a_shadow_goes_before_the_trial),
         cmocka_unit_test(test_its_text_is_all_of_it),
         cmocka_unit_test(test_a_refused_plan_takes_no_step),
     };
