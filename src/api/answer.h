@@ -6,6 +6,7 @@
 #ifndef HOB_API_ANSWER_H
 #define HOB_API_ANSWER_H
 
+#include "api/mould.h"
 #include "json/json.h"
 #include "policy/strip.h"
 
@@ -74,6 +75,7 @@ struct relay {
     struct choice_bufs bufs;
     struct buf anew;         /* an event's choices, where they cannot leave as they came */
     struct kept *kept;       /* what the first has said; NULL = nothing, or the frame does not ask for it */
+    struct mould mould;      /* of its last event that was nothing but a text */
 };
 
 void relay_init(struct relay *r, const struct answer_frame *f, struct json_scratch *scratch);

@@ -192,6 +192,16 @@ void choice_read(struct choice *c, const struct answer_frame *f, yyjson_val *v, 
     d->others |= d->completion.n > 0;
 }
 
+yyjson_val *choice_only_text(const struct choice *c, const struct choice_delta *d)
+{
+    bool more = d->changed || d->finish.n || d->completion.n || d->moved.n || d->refusal || d->calls || has_other_thoughts(d) || (d->text.n && d->own.n);
+    if (more || c->whole || !c->role_sent || d->role)
+        return NULL;
+    if (d->own.n)
+        return d->reasoning_content;
+    return d->text.n && strip_settled(&c->strip) ? d->content : NULL;
+}
+
 /* ---- calls ---- */
 
 /* From the first one that has to change on all are written; those before it as they came. */

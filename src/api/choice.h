@@ -45,6 +45,9 @@ void choice_read(struct choice *c, const struct answer_frame *f, yyjson_val *v, 
 /* Its calls. ERR_UP_GARBLED. */
 enum err_code choice_read_calls(struct choice *c, const struct answer_frame *f, struct choice_bufs *b, struct choice_delta *d, struct err *e)
     __attribute__((warn_unused_result));
+/* The text, or the thought, that is all it says, has said, and leaves as it came: the next event with another one in its place is read and left the same way. NULL: there is
+ * more to it. Before its choice_count(). */
+yyjson_val *choice_only_text(const struct choice *c, const struct choice_delta *d);
 /* After both: how it ends, and what of it counts. */
 void choice_count(struct choice *c, const struct answer_frame *f, struct choice_delta *d, struct answer_facts *facts);
 

@@ -103,6 +103,7 @@ void relay_free(struct relay *r)
     buf_free(&r->anew);
     buf_free(&r->end);
     buf_free(&r->usage);
+    mould_free(&r->mould);
 }
 
 /* The choice that an event speaks of; the at'th of that event says so itself, or is taken to be the at'th of all. */
@@ -132,6 +133,8 @@ struct passing {
     struct json_out out;
     bool anew;              /* they are written anew, into r->anew … */
     size_t put;             /* … so many of them */
+    yyjson_val *text;       /* of the one that says nothing else; NULL: there is none */
+    bool thought;           /* it is a thought's */
 };
 
 /* From the first that changes on: those before it leave as they came. */
@@ -146,6 +149,14 @@ static void begin_anew(struct relay *r, struct passing *p, size_t before)
         json_value(&p->out, yyjson_arr_get(p->choices, i));
 }
 
+static enum err_code count(struct relay *r, struct choice *c, struct choice_delta *d, struct err *e)
+{
+    choice_count(c, &r->frame, d, &r->facts);
+    if (c->kept && kept_bytes(c->kept) > r->frame.max_bytes)
+        return err_set(e, ERR_UP_GARBLED, "its answer is longer than %zu bytes (`limits: {answer: …}`)", r->frame.max_bytes);
+    return ERR_OK;
+}
+
 static enum err_code read_choice(struct relay *r, size_t at, yyjson_val *v, struct passing *p, struct err *e)
 {
     struct choice *c = find_choice(r, v, at);
@@ -157,9 +168,10 @@ static enum err_code read_choice(struct relay *r, size_t at, yyjson_val *v, stru
     choice_read(c, &r->frame, v, &r->bufs, &d);
     if (d.calls && choice_read_calls(c, &r->frame, &r->bufs, &d, e))
         return e->code;
-    choice_count(c, &r->frame, &d, &r->facts);
-    if (c->kept && kept_bytes(c->kept) > r->frame.max_bytes)
-        return err_set(e, ERR_UP_GARBLED, "its answer is longer than %zu bytes (`limits: {answer: …}`)", r->frame.max_bytes);
+    p->text = choice_only_text(c, &d);
+    p->thought = d.own.n > 0;
+    if (count(r, c, &d, e))
+        return e->code;
     bool role = c->role_sent || d.role || !yyjson_is_obj(d.delta), alone = yyjson_arr_size(p->choices) == 1;
     if (!p->anew && (d.changed || (!role && !alone)))
         begin_anew(r, p, at);
@@ -223,13 +235,33 @@ static int64_t pick_created(struct relay *r, const struct json_doc *d)
     return r->created_s;
 }
 
+#define EVENT_HEAD "data: "
+
 static void put_event(struct buf *out, const struct json_doc *d, const struct edits *x)
 {
-    buf_lit(out, "data: ");
+    buf_lit(out, EVENT_HEAD);
     size_t from = out->n;
     json_splice(out, d->text, x->at, x->n);
     join_lines(out, from);
     buf_lit(out, "\n\n");
+}
+
+/* An event that is nothing but a text: the next ones may be like it. from: where what left for it begins in out. */
+static void keep_mould(struct relay *r, const struct json_doc *d, const struct passing *p, const struct edits *x, const struct buf *out, size_t from)
+{
+    struct json_span text = json_string_span(d, p->text);
+    size_t at = text.at + 1, put_at = sizeof EVENT_HEAD - 1 + at;
+    for (size_t i = 0; i < x->n && x->at[i].at < at; i++)
+        put_at += x->at[i].put.n - x->at[i].cut;
+    mould_make(&r->mould, d->text, at, str_from(buf_str(out), from), put_at, text.end - 1 - at);
+    r->mould.choice = p->first;
+    r->mould.thought = p->thought;
+}
+
+/* Nothing in it but choices that anybody here would look at. */
+static bool is_only_choices(const struct json_doc *d)
+{
+    return !yyjson_is_obj(yyjson_obj_get(d->root, "usage")) && !yyjson_obj_get(d->root, "timings");
 }
 
 /* p: its choices, read; NULL for a chunk without one. */
@@ -247,7 +279,10 @@ static void pass_chunk(struct relay *r, const struct json_doc *d, const struct p
         if (yyjson_is_obj(yyjson_obj_get(d->root, "usage"))) /* it leaves in a chunk of its own, if the caller asked for it */
             edits_cut(&x, d, STR("usage"));
     }
+    size_t from = out->n;
     put_event(out, d, &x);
+    if (p && p->text && !p->anew && yyjson_arr_size(p->choices) == 1 && mould_wanted(&r->mould) && is_only_choices(d))
+        keep_mould(r, d, p, &x, out, from);
     edits_free(&x);
 }
 
@@ -304,15 +339,25 @@ static enum err_code on_chunk(struct relay *r, const struct json_doc *d, struct 
     return ERR_OK;
 }
 
+static enum err_code cast(struct relay *r, struct str text, struct buf *out, struct err *e)
+{
+    struct choice_delta d = { .text = r->mould.thought ? STR("") : text, .own = r->mould.thought ? text : STR("") };
+    mould_cast(&r->mould, text, out);
+    return count(r, &r->choices[r->mould.choice], &d, e);
+}
+
 enum err_code relay_event(struct relay *r, struct str data, struct buf *out, struct err *e)
 {
     struct json_doc d;
+    struct str text;
     if (r->facts.done)
         return ERR_OK;
     if (str_eq(data, STR("[DONE]"))) {
         r->facts.done = true;
         return ERR_OK;
     }
+    if (!r->facts.finish[0] && mould_fits(&r->mould, data, &text))
+        return cast(r, text, out, e);
     if (json_parse_fast(&d, data, r->scratch, e))
         return err_set(e, ERR_UP_GARBLED, "it sent an event that is no JSON");
     enum err_code rc = yyjson_is_obj(d.root) ? on_chunk(r, &d, out, e) : err_set(e, ERR_UP_GARBLED, "it sent an event that is no object");

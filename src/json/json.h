@@ -127,6 +127,8 @@ void json_int_or_null(struct json_out *o, int64_t v);          /* so is a negati
 void json_raw(struct json_out *o, struct str json);           /* text that is JSON already */
 void json_value(struct json_out *o, yyjson_val *v);           /* a parsed value, written compactly (numbers by value: 1e2 becomes 100.0) */
 
+/* Would it stand between quotes just as it is? UTF-8, and nothing in it that has to be escaped. */
+bool json_means_itself(struct str text);
 /* Just the escaped text, without quotes. */
 void json_escape(struct buf *to, struct str text);
 

@@ -37,3 +37,17 @@ size_t json_utf8(const unsigned char *p, size_t n, size_t *bad)
     }
     return 0;
 }
+
+bool json_means_itself(struct str text)
+{
+    const unsigned char *p = (const unsigned char *)text.p;
+    size_t at = 0, step, bad;
+    for (; at < text.n; at += step) {
+        if (p[at] < 0x20 || p[at] == '"' || p[at] == '\\')
+            return false;
+        step = p[at] < 0x80 ? 1 : json_utf8(p + at, text.n - at, &bad);
+        if (!step)
+            return false;
+    }
+    return true;
+}

@@ -1,8 +1,8 @@
 /* What a place answers, three ways. The first byte chooses what the gateway wants; the rest is one event a line (a vertical tab, which JSON has no
  * use for, stands for a line's end inside an event), and as a whole the body of an answer that is no stream.
  * Oracles: what the caller gets is events of one line each that read as objects with our model's name and one id, [DONE] once and last; what is
- * collected reads as an object; what can be collected can be relayed, to the same facts, and of one choice to the same text, thoughts and calls; a whole answer
- * reads back with model and routing. What is kept of a stream is what has left of it, and calls that are put in the place of its text leave as calls. Calls of tools are by the rules; no thoughts leave under a name of theirs where they are dropped. */
+ * collected reads as an object; what can be collected can be relayed, to the same facts, and of one choice to the same text, thoughts and calls; an event
+ * leaves the same whichever was before it; a whole answer reads back with model and routing. What is kept of a stream is what has left of it, and calls that are put in the place of its text leave as calls. Calls of tools are by the rules; no thoughts leave under a name of theirs where they are dropped. */
 #include "api/answer.h"
 
 #include "api/said.h"
@@ -206,8 +206,34 @@ static void try_calls(struct str rest, uint8_t wants)
     sum_free(&sum);
 }
 
+/* The same, each event read the long way: what is cast from the one before it must be what it would have been by itself. */
+static void try_apart(struct str rest, uint8_t wants, enum err_code rc, const struct answer_facts *facts, struct str out)
+{
+    const struct answer_frame f = make_frame(wants);
+    struct json_scratch scratch = { 0 };
+    struct relay r;
+    struct buf apart = { 0 };
+    struct err e;
+    enum err_code rc_apart = ERR_OK;
+    relay_init(&r, &f, &scratch);
+    while (rest.p && !rc_apart) {
+        struct str event;
+        char *own = next_event(&rest, &event);
+        rc_apart = relay_event(&r, event, &apart, &e);
+        mould_free(&r.mould);
+        free(own);
+    }
+    if (!rc_apart)
+        rc_apart = relay_end(&r, make_routing(wants), &apart, &e);
+    must(rc == rc_apart && str_eq(out, buf_str(&apart)) && memcmp(facts, &r.facts, sizeof *facts) == 0);
+    relay_free(&r);
+    json_scratch_free(&scratch);
+    buf_free(&apart);
+}
+
 static bool try_relay(struct str rest, uint8_t wants, struct answer_facts *facts, struct sum *sum)
 {
+    struct str all = rest;
     const struct answer_frame f = make_frame(wants);
     struct json_scratch scratch = { 0 };
     struct relay r;
@@ -225,6 +251,7 @@ static bool try_relay(struct str rest, uint8_t wants, struct answer_facts *facts
     if (!rc)
         rc = relay_end(&r, make_routing(wants), &out, &e);
     check_events(buf_str(&out), &f, !rc, sum);
+    try_apart(all, wants, rc, &r.facts, buf_str(&out));
     *facts = r.facts;
     if (!rc && r.kept)
         check_kept(r.kept, sum);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-enum { MAX_EVENTS = 8 };
+enum { MAX_EVENTS = 12 };
 
 #define HEAD "\"created\":1795263136,\"id\":\"chatcmpl-U1C\",\"model\":\"smollm2\",\"system_fingerprint\":\"b1-7e4c0a9\",\"object\":\"chat.completion.chunk\""
 #define CHUNK(finish, delta) "{\"choices\":[{\"finish_reason\":" finish ",\"index\":0,\"delta\":" delta "}]," HEAD "}"
@@ -111,6 +111,72 @@ static void test_relay_passes_what_is_in_order_byte_for_byte(void **state)
     assert_string_equal(facts.finish, "stop");
     assert_true(facts.began && facts.done);
     buf_free(&out);
+}
+
+/* The same events, each by itself: what leaves of one must not hang on the one before it. */
+static void relay_one_by_one(const struct answer_frame *f, const char *const *events, struct buf *out, struct answer_facts *facts)
+{
+    struct json_scratch scratch = { 0 };
+    struct relay r;
+    struct err e;
+    relay_init(&r, f, &scratch);
+    for (size_t i = 0; events[i]; i++) {
+        assert_int_equal(feed_relay(&r, events[i], out, &e), ERR_OK);
+        mould_free(&r.mould);
+    }
+    assert_int_equal(relay_end(&r, routing, out, &e), ERR_OK);
+    *facts = r.facts;
+    relay_free(&r);
+    json_scratch_free(&scratch);
+}
+
+#define THINK(text) CHUNK("null", "{\"reasoning_content\":\"" text "\"}")
+#define TIMED(n, text) "{\"choices\":[{\"finish_reason\":null,\"index\":0,\"delta\":{\"content\":\"" text "\"}}]," HEAD ",\"timings\":{\"draft_n\":" n "}}"
+#define TWO(a, b) "{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"" a "\"}},{\"index\":1,\"delta\":{\"content\":\"" b "\"}}]," HEAD "}"
+#define OF(index, text) "{\"choices\":[{\"index\":" index ",\"delta\":{\"content\":\"" text "\"},\"finish_reason\":null}]," HEAD "}"
+
+static void test_relay_passes_events_that_are_alike_as_it_does_others(void **state)
+{
+    static const char *const streams[][MAX_EVENTS] = {
+        { ROLE, SAY("one"), SAY(" two"), SAY("\\n\\n"), SAY(" \xf0\x9f\x98\x80"), SAY(""), SAY("x"), STOP, LAST, "[DONE]" },
+        { ROLE, THINK("hm"), THINK(" well"), THINK("\\\""), THINK("so"), SAY("it"), SAY(" is"), STOP, LAST, "[DONE]" },
+        { ROLE, SAY("<thi"), SAY("nk>a"), SAY("b</think>"), SAY("c"), SAY("d"), SAY(" e"), STOP, LAST, "[DONE]" },
+        { SAY("no role"), SAY(" a"), SAY(" b"), SAY("\\u00e9"), STOP, SAY("late"), SAY(" later"), "[DONE]" },
+        { ROLE, SAY("a"), SAY("b"), CHUNK("null", "{\"content\":\"c\",\"refusal\":\"no\"}"), SAY("d"), CHUNK("\"length\"", "{\"content\":\"e\"}"), "[DONE]" },
+        { ROLE, TIMED("1", "a"), TIMED("2", "b"), TIMED("2", "c"), TIMED("3", "d"), STOP, "[DONE]" },
+        { ROLE, TWO("a", "b"), TWO("c", "d"), OF("0", "e"), OF("0", "f"), OF("1", "g"), OF("1", "h"), OF("0", "i"), STOP, "[DONE]" },
+        { ROLE, SAY(" "), SAY("a\\\\"), SAY("b"), SAY("\",\"content\":\"twice"), SAY("c"), STOP, "[DONE]" },
+    };
+    struct answer_frame frames[4] = { frame, frame, frame, frame };
+    frames[1].think_show = THINK_DROP;
+    frames[2].model = STR("another one");
+    frames[2].keep = true;
+    frames[3].include_usage = true;
+    for (size_t i = 0; i < COUNTOF(streams) * COUNTOF(frames); i++) {
+        const char *const *events = streams[i / COUNTOF(frames)];
+        struct buf one = { 0 }, all = { 0 };
+        struct answer_facts apart, together;
+        struct err e;
+        relay_one_by_one(&frames[i % COUNTOF(frames)], events, &one, &apart);
+        assert_int_equal(relay_all(&frames[i % COUNTOF(frames)], events, &all, &together, &e), ERR_OK);
+        buf_add_char(&one, 0);
+        assert_text(buf_str(&all), one.p, i);
+        assert_memory_equal(&apart, &together, sizeof apart);
+        buf_free(&one);
+        buf_free(&all);
+    }
+}
+
+static void test_what_is_like_an_event_but_no_json_is_refused(void **state)
+{
+    static const char *const spoilt[] = { SAY("a\x01z"), SAY("a\xff"), SAY("a\"b"), SAY("a\\q"), SAY("\xed\xa0\x80"), SAY("cut\\") };
+    for (size_t i = 0; i < COUNTOF(spoilt); i++) {
+        const char *const events[MAX_EVENTS] = { ROLE, SAY("one"), SAY("two"), spoilt[i] };
+        struct buf out = { 0 };
+        struct err e;
+        assert_int_equal(relay_all(&frame, events, &out, NULL, &e), ERR_UP_GARBLED);
+        buf_free(&out);
+    }
 }
 
 static void test_relay_edits_only_what_callers_would_stumble_over(void **state)
@@ -656,6 +722,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_relay_passes_what_is_in_order_byte_for_byte),
+        cmocka_unit_test(test_relay_passes_events_that_are_alike_as_it_does_others),
+        cmocka_unit_test(test_what_is_like_an_event_but_no_json_is_refused),
         cmocka_unit_test(test_relay_edits_only_what_callers_would_stumble_over),
         cmocka_unit_test(test_relay_quotes_a_model_name_with_anything_in_it),
         cmocka_unit_test(test_relay_sends_usage_only_when_asked_and_in_a_chunk_of_its_own),
