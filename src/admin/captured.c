@@ -1,6 +1,6 @@
 /* Asks that are kept for suites (`roles.NAME.capture`), over the admin door.
  *
- *   GET  captured                 {"schema":1,"roles":[{"role","capturing","share","keep_ms","most","kept","bytes","oldest","newest","next_over","all_over"}]}:
+ *   GET  captured                 {"schema":1,"roles":[{"role","known","capturing","share","keep_ms","most","kept","bytes","oldest","newest","next_over","all_over"}]}:
  *                                 each role that keeps asks or has some
  *   GET  captured?role=R          with "asks":[{"at","id","time","until","caller","model","host","stream","tools","schema","input_tokens","output_tokens","bytes",
  *                                 "print"}] of that role, the oldest first
@@ -115,6 +115,7 @@ static void put_role(struct json_out *o, const struct counted *c)
     bool on = w && w->share > 0;
     json_begin_object(o);
     put_text(o, "role", c->role);
+    put_flag(o, "known", c->conf != NULL);
     put_flag(o, "capturing", on);
     json_key(o, STR("share"));
     json_double(o, on ? w->share : 0, 4);

@@ -87,9 +87,12 @@ struct suite_case {
     bool aside;             /* shown beside the score, not counted in it */
     struct suite_texts tree; /* paths of EXPECT_TREE, folders end in a slash */
     const struct suite_expect *expects;
-    size_t nexpects;
+    size_t nexpects;        /* 0: only beside `answered`, until it is labelled; it is not asked */
     bool has_ideal;
     struct suite_answer ideal;
+    bool has_answered;
+    struct suite_answer answered; /* what was answered when it was asked in earnest (`hob eval capture`): right or wrong, nobody has said yet */
+    struct str answered_by; /* a model */
     struct suite_texts wrong; /* answers that must not pass, likewise */
     uint64_t print;         /* of what is asked and expected: another one = another case, whatever its id */
 };

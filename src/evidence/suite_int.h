@@ -21,6 +21,7 @@ enum key_type {
     KEY_EXPECT,
     KEY_EXPECTED,  /* {"input","expected"} */
     KEY_IDEAL,
+    KEY_ANSWERED,  /* struct suite_answer */
 };
 
 struct case_key {
@@ -29,6 +30,7 @@ struct case_key {
     size_t at;              /* in struct suite_case */
     double min, max;        /* KEY_COUNT, KEY_NUMBER */
     bool own;               /* not among the defaults */
+    bool note;              /* says nothing of what is asked or expected: not in a case's print */
 };
 extern const struct case_key case_keys[]; /* ended by a row without a name */
 

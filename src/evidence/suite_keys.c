@@ -24,6 +24,8 @@ const struct case_key case_keys[] = {
     { "repeat",      KEY_COUNT,    CASE(repeat),      1, 1000 },
     { "aside",       KEY_BOOL,     CASE(aside) },
     { "tree",        KEY_TEXTS,    CASE(tree) },
+    { "answered",    KEY_ANSWERED, CASE(answered),    .own = true, .note = true },
+    { "answered_by", KEY_TEXT,     CASE(answered_by), .own = true, .note = true },
     { "expect",      KEY_EXPECT,   CASE(expects) },
     { "expected",    KEY_EXPECTED, CASE(expects),     .own = true },
     { "ideal",       KEY_IDEAL,    CASE(ideal),       .own = true },

@@ -386,18 +386,17 @@ static enum err_code read_expected(struct reading *r, const struct node *n, stru
     return read_expects(r, &map, c);
 }
 
-static enum err_code read_ideal(struct reading *r, const struct node *n, struct suite_case *c)
+static enum err_code read_answer(struct reading *r, const struct node *n, struct suite_answer *out)
 {
     const struct node *tool = node_get(n, "tool"), *arguments = node_get(n, "arguments"), *text = node_get(n, "text");
-    c->has_ideal = true;
     if (n->kind == NODE_SCALAR)
-        return read_text(r, n, &c->ideal.text);
+        return read_text(r, n, &out->text);
     if (n->kind != NODE_MAP || (!tool && !text) || n->n != (size_t)(tool != NULL) + (arguments != NULL) + (text != NULL))
-        return FAIL(r, n->place, "`ideal` is a text, or {tool: NAME, arguments: {…}, text: …}");
-    enum err_code rc = text ? read_text(r, text, &c->ideal.text) : ERR_OK;
+        return FAIL(r, n->place, "`%.*s` is a text, or {tool: NAME, arguments: {…}, text: …}", STR_ARG(n->key));
+    enum err_code rc = text ? read_text(r, text, &out->text) : ERR_OK;
     if (!rc && tool)
-        rc = read_text(r, tool, &c->ideal.tool);
-    return !rc && arguments ? read_json(r, arguments, &c->ideal.arguments) : rc;
+        rc = read_text(r, tool, &out->tool);
+    return !rc && arguments ? read_json(r, arguments, &out->arguments) : rc;
 }
 
 /* ---- cases ---- */
@@ -419,7 +418,8 @@ static enum err_code read_key(struct reading *r, const struct case_key *k, const
     case KEY_THINKING: return read_thinking(r, n, (struct str *)field);
     case KEY_EXPECT: return read_expects(r, n, c);
     case KEY_EXPECTED: return read_expected(r, n, c);
-    case KEY_IDEAL: return read_ideal(r, n, c);
+    case KEY_IDEAL: c->has_ideal = true; return read_answer(r, n, &c->ideal);
+    case KEY_ANSWERED: c->has_answered = true; return read_answer(r, n, &c->answered);
     }
     return ERR_OK;
 }
@@ -477,7 +477,7 @@ static enum err_code read_case(struct reading *r, const struct node *n, size_t n
         rc = fill_schemas(r, c);
     if (!rc && !c->input.n && !c->messages.n)
         rc = FAIL(r, n->place, "a case needs `input` or `messages`");
-    if (!rc && !c->nexpects)
+    if (!rc && !c->nexpects && !c->has_answered)
         rc = FAIL(r, n->place, "a case needs `expect`: what its answer must be");
     if (!c->id.n)
         c->id = arena_printf(r->a, "#%zu", number);

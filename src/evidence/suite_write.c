@@ -201,7 +201,7 @@ static void put_number(double v, struct buf *to)
     buf_printf(to, " %s\n", text);
 }
 
-static void put_ideal(const struct suite_answer *i, int indent, struct buf *to)
+static void put_answer(const struct suite_answer *i, int indent, struct buf *to)
 {
     if (!i->tool.n && !i->arguments.n) {
         yaml_text(i->text, indent, to);
@@ -320,11 +320,14 @@ static void put_expect(const struct suite_expect *x, int indent, struct buf *to)
 static bool has_key(const struct suite_case *c, const struct case_key *k, bool with_id)
 {
     const char *field = (const char *)c + k->at;
+    if (k->note && !with_id)
+        return false;
     switch (k->type) {
     case KEY_ID: return with_id && c->id.p[0] != '#';
     case KEY_EXPECTED: return false;
-    case KEY_EXPECT: return true;
+    case KEY_EXPECT: return c->nexpects;
     case KEY_IDEAL: return c->has_ideal;
+    case KEY_ANSWERED: return c->has_answered;
     case KEY_TEXTS: return ((const struct suite_texts *)field)->n;
     case KEY_COUNT: return *(const int64_t *)field > (k->at == offsetof(struct suite_case, repeat));
     case KEY_NUMBER: return !isnan(*(const double *)field);
@@ -354,7 +357,8 @@ static void put_key(const struct suite_case *c, const struct case_key *k, int in
     case KEY_COUNT: buf_printf(to, " %lld\n", (long long)*(const int64_t *)field); break;
     case KEY_NUMBER: put_number(*(const double *)field, to); break;
     case KEY_BOOL: buf_add(to, *(const bool *)field ? STR(" true\n") : STR(" false\n")); break;
-    case KEY_IDEAL: put_ideal(&c->ideal, indent, to); break;
+    case KEY_IDEAL:
+    case KEY_ANSWERED: put_answer((const struct suite_answer *)field, indent, to); break;
     case KEY_EXPECT:
         buf_add_char(to, '\n');
         for (size_t i = 0; i < c->nexpects; i++)
@@ -411,6 +415,11 @@ static bool same_expect(const struct suite_expect *a, const struct suite_expect 
         && same_number(a->min_precision, b->min_precision) && same_number(a->min_recall, b->min_recall) && a->min == b->min && a->max == b->max;
 }
 
+static bool same_answer(const struct suite_answer *a, const struct suite_answer *b)
+{
+    return str_eq(a->text, b->text) && str_eq(a->tool, b->tool) && str_eq(a->arguments, b->arguments);
+}
+
 static bool same_key(const struct case_key *k, const struct suite_case *a, const struct suite_case *b)
 {
     const char *x = (const char *)a + k->at, *y = (const char *)b + k->at;
@@ -420,8 +429,8 @@ static bool same_key(const struct case_key *k, const struct suite_case *a, const
     case KEY_COUNT: return *(const int64_t *)x == *(const int64_t *)y;
     case KEY_NUMBER: return same_number(*(const double *)x, *(const double *)y);
     case KEY_BOOL: return *(const bool *)x == *(const bool *)y;
-    case KEY_IDEAL:
-        return a->has_ideal == b->has_ideal && str_eq(a->ideal.text, b->ideal.text) && str_eq(a->ideal.tool, b->ideal.tool) && str_eq(a->ideal.arguments, b->ideal.arguments);
+    case KEY_IDEAL: return a->has_ideal == b->has_ideal && same_answer(&a->ideal, &b->ideal);
+    case KEY_ANSWERED: return a->has_answered == b->has_answered && same_answer(&a->answered, &b->answered);
     case KEY_EXPECTED:
     case KEY_EXPECT:
         for (size_t i = 0; same && i < a->nexpects; i++)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import raw
+import yaml
 from helpers import cli, content_of, wait_for
 
 MAIL, SECRET = "jane.canary@example.com", "canary!Tr0ub4dor"
@@ -135,3 +136,49 @@ def test_a_wish_without_a_share_is_no_wish(start, tmp_path):
     path.write_text("hosts: {f: {url: 'http://127.0.0.1:9'}}\nmodels: {m: {host: f}}\nroles:\n  chat: {model: m, capture: {keep: 1d}}\n")
     r = cli("config", "check", path)
     assert r.returncode == 2 and ":4:" in r.stderr and "without `share` nothing is kept" in r.stderr, r.stderr
+
+
+def capture(h, *args):
+    return cli("eval", "capture", *args, "-c", h.config_path, env=h.env, dir=h.dir)
+
+
+def test_a_suite_is_drawn(start):
+    """Of each kind one at least, the same ones for the same seed, and only what a case needs."""
+    h, _ = start(KEEPS)
+    r = capture(h, "chat")
+    assert r.returncode == 1 and "there are none yet" in r.stderr
+    r = capture(h, "quiet")
+    assert r.returncode == 2 and "quiet:\n      capture: {share: 100%" in r.stderr
+    assert capture(h, "nonesuch").returncode == 2 and "no role" in capture(h, "nonesuch").stderr
+    for i in range(12):
+        assert h.chat("chat", f'question {i} [[text "answer {i}"]]').status == 200
+    assert h.chat("chat", 'question 3 [[text "answer 3"]]').status == 200  # alike
+    schema = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object", "required": ["a"]}}}
+    assert h.chat("chat", '[[json {"a":1}]]', response_format=schema, temperature=0, max_tokens=60).status == 200
+    tool = {"type": "function", "function": {"name": "find", "parameters": {"type": "object"}}}
+    assert h.post("/v1/chat/completions", {"model": "chat", "tools": [tool], "messages": [
+        {"role": "system", "content": "Be brief."}, {"role": "user", "content": "hi"}, {"role": "assistant", "content": "yes?"},
+        {"role": "user", "content": '[[tool find {"q":"heron"}]]'}]}).status == 200
+    wait_kept(h, 15)
+    r = capture(h, "chat", "--n", "5", "-o", "mine.yaml", "--json")
+    assert r.returncode == 0, r
+    got = json.loads(r.stdout)
+    assert (got["kept"], got["alike"], got["drawn"], got["left_out"], got["file"]) == (15, 1, 5, 0, "mine.yaml")
+    assert sorted((s["name"], s["there"], s["drawn"]) for s in got["strata"]) == [
+        ("model m, schema, short", 1, 1), ("model m, short", 12, 3), ("model m, tools, short", 1, 1)]
+    first = (h.dir / "mine.yaml").read_text()
+    assert (h.dir / "mine.yaml").stat().st_mode & 0o777 == 0o600
+    assert capture(h, "chat", "--n", "5", "-o", "mine.yaml").returncode == 1  # what is there stays
+    again = capture(h, "chat", "--n", "5")
+    assert again.stdout == first and "4 of 15" not in again.stderr and "5 of 15 asks" in again.stderr, again
+    assert capture(h, "chat", "--n", "5", "--seed", "2").stdout != first
+    suite = {c["id"]: c for c in yaml.safe_load(first)["cases"]}
+    called = next(c for c in suite.values() if "tools" in c)
+    assert called["answered"] == {"tool": "find", "arguments": {"q": "heron"}} and len(called["messages"]) == 4 and called["answered_by"] == "m"
+    formed = next(c for c in suite.values() if "schema" in c)
+    assert (formed["temperature"], formed["max_tokens"], formed["answered"]) == (0, 60, '{"a":1}') and formed["schema"]["required"] == ["a"]
+    check = cli("eval", "check", h.dir / "mine.yaml", "--json")
+    assert check.returncode == 4 and {f["fault"] for f in json.loads(check.stdout)["findings"]} == {"harness"}
+    status = capture(h, "--status", "--json")
+    assert json.loads(status.stdout)["roles"][0]["kept"] == 15 and "chat" in capture(h, "--status").stdout
+    assert capture(h, "chat", "--forget").returncode == 0 and asks(h) == []
