@@ -1,13 +1,15 @@
 #include "evidence/guards.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-const char *const guard_name[GUARD_KINDS] = {
+const char *const guard_name[GUARD_KINDS + 1] = {
     [GUARD_ERRORS] = "errors", [GUARD_BUSY] = "saturation", [GUARD_TTFT] = "ttft", [GUARD_TOTAL] = "total", [GUARD_TTFT_BUSY] = "ttft_busy", [GUARD_TOTAL_BUSY] = "total_busy",
     [GUARD_SCHEMA] = "schema", [GUARD_THOUGHTS] = "thoughts", [GUARD_EMPTY] = "empty", [GUARD_CUT] = "cut", [GUARD_FALLBACK] = "fallback",
+    [GUARD_MEMORY] = "memory",
 };
 
 enum { LEAST_TIMES = 20 };              /* below, no quantile is worth a limit */
@@ -341,6 +343,50 @@ int guards_see(struct guards *g, const struct guard_whom *candidate, const struc
     return g->breach;
 }
 
+/* ---- memory ---- */
+
+static const int64_t one_mib = MIB, least_more_bytes = 256 * MIB;
+
+static int64_t memory_limit(const struct guard_memory *m)
+{
+    int64_t quarter = m->expected_bytes / 4;
+    return m->expected_bytes + (quarter > least_more_bytes ? quarter : least_more_bytes);
+}
+
+int guards_see_memory(struct guards *g, int64_t bytes, int64_t expected_bytes, int64_t now_ms)
+{
+    struct guard_memory *m = &g->memory;
+    if (bytes < 0 || expected_bytes < 1)
+        return -1;
+    bool gap = now_ms - m->last_ms > 5 * GUARD_SAMPLE_MS; /* it was gone, or nobody looked */
+    m->first_ms = m->first_ms ? m->first_ms : now_ms;
+    m->last_ms = now_ms;
+    m->now_bytes = bytes;
+    m->most_bytes = bytes > m->most_bytes ? bytes : m->most_bytes;
+    if (now_ms - m->first_ms < GUARD_MEMORY_MS || !m->expected_bytes) {
+        m->expected_bytes = expected_bytes > m->expected_bytes ? expected_bytes : m->expected_bytes;
+        return -1;
+    }
+    if (bytes <= memory_limit(m))
+        m->over_ms = 0;
+    else if (!m->over_ms || gap)
+        m->over_ms = now_ms;
+    if (g->breach >= 0 || !m->over_ms || now_ms - m->over_ms < GUARD_MEMORY_MS)
+        return -1;
+    return g->breach = GUARD_MEMORY;
+}
+
+static void say_memory(const struct guards *g, struct buf *out)
+{
+    const struct guard_memory *m = &g->memory;
+    buf_printf(out, "memory: %lld MiB, where %lld MiB were expected and %lld MiB are borne", (long long)(m->now_bytes / one_mib), (long long)(m->expected_bytes / one_mib),
+        (long long)(memory_limit(m) / one_mib));
+    if (m->over_ms)
+        buf_printf(out, ", too much for %lld min", (long long)((m->last_ms - m->over_ms) / 60000));
+    else
+        buf_printf(out, "; the most was %lld MiB", (long long)(m->most_bytes / one_mib));
+}
+
 /* ---- told ---- */
 
 static const struct seq_guard *guard_of(const struct guards *g, size_t kind, size_t *at)
@@ -359,7 +405,9 @@ static double rate(struct seq_counts c)
 void guards_say(const struct guards *g, enum guard_kind kind, struct buf *out)
 {
     size_t at;
-    const struct seq_guard *s = guard_of(g, kind, &at);
+    const struct seq_guard *s = kind == GUARD_MEMORY ? NULL : guard_of(g, kind, &at);
+    if (kind == GUARD_MEMORY)
+        say_memory(g, out);
     if (!s)
         return;
     const struct seq_counts *base = &s->rule.baseline;
@@ -385,6 +433,21 @@ static void put_double(struct json_out *o, const char *key, double v)
     json_double(o, v, 6);
 }
 
+static void view_memory(const struct guards *g, struct str role, struct json_out *o)
+{
+    struct buf text = { 0 };
+    say_memory(g, &text);
+    json_begin_object(o);
+    put_text(o, "role", role);
+    put_text(o, "name", str_of(guard_name[GUARD_MEMORY]));
+    put_text(o, "verdict", g->breach == GUARD_MEMORY ? STR("breached") : g->memory.over_ms ? STR("watched") : STR("holds"));
+    put_double(o, "value", (double)g->memory.now_bytes);
+    put_double(o, "baseline", (double)g->memory.expected_bytes);
+    put_text(o, "evidence", buf_str(&text));
+    json_end_object(o);
+    buf_free(&text);
+}
+
 void guards_view(const struct guards *g, struct str role, struct json_out *o)
 {
     for (size_t i = 0; i < g->watch.n; i++) {
@@ -402,6 +465,8 @@ void guards_view(const struct guards *g, struct str role, struct json_out *o)
         json_end_object(o);
         buf_free(&text);
     }
+    if (g->memory.expected_bytes)
+        view_memory(g, role, o);
 }
 
 static void put_when(struct json_out *o, const char *key, int64_t wall_ms)
@@ -485,6 +550,27 @@ static void put_counts(struct json_out *o, const char *key, struct seq_counts c)
     json_end_array(o);
 }
 
+static const struct { const char *name; size_t at; } memory_fields[] = {
+#define FIELD(name) { #name, offsetof(struct guard_memory, name) }
+    FIELD(expected_bytes), FIELD(now_bytes), FIELD(most_bytes), FIELD(first_ms), FIELD(last_ms), FIELD(over_ms),
+#undef FIELD
+};
+
+static void put_memory(const struct guard_memory *m, struct json_out *o)
+{
+    json_key(o, STR("memory"));
+    json_begin_object(o);
+    for (size_t i = 0; i < COUNTOF(memory_fields); i++)
+        put_int(o, memory_fields[i].name, *(const int64_t *)(const void *)((const char *)m + memory_fields[i].at));
+    json_end_object(o);
+}
+
+static void read_memory(struct guard_memory *m, yyjson_val *v)
+{
+    for (size_t i = 0; i < COUNTOF(memory_fields); i++)
+        *(int64_t *)(void *)((char *)m + memory_fields[i].at) = yyjson_get_sint(yyjson_obj_get(v, memory_fields[i].name));
+}
+
 void guards_put(const struct guards *g, struct json_out *o)
 {
     json_begin_object(o);
@@ -500,6 +586,8 @@ void guards_put(const struct guards *g, struct json_out *o)
     put_int(o, "saved_ms", from->saved_ms);
     json_key(o, STR("by_load"));
     json_bool(o, g->by_load);
+    if (g->memory.expected_bytes)
+        put_memory(&g->memory, o);
     put_text(o, "breach", g->breach >= 0 ? str_of(guard_name[g->breach]) : STR(""));
     json_key(o, STR("guards"));
     json_begin_object(o);
@@ -575,6 +663,9 @@ bool guards_read(struct guards *g, struct str json)
             g->breach = (int)i;
     }
     read_origin(&g->origin, d.root);
+    read_memory(&g->memory, yyjson_obj_get(d.root, "memory"));
+    if (str_eq(json_str(yyjson_obj_get(d.root, "breach")), str_of(guard_name[GUARD_MEMORY])))
+        g->breach = GUARD_MEMORY;
     g->by_load = yyjson_is_true(yyjson_obj_get(d.root, "by_load"));
     g->requests = yyjson_get_sint(yyjson_obj_get(d.root, "requests"));
     g->base_requests = yyjson_get_sint(yyjson_obj_get(d.root, "base_requests"));

@@ -26,9 +26,10 @@ enum guard_kind {
     GUARD_SCHEMA, GUARD_THOUGHTS, GUARD_EMPTY,
     GUARD_CUT,          /* its answer ended by its length */
     GUARD_FALLBACK,     /* somebody else had to answer: it failed, was passed over, or could not take what was asked */
-    GUARD_KINDS
+    GUARD_KINDS,
+    GUARD_MEMORY = GUARD_KINDS /* no question to a request, and none of the test: below */
 };
-extern const char *const guard_name[GUARD_KINDS]; /* "errors" "saturation" "ttft" "total" "ttft_busy" "total_busy" "schema" "thoughts" "empty" "cut" "fallback" */
+extern const char *const guard_name[GUARD_KINDS + 1]; /* "errors" "saturation" "ttft" "total" "ttft_busy" "total_busy" "schema" "thoughts" "empty" "cut" "fallback" "memory" */
 enum { GUARD_RUN_MS = 60 * 1000 };
 
 /* A model under a role, or a tier. */
@@ -66,9 +67,22 @@ struct guards_origin {
     char note[200];                 /* what is to be thought of when it is used; "" = nothing */
 };
 
+/* ---- memory ---- */
+
+/* What the candidate's process has, now and then. It is bad when it has a quarter more than was expected, and 256 MiB more, for GUARD_MEMORY_MS without a break: it leaks, or needs what nobody
+ * gave it. Expected is what the fleet books for it, the most of that in the first GUARD_MEMORY_MS, in which nothing is held against it: by then it has been measured at work. */
+enum { GUARD_MEMORY_MS = 10 * 60 * 1000, GUARD_SAMPLE_MS = 60 * 1000 };
+struct guard_memory {
+    int64_t expected_bytes;         /* 0 = not looked at yet */
+    int64_t now_bytes, most_bytes;
+    int64_t first_ms, last_ms;      /* wall clock: of looks */
+    int64_t over_ms;                /* since when it has had too much; 0 = it has not */
+};
+
 /* ---- the trial ---- */
 
 struct guards {
+    struct guard_memory memory;
     struct guards_origin origin;
     struct seq_watch watch;
     size_t kinds[GUARD_KINDS];      /* of the watch's guards: enum guard_kind */
@@ -77,13 +91,15 @@ struct guards {
     int64_t runs[GUARD_KINDS];      /* wall clock: when the first of a run of bad ones came; 0 = there is none */
     int64_t requests;               /* of the candidate, that said something */
     int64_t base_requests;
-    int breach;                     /* enum guard_kind; -1 = none. The first one stays */
+    int breach;                     /* enum guard_kind, memory too; -1 = none. The first one stays */
     char first_bad[GUARD_KINDS][40], last_bad[GUARD_KINDS][40]; /* ids of requests that spoke against it: the proof */
 };
 /* b: before baseline_end(), which it calls. origin: from_ms and until_ms are filled. Without a request nothing is watched. */
 void guards_begin(struct guards *g, struct baseline *b);
 /* The guard that ends the trial, once; else -1. */
 int guards_see(struct guards *g, const struct guard_whom *candidate, const struct request_row *r);
+/* RAM of its process. GUARD_MEMORY when that ends the trial, once; else -1. expected_bytes below 1: nothing is known, and nothing is held against it. */
+int guards_see_memory(struct guards *g, int64_t bytes, int64_t expected_bytes, int64_t now_ms);
 /* "errors: 14 of 210 (at least 3.9 %), where the old model had 20 of 2000 (1.0 %)": one sentence. */
 void guards_say(const struct guards *g, enum guard_kind kind, struct buf *out);
 

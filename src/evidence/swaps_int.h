@@ -28,7 +28,8 @@ struct trials {
     bool behind;                /* rows are being read that a gateway before this one has seen, or was about to */
     struct trial_job *job;      /* on the pool; NULL: none */
     struct buf missed;          /* rows that came meanwhile: place, length, text */
-    struct timer save;
+    struct timer save, sample;
+    struct memory_job *sampling; /* on the pool; NULL: none */
 };
 
 struct swaps {

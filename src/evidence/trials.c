@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "evidence/baselines.h"
+#include "proc/machine.h"
 #include "conf/conf.h"
 
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 
 enum { SAVE_MS = 10 * 1000, MISSED_MAX_BYTES = 8 * 1024 * 1024 };
+enum { FIRST_SAMPLE_MS = 1000, NO_SAMPLE_MS = 10 * 1000 }; /* after a start; while no candidate has a process. Then every GUARD_SAMPLE_MS */
 enum { FEW_REQUESTS = 100 };    /* of the old model on record: a saved baseline with more of them is used */
 
 /* One look at the store, on the pool; lives until it is through, whoever has gone. */
@@ -323,6 +325,8 @@ void trials_begin(struct swaps *s, struct kept *k, struct kept *was)
             k->runs[i] = run_new(r);
         if (k->runs[i] && !timer_is_set(&s->trials.save))
             timer_set(&s->trials.save, SAVE_MS);
+        if (k->runs[i] && !timer_is_set(&s->trials.sample))
+            timer_set(&s->trials.sample, FIRST_SAMPLE_MS);
     }
 }
 
@@ -399,15 +403,112 @@ static void save(void *ctx)
         timer_set(&s->trials.save, SAVE_MS);
 }
 
+/* ---- memory ---- */
+
+/* What candidates' processes have: the kernel takes its time to say it of large ones, so it is asked on the pool. */
+struct memory_job {
+    struct swaps *swaps;        /* NULL: they are gone */
+    struct work work;
+    size_t n;
+    struct { int64_t swap; size_t role; int pid; int64_t expected_bytes, bytes; } at[];
+};
+
+static void measure(void *ctx)
+{
+    struct memory_job *j = ctx;
+    for (size_t i = 0; i < j->n; i++)
+        j->at[i].bytes = machine_process_ram(j->at[i].pid);
+}
+
+static struct kept *kept_of(struct swaps *s, int64_t id)
+{
+    for (struct list *at = s->kept.next; at != &s->kept; at = at->next)
+        if (list_entry(at, struct kept, node)->swap.id == id)
+            return list_entry(at, struct kept, node);
+    return NULL;
+}
+
+static void measured(void *ctx)
+{
+    struct memory_job *j = ctx;
+    struct swaps *s = j->swaps;
+    if (s)
+        s->trials.sampling = NULL;
+    for (size_t i = 0; s && i < j->n; i++) {
+        struct kept *k = kept_of(s, j->at[i].swap);
+        struct trial_run *run = k ? k->runs[j->at[i].role] : NULL;
+        if (!run)
+            continue;
+        run->changed = true;
+        if (guards_see_memory(&run->guards, j->at[i].bytes, j->at[i].expected_bytes, clock_wall_ms()) >= 0)
+            tell_breach(s, k, j->at[i].role, GUARD_MEMORY);
+    }
+    free(j);
+}
+
+static size_t count_runs(const struct swaps *s)
+{
+    size_t n = 0;
+    for (struct list *at = s->kept.next; at != &s->kept; at = at->next)
+        for (size_t i = 0; i < SWAP_MAX_ROLES; i++)
+            n += list_entry(at, struct kept, node)->runs[i] != NULL;
+    return n;
+}
+
+static void add_place(struct swaps *s, struct memory_job *j, const struct kept *k, size_t role)
+{
+    struct swaps_place place;
+    swaps_place_of(s, k->swap.roles[role].to, &place);
+    bool blind = str_eq(str_of(k->runs[role]->guards.origin.source), STR("none"));
+    if (!blind && place.pid > 0 && place.expected_bytes > 0) {
+        j->at[j->n].swap = k->swap.id;
+        j->at[j->n].role = role;
+        j->at[j->n].pid = place.pid;
+        j->at[j->n++].expected_bytes = place.expected_bytes;
+    }
+}
+
+static void sample(void *ctx)
+{
+    struct swaps *s = ctx;
+    size_t most = count_runs(s);
+    if (!most)
+        return;
+    if (s->trials.sampling) {
+        timer_set(&s->trials.sample, GUARD_SAMPLE_MS);
+        return;
+    }
+    struct memory_job *j = calloc(1, sizeof *j + most * sizeof j->at[0]);
+    if (!j)
+        die("out of memory for a look at memory");
+    for (struct list *at = s->kept.next; at != &s->kept; at = at->next)
+        for (size_t i = 0; i < list_entry(at, struct kept, node)->swap.nroles; i++)
+            if (list_entry(at, struct kept, node)->runs[i])
+                add_place(s, j, list_entry(at, struct kept, node), i);
+    timer_set(&s->trials.sample, j->n ? GUARD_SAMPLE_MS : NO_SAMPLE_MS);
+    if (!j->n) {
+        free(j);
+        return;
+    }
+    j->swaps = s;
+    s->trials.sampling = j;
+    work_init(&j->work, measure, measured, j);
+    loop_work(s->loop, &j->work);
+}
+
 void trials_init(struct swaps *s)
 {
     timer_init(&s->trials.save, s->loop, save, s);
+    timer_init(&s->trials.sample, s->loop, sample, s);
 }
 
 void trials_free(struct swaps *s)
 {
     if (s->trials.job)
         s->trials.job->swaps = NULL;
+    if (s->trials.sampling)
+        s->trials.sampling->swaps = NULL;
     timer_cancel(&s->trials.save);
+    timer_cancel(&s->trials.sample);
     buf_free(&s->trials.missed);
 }

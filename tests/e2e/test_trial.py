@@ -7,7 +7,7 @@ import sqlite3
 import threading
 
 import pytest
-from helpers import cli, wait_for
+from helpers import FAKE, cli, wait_for
 from test_swap import Door
 
 BASELINE = 300
@@ -156,6 +156,23 @@ def test_what_the_gateway_does_wrong_is_no_breach(nursery):
     for name in ("errors", "fallback", "saturation"):
         assert guard(door, swap, name)["evidence"].startswith(f"{name}: 0 of {80 - full} requests"), door.show(swap)["guards"]
     assert door.show(swap)["state"] == "trial"
+
+
+class Children(Door):
+    """The same with models of this machine."""
+    def __init__(self, nursery):
+        models = {k: v for name in ("old", "new") for k, v in nursery.model(name).items()}
+        self.h = nursery.hob({"engines": {"llama": {"path": str(FAKE)}}, "models": models, "roles": {"chat": {"model": "old"}}})
+
+
+def test_its_memory_is_looked_at(nursery):
+    """What its process has, and what was expected, from the first request on; a breach takes ten minutes (unit/evidence/guards)."""
+    door = Children(nursery)
+    assert door.who() == "old"
+    swap = door.trial()
+    assert door.who() == "new"
+    seen = wait_for("it is looked at", lambda: (g := guard(door, swap, "memory")).get("verdict") and g, 90)
+    assert seen["verdict"] == "holds" and seen["value"] > 0 and seen["baseline"] > 0 and "MiB were expected" in seen["evidence"], seen
 
 
 # -- saved baselines

@@ -411,6 +411,58 @@ static void test_times_are_held_against_the_same_load(void **state)
     assert_int_equal(none, -1);
 }
 
+/* ---- memory ---- */
+
+static const int64_t mib = 1024 * 1024, minute = 60 * 1000;
+
+/* For each minute what it has, and what is expected, in MiB; a "-" is a minute in which nobody looks. after: the minute of the breach; -1: none. */
+static void test_memory(void **state)
+{
+    static const struct { const char *name; int64_t has[40], expected[40]; int minutes, after; } cases[] = {
+        { "as expected", { [0 ... 39] = 1000 }, { [0 ... 39] = 1000 }, 40, -1 },
+        { "a fifth more", { [0 ... 39] = 1200 }, { [0 ... 39] = 1000 }, 40, -1 },
+        { "a peak", { [0 ... 14] = 1000, [15 ... 23] = 4000, [24 ... 39] = 1000 }, { [0 ... 39] = 1000 }, 40, -1 },
+        { "it leaks", { [0 ... 14] = 1000, [15 ... 39] = 4000 }, { [0 ... 39] = 1000 }, 40, 25 },
+        { "too much from the first on", { [0 ... 39] = 4000 }, { [0 ... 39] = 1000 }, 40, 20 },
+        { "measured at work", { [0 ... 39] = 4000 }, { [0 ... 4] = 1000, [5 ... 39] = 4000 }, 40, -1 },
+        { "booked more because it leaks", { [0 ... 14] = 1000, [15 ... 39] = 4000 }, { [0 ... 15] = 1000, [16 ... 39] = 4000 }, 40, 25 },
+        { "small", { [0 ... 39] = 300 }, { [0 ... 39] = 100 }, 40, -1 },
+        { "it was gone for a while", { [0 ... 12] = 1000, [13 ... 18] = 4000, [19 ... 27] = -2, [28 ... 39] = 4000 }, { [0 ... 39] = 1000 }, 40, 38 },
+        { "nothing is expected", { [0 ... 39] = 4000 }, { [0 ... 39] = -1 }, 40, -1 },
+        { "nothing can be seen", { [0 ... 39] = -1 }, { [0 ... 39] = 1000 }, 40, -1 },
+    };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct dice d = dice_of(1);
+        struct guards g, again;
+        struct buf text = { 0 }, twice = { 0 }, said = { 0 };
+        int after = -1;
+        begin(&g, &d, 0, 0);
+        for (int m = 0; m < cases[i].minutes; m++) {
+            int64_t has = cases[i].has[m], expected = cases[i].expected[m];
+            if (has == -2)
+                continue;
+            save(&g, &text);
+            assert_true(guards_read(&again, buf_str(&text)));
+            save(&again, &twice);
+            assert_true(str_eq(buf_str(&text), buf_str(&twice)));
+            g = again; /* a restart each minute */
+            int breach = guards_see_memory(&g, has < 0 ? -1 : has * mib, expected < 0 ? -1 : expected * mib, 1800000000000 + m * minute);
+            if (breach >= 0) {
+                assert_int_equal(breach, GUARD_MEMORY);
+                assert_int_equal(after, -1); /* once */
+                after = m;
+            }
+        }
+        if (after != cases[i].after)
+            fail_msg("%s: after %d", cases[i].name, after);
+        guards_say(&g, GUARD_MEMORY, &said);
+        assert_true(after < 0 || str_starts(buf_str(&said), STR("memory: 4000 MiB, where 1000 MiB were expected and 1256 MiB are borne, too much for")));
+        buf_free(&text);
+        buf_free(&twice);
+        buf_free(&said);
+    }
+}
+
 /* As a gateway before this one has written it: one time for all loads, and other names are none. */
 static void test_a_text_of_before_goes_on(void **state)
 {
@@ -441,6 +493,7 @@ int main(void)
         cmocka_unit_test(test_runs_cost_little),
         cmocka_unit_test(test_who_stays_down_goes_back),
         cmocka_unit_test(test_times_are_held_against_the_same_load),
+        cmocka_unit_test(test_memory),
         cmocka_unit_test(test_a_text_of_before_goes_on),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
