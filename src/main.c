@@ -25,6 +25,7 @@ const struct command *const cli_commands[] = {
     &cli_keys,
     &cli_eval,
     &cli_bench,
+    &cli_tune,
     &cli_swap,
     &cli_api,
     &cli_completion,

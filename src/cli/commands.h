@@ -31,6 +31,7 @@ extern const struct command
     cli_keys,
     cli_eval,
     cli_bench,
+    cli_tune,
     cli_swap,
     cli_api,
     cli_completion,

@@ -56,6 +56,9 @@ struct str lab_folder(const struct lab *l);             /* hob.yaml, log, state/
 /* lab_config.c: its hob.yaml (JSON is YAML). Pure. What is not about models (timeouts, policy, limits, sandbox …) is as the user's is, hosts and roles are left out. */
 enum err_code lab_write_config(const struct config *c, const struct lab_model *models, size_t n, struct str state, struct buf *out, struct err *e)
     __attribute__((warn_unused_result));
+/* A text as a value of hob.yaml: `${` becomes `$${`. For a lab_set's value. */
+struct json_out;
+void lab_put_text(struct json_out *o, struct str s);
 /* ERR_DOES_NOT_FIT when what shall be loaded in it at a time (all hot ones, else the largest) has no room beside what is loaded now. lab_room.c. */
 enum err_code lab_check_room(const struct cli_args *a, const struct config *user, const struct config *lab, struct err *e) __attribute__((warn_unused_result));
 

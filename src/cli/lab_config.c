@@ -19,7 +19,7 @@ static bool is_one_of(struct str name, const char *const *list, size_t n)
 }
 
 /* `${` in a value was `$${` in the file. */
-static void put_text(struct json_out *o, struct str s)
+void lab_put_text(struct json_out *o, struct str s)
 {
     struct buf out = { 0 };
     for (size_t i = 0; i < s.n; i++) {
@@ -36,7 +36,7 @@ static void put_value(struct json_out *o, yyjson_val *v)
     size_t i, n;
     yyjson_val *key, *item;
     if (yyjson_is_str(v)) {
-        put_text(o, json_str(v));
+        lab_put_text(o, json_str(v));
     } else if (yyjson_is_obj(v)) {
         json_begin_object(o);
         yyjson_obj_foreach(v, i, n, key, item) {
@@ -57,7 +57,7 @@ static void put_value(struct json_out *o, yyjson_val *v)
 static void put_pair(struct json_out *o, const char *key, struct str value)
 {
     json_key(o, str_of(key));
-    put_text(o, value);
+    lab_put_text(o, value);
 }
 
 /* `reserve:` stays; a `memory:` does not: it is the user's daemon's, which has its models beside ours. */

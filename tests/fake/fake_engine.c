@@ -150,7 +150,8 @@ static void print_help(void)
 {
     puts("usage: fake-engine [-m FILE] [--host ADDR|X.sock] [--port N] [--api-key-file F] [--alias NAME] [-c N] [-np N]\n"
          "                   [--embeddings] [--reranking]\n"
-         "                   [--script FILE]      other flags of llama-server are taken and ignored");
+         "                   [--script FILE]      other flags of llama-server are taken and ignored: --threads N, --batch-size N,\n"
+         "                   --ubatch-size N, --threads-batch N, --flash-attn X, --no-repack, --cache-type-k T, --cache-type-v T");
     exit(0);
 }
 
@@ -190,8 +191,22 @@ static void flag_take(const char *name, const char *value)
             set(flags[i].kind, flags[i].at, value);
 }
 
+static char **arguments; /* as it was started */
+
+/* FLAG=VALUE: what the command line says of it last; FLAG: it stands there at all. */
+static bool args_say(const char *what)
+{
+    size_t n = strcspn(what, "=");
+    const char *said = NULL;
+    for (char **a = arguments; *a; a++)
+        if (strlen(*a) == n && !memcmp(*a, what, n))
+            said = a[1] ? a[1] : "";
+    return said && (!what[n] || !strcmp(said, what + n + 1));
+}
+
 static void args_read(int argc, char **argv)
 {
+    arguments = argv;
     for (int i = 1; i < argc; i++) {
         const char *name = argv[i];
         if (!strcmp(name, "--version")) {
@@ -313,6 +328,13 @@ static bool script_line(const char *word, const char *value, long *starts)
     if (!strcmp(word, "starts")) {
         *starts = count_start(value);
         return true;
+    }
+    if (!strcmp(word, "when")) {
+        char *text = must_dup(value, strlen(value)), *rest = text;
+        const char *what = strsep(&rest, " "), *then = strsep(&rest, " ");
+        bool holds = !args_say(what) || !then || script_line(then, rest ? rest : "", starts);
+        free(text);
+        return holds;
     }
     if (!strcmp(word, "first"))
         return *starts <= strtol(value, NULL, 10);
