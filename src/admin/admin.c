@@ -62,7 +62,7 @@ static const struct admin_row rows[] = {
     { "GET",  "/hob/v1/swaps/log",     admin_swap_log, false, "The steps that swaps have taken, with who took them and why: which model answered which role when." },
     { "GET",  "/hob/v1/swaps/baselines", admin_baselines, false, "What models did under roles, saved for the guards of trials." },
     { "POST", "/hob/v1/swaps/baseline", admin_baseline, true, "Save what the model of a role has done in the last 30 days, or forget what was saved (`do`: save, forget)." },
-    { "POST", "/hob/v1/swaps/plan",    admin_swap_plan, true, "Plan a swap: which model takes whose place under which roles. Nothing changes yet." },
+    { "POST", "/hob/v1/swaps/plan",    admin_swap_plan, true, "Plan a swap: which model takes whose place under which roles, or which build of an engine. Nothing changes yet." },
     { "POST", "/hob/v1/swaps/step",    admin_swap_step, true, "Take a step of a swap: evidence, smoke, shadow, start, promote, rollback or retire. Answers when it is written down and in force." },
     { "POST", "/hob/v1/upgrade",       admin_upgrade, false, "Have another program take over, with its listeners, models and connections; answers when it has. Which one (`program`) is only to be said on the admin socket." },
     { "POST", "/hob/v1/config/reload", admin_reload,  false, "Take over the configuration as it is now; answers what has changed." },

@@ -2,7 +2,7 @@
  *
  *   GET  swaps?id=N           {"schema":1,"swaps":[…]}, or that one as an object
  *   GET  swaps/log?id=N&n=M   {"schema":1,"steps":[{"swap","time","actor","step","state","role","reason","roles":[…]}]}, oldest first
- *   POST swaps/plan           {"roles":[{"role","to"}],"window_ms","share","alert_only","preflight":{…},"refused","why"}
+ *   POST swaps/plan           {"roles":[{"role","to"}] or "engine":{"name","to","version_from","version_to","build_from","build_to","architectures":{…}},"window_ms","share","alert_only","preflight":{…},"refused","why"}
  *   POST swaps/step           {"id","step":"evidence|smoke|shadow|start|promote|rollback|retire","role","why","force","early","window_ms","share","idle_ms","baseline","proof":{…}}
  *
  * A step answers with the swap as it is then, when it is written down and in force. */
@@ -179,13 +179,27 @@ static struct str raw_of(struct asking *k, yyjson_val *v)
     return kept;
 }
 
+static enum err_code read_engine(struct asking *k, yyjson_val *v, struct err *e)
+{
+    struct swap_engine *g = &k->plan.engine;
+    const struct { const char *field; struct str *to; } texts[] = { { "name", &g->name }, { "to", &g->to }, { "version_from", &g->version_from },
+        { "version_to", &g->version_to }, { "build_from", &g->build_from }, { "build_to", &g->build_to } };
+    enum err_code rc = ERR_OK;
+    for (size_t i = 0; i < COUNTOF(texts) && !rc; i++)
+        rc = take_text(k, v, texts[i].field, texts[i].to, e);
+    g->architectures = raw_of(k, yyjson_obj_get(v, "architectures"));
+    return rc || g->name.n ? rc : wrong(e, "engine", "an object with a name, and the new build's path in `to`");
+}
+
 static enum err_code read_plan(struct asking *k, struct err *e)
 {
-    yyjson_val *root = k->body.root, *roles = yyjson_obj_get(root, "roles"), *role;
+    yyjson_val *root = k->body.root, *roles = yyjson_obj_get(root, "roles"), *engine = yyjson_obj_get(root, "engine"), *role;
     struct swaps_plan *p = &k->plan;
-    enum err_code rc = ERR_OK;
+    enum err_code rc = engine && !yyjson_is_null(engine) ? read_engine(k, engine, e) : ERR_OK;
     size_t i, n;
-    if (!yyjson_is_arr(roles) || !yyjson_arr_size(roles) || yyjson_arr_size(roles) > SWAP_MAX_ROLES)
+    if (rc)
+        return rc;
+    if (!(p->engine.name.n && !yyjson_arr_size(roles)) && (!yyjson_is_arr(roles) || !yyjson_arr_size(roles) || yyjson_arr_size(roles) > SWAP_MAX_ROLES))
         return wrong(e, "roles", "a list of one to 16 of {\"role\", \"to\"}");
     yyjson_arr_foreach(roles, i, n, role) {
         if (!rc)
@@ -359,6 +373,10 @@ static void put_figures(struct json_out *o, struct str figures)
         json_value(o, yyjson_obj_get(d.root, "roles"));
     else
         json_raw(o, STR("[]"));
+    if (yyjson_obj_get(d.root, "engine")) {
+        json_key(o, STR("engine"));
+        json_value(o, yyjson_obj_get(d.root, "engine"));
+    }
     json_free(&d);
 }
 

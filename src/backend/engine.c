@@ -107,6 +107,16 @@ enum err_code engine_find(const struct config *c, struct str name, struct engine
     return ERR_OK;
 }
 
+enum err_code engine_at(struct str path, struct str name, struct engine *out, struct err *e)
+{
+    struct engine g = { .name = name };
+    if (!run_find_program(path, g.path, sizeof g.path))
+        return err_set(e, ERR_ENGINE_MISSING, "'%.*s' is not there, or is no program that may be run.", STR_ARG(path));
+    hash_build(&g);
+    *out = g;
+    return ERR_OK;
+}
+
 /* ---- running it ---- */
 
 /* With the environment its children get: no secret of ours is in it. */
@@ -251,6 +261,35 @@ enum err_code engine_refuse(const struct config *c, const struct engine *g, stru
         err_hint(e, "Install a newer llama.cpp, or name one that knows it under `engines:` (`hob engine probe` tells).");
     buf_free(&names);
     return e->code;
+}
+
+/* ---- what it takes ---- */
+
+/* It reads all of its arguments before it looks at a model: what it does not like of them is the first that it says, and a file of no tensors is as good as any. */
+bool engine_dislikes(const struct engine *g, const struct str *args, size_t n, char *out, size_t room)
+{
+    struct str words[LAUNCH_MAX_WORDS];
+    char path[512];
+    struct buf said = { 0 };
+    struct run_end end;
+    struct err e;
+    *out = 0;
+    if (!write_probe(STR("llama"), path, sizeof path))
+        return false;
+    for (size_t i = 0; i < n && i + 2 < COUNTOF(words); i++)
+        words[i] = i && str_eq(args[i - 1], STR("--model")) ? str_of(path) : args[i];
+    n = n + 2 < COUNTOF(words) ? n : COUNTOF(words) - 2;
+    words[n++] = STR("--port");
+    words[n++] = STR("0");
+    bool ran = !run(g, words, n, NULL, &said, &end, &e);
+    for (struct str rest = buf_str(&said), line; ran && rest.p && !*out;) {
+        line = str_trim(str_cut(rest, '\n', &rest));
+        if (str_find(line, STR("error: invalid argument")) >= 0 || str_find(line, STR("error while handling argument")) >= 0)
+            snprintf(out, room, "%.*s", STR_ARG(line));
+    }
+    buf_free(&said);
+    unlink(path);
+    return *out != 0;
 }
 
 /* ---- what it would need ---- */

@@ -21,6 +21,8 @@ struct engine {
 /* ERR_ENGINE_MISSING: no such program. ERR_INVALID_REQUEST: no engine of that name is configured. */
 enum err_code engine_path(const struct config *c, struct str name, char *out, size_t room, struct err *e) __attribute__((warn_unused_result));
 enum err_code engine_find(const struct config *c, struct str name, struct engine *out, struct err *e) __attribute__((warn_unused_result));
+/* A program that is configured nowhere (yet): name is what messages call it, and is borrowed. ERR_ENGINE_MISSING: there is none. */
+enum err_code engine_at(struct str path, struct str name, struct engine *out, struct err *e) __attribute__((warn_unused_result));
 /* ERR_ENGINE_MISSING: it does not run; says how it ends. */
 enum err_code engine_ask_version(struct engine *g, struct err *e) __attribute__((warn_unused_result));
 
@@ -31,6 +33,9 @@ enum probe_answer engine_knows(const struct engine *g, struct str architecture, 
 enum probe_answer engine_remembers(const struct engine *g, struct str architecture, struct store *s);
 /* ERR_UNKNOWN_ARCHITECTURE: the engine's build, the name it misses, and who knows it. */
 enum err_code engine_refuse(const struct config *c, const struct engine *g, struct str architecture, struct store *s, struct err *e);
+
+/* What it says against these arguments (without the program's name), a line in `out`; false: nothing. It is given no model to load. */
+bool engine_dislikes(const struct engine *g, const struct str *args, size_t n, char *out, size_t room);
 
 /* What it says that it will need with these arguments (without the program's name), before it loads anything: a fraction of a second and more.
  * false: it does not say. */

@@ -105,3 +105,22 @@ void llama_args_make(struct llama_args *a, const struct conf_model *m, const str
     const char *slash = strrchr(key_file, '/'); /* it lies in the run directory, and all children's do */
     launch_pass_env(c, slash ? str_make(key_file, (size_t)(slash - key_file)) : str_of(key_file));
 }
+
+size_t llama_args_words(struct launch *l, const struct conf_model *m, int64_t context_train, struct str *words, size_t room)
+{
+    static const struct str left_out[] = { STR("--host"), STR("--api-key-file"), STR("--alias"), STR("-lv"), STR("--log-verbosity") };
+    struct llama_args args = { .context = 0 };
+    struct weights w = { .context_train = context_train };
+    size_t n = 0;
+    llama_args_make(&args, m, &w, "/", "/", l);
+    for (size_t i = 1; i < l->nargv && n < room; i++) {
+        size_t k = 0;
+        while (k < COUNTOF(left_out) && !str_eq(l->argv[i], left_out[k]))
+            k++;
+        if (k < COUNTOF(left_out))
+            i++; /* and its value */
+        else
+            words[n++] = l->argv[i];
+    }
+    return n;
+}

@@ -21,5 +21,7 @@ void llama_fit_ask(const struct conf_model *m, int64_t context_train, struct fit
 /* c: fresh. */
 void llama_args_make(struct llama_args *a, const struct conf_model *m, const struct weights *w, const char *sock, const char *key_file,
     struct launch *c);
+/* What a build may be asked about: the same without the program's name and what binds a child to its place. Words lie in l (launch_init()); how many. context_train: 0 = not known. */
+size_t llama_args_words(struct launch *l, const struct conf_model *m, int64_t context_train, struct str *words, size_t room);
 
 #endif

@@ -326,12 +326,21 @@ static void tell_ready(const struct backend *b)
         b->slots == 1 ? "" : "s");
 }
 
+/* In which build it has come up, or has not. */
+static void tell_swaps(struct gateway *g, const struct backend *b)
+{
+    const struct conf_engine *e = b->model->file.n ? conf_engine(b->config, b->model->engine) : NULL;
+    if (e && !g->draining && !g->retired && (b->state == BACKEND_HOT || b->state == BACKEND_FAILED))
+        swaps_backend(g->swaps, b->name, e->path, b->state == BACKEND_FAILED ? &b->last_error : NULL);
+}
+
 static void on_backend_state(void *ctx, struct backend *b)
 {
     struct gateway *g = ctx;
     tell_status(g);
     if (!b->kind->managed)
         return;
+    tell_swaps(g, b);
     if (b->state == BACKEND_LOADING)
         log_info("loading %.*s", STR_ARG(b->name));
     else if (b->state == BACKEND_HOT)

@@ -24,7 +24,7 @@ static const struct {
     size_t least, most;         /* words behind it */
     const char *usage;
 } run_sub[] = {
-    { swap_plan, 0, 0, "plan --role ROLE=MODEL [--role …] [--window 7d] [--share 10%] [--shadow 5%]" },
+    { swap_plan, 0, 0, "plan --role ROLE=MODEL [--role …] [--window 7d] [--share 10%] [--shadow 5%] | --engine ENGINE=PATH" },
     { swap_evidence, 1, 1, "evidence ID [--suite SUITE …]" },
     { swap_start, 1, 1, "start ID [--force --why TEXT | --shadow 5%] [--baseline rows|saved|none]" },
     { swap_promote, 1, 1, "promote ID [--role R] [--early]" },
@@ -57,6 +57,7 @@ static int run(const struct cli_args *a)
 static const struct cli_option options[] = {
     CLI_COMMON,
     { "--role", NULL, "ROLE", "plan: ROLE=MODEL, as often as there are roles to move; other steps: this one alone" },
+    { "--engine", NULL, "ENGINE", "plan: ENGINE=PATH, another build of llama-server under the models of that engine" },
     { "--window", NULL, "TIME", "plan, start: how long the trial lasts (default: 7d)" },
     { "--share", NULL, "SHARE", "plan, start: of the conversations that the new one gets: 10% (default: all)" },
     { "--shadow", NULL, "SHARE", "plan, start: no trial yet: copies of so many asks (5%) go to the new one when the machine is idle, and nobody hears its answers" },

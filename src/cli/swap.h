@@ -6,6 +6,7 @@
 #include "json/json.h"
 
 int swap_plan(const struct cli_args *a, const struct str *words, size_t n);     /* swap_plan.c */
+int swap_plan_engine(const struct cli_args *a);                                 /* swap_engine.c: the same with --engine */
 int swap_evidence(const struct cli_args *a, const struct str *words, size_t n); /* swap_evidence.c: ID */
 int swap_start(const struct cli_args *a, const struct str *words, size_t n);    /* swap_steps.c: ID, as the next three */
 int swap_promote(const struct cli_args *a, const struct str *words, size_t n);
@@ -19,6 +20,12 @@ int swap_simulate(const struct cli_args *a, const struct str *words, size_t n); 
 /* ---- swap_steps.c ---- */
 /* `--shadow SHARE [--idle TIME]` of a swap that is there; the answer is the swap as it is then. */
 int swap_shadow(const struct cli_args *a, int64_t id, struct buf *answer);
+enum swap_question { QUESTION_CHAT, QUESTION_EMBED, QUESTION_RERANK };
+/* The model is asked one thing at the public door. EXIT_GATE: it has not answered, or another has; that was said, with what follows from it. */
+int swap_ask_model(const struct cli_args *a, struct str model, enum swap_question kind, const char *then);
+int swap_take_step(const struct cli_args *a, int64_t id, const char *step, struct str role, struct str why, struct buf *answer);
+/* swap_engine_start.c: start() takes the step, if it is still to be taken. */
+int swap_start_engine(const struct cli_args *a, int64_t id, yyjson_val *swap, int (*start)(void *ctx, struct buf *answer), void *ctx);
 
 /* ---- swap_show.c: what they share ---- */
 /* The number of a swap. EXIT_OK, or EXIT_USAGE with a word. */

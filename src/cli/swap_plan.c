@@ -36,7 +36,7 @@ static int read_roles(struct planning *p)
     }
     if (p->n)
         return EXIT_OK;
-    fprintf(stderr, "hob: which model under which role? hob swap plan --role chat=NEW\n");
+    fprintf(stderr, "hob: which model under which role? hob swap plan --role chat=NEW; or which build of an engine? --engine llama=PATH\n");
     return EXIT_USAGE;
 }
 
@@ -119,6 +119,8 @@ int swap_plan(const struct cli_args *a, const struct str *words, size_t n)
     struct buf body = { 0 }, answer = { 0 };
     (void)words;
     (void)n;
+    if (cli_option_value(a, "--engine").p)
+        return swap_plan_engine(a);
     int code = read_roles(&p);
     if (!code)
         code = look(&p);

@@ -143,6 +143,55 @@ static void print_shadow(yyjson_val *s)
         print_measure(m);
 }
 
+/* ---- an engine ---- */
+
+static void print_names(const char *what, yyjson_val *names)
+{
+    size_t i, n;
+    yyjson_val *v;
+    if (!yyjson_arr_size(names))
+        return;
+    printf("  %s:", what);
+    yyjson_arr_foreach(names, i, n, v)
+        printf(" %.*s", STR_ARG(json_str(v)));
+    printf("\n");
+}
+
+static const char *place_of(yyjson_val *m)
+{
+    struct str state = text_at(m, "state");
+    if (!str_eq(state, STR("trial")))
+        return yyjson_is_true(yyjson_obj_get(m, "resident")) ? ", in memory when it was planned" : "";
+    if (text_at(m, "smoked").n)
+        return ", answers in the new build";
+    return text_at(m, "up").n ? ", up in the new build" : ", not up in the new build yet";
+}
+
+static void print_model(yyjson_val *m)
+{
+    size_t i, n;
+    yyjson_val *v;
+    struct str why = text_at(m, "why"), verdict = text_at(m, "verdict");
+    printf("  %.*s: %.*s%s%s%.*s%s%.*s\n", STR_ARG(text_at(m, "model")), STR_ARG(text_at(m, "state")), place_of(m), verdict.n ? "; evidence: " : "", STR_ARG(verdict),
+        why.n ? "; " : "", STR_ARG(why));
+    yyjson_arr_foreach(yyjson_obj_get(m, "evidence"), i, n, v)
+        print_proof(v);
+}
+
+static void print_engine(yyjson_val *g)
+{
+    yyjson_val *architectures = yyjson_obj_get(g, "architectures"), *m;
+    size_t i, n;
+    if (!yyjson_is_obj(g))
+        return;
+    printf("  %.*s: %.*s (%.*s)\n    -> %.*s (%.*s)\n", STR_ARG(text_at(g, "name")), STR_ARG(text_at(g, "from")), STR_ARG(text_at(g, "version_from")), STR_ARG(text_at(g, "to")),
+        STR_ARG(text_at(g, "version_to")));
+    print_names("architectures that the new build does not know any more", yyjson_obj_get(architectures, "lost"));
+    print_names("architectures that it knows besides", yyjson_obj_get(architectures, "gained"));
+    yyjson_arr_foreach(yyjson_obj_get(g, "models"), i, n, m)
+        print_model(m);
+}
+
 static void print_swap(yyjson_val *s)
 {
     yyjson_val *window = yyjson_obj_get(s, "window"), *r;
@@ -156,6 +205,7 @@ static void print_swap(yyjson_val *s)
     printf("%s%s%.*s\n", yyjson_is_true(yyjson_obj_get(s, "forced")) ? ", by force" : "", why.n ? ": " : "", STR_ARG(why));
     yyjson_arr_foreach(yyjson_obj_get(s, "roles"), i, n, r)
         print_role(r);
+    print_engine(yyjson_obj_get(s, "engine"));
     yyjson_arr_foreach(yyjson_obj_get(s, "baselines"), i, n, r)
         print_baseline(r);
     yyjson_arr_foreach(yyjson_obj_get(s, "guards"), i, n, r)
@@ -228,6 +278,10 @@ static void cell_roles(struct table *t, yyjson_val *step)
     yyjson_val *r;
     yyjson_arr_foreach(yyjson_obj_get(step, "roles"), i, n, r)
         buf_printf(&text, "%s%.*s: %.*s -> %.*s", i ? ", " : "", STR_ARG(text_at(r, "role")), STR_ARG(text_at(r, "from")), STR_ARG(text_at(r, "to")));
+    yyjson_val *g = yyjson_obj_get(step, "engine"), *models = yyjson_obj_get(g, "models");
+    if (g)
+        buf_printf(&text, "%.*s: %.*s -> %.*s (%zu model%s)", STR_ARG(text_at(g, "name")), STR_ARG(text_at(g, "from")), STR_ARG(text_at(g, "to")), yyjson_arr_size(models),
+            yyjson_arr_size(models) == 1 ? "" : "s");
     table_cell(t, buf_str(&text));
     buf_free(&text);
 }

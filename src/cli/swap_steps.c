@@ -77,15 +77,20 @@ static int take_and_print(const struct cli_args *a, const struct step *s)
 
 /* ---- smoke ---- */
 
-static void put_smoke(struct buf *body, struct str model, bool embeds)
+static void put_smoke(struct buf *body, struct str model, enum swap_question kind)
 {
     struct json_out o = json_out(body);
     json_begin_object(&o);
     json_key(&o, STR("model"));
     json_string(&o, model);
-    if (embeds) {
+    if (kind == QUESTION_EMBED) {
         json_key(&o, STR("input"));
         json_string(&o, STR("Hello."));
+    } else if (kind == QUESTION_RERANK) {
+        json_key(&o, STR("query"));
+        json_string(&o, STR("hello"));
+        json_key(&o, STR("documents"));
+        json_raw(&o, STR("[\"Hello.\",\"Stones.\"]"));
     } else {
         json_key(&o, STR("max_tokens"));
         json_int(&o, 16);
@@ -96,19 +101,20 @@ static void put_smoke(struct buf *body, struct str model, bool embeds)
 }
 
 /* It has answered, and nobody in its place. */
-static bool is_its_own(struct str body, struct str model, bool embeds)
+static bool is_its_own(struct str body, struct str model, enum swap_question kind)
 {
     struct json_doc d = { 0 };
     struct err e;
     bool own = !json_parse(&d, body, &e);
     struct str who = json_str(yyjson_obj_get(yyjson_obj_get(d.root, "_routing"), "model"));
-    own = own && (str_eq(who, model) || (embeds && !who.n));
+    own = own && (str_eq(who, model) || (kind != QUESTION_CHAT && !who.n));
     json_free(&d);
     return own;
 }
 
-static int ask_one(const struct cli_args *a, struct str model, bool embeds)
+int swap_ask_model(const struct cli_args *a, struct str model, enum swap_question kind, const char *then)
 {
+    static const char *const paths[] = { [QUESTION_CHAT] = "/v1/chat/completions", [QUESTION_EMBED] = "/v1/embeddings", [QUESTION_RERANK] = "/v1/rerank" };
     struct config *c = NULL;
     struct door door;
     struct buf body = { 0 }, headers = { 0 };
@@ -117,19 +123,19 @@ static int ask_one(const struct cli_args *a, struct str model, bool embeds)
     int code = cli_load_config(a, &c);
     if (code)
         return code;
-    put_smoke(&body, model, embeds);
+    put_smoke(&body, model, kind);
     enum err_code rc = daemon_find(c, &door, &e);
     if (!rc) {
         buf_lit(&headers, "x-hob-wait: true\r\n");
         daemon_put_key(&door, &headers);
-        struct question q = { .method = "POST", .path = embeds ? "/v1/embeddings" : "/v1/chat/completions", .body = buf_str(&body), .headers = buf_str(&headers), .answer_ms = LOAD_MS };
+        struct question q = { .method = "POST", .path = paths[kind], .body = buf_str(&body), .headers = buf_str(&headers), .answer_ms = LOAD_MS };
         rc = door_ask(&door, &q, &got, &e);
     }
     if (rc) {
         cli_error(&e);
         code = EXIT_FAILED;
-    } else if (got.status != 200 || !is_its_own(buf_str(&got.body), model, embeds)) {
-        fprintf(stderr, "hob: %.*s does not answer at the public door (%d): nothing was started\n", STR_ARG(model), got.status);
+    } else if (got.status != 200 || !is_its_own(buf_str(&got.body), model, kind)) {
+        fprintf(stderr, "hob: %.*s does not answer at the public door (%d): %s\n", STR_ARG(model), got.status, then);
         fprintf(stderr, "hob: `hob run %.*s hello` shows why; --force --why TEXT starts all the same\n", STR_ARG(model));
         code = EXIT_GATE;
     }
@@ -147,29 +153,28 @@ static int smoke_role(const struct cli_args *a, const struct step *start, yyjson
     struct buf answer = { 0 };
     if (start->role.n && !str_eq(start->role, smoke.role))
         return EXIT_OK;
-    int code = ask_one(a, json_str(yyjson_obj_get(role, "to")), str_starts(smoke.role, STR("embed")));
+    enum swap_question kind = str_starts(smoke.role, STR("embed")) ? QUESTION_EMBED : QUESTION_CHAT;
+    int code = swap_ask_model(a, json_str(yyjson_obj_get(role, "to")), kind, "nothing was started");
     if (!code)
         code = take(a, &smoke, &answer);
     buf_free(&answer);
     return code;
 }
 
-static int smoke(const struct cli_args *a, const struct step *start)
+static int smoke(const struct cli_args *a, const struct step *start, yyjson_val *swap)
 {
-    struct buf body = { 0 };
-    struct json_doc d = { 0 };
-    char path[64];
     size_t i, n;
     yyjson_val *role;
-    snprintf(path, sizeof path, "/hob/v1/swaps?id=%lld", (long long)start->id);
-    int code = swap_ask(a, "GET", path, STR(""), &body, &d);
-    if (!code)
-        yyjson_arr_foreach(yyjson_obj_get(d.root, "roles"), i, n, role)
-            if (!code)
-                code = smoke_role(a, start, role);
-    json_free(&d);
-    buf_free(&body);
+    int code = EXIT_OK;
+    yyjson_arr_foreach(yyjson_obj_get(swap, "roles"), i, n, role)
+        if (!code)
+            code = smoke_role(a, start, role);
     return code;
+}
+
+int swap_take_step(const struct cli_args *a, int64_t id, const char *step, struct str role, struct str why, struct buf *answer)
+{
+    return take(a, &(struct step){ .id = id, .name = step, .role = role, .why = why }, answer);
 }
 
 /* ---- the steps ---- */
@@ -196,17 +201,41 @@ static int begin_shadow(const struct cli_args *a, int64_t id)
     return code;
 }
 
+struct starting {
+    const struct cli_args *args;
+    struct step step;
+};
+
+static int take_start(void *ctx, struct buf *answer)
+{
+    struct starting *s = ctx;
+    return take(s->args, &s->step, answer);
+}
+
 int swap_start(const struct cli_args *a, const struct str *words, size_t n)
 {
-    struct step s;
+    struct starting s = { .args = a };
+    struct buf body = { 0 };
+    struct json_doc d = { 0 };
+    char path[64];
     (void)n;
-    int code = read_step(a, words, "start", &s);
-    s.baseline = cli_option_value(a, "--baseline");
+    int code = read_step(a, words, "start", &s.step);
+    s.step.baseline = cli_option_value(a, "--baseline");
     if (!code && cli_option_value(a, "--shadow").n)
-        return begin_shadow(a, s.id);
-    if (!code && !s.force)
-        code = smoke(a, &s);
-    return code ? code : take_and_print(a, &s);
+        return begin_shadow(a, s.step.id);
+    snprintf(path, sizeof path, "/hob/v1/swaps?id=%lld", (long long)s.step.id);
+    if (!code)
+        code = swap_ask(a, "GET", path, STR(""), &body, &d);
+    bool engine = !code && yyjson_is_obj(yyjson_obj_get(d.root, "engine"));
+    if (engine)
+        code = swap_start_engine(a, s.step.id, d.root, take_start, &s);
+    if (!code && !engine && !s.step.force)
+        code = smoke(a, &s.step, d.root);
+    if (!code && !engine)
+        code = take_and_print(a, &s.step);
+    json_free(&d);
+    buf_free(&body);
+    return code;
 }
 
 int swap_promote(const struct cli_args *a, const struct str *words, size_t n)

@@ -28,7 +28,8 @@ enum err_code baseline_of_rows(struct store *st, const struct guard_whom *old, s
 {
     struct reading k = { old, b };
     /* by role and not by model: also what another had to answer for it */
-    struct requests_wish w = { .since_ms = clock_wall_ms() - OLD_DAYS * (int64_t)DAY_MS, .last = BASELINE_ROWS, .role = old->role };
+    struct requests_wish w = { .since_ms = clock_wall_ms() - OLD_DAYS * (int64_t)DAY_MS, .last = BASELINE_ROWS, .role = old->role,
+        .model = old->role.n ? STR("") : old->model };
     return st ? requests_read(st, &w, on_row, &k, e) : ERR_OK;
 }
 

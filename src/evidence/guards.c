@@ -124,7 +124,7 @@ static void read_own(const struct request_row *r, enum gave last, struct facts *
 static bool read_row(const struct guard_whom *w, const struct request_row *r, struct facts *f)
 {
     *f = (struct facts){ .ms = { -1, -1, -1 }, .came_ms = r->time_ms, .load = r->others < 0 ? LOAD_UNKNOWN : r->others ? LOAD_SOME : LOAD_NONE };
-    if (!is_about_a_model(r) || !(str_eq(r->role, w->role) || str_eq(r->tier, w->role)))
+    if (!is_about_a_model(r) || !(!w->role.n || str_eq(r->role, w->role) || str_eq(r->tier, w->role)))
         return false;
     bool own = str_eq(r->model, w->model), whole = r->fault == FAULT_NONE;
     enum gave before = gave_up(r->chain, w->model), last = own && !whole ? gave_of(r->code) : GAVE_NOTHING;

@@ -32,7 +32,7 @@ enum guard_kind {
 extern const char *const guard_name[GUARD_KINDS + 1]; /* "errors" "saturation" "ttft" "total" "ttft_busy" "total_busy" "schema" "thoughts" "empty" "cut" "fallback" "memory" */
 enum { GUARD_RUN_MS = 60 * 1000 };
 
-/* A model under a role, or a tier. */
+/* A model under a role, or a tier; or wherever it is asked for: role empty. */
 struct guard_whom {
     struct str role, model;
 };

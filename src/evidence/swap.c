@@ -17,8 +17,23 @@ const char *const swap_step_name[SWAP_STEPS] = {
 
 void swap_init(struct swap *s)
 {
-    *s = (struct swap){ .share = 1 };
+    *s = (struct swap){ .share = 1, .room = 4 };
     arena_init(&s->arena);
+    s->roles = arena_array(&s->arena, struct swap_role, s->room);
+}
+
+struct swap_role *swap_add(struct swap *s)
+{
+    if (s->nroles == (s->engine.name.n ? SWAP_MAX_MODELS : SWAP_MAX_ROLES))
+        return NULL;
+    if (s->nroles == s->room) {
+        struct swap_role *more = arena_array(&s->arena, struct swap_role, 2 * s->room);
+        memcpy(more, s->roles, s->nroles * sizeof *more);
+        s->roles = more;
+        s->room *= 2;
+    }
+    s->roles[s->nroles] = (struct swap_role){ .state = SWAP_PLANNED };
+    return &s->roles[s->nroles++];
 }
 
 void swap_fini(struct swap *s)
@@ -88,6 +103,14 @@ enum swap_verdict swap_judge(const struct swap_role *r)
     return SWAP_UNJUDGED;
 }
 
+const struct swap_role *swap_unsmoked(const struct swap *s)
+{
+    for (size_t i = 0; i < s->nroles && s->engine.name.n; i++)
+        if (s->roles[i].state == SWAP_TRIAL && s->roles[i].resident && !s->roles[i].smoked_ms)
+            return &s->roles[i];
+    return NULL;
+}
+
 /* ---- the gate ---- */
 
 static bool is_meant(const struct swap_role *r, const struct swap_wish *w)
@@ -95,6 +118,11 @@ static bool is_meant(const struct swap_role *r, const struct swap_wish *w)
     if (w->role.n)
         return str_eq(r->name, w->role);
     return moves[w->step].from & ON(r->state);
+}
+
+static enum err_code no_such_role(const struct swap *s, struct str name, struct err *e)
+{
+    return err_set(e, ERR_NOT_FOUND, "Swap %lld has no %s '%.*s'.", (long long)s->id, s->engine.name.n ? "model" : "role", STR_ARG(name));
 }
 
 static enum err_code check_state(const struct swap *s, const struct swap_wish *w, struct err *e)
@@ -114,8 +142,30 @@ static enum err_code check_state(const struct swap *s, const struct swap_wish *w
     if (meant)
         return ERR_OK;
     if (w->role.n)
-        return err_set(e, ERR_NOT_FOUND, "Swap %lld has no role '%.*s'.", (long long)s->id, STR_ARG(w->role));
+        return no_such_role(s, w->role, e);
     return err_set(e, ERR_WRONG_STATE, "Swap %lld is %s: it cannot take the step '%s'.", (long long)s->id, swap_state_name[s->state], swap_step_name[w->step]);
+}
+
+static bool any_judged(const struct swap *s)
+{
+    for (size_t i = 0; i < s->nroles; i++)
+        if (s->roles[i].verdict)
+            return true;
+    return false;
+}
+
+/* Who was in memory has been compared in both builds; of the others nobody knows, and it is said. Smoke comes when its child is up: before, there is none to ask. */
+static enum err_code gate_build(const struct swap *s, const struct swap_role *r, struct err *e)
+{
+    if (r->verdict == SWAP_WORSE || (r->verdict == SWAP_UNJUDGED && r->resident)) {
+        err_set(e, ERR_GATE, r->verdict ? "'%.*s': the evidence says that it is worse in the new build." : "'%.*s': nothing is known yet of it in the new build.", STR_ARG(r->name));
+        return err_hint(e, r->verdict ? "`hob swap status %lld` has the figures; `hob swap start %lld --force --why TEXT` tries it all the same." :
+            "Run `hob swap evidence %lld` first, or `hob swap start %lld --force --why TEXT`.", (long long)s->id, (long long)s->id);
+    }
+    if (any_judged(s))
+        return ERR_OK;
+    err_set(e, ERR_GATE, "No model was in memory, and none has been compared in both builds.");
+    return err_hint(e, "`hob swap evidence %lld --all` compares them; `hob swap start %lld --force --why TEXT` does without.", (long long)s->id, (long long)s->id);
 }
 
 static enum err_code gate_start(const struct swap *s, const struct swap_role *r, const struct swap_wish *w, struct err *e)
@@ -126,6 +176,8 @@ static enum err_code gate_start(const struct swap *s, const struct swap_role *r,
     }
     if (w->force)
         return ERR_OK;
+    if (s->engine.name.n)
+        return gate_build(s, r, e);
     if (r->verdict == SWAP_UNJUDGED || r->verdict == SWAP_WORSE) {
         err_set(e, ERR_GATE, r->verdict ? "'%.*s': the evidence says that %.*s is worse than %.*s." : "'%.*s': nothing is known yet of %.*s against %.*s.",
             STR_ARG(r->name), STR_ARG(r->to), STR_ARG(r->from));
@@ -141,6 +193,11 @@ static enum err_code gate_start(const struct swap *s, const struct swap_role *r,
 
 static enum err_code gate_promote(const struct swap *s, const struct swap_wish *w, struct err *e)
 {
+    const struct swap_role *silent = swap_unsmoked(s);
+    if (silent) {
+        err_set(e, ERR_GATE, "'%.*s' has not answered at the public door in the new build yet.", STR_ARG(silent->name));
+        return err_hint(e, "`hob swap start %lld` asks it.", (long long)s->id);
+    }
     if (w->early || w->now_ms >= s->until_ms)
         return ERR_OK;
     int64_t hours = (s->until_ms - w->now_ms + 3599999) / 3600000;
@@ -204,24 +261,32 @@ static void move_role(struct swap *s, struct swap_role *r, const struct swap_wis
     if (w->step == STEP_START) {
         r->guards = STR("");
         r->guards_at = 0;
+        r->up_ms = 0;
+        r->smoked_ms = s->engine.name.n ? 0 : r->smoked_ms;
     }
+}
+
+static enum err_code take_smoke(struct swap *s, const struct swap_wish *w, struct err *e)
+{
+    struct swap_role *r = swap_role(s, w->role);
+    if (!r)
+        return no_such_role(s, w->role, e);
+    if (s->engine.name.n && (r->state != SWAP_TRIAL || !r->up_ms))
+        return err_set(e, ERR_WRONG_STATE, "'%.*s' does not run in the new build.", STR_ARG(r->name));
+    r->smoked_ms = w->now_ms;
+    return ERR_OK;
 }
 
 enum err_code swap_take(struct swap *s, const struct swap_wish *w, struct err *e)
 {
-    if (w->step == STEP_SMOKE) {
-        struct swap_role *r = swap_role(s, w->role);
-        if (!r)
-            return err_set(e, ERR_NOT_FOUND, "Swap %lld has no role '%.*s'.", (long long)s->id, STR_ARG(w->role));
-        r->smoked_ms = w->now_ms;
-        return ERR_OK;
-    }
+    if (w->step == STEP_SMOKE)
+        return take_smoke(s, w, e);
     enum err_code rc = check_state(s, w, e);
     if (!rc)
         rc = check_gate(s, w, e);
     if (rc)
         return rc;
-    bool meant[SWAP_MAX_ROLES] = { false };
+    bool meant[SWAP_MAX_MODELS] = { false };
     for (size_t i = 0; i < s->nroles; i++)
         meant[i] = is_meant(&s->roles[i], w);
     if (w->step == STEP_START)
@@ -253,7 +318,9 @@ size_t swap_shifts(const struct swap *s, struct arena *a, struct conf_shift *out
     for (size_t i = 0; i < s->nroles; i++) {
         const struct swap_role *r = &s->roles[i];
         bool all = r->state == SWAP_PROMOTED || s->share >= 1;
-        if (role_is_on(r))
+        if (role_is_on(r) && s->engine.name.n)
+            out[n++] = (struct conf_shift){ r->name, r->said, r->from, r->to, 1, STR(""), s->engine.name };
+        else if (role_is_on(r))
             out[n++] = (struct conf_shift){ r->name, r->said, r->from, r->to, all ? 1 : s->share, all ? day_of(a, s->until_ms) : STR(""), STR("") };
     }
     return n;
@@ -276,6 +343,12 @@ static struct words next_words(const struct swap *s, int64_t now_ms)
         [SWAP_ROLLED_BACK] = { "it is as it was; hob swap start ", " tries again" },
         [SWAP_RETIRED]     = { "nothing: the file says what holds", NULL },
     };
+    if (s->engine.name.n && s->state == SWAP_PLANNED)
+        return (struct words){ "hob swap evidence ", ": run the suites with its models in both builds" };
+    if (s->engine.name.n && s->state == SWAP_PROMOTED)
+        return (struct words){ "write its path into hob.yaml; until then hob keeps to it, and hob swap rollback ", " leads back" };
+    if (swap_unsmoked(s))
+        return (struct words){ "hob swap start ", " goes on: not all models have answered in the new build yet" };
     for (size_t i = 0; i < s->nroles && s->state == SWAP_EVIDENCED; i++)
         if (s->roles[i].verdict == SWAP_WORSE)
             return (struct words){ "it is worse: nothing is to be done, or hob swap start ", " --force --why TEXT" };

@@ -1,5 +1,5 @@
-/* A swap: models that take the place of others under roles and tiers, as an object with a life. Pure: a value, steps that it may or may not take, and its form in
- * the store. Who keeps swaps, and makes them true, is swaps.h.
+/* A swap: models that take the place of others under roles and tiers, or a build of an engine that takes another's place under its models, as an object with a life.
+ * Pure: a value, steps that it may or may not take, and its form in the store. Who keeps swaps, and makes them true, is swaps.h.
  *
  *   planned -> evidenced -> trial -> promoted -> retired
  *      |           |          |         |
@@ -7,7 +7,8 @@
  *
  * Before the trial, from any state without one, there may be a shadow: the old model answers, and copies of asks go to the new one. Evidence is taken meanwhile.
  *
- * Each role of it has a state of its own: some may stay while others go back. The whole is `trial` while any role is, then `promoted` while any stays. */
+ * Each role of it has a state of its own: some may stay while others go back. The whole is `trial` while any role is, then `promoted` while any stays. Of an engine's
+ * swap the roles are its models: each moves to the new build, and back, by itself; it has no shadow. */
 #ifndef HOB_EVIDENCE_SWAP_H
 #define HOB_EVIDENCE_SWAP_H
 
@@ -23,7 +24,7 @@ extern const char *const swap_state_name[SWAP_STATES];
 enum swap_verdict { SWAP_UNJUDGED, SWAP_BETTER, SWAP_NOT_WORSE, SWAP_WORSE, SWAP_CANNOT_TELL, SWAP_VERDICTS };
 extern const char *const swap_verdict_name[SWAP_VERDICTS]; /* "" "better" "not worse" "worse" "cannot tell" */
 
-enum { SWAP_MAX_ROLES = 16, SWAP_MAX_PROOFS = 8, SWAP_MAX_GUARDS = 12 };
+enum { SWAP_MAX_ROLES = 16, SWAP_MAX_MODELS = 256, SWAP_MAX_PROOFS = 8, SWAP_MAX_GUARDS = 12 };
 
 /* A suite run with both models. */
 struct swap_proof {
@@ -37,25 +38,37 @@ struct swap_proof {
 };
 
 struct swap_role {
-    struct str name;            /* a role or a tier */
+    struct str name;            /* a role or a tier; in an engine's swap a model */
     struct str said;            /* conf/overlay.h */
-    struct str from, to;
+    struct str from, to;        /* models; or paths of builds */
     enum swap_state state;
     enum swap_verdict verdict;  /* over its proofs: the worst that tells; else what they say */
     struct swap_proof proofs[SWAP_MAX_PROOFS];
     size_t nproofs;
     int64_t smoked_ms;          /* wall clock: a request through the public door was answered by `to`; 0 = not yet */
+    bool resident;              /* of an engine's: it was in memory, or is kept there, when that was planned: nothing begins before it was compared */
+    int64_t up_ms;              /* of an engine's: wall clock, its child answered in the new build; 0 = not yet */
     struct str guards;          /* JSON: guards.h's, as they were saved last; empty = none yet */
     int64_t guards_at;          /* the place of the last row that is in them */
     struct str why;             /* why it is in its state, a sentence */
+};
+
+/* Another build of an engine. */
+struct swap_engine {
+    struct str name;            /* as the configuration has it; empty: the swap is of models under roles */
+    struct str from, to;        /* programs' paths */
+    struct str version_from, version_to; /* what they say of themselves */
+    struct str build_from, build_to;     /* engine.hash of backend/engine.h; empty = not known */
+    struct str architectures;   /* JSON: {"lost": […], "gained": […]}; empty = not known */
 };
 
 struct swap {
     struct arena arena;         /* its texts */
     int64_t id;
     enum swap_state state;      /* of the whole: swap_settle() */
-    struct swap_role roles[SWAP_MAX_ROLES];
-    size_t nroles;
+    struct swap_engine engine;
+    struct swap_role *roles;    /* in the arena: swap_add(). At most SWAP_MAX_ROLES; in an engine's swap SWAP_MAX_MODELS, of which the first SWAP_MAX_ROLES are guarded */
+    size_t nroles, room;
     int64_t made_ms, from_ms, until_ms; /* wall clock: planned; the trial's window, 0 = not begun */
     int64_t window_ms;
     double share;               /* of the conversations, 0..1 */
@@ -73,6 +86,7 @@ enum { SWAP_SHADOW_IDLE_MS = 3000 };
 
 void swap_init(struct swap *s);
 void swap_fini(struct swap *s);
+struct swap_role *swap_add(struct swap *s); /* one role more, zeroed; NULL: it has as many as it may */
 
 /* ---- steps ---- */
 
@@ -99,10 +113,12 @@ enum err_code swap_take(struct swap *s, const struct swap_wish *w, struct err *e
 /* The role's proofs together. */
 enum swap_verdict swap_judge(const struct swap_role *r);
 struct swap_role *swap_role(struct swap *s, struct str name); /* NULL: not in it */
+/* The next model of an engine's trial that was in memory and has not answered at the public door in the new build; NULL: none. */
+const struct swap_role *swap_unsmoked(const struct swap *s);
 /* Some role's candidate answers callers. */
 bool swap_is_on(const struct swap *s);
 
-/* The shifts of the roles that are on trial or promoted, in `out` (room for SWAP_MAX_ROLES; texts are the swap's). How many. */
+/* The shifts of the roles that are on trial or promoted, in `out` (room for s->nroles; texts are the swap's). How many. */
 size_t swap_shifts(const struct swap *s, struct arena *a, struct conf_shift *out);
 
 /* What should be done next, in a sentence with the command. */

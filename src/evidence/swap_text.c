@@ -3,6 +3,7 @@
 
 #include "evidence/guards.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -69,12 +70,20 @@ static void put_proof(struct json_out *o, const struct swap_proof *p)
     json_end_object(o);
 }
 
-static void put_role(struct json_out *o, const struct swap_role *r, bool whole)
+/* A model of an engine's swap has the paths in the engine; in the store its own, too. */
+static void put_role(struct json_out *o, const struct swap_role *r, bool model, bool whole)
 {
     json_begin_object(o);
-    put_text(o, "role", r->name);
-    put_text(o, "from", r->from);
-    put_text(o, "to", r->to);
+    put_text(o, model ? "model" : "role", r->name);
+    if (!model || whole) {
+        put_text(o, "from", r->from);
+        put_text(o, "to", r->to);
+    }
+    if (model) {
+        json_key(o, STR("resident"));
+        json_bool(o, r->resident);
+        put_when(o, "up", r->up_ms);
+    }
     put_text(o, "state", str_of(swap_state_name[r->state]));
     put_text(o, "verdict", str_of(swap_verdict_name[r->verdict]));
     put_text(o, "why", r->why);
@@ -87,9 +96,41 @@ static void put_role(struct json_out *o, const struct swap_role *r, bool whole)
     if (whole) {
         put_text(o, "said", r->said);
         put_number(o, "smoked_ms", r->smoked_ms);
+        put_number(o, "up_ms", r->up_ms);
         put_raw(o, "guards", r->guards);
         put_number(o, "guards_at", r->guards_at);
     }
+    json_end_object(o);
+}
+
+static void put_roles(struct json_out *o, const char *key, const struct swap *s, size_t n, bool whole)
+{
+    json_key(o, str_of(key));
+    json_begin_array(o);
+    for (size_t i = 0; i < n; i++)
+        put_role(o, &s->roles[i], s->engine.name.n > 0, whole);
+    json_end_array(o);
+}
+
+/* Which texts an engine's swap has besides its models. */
+static const struct { const char *key; size_t at; } engine_texts[] = {
+    { "name", offsetof(struct swap_engine, name) }, { "from", offsetof(struct swap_engine, from) }, { "to", offsetof(struct swap_engine, to) },
+    { "version_from", offsetof(struct swap_engine, version_from) }, { "version_to", offsetof(struct swap_engine, version_to) },
+    { "build_from", offsetof(struct swap_engine, build_from) }, { "build_to", offsetof(struct swap_engine, build_to) },
+};
+
+static void put_engine(struct json_out *o, const struct swap *s, bool whole)
+{
+    json_key(o, STR("engine"));
+    if (!s->engine.name.n) {
+        json_null(o);
+        return;
+    }
+    json_begin_object(o);
+    for (size_t i = 0; i < COUNTOF(engine_texts); i++)
+        put_text(o, engine_texts[i].key, *(const struct str *)(const void *)((const char *)&s->engine + engine_texts[i].at));
+    put_raw(o, "architectures", s->engine.architectures);
+    put_roles(o, "models", s, s->nroles, whole);
     json_end_object(o);
 }
 
@@ -128,11 +169,8 @@ void swap_put(const struct swap *s, int64_t now_ms, bool whole, struct json_out 
     put_number(o, "id", s->id);
     put_text(o, "state", str_of(swap_state_name[s->state]));
     put_when(o, "made", s->made_ms);
-    json_key(o, STR("roles"));
-    json_begin_array(o);
-    for (size_t i = 0; i < s->nroles; i++)
-        put_role(o, &s->roles[i], whole);
-    json_end_array(o);
+    put_roles(o, "roles", s, s->engine.name.n ? 0 : s->nroles, whole);
+    put_engine(o, s, whole);
     put_window(o, s);
     put_double(o, "share", s->share);
     json_key(o, STR("alert_only"));
@@ -215,9 +253,9 @@ static bool read_role(struct swap *s, yyjson_val *v, struct swap_role *r)
     size_t state = named(yyjson_obj_get(v, "state"), swap_state_name, SWAP_STATES, SWAP_STATES), i, n;
     yyjson_val *proof;
     *r = (struct swap_role){
-        .name = text_of(s, v, "role"), .from = text_of(s, v, "from"), .to = text_of(s, v, "to"), .said = text_of(s, v, "said"), .why = text_of(s, v, "why"),
+        .name = text_of(s, v, s->engine.name.n ? "model" : "role"), .from = text_of(s, v, "from"), .to = text_of(s, v, "to"), .said = text_of(s, v, "said"), .why = text_of(s, v, "why"),
         .verdict = (enum swap_verdict)named(yyjson_obj_get(v, "verdict"), swap_verdict_name, SWAP_VERDICTS, SWAP_UNJUDGED),
-        .smoked_ms = int_of(v, "smoked_ms", 0), .guards = raw_of(s, v, "guards"), .guards_at = int_of(v, "guards_at", 0),
+        .smoked_ms = int_of(v, "smoked_ms", 0), .resident = yyjson_is_true(yyjson_obj_get(v, "resident")), .up_ms = int_of(v, "up_ms", 0), .guards = raw_of(s, v, "guards"), .guards_at = int_of(v, "guards_at", 0),
     };
     r->state = (enum swap_state)state;
     yyjson_arr_foreach(yyjson_obj_get(v, "evidence"), i, n, proof)
@@ -226,14 +264,34 @@ static bool read_role(struct swap *s, yyjson_val *v, struct swap_role *r)
     return state != SWAP_STATES && r->name.n && r->to.n;
 }
 
+static bool read_roles(struct swap *s, yyjson_val *roles)
+{
+    bool good = true;
+    yyjson_val *role;
+    size_t i, n;
+    yyjson_arr_foreach(roles, i, n, role) {
+        struct swap_role *r = swap_add(s);
+        if (r)
+            good = read_role(s, role, r) && good;
+    }
+    return good;
+}
+
+static bool read_engine(struct swap *s, yyjson_val *engine)
+{
+    for (size_t i = 0; i < COUNTOF(engine_texts); i++)
+        *(struct str *)(void *)((char *)&s->engine + engine_texts[i].at) = text_of(s, engine, engine_texts[i].key);
+    s->engine.architectures = raw_of(s, engine, "architectures");
+    return s->engine.name.n && read_roles(s, yyjson_obj_get(engine, "models"));
+}
+
 enum err_code swap_read(struct swap *s, struct str json, struct err *e)
 {
     struct json_doc d = { 0 };
-    yyjson_val *role;
-    size_t i, n;
     enum err_code rc = json_parse(&d, json, e);
     if (rc)
         return rc;
+    yyjson_val *engine = yyjson_obj_get(d.root, "engine");
     size_t state = named(yyjson_obj_get(d.root, "state"), swap_state_name, SWAP_STATES, SWAP_STATES);
     bool good = state != SWAP_STATES;
     s->state = (enum swap_state)state;
@@ -250,9 +308,7 @@ enum err_code swap_read(struct swap *s, struct str json, struct err *e)
     s->forced = yyjson_is_true(yyjson_obj_get(d.root, "forced"));
     s->why = text_of(s, d.root, "why");
     s->preflight = raw_of(s, d.root, "preflight");
-    yyjson_arr_foreach(yyjson_obj_get(d.root, "roles"), i, n, role)
-        if (s->nroles < SWAP_MAX_ROLES)
-            good = read_role(s, role, &s->roles[s->nroles++]) && good;
+    good = (yyjson_is_obj(engine) ? read_engine(s, engine) : read_roles(s, yyjson_obj_get(d.root, "roles"))) && good;
     json_free(&d);
     return good && s->nroles ? ERR_OK : err_set(e, ERR_INTERNAL, "What the store has of a swap is none");
 }

@@ -87,15 +87,16 @@ static void add_shift(struct conf_shift *all, int64_t *begun, size_t *n, size_t 
 
 const struct config *swaps_overlay(struct swaps *s, const struct config *base)
 {
-    enum { MOST = 256 };
+    enum { MOST = 512 };
     struct arena a;
     arena_init(&a);
-    struct conf_shift *all = arena_array(&a, struct conf_shift, MOST), one[SWAP_MAX_ROLES];
+    struct conf_shift *all = arena_array(&a, struct conf_shift, MOST);
     int64_t *begun = arena_array(&a, int64_t, MOST);
     size_t n = 0;
     for (struct list *at = s->kept.next; at != &s->kept; at = at->next) {
         const struct swap *w = &list_entry(at, struct kept, node)->swap;
-        size_t mine = swap_shifts(w, &a, one);
+        struct conf_shift *one = swap_is_on(w) ? arena_array(&a, struct conf_shift, w->nroles) : NULL;
+        size_t mine = one ? swap_shifts(w, &a, one) : 0;
         for (size_t i = 0; i < mine; i++)
             add_shift(all, begun, &n, MOST, &one[i], w->from_ms);
     }
@@ -181,9 +182,10 @@ static enum err_code plan_role(const struct config *c, struct swap *s, struct st
         return err_set(e, ERR_INVALID_REQUEST, "'%.*s' serves another kind of request than '%.*s', which it would replace.", STR_ARG(next->name), STR_ARG(is->name));
     if (swap_role(s, name))
         return err_set(e, ERR_INVALID_REQUEST, "'%.*s' is named twice.", STR_ARG(name));
-    if (s->nroles == SWAP_MAX_ROLES)
+    struct swap_role *r = swap_add(s);
+    if (!r)
         return err_set(e, ERR_INVALID_REQUEST, "A swap moves at most %d roles.", SWAP_MAX_ROLES);
-    s->roles[s->nroles++] = (struct swap_role){
+    *r = (struct swap_role){
         .name = arena_copy(&s->arena, name), .from = arena_copy(&s->arena, is->name), .said = arena_copy(&s->arena, said->name), .to = arena_copy(&s->arena, next->name),
         .state = SWAP_PLANNED,
     };
@@ -193,7 +195,9 @@ static enum err_code plan_role(const struct config *c, struct swap *s, struct st
 static enum err_code plan(struct swaps *s, const struct swaps_plan *p, struct swap *out, struct err *e)
 {
     const struct config *c = s->ops->config(s->ctx);
-    enum err_code rc = p->nroles ? ERR_OK : err_set(e, ERR_INVALID_REQUEST, "A swap names at least one role: {\"role\": …, \"to\": …}.");
+    enum err_code rc = p->nroles || p->engine.name.n ? ERR_OK : err_set(e, ERR_INVALID_REQUEST, "A swap names at least one role: {\"role\": …, \"to\": …}.");
+    if (!rc && p->engine.name.n)
+        rc = swaps_plan_engine(s, p, out, e);
     for (size_t i = 0; i < p->nroles && !rc; i++)
         rc = plan_role(c, out, p->roles[i].name, p->roles[i].to, e);
     out->made_ms = clock_wall_ms();
@@ -216,7 +220,7 @@ static enum err_code check_start(struct swaps *s, const struct swap *w, const st
     const struct config *c = s->ops->config(s->ctx);
     for (size_t i = 0; i < w->nroles; i++) {
         const struct swap_role *r = &w->roles[i];
-        const struct conf_model *is = serving(c, r->name);
+        const struct conf_model *is = w->engine.name.n ? conf_model(c, r->name) : serving(c, r->name);
         if (wish->role.n && !str_eq(wish->role, r->name))
             continue;
         for (struct list *at = s->kept.next; at != &s->kept; at = at->next) {
@@ -227,13 +231,20 @@ static enum err_code check_start(struct swaps *s, const struct swap *w, const st
                 return err_hint(e, "Promote that, or roll it back, first.");
             }
         }
+        enum err_code rc = w->engine.name.n ? swaps_check_build(c, w, r, e) : ERR_OK;
+        if (rc)
+            return rc;
         if (!is)
             return no_such_role(c, r->name, e);
+        if (w->engine.name.n && wish->step == STEP_SHADOW) {
+            err_set(e, ERR_INVALID_REQUEST, "A build of an engine has no shadow: both would have to be in memory.");
+            return err_hint(e, "`hob swap evidence %lld` puts suites to its models in both builds.", (long long)w->id);
+        }
         if (wish->step == STEP_SHADOW && !(is->serves & SERVES_CHAT)) {
             err_set(e, ERR_INVALID_REQUEST, "'%.*s' serves no chats, and nothing else is compared by a shadow.", STR_ARG(r->name));
             return err_hint(e, "`hob swap evidence %lld` puts suites to both models.", (long long)w->id);
         }
-        if (r->state != SWAP_TRIAL && !str_eq(is->name, r->from)) {
+        if (!w->engine.name.n && r->state != SWAP_TRIAL && !str_eq(is->name, r->from)) {
             err_set(e, ERR_WRONG_STATE, "'%.*s' is served by %.*s by now, and this swap was planned against %.*s.", STR_ARG(r->name), STR_ARG(is->name), STR_ARG(r->from));
             return err_hint(e, "Plan it again.");
         }
@@ -250,6 +261,31 @@ static void text_of(const struct swap *w, struct buf *out)
     swap_put(w, clock_wall_ms(), true, &o);
 }
 
+/* Which models went from which build to which. */
+static void figures_of_engine(const struct swap *w, const struct swap_wish *wish, struct json_out *o)
+{
+    bool back = false;
+    json_key(o, STR("engine"));
+    json_begin_object(o);
+    json_key(o, STR("name"));
+    json_string(o, w->engine.name);
+    json_key(o, STR("models"));
+    json_begin_array(o);
+    for (size_t i = 0; i < w->nroles; i++) {
+        const struct swap_role *r = &w->roles[i];
+        if (wish->role.n && !str_eq(wish->role, r->name))
+            continue;
+        back |= r->state == SWAP_ROLLED_BACK;
+        json_string(o, r->name);
+    }
+    json_end_array(o);
+    json_key(o, STR("from"));
+    json_string(o, back ? w->engine.to : w->engine.from);
+    json_key(o, STR("to"));
+    json_string(o, back ? w->engine.from : w->engine.to);
+    json_end_object(o);
+}
+
 /* Which role went from whom to whom: the catalogue's history is made of it. */
 static void figures_of(const struct swap *w, const struct swap_wish *wish, struct buf *out)
 {
@@ -258,7 +294,7 @@ static void figures_of(const struct swap *w, const struct swap_wish *wish, struc
     json_begin_object(&o);
     json_key(&o, STR("roles"));
     json_begin_array(&o);
-    for (size_t i = 0; i < w->nroles; i++) {
+    for (size_t i = 0; i < w->nroles && !w->engine.name.n; i++) {
         const struct swap_role *r = &w->roles[i];
         if (wish->role.n && !str_eq(wish->role, r->name))
             continue;
@@ -275,6 +311,8 @@ static void figures_of(const struct swap *w, const struct swap_wish *wish, struc
         json_end_object(&o);
     }
     json_end_array(&o);
+    if (w->engine.name.n)
+        figures_of_engine(w, wish, &o);
     json_end_object(&o);
 }
 
@@ -374,7 +412,7 @@ void swaps_step_ready(struct swaps *s, const struct err *e)
         return;
     }
     struct err why = *e;
-    if (e->code != ERR_NOT_FOUND) {
+    if (e->code != ERR_NOT_FOUND && e->code != ERR_GATE) {
         err_set(&why, ERR_STORE_FAILING, "The trial is not begun: what the old model's requests came to cannot be read. %.130s", e->text);
         err_hint(&why, "`hob swap start %lld --baseline none` begins it without guards.", (long long)s->next->swap.id);
     }
@@ -522,16 +560,16 @@ void swaps_do(struct swaps *s, int64_t id, const struct swap_wish *w, struct str
 }
 
 /* Why the file goes before it; p NULL: it does not. */
-static struct str overtaken(struct arena *a, const struct config *base, const struct swap_role *r)
+static struct str overtaken(struct arena *a, const struct config *base, const struct swap *w, const struct swap_role *r)
 {
-    struct conf_shift shift = { .name = r->name, .said = r->said, .from = r->from, .to = r->to, .share = 1 };
+    struct conf_shift shift = { .name = r->name, .said = r->said, .from = r->from, .to = r->to, .share = 1, .engine = w->engine.name };
     switch (conf_shift_look(base, &shift)) {
     case SHIFT_HOLDS:
         break;
     case SHIFT_DONE:
         return arena_printf(a, "the file says '%.*s' for '%.*s' itself", STR_ARG(r->to), STR_ARG(r->name));
     case SHIFT_OVERTAKEN:
-        return arena_printf(a, "the file says another model for '%.*s', and goes before", STR_ARG(r->name));
+        return arena_printf(a, "the file says another %s for '%.*s', and goes before", w->engine.name.n ? "engine" : "model", STR_ARG(r->name));
     case SHIFT_NO_NAME:
         return arena_printf(a, "'%.*s' is in the file no more", STR_ARG(r->name));
     case SHIFT_NO_MODEL:
@@ -549,7 +587,7 @@ void swaps_settle(struct swaps *s)
         const struct swap *w = &list_entry(at, struct kept, node)->swap;
         for (size_t i = 0; i < w->nroles; i++) {
             const struct swap_role *r = &w->roles[i];
-            struct str why = r->state == SWAP_SHADOW || r->state == SWAP_TRIAL || r->state == SWAP_PROMOTED ? overtaken(&a, base, r) : (struct str){ NULL, 0 };
+            struct str why = r->state == SWAP_SHADOW || r->state == SWAP_TRIAL || r->state == SWAP_PROMOTED ? overtaken(&a, base, w, r) : (struct str){ NULL, 0 };
             if (why.p)
                 swaps_do(s, w->id, &(struct swap_wish){ .step = STEP_RETIRE, .role = r->name, .why = why }, STR("hob"));
         }

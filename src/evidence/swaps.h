@@ -47,6 +47,8 @@ void swaps_settle(struct swaps *s);
 /* A request's row, when it is committed, with its place: what is on trial is watched by it. */
 struct request_row;
 void swaps_row(struct swaps *s, const struct request_row *r, int64_t at);
+/* A model that runs here has come up in a build of its engine, or has failed in it (why): who is on trial there goes back, all of them when it never came up. */
+void swaps_backend(struct swaps *s, struct str model, struct str engine_path, const struct err *why);
 bool swaps_are_known(const struct swaps *s);        /* the store's are here */
 void swaps_refresh(struct swaps *s);            /* before they are shown: the guards as they are now */
 
@@ -59,6 +61,7 @@ const struct swap *swaps_find(const struct swaps *s, int64_t id);   /* NULL: non
 struct swaps_plan {
     struct { struct str name, to; } roles[SWAP_MAX_ROLES];
     size_t nroles;
+    struct swap_engine engine;  /* or, with a name: its `to` instead of roles */
     int64_t window_ms;
     double share;
     bool alert_only;

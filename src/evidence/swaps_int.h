@@ -17,7 +17,8 @@ struct trial_run {
 struct kept {
     struct list node;           /* in the order of their numbers */
     struct swap swap;
-    struct trial_run *runs[SWAP_MAX_ROLES]; /* of its roles, where they are on trial; else NULL */
+    struct trial_run *runs[SWAP_MAX_ROLES]; /* of its first roles, where they are on trial; else NULL */
+    bool falls;                 /* it is about to be rolled back, since its build does not come up */
     bool unwritten;             /* done without the store's word, or its guards have moved on */
 };
 
@@ -58,6 +59,12 @@ struct swaps {
     struct list baselines;      /* who asks for them */
 };
 
+/* How many of its roles are guarded. */
+static inline size_t guarded(const struct swap *s)
+{
+    return s->nroles < SWAP_MAX_ROLES ? s->nroles : SWAP_MAX_ROLES;
+}
+
 /* ---- swaps.c ---- */
 void swaps_step_ready(struct swaps *s, const struct err *e); /* the baseline of s->next is there (e NULL), or cannot be had */
 
@@ -67,6 +74,13 @@ void swaps_place_of(struct swaps *s, struct str model, struct swaps_place *out);
 
 /* ---- baselines.c ---- */
 void baselines_free(struct swaps *s);
+
+/* ---- swaps_engine.c ---- */
+enum err_code swaps_plan_engine(struct swaps *s, const struct swaps_plan *p, struct swap *out, struct err *e) __attribute__((warn_unused_result));
+/* At its start: the model still runs in the build that is to be replaced. */
+enum err_code swaps_check_build(const struct config *c, const struct swap *w, const struct swap_role *r, struct err *e) __attribute__((warn_unused_result));
+/* Both builds are on the disk, as they were when it was planned. On the pool. ERR_GATE. */
+enum err_code swaps_look_at_builds(const struct swap_engine *g, struct err *e) __attribute__((warn_unused_result));
 
 /* ---- trials.c ---- */
 void trials_init(struct swaps *s);

@@ -25,6 +25,7 @@ struct trial_job {
     size_t n;
     struct { struct guard_whom old; struct guards *guards; } roles[SWAP_MAX_ROLES];
     struct str source;          /* swap_wish.baseline */
+    struct swap_engine engine;  /* whose builds must be there; without a name: none */
     int64_t after, newest;
     struct buf rows;
     enum err_code rc;
@@ -130,7 +131,9 @@ static void look(void *ctx)
     struct trial_job *j = ctx;
     struct store *st = NULL;
     bool blind = j->baseline && str_eq(j->source, STR("none")); /* then the store need not be well */
-    j->rc = blind ? ERR_OK : store_open_to_read(j->state, &st, &j->e);
+    j->rc = j->engine.name.n ? swaps_look_at_builds(&j->engine, &j->e) : ERR_OK;
+    if (!j->rc && !blind)
+        j->rc = store_open_to_read(j->state, &st, &j->e);
     if (!j->rc && j->baseline)
         j->rc = read_baselines(j, st);
     else if (!j->rc && st)
@@ -140,23 +143,30 @@ static void look(void *ctx)
 
 /* ---- a baseline ---- */
 
+/* Of an engine's swap: all that its model does, whoever asks for it. */
+static struct guard_whom whom(const struct swap *w, const struct swap_role *r, struct str model)
+{
+    return w->engine.name.n ? (struct guard_whom){ STR(""), r->name } : (struct guard_whom){ r->name, model };
+}
+
 static void name_origin(struct swaps *s, struct trial_job *j, const struct swap_role *r, struct guards_origin *from)
 {
     struct swaps_place place;
-    swaps_place_of(s, r->from, &place);
+    struct str model = s->next->swap.engine.name.n ? r->name : r->from;
+    swaps_place_of(s, model, &place);
     if (from->saved_ms) {
-        baseline_judge(from, r->from, place.engine, clock_wall_ms());
+        baseline_judge(from, model, place.engine, clock_wall_ms());
         return;
     }
     snprintf(from->source, sizeof from->source, "%s", str_eq(j->source, STR("none")) ? "none" : "rows");
-    snprintf(from->model, sizeof from->model, "%.*s", STR_ARG(r->from));
+    snprintf(from->model, sizeof from->model, "%.*s", STR_ARG(model));
     snprintf(from->engine, sizeof from->engine, "%s", place.engine);
 }
 
 static void take_baselines(struct swaps *s, struct trial_job *j)
 {
     size_t at = 0;
-    for (size_t i = 0; i < s->next->swap.nroles; i++) {
+    for (size_t i = 0; i < guarded(&s->next->swap); i++) {
         struct swap_role *r = &s->next->swap.roles[i];
         struct buf text = { 0 };
         struct json_out o = json_out(&text);
@@ -229,11 +239,15 @@ void trials_baseline(struct swaps *s)
 {
     struct trial_job *j = job_new(s, true);
     j->source = arena_copy(&j->arena, s->wish.baseline);
-    for (size_t i = 0; i < s->next->swap.nroles; i++) {
+    const struct swap_engine *g = &s->next->swap.engine;
+    j->engine = (struct swap_engine){ .name = arena_copy(&j->arena, g->name), .from = arena_copy(&j->arena, g->from), .to = arena_copy(&j->arena, g->to),
+        .build_from = arena_copy(&j->arena, g->build_from), .build_to = arena_copy(&j->arena, g->build_to) };
+    for (size_t i = 0; i < guarded(&s->next->swap); i++) {
         const struct swap_role *r = &s->next->swap.roles[i];
         if (r->state != SWAP_TRIAL || r->guards.n)
             continue;
-        j->roles[j->n].old = (struct guard_whom){ arena_copy(&j->arena, r->name), arena_copy(&j->arena, r->from) };
+        struct guard_whom old = whom(&s->next->swap, r, r->from);
+        j->roles[j->n].old = (struct guard_whom){ arena_copy(&j->arena, old.role), arena_copy(&j->arena, old.model) };
         if (!(j->roles[j->n++].guards = calloc(1, sizeof(struct guards))))
             die("out of memory for guards");
     }
@@ -290,7 +304,7 @@ void kept_runs_free(struct kept *k)
 
 void trials_refresh(struct kept *k)
 {
-    for (size_t i = 0; i < k->swap.nroles; i++) {
+    for (size_t i = 0; i < guarded(&k->swap); i++) {
         struct trial_run *run = k->runs[i];
         if (!run)
             continue;
@@ -305,7 +319,7 @@ void trials_refresh(struct kept *k)
 /* What its role had gone on with while the step was being written goes on. */
 static struct trial_run *take_run(struct kept *was, struct str role)
 {
-    for (size_t i = 0; was && i < was->swap.nroles; i++)
+    for (size_t i = 0; was && i < guarded(&was->swap); i++)
         if (str_eq(was->swap.roles[i].name, role) && was->swap.roles[i].state == SWAP_TRIAL) {
             struct trial_run *run = was->runs[i];
             was->runs[i] = NULL;
@@ -316,7 +330,7 @@ static struct trial_run *take_run(struct kept *was, struct str role)
 
 void trials_begin(struct swaps *s, struct kept *k, struct kept *was)
 {
-    for (size_t i = 0; i < k->swap.nroles; i++) {
+    for (size_t i = 0; i < guarded(&k->swap); i++) {
         const struct swap_role *r = &k->swap.roles[i];
         if (r->state != SWAP_TRIAL)
             continue;
@@ -359,14 +373,17 @@ static void see(struct swaps *s, const struct request_row *r, int64_t at)
 {
     for (struct list *node = s->kept.next; node != &s->kept; node = node->next) {
         struct kept *k = list_entry(node, struct kept, node);
-        for (size_t i = 0; i < k->swap.nroles; i++) {
+        for (size_t i = 0; i < guarded(&k->swap); i++) {
             struct trial_run *run = k->runs[i];
-            const struct guard_whom whom = { k->swap.roles[i].name, k->swap.roles[i].to };
+            const struct swap_role *role = &k->swap.roles[i];
+            const struct guard_whom candidate = whom(&k->swap, role, role->to);
             if (!run || at <= run->at)
                 continue;
             run->at = at;
             run->changed = true;
-            int breach = guards_see(&run->guards, &whom, r);
+            if (k->swap.engine.name.n && (!role->up_ms || r->time_ms < role->up_ms))
+                continue; /* the old build has answered it */
+            int breach = guards_see(&run->guards, &candidate, r);
             if (breach >= 0)
                 tell_breach(s, k, i, (enum guard_kind)breach);
         }
@@ -391,7 +408,7 @@ static void save(void *ctx)
         catch_up(s);
     for (struct list *at = s->kept.next; at != &s->kept; at = at->next) {
         struct kept *k = list_entry(at, struct kept, node);
-        for (size_t i = 0; i < k->swap.nroles; i++) {
+        for (size_t i = 0; i < guarded(&k->swap); i++) {
             any |= k->runs[i] != NULL;
             k->unwritten |= k->runs[i] && k->runs[i]->changed;
             if (k->runs[i])
@@ -458,7 +475,10 @@ static size_t count_runs(const struct swaps *s)
 static void add_place(struct swaps *s, struct memory_job *j, const struct kept *k, size_t role)
 {
     struct swaps_place place;
-    swaps_place_of(s, k->swap.roles[role].to, &place);
+    const struct swap_role *r = &k->swap.roles[role];
+    if (k->swap.engine.name.n && !r->up_ms)
+        return; /* what runs is the old build */
+    swaps_place_of(s, whom(&k->swap, r, r->to).model, &place);
     bool blind = str_eq(str_of(k->runs[role]->guards.origin.source), STR("none"));
     if (!blind && place.pid > 0 && place.expected_bytes > 0) {
         j->at[j->n].swap = k->swap.id;
@@ -482,7 +502,7 @@ static void sample(void *ctx)
     if (!j)
         die("out of memory for a look at memory");
     for (struct list *at = s->kept.next; at != &s->kept; at = at->next)
-        for (size_t i = 0; i < list_entry(at, struct kept, node)->swap.nroles; i++)
+        for (size_t i = 0; i < guarded(&list_entry(at, struct kept, node)->swap); i++)
             if (list_entry(at, struct kept, node)->runs[i])
                 add_place(s, j, list_entry(at, struct kept, node), i);
     timer_set(&s->trials.sample, j->n ? GUARD_SAMPLE_MS : NO_SAMPLE_MS);

@@ -95,24 +95,11 @@ static enum err_code check_architecture(const struct config *c, const struct eng
 /* The child's own command line without what binds it to its place, so that the answer is for the very same settings. */
 static bool ask_projection(const struct engine *g, const struct conf_model *m, const struct looked *l, int64_t *bytes)
 {
-    static const struct str left_out[] = { STR("--host"), STR("--api-key-file"), STR("--alias"), STR("-lv"), STR("--log-verbosity") };
     static const struct str more[] = { STR("--port"), STR("0"), STR("-lv"), STR("4") };
-    struct llama_args args = { .context = 0 };
-    struct weights w = { .context_train = l->shape.context_train };
     struct str words[LAUNCH_MAX_WORDS];
     struct launch launch;
-    size_t n = 0;
     launch_init(&launch);
-    llama_args_make(&args, m, &w, "/", "/", &launch);
-    for (size_t i = 1; i < launch.nargv && n + COUNTOF(more) < COUNTOF(words); i++) {
-        size_t k = 0;
-        while (k < COUNTOF(left_out) && !str_eq(launch.argv[i], left_out[k]))
-            k++;
-        if (k < COUNTOF(left_out))
-            i++; /* and its value */
-        else
-            words[n++] = launch.argv[i];
-    }
+    size_t n = llama_args_words(&launch, m, l->shape.context_train, words, COUNTOF(words) - COUNTOF(more));
     for (size_t i = 0; i < COUNTOF(more); i++)
         words[n++] = more[i];
     bool says = engine_projects(g, words, n, bytes);

@@ -99,6 +99,25 @@ static bool knows(const char *name, size_t n)
     return found;
 }
 
+/* What a build says or is like lies beside it: PROGRAM.version (a line), PROGRAM.refuses (flags, one a line), PROGRAM.script (as a model's, read before that). */
+static char *beside(const char *what)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s.%s", program, what);
+    return access(path, R_OK) ? NULL : file_read(path, NULL);
+}
+
+static void refuse_flag(const char *name)
+{
+    char *text = beside("refuses"), *rest = text, *line;
+    while ((line = strsep(&rest, "\n")))
+        if (!strcmp(line, name)) {
+            fprintf(stderr, "error: invalid argument: %s\n", name);
+            exit(1);
+        }
+    free(text);
+}
+
 /* A file of one key and no tensors asks whether its architecture is known: one that is misses the next key. The name is the last of it: the key is
  * "general.architecture", and a length stands before each text. */
 static const char *probe_fault(const char *head, size_t n)
@@ -210,7 +229,8 @@ static void args_read(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         const char *name = argv[i];
         if (!strcmp(name, "--version")) {
-            fprintf(stderr, "version: 0.1.0-dev (build 1, commit fa4e000)\n");
+            char *version = beside("version");
+            fprintf(stderr, "version: %s\n", version ? version : "0.1.0-dev (build 1, commit fa4e000)");
             exit(0);
         }
         if (!strcmp(name, "--help") || !strcmp(name, "-h"))
@@ -219,6 +239,7 @@ static void args_read(int argc, char **argv)
             fprintf(stderr, "error: invalid argument: %s\n", name);
             exit(1);
         }
+        refuse_flag(name);
         flag_take(name, takes_value(argc, argv, i) ? argv[++i] : NULL);
     }
 }
@@ -461,15 +482,17 @@ static void signals_take(void)
 
 int main(int argc, char **argv)
 {
-    char beside[4096];
+    char model_script[4096], build_script[4096];
     program = argv[0];
     script_path = getenv("FAKE_SCRIPT");
     args_read(argc, argv);
-    if (fake.model && snprintf(beside, sizeof beside, "%s.script", fake.model) < (int)sizeof beside && !access(beside, R_OK))
-        script_path = beside;
+    if (fake.model && snprintf(model_script, sizeof model_script, "%s.script", fake.model) < (int)sizeof model_script && !access(model_script, R_OK))
+        script_path = model_script;
     if (!fake.key && getenv("LLAMA_API_KEY"))
         fake.key = getenv("LLAMA_API_KEY");
     signals_begin();
+    if (snprintf(build_script, sizeof build_script, "%s.script", program) < (int)sizeof build_script && !access(build_script, R_OK))
+        script_read(build_script);
     script_read(script_path);
     conn_listen();
     load_begin();

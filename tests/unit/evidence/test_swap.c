@@ -196,6 +196,95 @@ static void test_a_shadow_goes_before_the_trial(void **state)
     swap_fini(&s);
 }
 
+/* ---- builds of engines ---- */
+
+static void plan_build(struct swap *s, size_t models)
+{
+    swap_init(s);
+    s->id = 8;
+    s->made_ms = noon;
+    s->window_ms = 7 * DAY_MS;
+    s->engine = (struct swap_engine){ .name = STR("llama"), .from = STR("/a/llama-server"), .to = STR("/b/llama-server"), .version_to = STR("b2"),
+        .build_from = STR("aa"), .architectures = STR("{\"lost\":[\"gptj\"],\"gained\":[]}") };
+    for (size_t i = 0; i < models; i++) {
+        struct swap_role *r = swap_add(s);
+        r->name = arena_printf(&s->arena, "m%zu", i);
+        r->said = r->from = s->engine.from;
+        r->to = s->engine.to;
+        r->resident = i < 2;
+    }
+}
+
+static void test_a_build_moves_under_its_models(void **state)
+{
+    struct swap s;
+    struct conf_shift shifts[4];
+    plan_build(&s, 3);
+    assert_int_equal(take(&s, STEP_SMOKE, "m0", (struct swap_wish){ 0 }), ERR_WRONG_STATE); /* it is nowhere yet */
+    assert_int_equal(take(&s, STEP_EVIDENCE, "m0", (struct swap_wish){ .proof = &good }), ERR_OK);
+    assert_int_equal(take(&s, STEP_START, "", (struct swap_wish){ 0 }), ERR_GATE); /* m1 is in memory, too */
+    assert_int_equal(take(&s, STEP_EVIDENCE, "m1", (struct swap_wish){ .proof = &open }), ERR_OK);
+    assert_int_equal(take(&s, STEP_EVIDENCE, "m2", (struct swap_wish){ .proof = &bad }), ERR_OK);
+    assert_int_equal(take(&s, STEP_START, "", (struct swap_wish){ 0 }), ERR_GATE); /* nobody asked for that one, but what is known is known */
+    assert_int_equal(take(&s, STEP_EVIDENCE, "m2", (struct swap_wish){ .proof = &good }), ERR_OK);
+    assert_int_equal(take(&s, STEP_START, "", (struct swap_wish){ 0 }), ERR_OK);
+    assert_int_equal(swap_shifts(&s, &s.arena, shifts), 3);
+    assert_true(str_eq(shifts[2].engine, STR("llama")) && str_eq(shifts[2].to, STR("/b/llama-server")) && str_eq(shifts[2].name, STR("m2")));
+    assert_true(str_eq(swap_unsmoked(&s)->name, STR("m0")));
+    assert_int_equal(take(&s, STEP_SMOKE, "m0", (struct swap_wish){ 0 }), ERR_WRONG_STATE); /* its child is not up there */
+    s.roles[0].up_ms = s.roles[1].up_ms = noon;
+    assert_int_equal(take(&s, STEP_SMOKE, "m0", (struct swap_wish){ 0 }), ERR_OK);
+    assert_int_equal(take(&s, STEP_PROMOTE, "", (struct swap_wish){ .early = true }), ERR_GATE); /* m1 has not answered */
+    assert_int_equal(take(&s, STEP_BREACH, "m1", (struct swap_wish){ .why = STR("its errors rose") }), ERR_OK);
+    assert_int_equal(swap_shifts(&s, &s.arena, shifts), 2);
+    assert_null(swap_unsmoked(&s));
+    assert_int_equal(take(&s, STEP_PROMOTE, "", (struct swap_wish){ .early = true }), ERR_OK);
+    assert_int_equal(s.roles[1].state, SWAP_ROLLED_BACK);
+    assert_int_equal(take(&s, STEP_ROLLBACK, "", (struct swap_wish){ 0 }), ERR_OK);
+    assert_int_equal(take(&s, STEP_START, "m0", (struct swap_wish){ 0 }), ERR_OK); /* again: what was seen then counts no more */
+    assert_true(!s.roles[0].up_ms && !s.roles[0].smoked_ms && s.roles[1].state == SWAP_ROLLED_BACK);
+    swap_fini(&s);
+}
+
+static void test_nothing_in_memory_is_no_proof(void **state)
+{
+    struct swap s;
+    plan_build(&s, 3);
+    s.roles[0].resident = s.roles[1].resident = false;
+    assert_int_equal(take(&s, STEP_START, "", (struct swap_wish){ 0 }), ERR_GATE);
+    assert_int_equal(take(&s, STEP_EVIDENCE, "m2", (struct swap_wish){ .proof = &good }), ERR_OK);
+    assert_int_equal(take(&s, STEP_START, "", (struct swap_wish){ 0 }), ERR_OK); /* one model is better than none */
+    swap_fini(&s);
+}
+
+static void test_a_build_comes_back_from_its_text(void **state)
+{
+    struct swap s, again;
+    struct buf text = { 0 }, twice = { 0 };
+    struct err e;
+    plan_build(&s, 40); /* more than roles can be */
+    assert_int_equal(s.nroles, 40);
+    assert_int_equal(take(&s, STEP_EVIDENCE, "m0", (struct swap_wish){ .proof = &good }), ERR_OK);
+    assert_int_equal(take(&s, STEP_START, "", (struct swap_wish){ .force = true, .why = STR("x") }), ERR_OK);
+    s.roles[0].up_ms = noon;
+    text_of(&s, &text);
+    swap_init(&again);
+    assert_int_equal(swap_read(&again, buf_str(&text), &e), ERR_OK);
+    text_of(&again, &twice);
+    assert_true(str_eq(buf_str(&text), buf_str(&twice)));
+    assert_true(again.nroles == 40 && again.roles[0].up_ms == noon && again.roles[1].resident && !again.roles[2].resident && str_eq(again.engine.build_from, STR("aa")));
+    assert_true(str_find(buf_str(&text), STR("\"roles\":[],\"engine\":{\"name\":\"llama\"")) > 0);
+    swap_fini(&again);
+    swap_fini(&s);
+    swap_init(&s);
+    for (size_t i = 0; i < SWAP_MAX_ROLES; i++)
+        assert_non_null(swap_add(&s));
+    assert_null(swap_add(&s));
+    swap_fini(&s);
+    buf_free(&text);
+    buf_free(&twice);
+}
+
 static void test_a_refused_plan_takes_no_step(void **state)
 {
     struct swap s;
@@ -215,6 +304,9 @@ int main(void)
         cmocka_unit_test(test_a_share_is_no_deprecation),
         cmocka_unit_test(test_a_shadow_goes_before_the_trial),
         cmocka_unit_test(test_its_text_is_all_of_it),
+        cmocka_unit_test(test_a_build_moves_under_its_models),
+        cmocka_unit_test(test_nothing_in_memory_is_no_proof),
+        cmocka_unit_test(test_a_build_comes_back_from_its_text),
         cmocka_unit_test(test_a_refused_plan_takes_no_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,138 @@
+/* hob swap start ID, of a build of an engine: its models move one after the other, and each is asked one thing at the door that callers use as soon as it is up in the new
+ * build. One that does not answer there sends them all back. Broken off, it goes on where it was with the same words. */
+#include "cli/swap.h"
+
+#include "base/clock.h"
+#include "conf/conf.h"
+
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LOOK_MS = 200, UP_MS = 30 * 60 * 1000 };
+
+static struct str text_at(yyjson_val *obj, const char *key)
+{
+    return json_str(yyjson_obj_get(obj, key));
+}
+
+static bool is_silent(yyjson_val *m)
+{
+    return str_eq(text_at(m, "state"), STR("trial")) && yyjson_is_true(yyjson_obj_get(m, "resident")) && !text_at(m, "smoked").n;
+}
+
+/* The first that is up and has not been asked; else the first that is not up yet; NULL: all have answered. */
+static yyjson_val *next_of(yyjson_val *swap)
+{
+    yyjson_val *m, *waits = NULL;
+    size_t i, n;
+    yyjson_arr_foreach(yyjson_obj_get(yyjson_obj_get(swap, "engine"), "models"), i, n, m) {
+        if (is_silent(m) && text_at(m, "up").n)
+            return m;
+        waits = waits || !is_silent(m) ? waits : m;
+    }
+    return waits;
+}
+
+static int look(const struct cli_args *a, int64_t id, struct buf *body, struct json_doc *d)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/hob/v1/swaps?id=%lld", (long long)id);
+    json_free(d);
+    buf_free(body);
+    return swap_ask(a, "GET", path, STR(""), body, d);
+}
+
+static enum swap_question question_for(const struct cli_args *a, struct str model)
+{
+    struct config *c = NULL;
+    enum swap_question q = QUESTION_CHAT;
+    if (cli_load_config(a, &c))
+        return q; /* who asks next says so */
+    const struct conf_model *m = conf_model(c, model);
+    if (m && !(m->serves & SERVES_CHAT))
+        q = m->serves & SERVES_RERANK ? QUESTION_RERANK : QUESTION_EMBED;
+    conf_free(c);
+    return q;
+}
+
+static int send_back(const struct cli_args *a, int64_t id, struct str model)
+{
+    struct buf answer = { 0 };
+    char why[256];
+    snprintf(why, sizeof why, "'%.*s' came up in the new build and did not answer at the public door", STR_ARG(model));
+    int code = swap_take_step(a, id, "rollback", STR(""), str_of(why), &answer);
+    buf_free(&answer);
+    return code;
+}
+
+/* EXIT_GATE: it has not answered, and all go back. */
+static int smoke(const struct cli_args *a, int64_t id, yyjson_val *m)
+{
+    struct buf answer = { 0 };
+    struct str model = text_at(m, "model");
+    int code = swap_ask_model(a, model, question_for(a, model), "all models go back to the old build");
+    if (code) {
+        int back = send_back(a, id, model);
+        return back ? back : code;
+    }
+    fprintf(stderr, "hob: %.*s answers in the new build\n", STR_ARG(model));
+    code = swap_take_step(a, id, "smoke", model, STR(""), &answer);
+    buf_free(&answer);
+    return code;
+}
+
+static void wait_a_little(void)
+{
+    const struct timespec t = { .tv_nsec = LOOK_MS * 1000000L };
+    nanosleep(&t, NULL);
+}
+
+/* hob itself has sent it back: the reason is with the model that was it. */
+static int tell_fallen(yyjson_val *swap)
+{
+    yyjson_val *m;
+    size_t i, n;
+    struct str why = { NULL, 0 };
+    yyjson_arr_foreach(yyjson_obj_get(yyjson_obj_get(swap, "engine"), "models"), i, n, m)
+        why = why.n ? why : text_at(m, "why");
+    fprintf(stderr, "hob: its models are in the old build again: %.*s\n", STR_ARG(why));
+    return EXIT_GATE;
+}
+
+static int smoke_all(const struct cli_args *a, int64_t id)
+{
+    struct buf body = { 0 };
+    struct json_doc d = { 0 };
+    int64_t until_ms = clock_mono_ms() + UP_MS;
+    yyjson_val *m = NULL;
+    int code = look(a, id, &body, &d);
+    while (!code && str_eq(text_at(d.root, "state"), STR("trial")) && (m = next_of(d.root))) {
+        if (text_at(m, "up").n) {
+            code = smoke(a, id, m);
+            until_ms = clock_mono_ms() + UP_MS;
+        } else if (clock_mono_ms() > until_ms) {
+            fprintf(stderr, "hob: %.*s is not up in the new build after half an hour: `hob ps` says how it is; the same command goes on\n", STR_ARG(text_at(m, "model")));
+            code = EXIT_FAILED;
+        } else {
+            wait_a_little();
+        }
+        code = code ? code : look(a, id, &body, &d);
+    }
+    if (!code && !str_eq(text_at(d.root, "state"), STR("trial")))
+        code = tell_fallen(d.root);
+    if (!code)
+        code = swap_print(a, buf_str(&body));
+    json_free(&d);
+    buf_free(&body);
+    return code;
+}
+
+int swap_start_engine(const struct cli_args *a, int64_t id, yyjson_val *swap, int (*start)(void *ctx, struct buf *answer), void *ctx)
+{
+    struct buf answer = { 0 };
+    yyjson_val *m = str_eq(text_at(swap, "state"), STR("trial")) ? next_of(swap) : NULL;
+    int code = m ? EXIT_OK : start(ctx, &answer);
+    buf_free(&answer);
+    return code ? code : smoke_all(a, id);
+}
