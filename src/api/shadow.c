@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LOOK_MS = 200, LOOK_LEAST_MS = 10 };
+enum { LOOK_ASKING_MS = 200, LOOK_MOST_MS = 1000, LOOK_LEAST_MS = 10 };
 
 /* A shadow of one role. */
 struct course {
@@ -108,7 +108,7 @@ static struct shadow_ask *oldest(struct shadows *s)
 
 static void look_soon(struct shadows *s)
 {
-    int64_t in_ms = LOOK_MS;
+    int64_t in_ms = s->asking ? LOOK_ASKING_MS : LOOK_MOST_MS;
     for (struct list *n = s->courses.next; n != &s->courses; n = n->next) {
         int64_t idle_ms = list_entry(n, struct course, node)->wish.idle_ms;
         in_ms = idle_ms < in_ms ? idle_ms : in_ms;
@@ -256,6 +256,8 @@ static void ask(struct shadows *s, struct course *c, struct shadow_ask *k)
         return;
     }
     exchange_enter(x, X_DECIDED);
+    timer_cancel(&s->look);
+    look_soon(s);
     exchange_walk(x);
 }
 
@@ -281,6 +283,14 @@ static bool is_busy(const struct shadows *s, const struct backend *to)
             return true;
     }
     return false;
+}
+
+/* It is to go: unloaded, changed, or for the room it takes; and what it still has to do is waited for. */
+static bool is_leaving(const struct attempt *t)
+{
+    struct fleet_figures f;
+    fleet_figures(t->world, t->model, &f);
+    return t->b->kind->managed && f.state != SCHED_HOT;
 }
 
 static bool has_room(const struct shadows *s, const struct shadow_ask *k)
@@ -322,7 +332,7 @@ static void look(void *ctx)
 {
     struct shadows *s = ctx;
     drop_old(s);
-    if (s->asking && is_busy(s, s->x->lead->b))
+    if (s->asking && (is_busy(s, s->x->lead->b) || is_leaving(s->x->lead)))
         make_way(s);
     else if (!s->asking)
         send_next(s);

@@ -57,7 +57,7 @@ static uint64_t value_digest(yyjson_val *v)
 {
     size_t i, n;
     yyjson_val *key, *item;
-    uint64_t sum = yyjson_is_obj(v) ? KIND_OBJECT : KIND_LIST;
+    uint64_t sum = 0;
     if (yyjson_is_str(v))
         return mix(KIND_TEXT, str_hash(json_str(v)));
     if (yyjson_is_num(v))
@@ -68,7 +68,7 @@ static uint64_t value_digest(yyjson_val *v)
         return mix(KIND_NULL, 0);
     yyjson_obj_foreach(v, i, n, key, item) sum += mix(str_hash(json_str(key)), value_digest(item));
     yyjson_arr_foreach(v, i, n, item) sum = mix(sum, value_digest(item));
-    return sum | 1;
+    return mix(yyjson_is_obj(v) ? KIND_OBJECT : KIND_LIST, sum) | 1; /* never 0 */
 }
 
 static uint64_t json_digest(struct str text)
@@ -85,7 +85,7 @@ static uint64_t json_digest(struct str text)
     return sum;
 }
 
-static struct digest digest_of(const struct said_all *said)
+struct digest shadow_digest(const struct said_all *said)
 {
     struct digest d = { true, str_hash(str_trim(said->content)), json_digest(said->content) };
     d.text = mix(d.text, str_hash(said->refusal));
@@ -150,7 +150,7 @@ void shadow_ask_hear(struct shadow_ask *k, struct attempt *t)
         .output = used.output,
         .bytes = known ? bytes_of(&said) : -1,
     };
-    *(copy ? &k->said_new : &k->said_old) = known ? digest_of(&said) : (struct digest){ .known = false };
+    *(copy ? &k->said_new : &k->said_old) = known ? shadow_digest(&said) : (struct digest){ .known = false };
     *(copy ? &k->heard_new : &k->heard_old) = true;
 }
 

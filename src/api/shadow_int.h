@@ -38,6 +38,7 @@ void shadow_ask_hear(struct shadow_ask *k, struct attempt *t);
 bool shadow_ask_take(struct shadow_ask *k, struct exchange *x, struct str from, bool *large);
 /* A side whose place failed so; false: that says nothing of it. */
 bool shadow_side_fail(struct shadow_side *s, const struct err *e);
+struct digest shadow_digest(const struct said_all *said);
 enum shadow_alike shadow_ask_alike(const struct shadow_ask *k);
 /* x, new, becomes the copy: `to` is its only candidate. Else *e: it cannot take it, or must not. */
 enum err_code shadow_ask_dress(struct shadow_ask *k, struct exchange *x, struct str role, struct str to, struct err *e) __attribute__((warn_unused_result));

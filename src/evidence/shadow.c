@@ -10,7 +10,7 @@ enum {
     MAX_ROLES = 16,
     LEAST_TIMES = 20,           /* below, an interval of a median is no more than a guess */
     LEAST_TAIL = 100,           /* for the slowest of twenty */
-    MOST_TIMES = 2000,          /* the newest: drawing again from more takes long, and tells little more */
+    MOST_TIMES = SHADOW_MOST,   /* the newest: drawing again from more takes long, and tells little more */
 };
 static const double margin = 0.1; /* a time that is so much longer is not felt */
 

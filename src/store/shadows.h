@@ -5,7 +5,7 @@
 
 #include "store/store.h"
 
-enum { SHADOW_MOST = 5000, SHADOW_DAYS = 90 };
+enum { SHADOW_MOST = 2000, SHADOW_DAYS = 90 };
 
 /* What one of the two made of it. Flags: 1, 0, or -1 where it was not asked for, or nobody knows. */
 struct shadow_side {

@@ -193,3 +193,5 @@ def test_by_hand(door):
     assert json.loads(run("status", swap, "--json"))["shadow"]["pairs"] == 1
     assert json.loads(run("status", "--json"))["swaps"][0]["shadow"]["pairs"] == 1
     assert [s["step"] for s in door.log(int(swap))] == ["plan", "shadow"]
+    run("retire", swap)
+    assert f"swap {int(swap) + 1}: shadow" in run("plan", "--role", "chat=new", "--shadow", "10%")

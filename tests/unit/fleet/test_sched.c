@@ -641,6 +641,30 @@ static void test_background_rides_along_and_causes_nothing(void **state)
     assert_int_equal(k.looks[A], 2);
 }
 
+/* A copy of somebody's ask: it loads nothing, whatever is configured, and leaves no trace. */
+static void test_a_lease_aside_is_no_use_of_a_model(void **state)
+{
+    sched_limit(k.s, &(struct sched_limits){ .residency_ms = RESIDENCY, .background_loads = true }, k.now);
+    k.l[1].aside = true;
+    assert_int_equal(ask_as(1, A, CALLER_BACKGROUND), ERR_NOT_RESIDENT);
+    k.m[A].set.idle_ms = 5000;
+    load_idle(A, MB);
+    int64_t used = k.m[A].used_ms, service = k.m[A].service_ms, served = k.m[A].served;
+    for (int i = 0; i < 3; i++) {
+        wait_ms(1000);
+        assert_int_equal(ask_as(1, A, CALLER_BACKGROUND), ERR_OK);
+        wait_ms(500);
+        drop(1);
+    }
+    assert_true(k.m[A].used_ms == used && k.m[A].service_ms == service && k.m[A].served == served);
+    assert_int_equal(ask_as(1, A, CALLER_BACKGROUND), ERR_OK);
+    wait_ms(1000);
+    assert_int_equal(k.stops[A], 0); /* nothing leased goes */
+    drop(1);
+    wait_ms(0);
+    assert_true(k.stops[A] == 1 && k.reason[A] == LEAVE_IDLE);
+}
+
 static void test_a_lease_of_the_dead_counts_no_more(void **state)
 {
     load_for(0, A, MB);
@@ -925,6 +949,7 @@ int main(void)
         IN_KITCHEN(test_who_would_be_served_too_late_is_told_so_at_once),
         IN_KITCHEN(test_a_place_elsewhere_gets_as_many_as_it_is_said_to_take),
         IN_KITCHEN(test_background_rides_along_and_causes_nothing),
+        IN_KITCHEN(test_a_lease_aside_is_no_use_of_a_model),
         IN_KITCHEN(test_a_lease_of_the_dead_counts_no_more),
         IN_KITCHEN(test_failed_loads_back_off),
         IN_KITCHEN(test_another_file_is_another_chance),

@@ -3,6 +3,7 @@
 #include "store/evals.h"
 #include "store/model_hours.h"
 #include "store/probes.h"
+#include "store/shadows.h"
 #include "store/swaps.h"
 
 #include "base/buf.h"
@@ -256,6 +257,74 @@ static void test_runs_and_their_results_are_kept(void **state)
     buf_free(&seen);
 }
 
+static enum err_code put_pair(struct shadow_row row)
+{
+    struct shadow_put p = { .row = row, .on_done = on_written };
+    written = ERR_INTERNAL;
+    shadows_put(store, &p);
+    return written;
+}
+
+static void see_pair(void *ctx, const struct shadow_row *r)
+{
+    const struct shadow_side *sides[] = { &r->old, &r->new };
+    buf_printf(&seen, "%lld %.*s %lld %.*s +%lld %d %.2f %lld/%lld/%lld", (long long)r->swap, STR_ARG(r->role), (long long)r->time_ms, STR_ARG(r->request), (long long)r->waited_ms,
+        (int)r->alike, r->cost, (long long)r->dropped, (long long)r->cancelled, (long long)r->unfit);
+    for (size_t i = 0; i < 2; i++)
+        buf_printf(&seen, " [%.*s %d %d %d %d %.3f %.3f %lld %lld %lld]", STR_ARG(sides[i]->code), sides[i]->fits, sides[i]->thought, sides[i]->empty, sides[i]->cut, sides[i]->ttft_ms,
+            sides[i]->total_ms, (long long)sides[i]->input, (long long)sides[i]->output, (long long)sides[i]->bytes);
+    buf_lit(&seen, "; ");
+}
+
+static void test_pairs_of_a_shadow_are_kept(void **state)
+{
+    const struct shadow_side good = { STR("ok"), 1, 0, 0, 1, 12.3456, 100, 7, 0, 80 }, none = { STR("backend_failed"), -1, -1, -1, -1, -1, -1, -1, -1, -1 };
+    struct err e;
+    buf_reset(&seen, 1024);
+    assert_int_equal(put_pair((struct shadow_row){ .swap = 1, .role = STR("chat"), .time_ms = 5, .request = STR("req_1"), .waited_ms = 9, .alike = ALIKE_AS_JSON, .cost = 0.25, .dropped = 1,
+        .cancelled = 2, .unfit = 3, .old = good, .new = good }), ERR_OK);
+    assert_int_equal(put_pair((struct shadow_row){ .swap = 2, .role = STR("chat"), .time_ms = 6, .request = STR("r"), .alike = ALIKE_UNKNOWN, .cost = -1, .old = none, .new = good }), ERR_OK);
+    assert_int_equal(shadows_read(store, 1, see_pair, NULL, &e), ERR_OK);
+    assert_string_equal(seen_text(), "1 chat 5 req_1 +9 1 0.25 1/2/3 [ok 1 0 0 1 12.346 100.000 7 0 80] [ok 1 0 0 1 12.346 100.000 7 0 80]; ");
+    buf_reset(&seen, 1024);
+    assert_int_equal(shadows_read(store, 2, see_pair, NULL, &e), ERR_OK);
+    assert_string_equal(seen_text(), "2 chat 6 r +0 -1 -1.00 0/0/0 [backend_failed -1 -1 -1 -1 -1.000 -1.000 -1 -1 -1] [ok 1 0 0 1 12.346 100.000 7 0 80]; ");
+    buf_free(&seen);
+}
+
+static void count_pair(void *ctx, const struct shadow_row *r)
+{
+    size_t *n = ctx;
+    n[str_eq(r->role, STR("chat"))]++;
+}
+
+static size_t pairs_of(int64_t swap, bool chat)
+{
+    size_t n[2] = { 0, 0 };
+    struct err e;
+    assert_int_equal(shadows_read(store, swap, count_pair, n, &e), ERR_OK);
+    return n[chat];
+}
+
+static void test_pairs_are_bounded_and_expire(void **state)
+{
+    const int64_t days = (SHADOW_DAYS + 1) * (int64_t)86400000;
+    struct shadow_row row = { .swap = 1, .role = STR("chat"), .request = STR("r"), .old = { .code = STR("ok") }, .new = { .code = STR("ok") } };
+    row.role = STR("code");
+    assert_int_equal(put_pair(row), ERR_OK);
+    row.role = STR("chat");
+    for (int i = 0; i < SHADOW_MOST + 20; i++)
+        assert_int_equal(put_pair(row), ERR_OK);
+    assert_int_equal(pairs_of(1, true), SHADOW_MOST);
+    assert_int_equal(pairs_of(1, false), 1);
+    row.swap = 2;
+    row.time_ms = days;
+    for (int i = 0; i < 260; i++) /* each takes some of the oldest with it */
+        assert_int_equal(put_pair(row), ERR_OK);
+    assert_int_equal(pairs_of(1, true) + pairs_of(1, false), 0);
+    assert_int_equal(pairs_of(2, true), 260);
+}
+
 static void keep_hour(void *ctx, const struct model_hour *r)
 {
     struct buf *b = ctx;
@@ -305,6 +374,8 @@ int main(void)
         CASE(test_answers_of_probes_are_kept_by_build_and_name),
         CASE(test_swaps_and_their_steps_are_kept),
         CASE(test_runs_and_their_results_are_kept),
+        CASE(test_pairs_of_a_shadow_are_kept),
+        CASE(test_pairs_are_bounded_and_expire),
         CASE(test_hours_of_models_add_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
