@@ -13,6 +13,7 @@ const struct command *const cli_commands[] = {
     &cli_logs,
     &cli_gain,
     &cli_stats,
+    &cli_advise,
     &cli_fit,
     &cli_preflight,
     &cli_route,

@@ -48,6 +48,7 @@ static const struct admin_row rows[] = {
     { "GET",  "/hob/v1/callers",       admin_callers, false, "Who asks by which name, how often, and when last." },
     { "GET",  "/hob/v1/stats",         admin_stats,   false, "Long-run averages of a window (`?window=24h`), by model, role, caller or host (`by=`), beside another window (`against=48h..24h`, `before=1`)." },
     { "GET",  "/hob/v1/stats/residency", admin_stats_residency, false, "What models in memory were good for (`?window=7d`): requests an hour, GiB-hours, loads saved and suffered, and whether to keep them hot." },
+    { "GET",  "/hob/v1/advise",        admin_advise,  false, "Where a role (`?role=`) is better answered, here, elsewhere or both, with the figures, what would change that, and what is not known." },
     { "GET",  "/hob/v1/version",       version,       false, "This program and its libraries." },
     { "POST", "/hob/v1/models/load",   admin_load,    true,  "Load a model; answers when it is hot or cannot be." },
     { "POST", "/hob/v1/models/unload", admin_unload,  true,  "Let a model finish what it does, then unload it." },

@@ -55,6 +55,7 @@ void admin_gain(struct admin *a, struct http_req *r);
 void admin_callers(struct admin *a, struct http_req *r);
 void admin_stats(struct admin *a, struct http_req *r);   /* reports.c */
 void admin_stats_residency(struct admin *a, struct http_req *r);
+void admin_advise(struct admin *a, struct http_req *r);
 void admin_swaps(struct admin *a, struct http_req *r);   /* swaps.c */
 void admin_swap_log(struct admin *a, struct http_req *r);
 void admin_swap_plan(struct admin *a, struct http_req *r);

@@ -5,6 +5,7 @@
  *   POST evals                {"suite","about":{…}}: a new one, which answers with its number
  *   POST evals/results        {"run","state","about","results":[…]}: written over what is there of the same place, item and turn; state and about may be left out */
 #include "admin/admin_int.h"
+#include "admin/reports.h"
 
 #include "api/reply.h"
 #include "base/arena.h"
@@ -256,19 +257,37 @@ static enum err_code look_at_one(struct looking *l, struct store *s)
     return rc;
 }
 
-static void look(void *ctx)
+static enum err_code look_at(struct looking *l, struct store *s)
 {
-    struct looking *l = ctx;
-    struct store *s = NULL;
     l->out = json_out(&l->body);
     json_begin_object(&l->out);
     json_key(&l->out, STR("schema"));
     json_int(&l->out, 1);
+    enum err_code rc = l->run ? look_at_one(l, s) : look_at_all(l, s);
+    json_end_object(&l->out);
+    return rc;
+}
+
+static void look(void *ctx)
+{
+    struct looking *l = ctx;
+    struct store *s = NULL;
     l->rc = store_open_to_read(l->state, &s, &l->e);
     if (!l->rc)
-        l->rc = l->run ? look_at_one(l, s) : look_at_all(l, s);
-    json_end_object(&l->out);
+        l->rc = look_at(l, s);
     store_close(s);
+}
+
+enum err_code view_run(struct store *st, int64_t run, struct buf *out, struct err *e)
+{
+    struct looking l = { .run = run };
+    enum err_code rc = look_at(&l, st);
+    if (rc)
+        *e = l.e;
+    else
+        buf_add(out, buf_str(&l.body));
+    buf_free(&l.body);
+    return rc;
 }
 
 static void looked(void *ctx)

@@ -1,6 +1,7 @@
 /* What a query wishes for, the store opened, and the door: read on the pool, through a connection of its own, so that neither the loop nor the rows' writer waits.
  *
  *   stats/residency?window=7d&role=&model=
+ *   advise?role=ROLE&window=30d
  *   stats?window=24h|FROM..UNTIL&against=…|before=1&by=model|role|caller|host&role=&model=      doc/guide/stats.md has the answers */
 #include "admin/reports.h"
 
@@ -16,6 +17,7 @@
 const struct report reports[REPORT_COUNT] = {
     [REPORT_STATS] = { "stats", "/hob/v1/stats", "24h", " window against before by role model ", report_stats },
     [REPORT_RESIDENCY] = { "stats", "/hob/v1/stats/residency", "7d", " window role model ", report_residency },
+    [REPORT_ADVISE] = { "advise", "/hob/v1/advise", "30d", " window role ", report_advise },
 };
 
 /* ---- what is wished for ---- */
@@ -285,4 +287,9 @@ void admin_stats(struct admin *a, struct http_req *r)
 void admin_stats_residency(struct admin *a, struct http_req *r)
 {
     answer(a, r, &reports[REPORT_RESIDENCY]);
+}
+
+void admin_advise(struct admin *a, struct http_req *r)
+{
+    answer(a, r, &reports[REPORT_ADVISE]);
 }

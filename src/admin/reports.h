@@ -26,7 +26,7 @@ struct report {
     /* st NULL: there is no file yet. On the pool, or in a command. */
     enum err_code (*make)(struct store *st, const struct config *c, const struct report_wish *w, struct buf *out, struct err *e);
 };
-enum { REPORT_STATS, REPORT_RESIDENCY, REPORT_COUNT };
+enum { REPORT_STATS, REPORT_RESIDENCY, REPORT_ADVISE, REPORT_COUNT };
 extern const struct report reports[REPORT_COUNT];
 
 /* Opens the store to read and makes it. query: "window=24h&by=model", encoded as URLs are. ERR_INVALID_REQUEST names what is wrong in it. */
@@ -36,7 +36,10 @@ enum err_code report_make(const struct report *r, const struct config *c, struct
 
 enum err_code report_stats(struct store *st, const struct config *c, const struct report_wish *w, struct buf *out, struct err *e); /* stats.c */
 enum err_code report_residency(struct store *st, const struct config *c, const struct report_wish *w, struct buf *out, struct err *e); /* residency.c */
+enum err_code report_advise(struct store *st, const struct config *c, const struct report_wish *w, struct buf *out, struct err *e); /* advise.c */
 
+/* A run of a suite with its results, as evals/show answers it (evals.c). */
+enum err_code view_run(struct store *st, int64_t run, struct buf *out, struct err *e) __attribute__((warn_unused_result));
 /* The rows of a stretch that are wished for. st NULL: none. */
 enum err_code report_read(struct store *st, const struct report_wish *w, struct stretch *into, struct err *e) __attribute__((warn_unused_result));
 bool report_wants(const struct report_wish *w, struct str role, struct str model);

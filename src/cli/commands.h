@@ -19,6 +19,7 @@ extern const struct command
     cli_logs,
     cli_gain,
     cli_stats,
+    cli_advise,
     cli_fit,
     cli_preflight,
     cli_route,

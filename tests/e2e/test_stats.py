@@ -1,4 +1,4 @@
-"""hob stats: figures of a window are those of the requests that were sent; two windows that are not alike are said to be so."""
+"""hob stats, hob advise: figures of a window are those of the requests that were sent; two windows that are not alike are said to be so."""
 
 import json
 import sqlite3
@@ -202,3 +202,96 @@ def test_what_memory_was_good_for(kept):
     assert m["advice"]["keep"] == "hot" and "loads of 4.0 s a day" in m["advice"]["why"]
     assert of(s, "seldom")["advice"]["keep"] == "never"
     assert stats(h, "--residency", "--before", code=2)
+
+
+# ---- local, cloud, hybrid ----
+
+PRIVATE = 2
+
+
+@pytest.fixture
+def role(nursery):
+    near, far = nursery.fake(), nursery.fake()
+    h = nursery.hob({"hosts": {"here": {"url": near.url}, "cloud": {"url": far.url, "local": False, "price": {"input": 2, "output": 10}}},
+                     "models": {"small": {"host": "here"}, "big": {"host": "cloud"}, "alone": {"host": "here"}},
+                     "roles": {"chat": {"model": "small", "fallback": ["big"]}, "task": {"model": "alone"}}})
+    for r in ("chat", "task"):
+        assert h.chat(r, "say [[words 4]]").status == 200
+    return h
+
+
+def fill(h, role, a_day, days=3, private=0, fault=0, tokens=(100, 50)):
+    """Rows of so many days: so many requests a day, each of so many tokens. The daemon may serve meanwhile."""
+    db = sqlite3.connect(h.state / "hob.db", timeout=20)
+    db.execute("DELETE FROM requests")
+    way, = db.execute("SELECT way FROM ways WHERE role = ?", (role,)).fetchone()
+    now = db.execute("SELECT cast(strftime('%s', 'now') AS INTEGER) * 1000").fetchone()[0]
+    step, n = 86400_000 // a_day, int(a_day * days)
+    for i in range(n):
+        came = now - (n - i) * step
+        db.execute("INSERT INTO requests (at, came_ms, way, id, status, fault, flags, input, output, queue_us, load_us, ttft_us, total_us) VALUES "
+                   "(?, ?, ?, x'00', 200, ?, ?, ?, ?, 0, 0, 1000, 2000)",
+                   (came * 1024, came, way, 3 if i < n * fault else 0, PRIVATE if i < n * private else 0, *tokens))
+    db.commit()
+    db.close()
+
+
+def judge(h, small, big, cases=60, suite="s"):
+    """A run of a suite in which the one passed so many cases and the other so many."""
+    def ask(path, body):
+        got = raw.call(str(h.state / "hob.sock"), "POST", "/hob/v1/" + path, json.dumps(body).encode())
+        assert got.status == 200, got
+        return got.json()
+    about = {"models": ["small", "big"], "margin": 0.05}
+    run = ask("evals", {"suite": suite, "about": about})["run"]
+    results = [{"place": p, "item": f"c{i}", "turn": 1, "passed": i < right, "score": int(i < right), "fault": "" if i < right else "model", "about": {"print": "00000000000000ff"}}
+               for p, right in (("small", small), ("big", big)) for i in range(cases)]
+    ask("evals/results", {"run": run, "state": "done", "about": about, "results": results})
+    return run
+
+
+def advise(h, role="chat"):
+    return stats(h, role, word="advise")
+
+
+def test_where_a_role_is_better_answered(role):
+    h = role
+    a = advise(h)                                               # nothing is known yet
+    assert (a["advice"]["place"], a["advice"]["rule"]) == (None, "too_few_rows") and a["suite"] is None
+    assert "a day and 30 requests of it" in [m["what"] for m in a["missing"]]
+    fill(h, "chat", 50)                                         # little of it
+    a = advise(h)
+    assert (a["advice"]["place"], a["advice"]["rule"]) == ("local", "low_volume") and "stay simple" in a["advice"]["why"]
+    assert (a["local"]["models"], a["cloud"]["models"], a["volume"]["requests"]) == (["small"], ["big"], 150)
+    fill(h, "chat", 800, private=0.1)                           # much of it: nobody knows which is better
+    a = advise(h)
+    assert (a["advice"]["place"], a["advice"]["rule"]) == (None, "not_judged")
+    assert "`hob eval run SUITE --models big,small`" in [m["how"] for m in a["missing"]]
+    assert a["volume"]["requests_per_day"] == pytest.approx(800, rel=0.01) and a["volume"]["tokens_per_day"] == pytest.approx(800 * 150, rel=0.01)
+    assert a["volume"]["peak_hour_requests"] in (33, 34) and a["volume"]["private_share"] == 0.1
+    assert a["price"]["month"] == pytest.approx(800 * 30 * (100 * 2 + 50 * 10) / 1e6, rel=0.01) and a["price"]["electricity"] is None
+    run = judge(h, 30, 55)                                      # the local one is worse, and some are private
+    a = advise(h)
+    assert (a["advice"]["place"], a["advice"]["rule"], a["suite"]["run"], a["suite"]["verdict"]) == ("hybrid", "worse_and_private", run, "worse")
+    fill(h, "chat", 800)
+    assert advise(h)["advice"]["place"] == "cloud"
+    judge(h, 60, 60, cases=200)
+    judge(h, 55, 55)                                            # the newest counts
+    a = advise(h)
+    assert (a["advice"]["rule"], a["suite"]["local_rate"]) == ("good_enough" if a["suite"]["verdict"] == "not worse" else "cannot_tell", pytest.approx(55 / 60, abs=1e-3))
+    fill(h, "chat", 800, private=0.6)
+    assert advise(h)["advice"]["rule"] == "private"
+    fill(h, "task", 800, fault=0.05)                            # a place of its own alone, that fails
+    a = advise(h, "task")
+    assert (a["advice"]["place"], a["advice"]["rule"], a["cloud"]["models"]) == ("hybrid", "strained_alone", []) and a["local"]["errors_share"] == 0.05
+    said = words(h, "task", word="advise")
+    assert said.startswith("task: hybrid\n") and "would change it" in said and "electricity       unknown" in said and "not known:" in said
+    c = raw.call(str(h.state / "hob.sock"), "GET", "/hob/v1/advise?role=task")
+    assert c.status == 200 and c.json()["advice"] == a["advice"]
+
+
+def test_what_cannot_be_advised_on(role):
+    h = role
+    assert "did you mean 'chat'" in stats(h, "chatt", word="advise", code=2)
+    assert "which role" in stats(h, word="advise", code=2)
+    assert raw.call(str(h.state / "hob.sock"), "GET", "/hob/v1/advise").status == 400
