@@ -13,6 +13,7 @@ int eval_run(const struct cli_args *a, const struct str *words, size_t n);    /*
 int eval_check(const struct cli_args *a, const struct str *words, size_t n);  /* eval_suites.c: SUITE */
 int eval_import(const struct cli_args *a, const struct str *words, size_t n); /* FILE */
 int eval_capture(const struct cli_args *a, const struct str *words, size_t n); /* eval_capture.c: [ROLE] */
+int eval_label(const struct cli_args *a, const struct str *words, size_t n);  /* eval_label.c: FILE */
 int eval_suites(const struct cli_args *a, const struct str *words, size_t n);
 int eval_show_suite(const struct cli_args *a, const struct str *words, size_t n); /* NAME */
 

@@ -61,6 +61,9 @@ enum err_code suite_fail(struct str name, struct conf_place at, struct err *e, c
 
 /* suite_write.c */
 void suite_case_write(const struct suite_case *c, bool with_id, struct buf *to); /* an item of `cases:`, two spaces in */
+void suite_expect_write(const struct suite_expect *x, int indent, struct buf *to);
+void suite_answer_write(const struct suite_answer *a, int indent, struct buf *to); /* behind its key */
+void suite_margin(int indent, struct buf *to);
 void yaml_text(struct str s, int indent, struct buf *to);  /* behind "key:", with the space or the line break before it, and a line break behind it */
 void yaml_json(struct str json, int indent, struct buf *to); /* the same */
 bool yaml_is_number(struct str s); /* plain, it would be read as one */

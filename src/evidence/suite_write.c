@@ -72,7 +72,7 @@ static void quote(struct str s, struct buf *to)
     buf_add_char(to, '"');
 }
 
-static void margin(int indent, struct buf *to)
+void suite_margin(int indent, struct buf *to)
 {
     for (int i = 0; i < indent; i++)
         buf_add_char(to, ' ');
@@ -100,7 +100,7 @@ void yaml_text(struct str s, int indent, struct buf *to)
     while (rest.p) {
         struct str line = str_cut(rest, '\n', &rest);
         if (line.n)
-            margin(indent, to);
+            suite_margin(indent, to);
         buf_add(to, line);
         buf_add_char(to, '\n');
     }
@@ -148,7 +148,7 @@ static void put_block(const struct node *n, int indent, struct buf *to)
     to->n = start;
     buf_add_char(to, '\n');
     for (const struct node *kid = n->first; kid; kid = kid->next) {
-        margin(indent, to);
+        suite_margin(indent, to);
         if (n->kind == NODE_MAP)
             put_scalar(kid->key, to);
         buf_add_char(to, n->kind == NODE_MAP ? ':' : '-');
@@ -173,7 +173,7 @@ static void put_texts(struct suite_texts t, int indent, struct buf *to)
 {
     buf_add_char(to, '\n');
     for (size_t i = 0; i < t.n; i++) {
-        margin(indent, to);
+        suite_margin(indent, to);
         buf_add_char(to, '-');
         yaml_text(t.at[i], indent + 2, to);
     }
@@ -201,7 +201,7 @@ static void put_number(double v, struct buf *to)
     buf_printf(to, " %s\n", text);
 }
 
-static void put_answer(const struct suite_answer *i, int indent, struct buf *to)
+void suite_answer_write(const struct suite_answer *i, int indent, struct buf *to)
 {
     if (!i->tool.n && !i->arguments.n) {
         yaml_text(i->text, indent, to);
@@ -216,7 +216,7 @@ static void put_answer(const struct suite_answer *i, int indent, struct buf *to)
     for (size_t p = 0; p < COUNTOF(parts); p++) {
         if (!parts[p].value.n)
             continue;
-        margin(indent, to);
+        suite_margin(indent, to);
         buf_printf(to, "%s:", parts[p].name);
         if (parts[p].json)
             yaml_json(parts[p].value, indent + 2, to);
@@ -294,21 +294,21 @@ static void put_part(const struct suite_expect *x, const struct expect_part *p, 
     }
 }
 
-static void put_expect(const struct suite_expect *x, int indent, struct buf *to)
+void suite_expect_write(const struct suite_expect *x, int indent, struct buf *to)
 {
-    margin(indent, to);
+    suite_margin(indent, to);
     buf_lit(to, "- ");
     if (x->negated) {
         buf_lit(to, "not:\n");
         indent += 2;
-        margin(indent + 2, to);
+        suite_margin(indent + 2, to);
     }
     bool first = true;
     for (const struct expect_part *p = expect_parts; p->name; p++) {
         if (!has_part(x, p))
             continue;
         if (!first)
-            margin(indent + 2, to);
+            suite_margin(indent + 2, to);
         first = false;
         buf_printf(to, "%s:", p->name);
         put_part(x, p, indent + 4, to);
@@ -358,11 +358,11 @@ static void put_key(const struct suite_case *c, const struct case_key *k, int in
     case KEY_NUMBER: put_number(*(const double *)field, to); break;
     case KEY_BOOL: buf_add(to, *(const bool *)field ? STR(" true\n") : STR(" false\n")); break;
     case KEY_IDEAL:
-    case KEY_ANSWERED: put_answer((const struct suite_answer *)field, indent, to); break;
+    case KEY_ANSWERED: suite_answer_write((const struct suite_answer *)field, indent, to); break;
     case KEY_EXPECT:
         buf_add_char(to, '\n');
         for (size_t i = 0; i < c->nexpects; i++)
-            put_expect(&c->expects[i], indent, to);
+            suite_expect_write(&c->expects[i], indent, to);
         break;
     case KEY_EXPECTED: break;
     }

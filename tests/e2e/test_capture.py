@@ -182,3 +182,52 @@ def test_a_suite_is_drawn(start):
     status = capture(h, "--status", "--json")
     assert json.loads(status.stdout)["roles"][0]["kept"] == 15 and "chat" in capture(h, "--status").stdout
     assert capture(h, "chat", "--forget").returncode == 0 and asks(h) == []
+
+
+def label(h, lines, *args):
+    return cli("eval", "label", "mine.yaml", "-c", h.config_path, *args, env=h.env, dir=h.dir, input="".join(line + "\n" for line in lines))
+
+
+def test_from_asks_to_a_run(start):
+    """Captured, labelled (broken off, gone on with, gone back to), checked, and put to the model: the whole way."""
+    h, fake = start(KEEPS)
+    for i in range(4):
+        assert h.chat("chat", f'question {i} [[text "answer {i}"]]').status == 200
+        wait_kept(h, i + 1)
+    assert capture(h, "chat", "-o", "mine.yaml").returncode == 0
+    path = h.dir / "mine.yaml"
+    path.write_text("# ours\n" + path.read_text())
+    path.chmod(0o640)
+    r = label(h, ["nonsense", "?", "w", "y", "c nothing of it", "q"], "--json")
+    assert r.returncode == 0 and json.loads(r.stdout) == {"schema": 1, "file": "mine.yaml", "cases": 4, "labelled": 2, "met": 1, "skipped": 0, "left": 2}, r
+    assert "question 0" in r.stderr and "answer 0" in r.stderr and "no such word" in r.stderr and "does not meet it" in r.stderr
+    r = label(h, ["+c answer", "!c question", "b", "k", "k", "skip"], "--json")  # the third; the fourth is left; back to the third, which stays as it is
+    assert json.loads(r.stdout) | {"file": 0} == {"schema": 1, "file": 0, "cases": 4, "labelled": 1, "met": 1, "skipped": 2, "left": 1}, r
+    text = path.read_text()
+    assert text.startswith("# ours\nsuite: chat-captured") and path.stat().st_mode & 0o777 == 0o640 and not list(h.dir.glob("mine.yaml.*"))
+    cases = yaml.safe_load(text)["cases"]
+    assert [c.get("expect") for c in cases] == [[{"equals": "answer 0"}], [{"contains": "nothing of it"}], [{"contains": "answer"}, {"not": {"contains": "question"}}], None]
+    assert cases[0]["ideal"] == "answer 0"
+    check = json.loads(cli("eval", "check", path, "--json").stdout)
+    assert [f["case"] for f in check["findings"] if f["fault"]] == [cases[3]["id"]]
+    r = cli("eval", "run", path, "--models", "m", "--json", "-c", h.config_path, env=h.env, timeout=60)
+    (m,) = json.loads(r.stdout)["models"]
+    assert (m["pass"], m["total"], m["faults"]["model"], m["faults"]["harness"]) == (2, 3, 1, 1), m  # who is not labelled yet counts for nobody
+    assert label(h, ["n 3"], "--json").returncode == 0
+    assert cli("eval", "check", path).returncode == 0
+    r = label(h, [])
+    assert r.returncode == 0 and "all 4 cases say what they expect" in r.stderr
+    r = label(h, ["k", "c answer 1", "q"], "--all", "--json")
+    assert json.loads(r.stdout)["met"] == 1 and yaml.safe_load(path.read_text())["cases"][1]["expect"] == [{"contains": "answer 1"}]
+    r = cli("eval", "run", path, "--models", "m", "--at-least", "100", "-c", h.config_path, env=h.env, timeout=60)
+    assert r.returncode == 0, r
+    assert len(asks(h)) == 4  # a run asks models by their names: it is no ask of the role
+
+
+def test_what_a_terminal_would_obey_is_not_shown(start):
+    h, _ = start(None)
+    (h.dir / "mine.yaml").write_text('cases:\n  - id: a\n    input: "x\\e[2Jy"\n    answered: "\\e]0;z\\a"\n')
+    r = label(h, ["y"])
+    assert r.returncode == 0 and "\x1b" not in r.stderr and "x?[2Jy" in r.stderr and "\a" not in r.stderr
+    assert label(h, [], "--json").returncode == 0
+    assert cli("eval", "label", "x.jsonl", dir=h.dir).returncode == 2 and cli("eval", "label", "nowhere.yaml", dir=h.dir).returncode == 1
