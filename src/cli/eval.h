@@ -36,5 +36,7 @@ struct eval_pair {
     bool discriminates;
 };
 int eval_pair(const struct cli_args *a, struct str suite, struct str old, struct str new, struct eval_pair *out);
+/* The same where `a` leads, a lab say; the run is in the book of where `book` leads. */
+int eval_pair_in(const struct cli_args *a, const struct cli_args *book, struct str suite, struct str old, struct str new, struct eval_pair *out);
 
 #endif

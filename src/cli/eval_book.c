@@ -11,7 +11,7 @@ enum { ANSWER_MS = 60 * 1000 };
 static int ask(struct eval_job *j, const char *method, const char *path, struct str body, struct buf *answer)
 {
     struct question q = { .method = method, .path = path, .body = body, .answer_ms = ANSWER_MS };
-    return ask_daemon(j->args, &q, answer);
+    return ask_daemon(j->book ? j->book : j->args, &q, answer);
 }
 
 static void put_places(struct json_out *o, const struct eval_job *j)

@@ -10,6 +10,7 @@
 
 struct eval_job {
     const struct cli_args *args;
+    const struct cli_args *book;    /* whose daemon keeps the run; NULL: the same */
     struct config *config;
     struct suite *suite;
     struct str models;              /* whom to ask, "A,B"; empty = as --models says */

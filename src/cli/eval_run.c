@@ -459,7 +459,12 @@ int eval_run(const struct cli_args *a, const struct str *words, size_t n)
 
 int eval_pair(const struct cli_args *a, struct str suite, struct str old, struct str new, struct eval_pair *out)
 {
-    struct eval_job j = { .args = a };
+    return eval_pair_in(a, a, suite, old, new, out);
+}
+
+int eval_pair_in(const struct cli_args *a, const struct cli_args *book, struct str suite, struct str old, struct str new, struct eval_pair *out)
+{
+    struct eval_job j = { .args = a, .book = book };
     struct discrimination d;
     *out = (struct eval_pair){ .run = 0 };
     arena_init(&j.memory);

@@ -64,6 +64,7 @@ static const struct cli_option options[] = {
     { "--idle", NULL, "TIME", "with --shadow: for so long nobody must have wanted the machine (default: 3s)" },
     { "--alert-only", NULL, NULL, "plan: a guard's breach is told, and changes nothing" },
     { "--suite", NULL, "SUITE", "evidence: by which (default: the role's `suites:`, else t-suite and chat-bench)" },
+    { "--all", NULL, NULL, "evidence, of an engine: also its models that were not in memory" },
     { "--repeat", NULL, "N", "evidence: ask each case so often" },
     { "--concurrency", NULL, "N", "evidence: so many requests at a time (default: 1)" },
     { "--judge", NULL, "ROLE", "evidence: who is asked where a case wants a judge (default: nobody)" },

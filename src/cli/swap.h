@@ -17,6 +17,14 @@ int swap_log(const struct cli_args *a, const struct str *words, size_t n);      
 int swap_baseline(const struct cli_args *a, const struct str *words, size_t n); /* swap_baseline.c: [ROLE] */
 int swap_simulate(const struct cli_args *a, const struct str *words, size_t n); /* swap_simulate.c */
 
+/* ---- swap_evidence.c ---- */
+struct eval_pair;
+size_t swap_suites_said(const struct cli_args *a, struct str *out, size_t room); /* by --suite; how many */
+/* Keeps it with the swap, which is in `swap` then, as it is. */
+int swap_keep_proof(const struct cli_args *a, int64_t id, struct str role, const struct eval_pair *p, struct buf *swap);
+/* swap_engine_evidence.c */
+int swap_evidence_engine(const struct cli_args *a, const struct config *c, int64_t id, yyjson_val *swap, struct buf *after);
+
 /* ---- swap_steps.c ---- */
 /* `--shadow SHARE [--idle TIME]` of a swap that is there; the answer is the swap as it is then. */
 int swap_shadow(const struct cli_args *a, int64_t id, struct buf *answer);

@@ -8,13 +8,19 @@
 
 enum { MOST_SUITES = 8 };
 
+size_t swap_suites_said(const struct cli_args *a, struct str *out, size_t room)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < a->ngiven && n < room; i++)
+        if (str_eq(str_of(a->given[i].option->name), STR("--suite")))
+            out[n++] = a->given[i].value;
+    return n;
+}
+
 /* Of those, the first that says any: --suite, the role's `suites:`, the usual ones. An embedder has no usual ones: what it is good for, hob cannot tell by a text. */
 static size_t suites_of(const struct cli_args *a, const struct config *c, struct str role, struct str out[MOST_SUITES])
 {
-    size_t n = 0;
-    for (size_t i = 0; i < a->ngiven && n < MOST_SUITES; i++)
-        if (str_eq(str_of(a->given[i].option->name), STR("--suite")))
-            out[n++] = a->given[i].value;
+    size_t n = swap_suites_said(a, out, MOST_SUITES);
     for (size_t i = 0; i < c->nroles && !n; i++)
         for (size_t k = 0; str_eq(c->roles[i].name, role) && k < c->roles[i].suites.n && n < MOST_SUITES; k++)
             out[n++] = c->roles[i].suites.at[k];
@@ -64,7 +70,7 @@ static void put_proof(struct json_out *o, const struct eval_pair *p)
     json_end_object(o);
 }
 
-static int keep(const struct cli_args *a, int64_t id, struct str role, const struct eval_pair *p, struct buf *swap)
+int swap_keep_proof(const struct cli_args *a, int64_t id, struct str role, const struct eval_pair *p, struct buf *swap)
 {
     struct buf body = { 0 };
     struct json_out o = json_out(&body);
@@ -96,7 +102,7 @@ static int prove_role(const struct cli_args *a, const struct config *c, int64_t 
         struct eval_pair p;
         code = eval_pair(a, suites[i], from, to, &p);
         if (!code)
-            code = keep(a, id, role, &p, swap);
+            code = swap_keep_proof(a, id, role, &p, swap);
     }
     return code;
 }
@@ -117,10 +123,12 @@ static int print(const struct cli_args *a, struct str swap)
     size_t i, n;
     yyjson_val *r;
     int code = swap_print(a, swap), gate = EXIT_OK;
-    if (!code && !json_parse(&d, swap, &e))
-        yyjson_arr_foreach(yyjson_obj_get(d.root, "roles"), i, n, r)
+    if (!code && !json_parse(&d, swap, &e)) {
+        yyjson_val *engine = yyjson_obj_get(d.root, "engine");
+        yyjson_arr_foreach(yyjson_is_obj(engine) ? yyjson_obj_get(engine, "models") : yyjson_obj_get(d.root, "roles"), i, n, r)
             if (str_eq(json_str(yyjson_obj_get(r, "verdict")), STR("worse")))
                 gate = EXIT_GATE;
+    }
     json_free(&d);
     return code ? code : gate;
 }
@@ -141,13 +149,16 @@ int swap_evidence(const struct cli_args *a, const struct str *words, size_t nwor
     snprintf(path, sizeof path, "/hob/v1/swaps?id=%lld", (long long)id);
     if (!code)
         code = swap_ask(a, "GET", path, STR(""), &body, &d);
-    if (!code)
+    bool engine = !code && yyjson_is_obj(yyjson_obj_get(d.root, "engine"));
+    if (engine)
+        code = swap_evidence_engine(a, c, id, d.root, &swap);
+    if (!code && !engine)
         yyjson_arr_foreach(yyjson_obj_get(d.root, "roles"), i, n, r)
             if (!code && is_meant(a, r)) {
                 code = prove_role(a, c, id, r, &swap);
                 proven++;
             }
-    if (!code && !proven) {
+    if (!code && !proven && !engine) {
         fprintf(stderr, "hob: swap %lld has nothing to be proven: it is %.*s\n", (long long)id, STR_ARG(json_str(yyjson_obj_get(d.root, "state"))));
         code = EXIT_FAILED;
     }

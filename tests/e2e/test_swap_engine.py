@@ -242,6 +242,32 @@ def test_a_killed_gateway_finds_it_as_it_was(nursery, state):
         wait_for("it is known that both are up", lambda: all(builds.models(swap)[m]["up"] for m in ("one", "two")), 30)
 
 
+def test_evidence_is_taken_aside(builds, tmp_path):
+    """Each model in memory in both builds, in a hob of its own; what answers callers is left alone, and a build that answers otherwise is kept out."""
+    suite = tmp_path / "own.yaml"
+    suite.write_text(json.dumps({"suite": "own", "cases": [{"id": f"c{i}", "input": f"hello {i} [[words 6]]", "expect": [{"min_words": 5}]} for i in range(20)]}))
+    before, swap = builds.pids(), builds.plan()
+    got = json.loads(builds.cli("evidence", str(swap), "--suite", suite, "--json", "-q").stdout)
+    models = {m["model"]: m for m in got["engine"]["models"]}
+    assert got["state"] == "evidenced" and [models[m]["verdict"] for m in MODELS] == ["cannot tell", "cannot tell", None], got
+    proof = models["two"]["evidence"][0]
+    assert (proof["suite"], proof["pairs"], proof["both"]) == ("own", 20, 20), proof
+    run = builds.ask("GET", f"evals/show?run={proof['run']}").json()  # the run is in our own book
+    assert "two-old" in json.dumps(run) and "two-new" in json.dumps(run)
+    assert builds.pids() == before and builds.all_in("old")
+    r = builds.cli("start", str(swap))
+    assert "two answers in the new build" in r.stderr and builds.all_in("new"), r
+    builds.cli("rollback", str(swap))
+    wait_for("both are back", lambda: builds.all_in("old"), 30)
+    # one that says less is kept out
+    worse = builds.build("worse", version="worse", script='default [[text "no"]]')
+    suite.write_text(json.dumps({"suite": "own", "cases": [{"id": f"c{i}", "input": f"hello {i}", "expect": [{"min_words": 5}]} for i in range(20)]}))
+    builds.cli("plan", "--engine", f"llama={worse}")
+    r = builds.cli("evidence", "2", "--suite", suite, "--role", "one", "-q", code=4)
+    assert "evidence: worse" in r.stdout, r
+    assert "worse in the new build" in builds.cli("start", "2", code=4).stderr and builds.all_in("old")
+
+
 def test_by_hand(builds):
     """plan, start with a smoke of each, status, rollback: as a person does it; a build that lacks something is refused with the first check that says no."""
     r = builds.cli("plan", "--engine", f"llama={builds.new}", "--role", "chat=two", code=2)
