@@ -22,9 +22,9 @@ class Shadow(Door):
                                                          "words2": {"host": "new", "serves": ["embed"]}},
                               "roles": {"chat": {"model": "old"}, "embed": {"model": "words"}}, **FORGIVING, **config})
 
-    def begin(self, share=1, **more):
+    def begin(self, share=1, idle_ms=20):
         swap = self.plan()
-        got = self.step(swap, "shadow", share=share, idle_ms=20, **more)
+        got = self.step(swap, "shadow", share=share, idle_ms=idle_ms)
         assert got["state"] == "shadow" and f"start {swap}" in got["next"], got
         return swap
 
@@ -44,10 +44,13 @@ def door(nursery):
 
 
 def test_pairs_gather_and_callers_see_nothing_of_it(door):
-    swap = door.begin()
+    swap = door.begin(idle_ms=3600000)  # not yet: a copy under way would end when the next request comes
     for i in range(6):
         got = door.h.chat("chat", f"{CANARY} {i} [[words 3]]", stream=i % 2 == 0)
         assert got.status == 200 and got.get("x-hob-model") == "old", got
+    waits = door.shadow(swap)
+    assert (waits["waiting"], waits["pairs"], waits["waits"]) == (6, 0, "the machine has other things to do"), waits
+    door.step(swap, "shadow", idle_ms=20)
     seen = door.pairs(swap, 6)
     assert (seen["on"], seen["share"], seen["pairs"], seen["dropped"], seen["cancelled"], seen["unfit"], seen["waiting"]) == (True, 1, 6, 0, 0, 0, 0), seen
     by_name = {m["name"]: m for m in seen["measures"]}
