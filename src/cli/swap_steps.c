@@ -221,6 +221,10 @@ int swap_start(const struct cli_args *a, const struct str *words, size_t n)
     (void)n;
     int code = read_step(a, words, "start", &s.step);
     s.step.baseline = cli_option_value(a, "--baseline");
+    if (!code && s.step.baseline.n && !str_eq(s.step.baseline, STR("rows")) && !str_eq(s.step.baseline, STR("saved")) && !str_eq(s.step.baseline, STR("none"))) {
+        fprintf(stderr, "hob: --baseline wants rows, saved or none, not '%.*s'\n", STR_ARG(s.step.baseline));
+        return EXIT_USAGE;
+    }
     if (!code && cli_option_value(a, "--shadow").n)
         return begin_shadow(a, s.step.id);
     snprintf(path, sizeof path, "/hob/v1/swaps?id=%lld", (long long)s.step.id);

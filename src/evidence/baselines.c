@@ -48,7 +48,7 @@ bool baseline_saved(struct store *st, struct str role, struct guards *out, struc
 {
     struct saved s = { .to = out };
     e->code = ERR_OK;
-    if (!st || baselines_read(st, role, on_saved, &s, e))
+    if (!st || !role.n || baselines_read(st, role, on_saved, &s, e))
         return false;
     e->code = ERR_OK;
     snprintf(out->origin.source, sizeof out->origin.source, "saved");

@@ -8,7 +8,7 @@
 
 /* Both block: for the pool. Rows of the last 30 days, at most 50,000; b: as baseline_begin() left it. st NULL: there is no store yet, and nothing is found. */
 enum err_code baseline_of_rows(struct store *st, const struct guard_whom *old, struct baseline *b, struct err *e) __attribute__((warn_unused_result));
-/* False with e->code ERR_OK: none is saved. */
+/* False with e->code ERR_OK: none is saved, or role is empty. */
 bool baseline_saved(struct store *st, struct str role, struct guards *out, struct err *e);
 /* Writes into from->note what is to be thought of its being used for `model`, in `engine` ("" = not known), now. */
 void baseline_judge(struct guards_origin *from, struct str model, const char *engine, int64_t now_ms);

@@ -5,7 +5,7 @@
  *
  * What depends on a place (it fails, it is busy, it is slow) comes in bursts, and a test of single events would take a minute in which a host was down for fifty of them. So a run of bad
  * ones counts once for its first GUARD_RUN_MS: a good one that came later ends it, and what goes on longer counts each time. The old model's are counted in the same way. Who has not
- * given one good answer yet has no runs: that is no outage.
+ * given one good answer yet has no runs but of slow ones: that is no outage, while first answers are slow.
  *
  * Times are held against those of requests that came to a host with as much to do: with nothing else (`ttft`, `total`), or with other requests (`ttft_busy`, `total_busy`). Which of
  * the two it is is known when a request is sent, and not changed by how long it takes.

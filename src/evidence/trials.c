@@ -91,6 +91,10 @@ static enum err_code begin_with_rows(struct store *st, const struct guard_whom *
 
 static enum err_code not_saved(const struct guard_whom *old, struct err *e)
 {
+    if (!old->role.n) {
+        err_set(e, ERR_NOT_FOUND, "Baselines are saved of roles, and this swap is of an engine.");
+        return err_hint(e, "Without --baseline it is held against what its models did in the last 30 days.");
+    }
     err_set(e, ERR_NOT_FOUND, "No baseline of '%.*s' is saved.", STR_ARG(old->role));
     return err_hint(e, "`hob swap baseline` lists them; without --baseline the trial is held against the old model's requests of the last 30 days.");
 }

@@ -411,6 +411,47 @@ static void test_times_are_held_against_the_same_load(void **state)
     assert_int_equal(none, -1);
 }
 
+/* Whatever the row says besides: a fault of the gateway, the caller or a harness moves no account of any guard, and neither does a try that was given up for one of them. */
+static void test_no_guard_sees_what_others_did_wrong(void **state)
+{
+    static const struct { enum fault fault; const char *code, *model, *tried; } cases[] = {
+        { FAULT_GATEWAY, "overloaded", "new", NULL }, { FAULT_GATEWAY, "queue_timeout", "new", NULL }, { FAULT_GATEWAY, "gateway_exhausted", "new", NULL },
+        { FAULT_GATEWAY, "store_failing", "new", NULL }, { FAULT_GATEWAY, "internal_error", "new", "backend_failed" }, { FAULT_HARNESS, "queue_full", "new", NULL },
+        { FAULT_HARNESS, "backend_timeout", "new", "backend_failed" }, { FAULT_CALLER, "caller_gone", "new", NULL }, { FAULT_CALLER, "caller_gone", "old", "backend_failed" },
+        { FAULT_NONE, "ok", "old", "queue_full" }, { FAULT_NONE, "ok", "old", "queue_timeout" }, { FAULT_NONE, "ok", "old", "not_resident" }, { FAULT_NONE, "ok", "old", "no_backend" },
+        { FAULT_NONE, "ok", "old", "gateway_exhausted" }, { FAULT_NONE, "ok", "old", "cap_reached" }, { FAULT_NONE, "ok", "old", "a code of tomorrow" }, { FAULT_NONE, "ok", "old", NULL },
+        { FAULT_BACKEND, "backend_failed", "old", NULL },
+    };
+    struct dice d = dice_of(21);
+    struct guards g;
+    struct baseline b;
+    baseline_begin(&b);
+    for (int i = 0; i < 2000; i++) {
+        struct request_row r = answer("old", &d);
+        r.others = i % 2;
+        baseline_see(&b, &old, &r);
+    }
+    guards_begin(&g, &b);
+    assert_int_equal(g.watch.n, GUARD_KINDS); /* all of them have something to hold it against */
+    for (size_t i = 0; i < COUNTOF(cases) * 4; i++) {
+        struct request_row r = answer(cases[i / 4].model, &d);
+        r.fault = cases[i / 4].fault;
+        r.code = str_of(cases[i / 4].code);
+        r.fell_back = cases[i / 4].tried != NULL;
+        if (cases[i / 4].tried)
+            r.chain = arena_printf(&texts, "[{\"model\":\"new\",\"host\":\"x\",\"error\":\"%s\"}]", cases[i / 4].tried);
+        r.finish = FINISH_LENGTH; /* as bad as can be */
+        r.output_tokens = 0;
+        r.unasked_thoughts = true;
+        r.others = (int64_t)(i % 4) - 1;
+        r.ttft_ms = r.total_ms = 1e6;
+        assert_int_equal(guards_see(&g, &new, &r), -1);
+        for (size_t k = 0; k < g.watch.n; k++)
+            if (g.watch.guards[k].seen.total)
+                fail_msg("%s, tried %s: %s", cases[i / 4].code, cases[i / 4].tried, guard_name[g.kinds[k]]);
+    }
+}
+
 /* ---- memory ---- */
 
 static const int64_t mib = 1024 * 1024, minute = 60 * 1000;
@@ -493,6 +534,7 @@ int main(void)
         cmocka_unit_test(test_runs_cost_little),
         cmocka_unit_test(test_who_stays_down_goes_back),
         cmocka_unit_test(test_times_are_held_against_the_same_load),
+        cmocka_unit_test(test_no_guard_sees_what_others_did_wrong),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_a_text_of_before_goes_on),
     };
