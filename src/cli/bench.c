@@ -27,7 +27,7 @@ struct job {
 /* ---- options ---- */
 
 /* "8k" is 8192; "1000" is 1000. */
-static bool read_size(struct str s, int64_t most, int64_t *out)
+bool bench_read_size(struct str s, int64_t most, int64_t *out)
 {
     bool k = s.n > 1 && (s.p[s.n - 1] == 'k' || s.p[s.n - 1] == 'K');
     if (!str_to_int(str_make(s.p, s.n - k), 1, k ? most / 1024 : most, out))
@@ -50,7 +50,7 @@ static int option_list(const struct cli_args *a, const char *name, int64_t most,
     *n = 0;
     for (; list.n; list = rest) {
         struct str one = str_trim(str_cut(list, ',', &rest));
-        if (*n == BENCH_MAX_LIST || !read_size(one, most, &out[*n])) {
+        if (*n == BENCH_MAX_LIST || !bench_read_size(one, most, &out[*n])) {
             fprintf(stderr, "hob: %s wants at most %d whole numbers up to %lld with commas between, like 1k,8k\n", name, BENCH_MAX_LIST, (long long)most);
             return EXIT_USAGE;
         }
@@ -324,6 +324,8 @@ static int run(const struct cli_args *a)
         fprintf(stderr, "hob: which model? hob bench MODEL; `hob models` lists them\n");
         return EXIT_USAGE;
     }
+    if (cli_option_value(a, "--kv").p || cli_option_value(a, "--quant").p)
+        return bench_ab(a, a->words[0]);
     int code = set_up(&j);
     for (size_t i = 0; i < j.nmodels && !code; i++) {
         if (i && !j.json)
@@ -344,6 +346,9 @@ static const struct cli_option options[] = {
     { "--watts", NULL, "W", "what this machine takes meanwhile, where it does not tell" },
     { "--save", NULL, "NAME", "keep it, to be compared with; a path with a '/' is a file" },
     { "--against", NULL, "NAME", "compare with one that was kept" },
+    { "--kv", NULL, "LIST", "variants by the type of keys and values, f16,q8_0: held against the first, with a suite" },
+    { "--quant", NULL, "FILES", "variants by their weights, A.gguf,B.gguf: likewise" },
+    { "--suite", NULL, "SUITE", "that variants are judged by (default: the role's first, else chat-bench)" },
     { "--quiet", "-q", NULL, "no progress" },
     { "--json", NULL, NULL, "one JSON object a model, each on its line" },
     CLI_END,

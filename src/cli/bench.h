@@ -61,6 +61,12 @@ struct bench_found {
 /* {"runtime","engine_build",…} */
 struct str bench_settings(const struct bench_wish *w, const struct bench_place *p, const struct bench_found *f, const struct door *at, struct arena *a);
 
+/* ---- bench.c ---- */
+bool bench_read_size(struct str s, int64_t most, int64_t *out); /* "8k" is 8192 */
+
+/* ---- bench_ab.c: variants of one model, by --kv and --quant; an exit code ---- */
+int bench_ab(const struct cli_args *a, struct str model);
+
 /* ---- bench_show.c ---- */
 void bench_show(const struct speed_report *r, struct buf *out);
 void bench_show_comparison(const struct speed_comparison *c, struct str against, struct buf *out);

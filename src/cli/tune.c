@@ -5,9 +5,9 @@
 #include "backend/engine.h"
 #include "base/clock.h"
 #include "cli/assume.h"
-#include "cli/bench.h"
 #include "cli/commands.h"
 #include "cli/eval.h"
+#include "cli/lab_bench.h"
 #include "cli/numbers.h"
 #include "evidence/suite.h"
 #include "proc/machine.h"
@@ -51,75 +51,25 @@ struct job {
 
 /* ---- a trial ---- */
 
-/* Rates of one request: by the engine's own clock where it tells (a client that the machine let wait has its pieces all at once), else as they came. */
-static bool rates_of(const struct speed_report *r, double *prompt_tps, double *answer_tps)
-{
-    const struct speed_cell *cell = speed_first(r);
-    if (!cell)
-        return false;
-    *prompt_tps = cell->prompt_tps;
-    *answer_tps = cell->generation_tps;
-    for (size_t i = 0; i < r->nrequests; i++) {
-        const struct speed_request *q = &r->requests[i];
-        if (q->flags & SPEED_LEAVES_OUT || q->engine.predicted_n < 2 || !(q->engine.predicted_ms > 0) || !(q->engine.prompt_ms > 0))
-            continue;
-        *prompt_tps = 1000.0 * (double)q->engine.prompt_n / q->engine.prompt_ms;
-        *answer_tps = 1000.0 * (double)q->engine.predicted_n / q->engine.predicted_ms;
-    }
-    return *prompt_tps > 0 && *answer_tps > 0;
-}
-
-/* What a request with three times as much prompt as answer takes, by the rates: an answer that ended early does not look fast. */
-static double cost_of(const struct job *j, const struct speed_report *r)
-{
-    double prompt_tps, answer_tps, answer = (double)j->context / 4, prompt = (double)j->context - answer;
-    return rates_of(r, &prompt_tps, &answer_tps) ? prompt / prompt_tps + answer / answer_tps : NAN;
-}
-
 static struct lab_wish wish_of(const struct job *j, const struct lab_model *models, size_t n)
 {
     return (struct lab_wish){ .args = j->args, .config = j->config, .models = models, .nmodels = n, .quiet = true };
-}
-
-static void take_machine(struct job *j, const struct speed_report *r)
-{
-    struct json_doc d = { 0 };
-    struct err e;
-    if (!j->of.machine[0] && r->settings.n && !json_parse(&d, r->settings, &e))
-        snprintf(j->of.machine, sizeof j->of.machine, "%.*s", STR_ARG(json_str(yyjson_obj_get(d.root, "machine"))));
-    json_free(&d);
 }
 
 static double measure(struct job *j, const struct tune_point *p)
 {
     struct lab_set sets[KNOBS_SETS];
     struct lab_model m = { .model = j->model, .set = sets, .nset = KNOBS_SETS, .hot = true };
-    struct lab_wish lab_wish = wish_of(j, &m, 1);
-    struct bench_wish wish = bench_wish_of(j->model->name);
-    struct speed_report r;
-    struct lab *lab;
-    double cost = NAN;
+    struct lab_wish wish = wish_of(j, &m, 1);
+    struct lab_figures f;
     knobs_sets(&j->knobs, p, sets);
-    signal(SIGINT, SIG_DFL); /* a suite has left its own; while a lab starts, our end is its end */
-    signal(SIGTERM, SIG_DFL);
-    if (lab_open(&lab, &lab_wish, &j->why))
-        return NAN;
-    wish.contexts[0] = j->context;
-    wish.tokens = j->tokens;
-    wish.runs = 1;
-    wish.config = lab_config(lab);
-    j->why = (struct err){ .text = "nothing of it counts" };
-    if (!bench_measure(lab_door(lab), lab_admin(lab), &wish, &r, &j->why)) {
-        cost = cost_of(j, &r);
-        j->stopped = r.stopped;
-        j->memory_bytes = r.memory_bytes > j->memory_bytes ? r.memory_bytes : j->memory_bytes;
-        if (isnan(cost) && r.nwarnings)
-            snprintf(j->why.text, sizeof j->why.text, "%.*s", STR_ARG(r.warnings[0]));
-        take_machine(j, &r);
-    }
-    speed_fini(&r);
-    lab_close(lab);
-    return cost;
+    enum err_code rc = lab_measure(&wish, j->context, j->tokens, &f, &j->why);
+    j->stopped = f.stopped;
+    j->memory_bytes = f.memory_bytes > j->memory_bytes ? f.memory_bytes : j->memory_bytes;
+    if (f.machine[0])
+        memcpy(j->of.machine, f.machine, sizeof j->of.machine);
+    buf_free(&f.report);
+    return rc ? NAN : lab_seconds(&f, j->context);
 }
 
 /* Not worse as far as the suite tells, nor by more than the margin as it came out: sixteen cases cannot prove that two are alike. */

@@ -363,17 +363,15 @@ void tune_enough(struct tune *t)
 
 /* ---- what it came to ---- */
 
-/* Rounds that both arms have: pairs of logarithms. */
-static struct tune_gain gain_of(const struct tune *t, size_t over)
+struct tune_gain tune_gain_of(const double *from, const double *to, size_t n)
 {
     struct tune_gain g = { .factor = NAN, .lo = NAN, .hi = NAN };
     double a[TUNE_MAX_ROUNDS], b[TUNE_MAX_ROUNDS];
-    size_t from = t->same[over], to = t->same[ARM_FOUND];
-    for (size_t i = 0; i < t->round && from != to; i++) {
-        if (isnan(t->took[from][i]) || isnan(t->took[to][i]))
+    for (size_t i = 0; i < n && g.rounds < TUNE_MAX_ROUNDS; i++) {
+        if (isnan(from[i]) || isnan(to[i]))
             continue;
-        a[g.rounds] = log(t->took[from][i]);
-        b[g.rounds++] = log(t->took[to][i]);
+        a[g.rounds] = log(from[i]);
+        b[g.rounds++] = log(to[i]);
     }
     if (!g.rounds)
         return g;
@@ -384,6 +382,13 @@ static struct tune_gain gain_of(const struct tune *t, size_t over)
     g.hi = exp(-d.lo);
     g.sure = g.rounds >= LEAST_ROUNDS && g.lo > 1;
     return g;
+}
+
+/* Of rounds that both arms have. */
+static struct tune_gain gain_of(const struct tune *t, size_t over)
+{
+    size_t from = t->same[over], to = t->same[ARM_FOUND];
+    return tune_gain_of(t->took[from], t->took[to], from == to ? 0 : t->round);
 }
 
 static double middle(const struct tune *t, size_t arm)

@@ -64,6 +64,9 @@ struct tune_gain {
     size_t rounds;
     bool sure;                  /* the interval is above 1, by at least five rounds */
 };
+/* Of two lists of costs, measured in turns: from[i] beside to[i]; pairs with a NaN are left out. At most TUNE_MAX_ROUNDS. */
+struct tune_gain tune_gain_of(const double *from, const double *to, size_t n);
+
 struct tune_result {
     struct tune_point best;     /* what won; the present one where nothing did, or where what won is not surely faster than it */
     struct tune_point found;    /* what won the search, sure or not */
