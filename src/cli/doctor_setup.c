@@ -1,6 +1,7 @@
 /* hob doctor, the set-up: configuration, folders, the running daemon, the port. */
 #include "cli/assume.h"
 #include "cli/doctor.h"
+#include "cli/table.h"
 #include "json/json.h"
 #include "store/store.h"
 
@@ -220,10 +221,24 @@ static void port(struct doctor *d)
         doctor_fix(d, "stop what uses the port, or choose another with `listen:` (or --listen, or --next-free-port)");
 }
 
+/* Nobody is to find out by chance that prompts are kept. */
+static void kept_asks(struct doctor *d)
+{
+    for (size_t i = 0; i < d->config->nroles; i++) {
+        const struct conf_role *r = &d->config->roles[i];
+        char keep[32];
+        if (r->capture.share <= 0)
+            continue;
+        doctor_say(d, r->name.p, HEALTH_OK, "%g%% of its asks are kept with their answers, personal data replaced: %lld at most, each for %s", r->capture.share * 100,
+            (long long)r->capture.most, show_ms(r->capture.keep_ms, keep).p);
+    }
+}
+
 const struct check doctor_setup_checks[] = {
     { "config",  configuration,  false },
     { "state",   state_folder,   true },
     { "store",   remembered,     true },
+    { "capture", kept_asks,      true },
     { "run_dir", run_folder,     true },
     { "daemon",  running_daemon, true },
     { "port",    port,           true },

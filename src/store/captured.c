@@ -164,6 +164,7 @@ static enum err_code run_drop(struct store_db *db, struct store_job *job, struct
     struct captured_drop *d = (struct captured_drop *)(void *)job;
     enum err_code rc = delete(db, drop_sql, d->role, 0, e);
     d->dropped = rc ? 0 : sqlite3_changes(db->sql);
+    db->log.wipes = d->dropped ? DB_WIPES : db->log.wipes;
     return rc;
 }
 

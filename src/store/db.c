@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 enum {
-    BUSY_MS = 5000,                     /* a command may be writing */
     AGAIN_MS = 5,
     CHECK_DOUBTED_BYTES = 256 * 1024 * 1024, /* after the disk has failed */
     PIECE_BYTES = 64 * 1024,
@@ -300,7 +299,7 @@ static enum err_code make_file(struct store_db *db, struct err *e)
 /* Two programs that make the file at the same time would wait for each other here, so SQLite does not wait at all: one of them is refused at once. */
 static enum err_code use_wal(struct store_db *db, struct err *e)
 {
-    int64_t until_ms = clock_mono_ms() + BUSY_MS;
+    int64_t until_ms = clock_mono_ms() + DB_BUSY_MS;
     enum err_code rc = exec_all(db, "PRAGMA page_size=1024; PRAGMA journal_mode=WAL", e); /* the size is a new file's: each commit writes whole pages, and a row is small */
     while (rc && (sqlite3_errcode(db->sql) & 0xff) == SQLITE_BUSY && clock_mono_ms() < until_ms) {
         sqlite3_sleep(AGAIN_MS);
@@ -359,7 +358,7 @@ static enum err_code open_once(struct store_db *db, enum db_mode mode, struct er
     if (!rc && sqlite3_open_v2(db->path, &db->sql, flags, NULL) != SQLITE_OK)
         rc = db_error(db, e);
     if (!rc) {
-        sqlite3_busy_timeout(db->sql, BUSY_MS);
+        sqlite3_busy_timeout(db->sql, DB_BUSY_MS);
         sqlite3_db_config(db->sql, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
         rc = exec_all(db, pragmas, e);
     }

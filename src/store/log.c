@@ -129,9 +129,29 @@ void log_tidy(struct store_db *db)
     start(db);
 }
 
+/* Texts that somebody wants gone lie in the log as they were written. A reader may hold it up: it is tried a few times, and then the log is written over as ever, or
+ * gone when hob ends. The wait is short, since rows wait behind it, and there is one at all so that SQLite has the writer's lock meanwhile: no other process's
+ * commit begins the log anew (see above). */
+void log_wipe(struct store_db *db)
+{
+    enum { WIPE_MS = 50 };
+    struct db_log *l = &db->log;
+    l->wipes--;
+    join(l);
+    sqlite3_busy_timeout(db->sql, WIPE_MS);
+    int rc = sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    sqlite3_busy_timeout(db->sql, DB_BUSY_MS);
+    if ((rc & 0xff) == SQLITE_IOERR)
+        l->failed = rc;
+    if (rc == SQLITE_OK) {
+        l->bytes = l->wipes = 0;
+        l->due_bytes = DUE_BYTES;
+    }
+}
+
 void log_end(struct store_db *db)
 {
     join(&db->log);
-    db->log.bytes = 0;
+    db->log.bytes = db->log.wipes = 0;
     db->log.failed = 0;
 }

@@ -319,7 +319,7 @@ static struct store_job *take_batch(struct store *s) /* under the lock */
 /* Until there is work; false when there will be none any more. Under the lock. */
 static bool wait_for_work(struct store *s, bool *tidy)
 {
-    int64_t due_ms = captured_due_in_ms(&s->db), wait_ms = in_trouble(&s->db) ? s->again_ms : due_ms < TIDY_MS ? due_ms : TIDY_MS;
+    int64_t due_ms = s->db.log.wipes ? AGAIN_MS : captured_due_in_ms(&s->db), wait_ms = in_trouble(&s->db) ? s->again_ms : due_ms < TIDY_MS ? due_ms : TIDY_MS;
     while (!s->waiting.first && !s->closing && !s->limits_new && !s->pause && !*tidy)
         *tidy = uv_cond_timedwait(&s->come, &s->lock, (uint64_t)wait_ms * 1000000) != 0;
     return s->waiting.first || !s->closing;
@@ -377,6 +377,8 @@ static bool tidy_up(struct store *s, bool behind_batch)
     if (failed && !s->untidy && !s->db.failing)
         log_warn("old requests cannot be summed up or forgotten: %s", e.text);
     s->untidy = failed;
+    if (s->db.log.wipes)
+        log_wipe(&s->db);
     log_tidy(&s->db);
     return more || over || (spool_count(&s->db) && !s->db.failing);
 }

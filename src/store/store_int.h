@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
-enum { DB_MAX_STATEMENTS = 64, DB_MAX_PATH = 4096 };
+enum { DB_MAX_STATEMENTS = 64, DB_MAX_PATH = 4096, DB_BUSY_MS = 5000 /* a command may be writing */, DB_WIPES = 5 };
 
 /* SQLite's log beside the file, of which it is brought into the file from time to time (log.c). */
 struct db_log {
@@ -15,6 +15,7 @@ struct db_log {
     int64_t bytes, due_bytes;       /* in the log; from so many on it is brought over */
     pthread_t thread;               /* that brings it over */
     bool thread_started;
+    int wipes;                      /* what was deleted is to be gone from the log, too: so many tries more */
     bool anew;                      /* the log has begun anew since the thread was started */
     int64_t over_bytes;             /* so many are in the file: the thread's while it works */
     _Atomic bool thread_over;
@@ -75,6 +76,7 @@ void store_retire(struct store *s, bool (*is_row)(const struct store_job *job), 
 /* The log is brought over by us from now on, no more by SQLite behind a commit for which somebody waits. */
 void log_begin(struct store_db *db);
 void log_tidy(struct store_db *db);     /* between two batches: what is due. Waits only where the disk cannot keep up */
+void log_wipe(struct store_db *db);     /* between two batches: all of it into the file, and none of it left */
 void log_end(struct store_db *db);      /* before the connection is closed: nobody is at work on the log any more */
 
 /* ---- spool.c ---- */

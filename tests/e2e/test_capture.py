@@ -73,6 +73,9 @@ def test_what_is_kept_has_no_personal_data_and_what_is_private_is_not_kept(start
     with h.open_chat("chat", f'what is my address? [[text "it is {MAIL}"]]', stream=True, max_tokens=9) as c:
         assert content_of(c.stream(c.start())) == f"it is {MAIL}"
     wait_kept(h, 2)
+    with h.open_chat("chat", "[[words 40]]", stream=True) as c:
+        long = content_of(c.stream(c.start()))
+    wait_kept(h, 3)
     assert h.chat("chat", f"{PLAIN} in private", headers=[("x-hob-private", "true")]).status == 200
     assert h.chat("quiet", f"{PLAIN} elsewhere").status == 200
     assert h.chat("m", f"{PLAIN} by its name").status == 200
@@ -81,10 +84,11 @@ def test_what_is_kept_has_no_personal_data_and_what_is_private_is_not_kept(start
     assert h.post("/v1/chat/completions", {"model": "chat", "messages": [{"role": "user", "content": picture}]}).status == 200
     assert h.chat("chat", "x" * 70000).status == 200
     assert h.chat("chat", "the last").status == 200
-    first, second, last = wait_kept(h, 3)
+    first, second, _, last = wait_kept(h, 4)
     assert (first["tools"], first["stream"], first["model"], first["host"], second["stream"]) == (True, False, "m", "f", True)
-    assert wait_for("all are counted", lambda: (e := ends(h)) == {"kept": 3, "media": 1, "large": 1} and e)
-    a, b, _ = texts(h)
+    assert wait_for("all are counted", lambda: (e := ends(h)) == {"kept": 4, "media": 1, "large": 1} and e)
+    a, b, c, _ = texts(h)
+    assert c["answer"]["text"] == long and len(long.split()) == 40
     assert a["messages"][0]["content"].startswith(f"{PLAIN} for [EMAIL_1], password=[SECRET_1]") and a["temperature"] == 0.5
     assert a["tools"][0]["function"]["description"] == "Write to [EMAIL_1]" and a["answer"]["calls"] == [{"name": "mail", "arguments": '{"to":"[EMAIL_1]"}'}]
     assert (b["answer"], b["max_tokens"]) == ({"text": "it is [EMAIL_1]"}, 9) and "user" not in a and "metadata" not in a
@@ -121,6 +125,7 @@ def test_a_role_keeps_so_many_for_so_long(start):
     wait_kept(h, 2)
     assert door(h, "captured/forget", {"role": "chat"}) == {"schema": 1, "role": "chat", "forgotten": 2}
     assert asks(h) == []
+    wait_for("nothing of them is in a file, not in the log either", lambda: not written(h, *(f"number-{i}" for i in range(6))))
     assert h.chat("chat", "number-5").status == 200
     wait_kept(h, 1)
     config["roles"]["chat"]["capture"]["keep"] = "1s"
