@@ -93,7 +93,7 @@ static void add_row(void *ctx, const struct request_row *r)
 {
     struct advising *k = ctx;
     size_t hour = (size_t)((r->time_ms - k->since_ms) / HOUR_MS);
-    if (!str_eq(r->role, k->wish->role) || r->time_ms < k->since_ms)
+    if (!str_eq(r->role, k->wish->role) || r->time_ms < k->since_ms || row_is_measured(r))
         return;
     averages_add(&k->all, r);
     if (r->model.n)
@@ -274,6 +274,7 @@ static void put_price(struct json_out *o, const struct advising *k, const struct
 {
     const struct averages *a = &k->all;
     const struct conf_price *r = &k->config->reference;
+    hours = hours < ADVICE_HOURS ? 0 : hours;
     report_key(o, "price");
     json_begin_object(o);
     report_number(o, "input", p->input, 6);
@@ -321,7 +322,7 @@ static void put_missing(struct json_out *o, const struct advising *k, unsigned m
 
 static void put_volume(struct json_out *o, const struct advice_facts *f)
 {
-    const double days = f->hours / 24;
+    const double days = f->hours < ADVICE_HOURS ? 0 : f->hours / 24; /* a day is not made of minutes */
     report_key(o, "volume");
     json_begin_object(o);
     report_int(o, "requests", f->requests);

@@ -1,6 +1,7 @@
 /* What models in memory were good for. The hours on record say how long and with how much, the rows what was asked; only the time of which both are known counts. */
 #include "admin/reports.h"
 
+#include "evidence/averages.h"
 #include "evidence/residency.h"
 #include "store/model_hours.h"
 
@@ -61,7 +62,7 @@ static void add_row(void *ctx, const struct request_row *r)
 {
     struct residents *k = ctx;
     struct resident *m = find(k, r->model);
-    if (m && !r->remote)
+    if (m && !r->remote && !row_is_measured(r))
         resident_row(m, r, kept_name(k, m, r->role), k->since_ms);
 }
 

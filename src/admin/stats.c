@@ -167,6 +167,7 @@ static enum err_code put_stretch(struct json_out *o, struct store *st, const str
         json_end_object(o);
     }
     json_end_array(o);
+    report_int(o, "left_out", s->left_out);
     enum err_code rc = put_loads(o, st, w, s->since_ms, s->until_ms, e);
     return rc ? rc : put_older(o, st, w, s->since_ms, s->until_ms, reach, e);
 }

@@ -23,7 +23,7 @@ static void put_volume(yyjson_val *root, struct buf *out)
     yyjson_val *v = yyjson_obj_get(root, "volume");
     double day = report_get(v, "requests_per_day"), private_ = report_get(v, "private_share");
     if (isnan(day))
-        line(out, "volume", "no request is on record");
+        line(out, "volume", "%lld requests are on record: of how many a day nobody knows yet", (long long)report_count(v, "requests"));
     else
         line(out, "volume", "%.*f requests and %.0f tokens a day, %lld requests in the busiest hour", day < 10 ? 1 : 0, day, report_get(v, "tokens_per_day"),
             (long long)report_count(v, "peak_hour_requests"));
@@ -69,10 +69,12 @@ static void put_suite(yyjson_val *root, struct buf *out)
 static void put_price(yyjson_val *root, struct buf *out)
 {
     yyjson_val *p = yyjson_obj_get(root, "price");
-    double month = report_get(p, "month"), reference = report_get(p, "reference_month"), paid = report_get(p, "paid");
+    double month = report_get(p, "month"), input = report_get(p, "input"), output = report_get(p, "output"), reference = report_get(p, "reference_month"), paid = report_get(p, "paid");
     char text[32];
-    if (isnan(month))
+    if (isnan(input) || isnan(output))
         line(out, "price", "unknown: no place elsewhere in its chain has a `price:`");
+    else if (isnan(month))
+        line(out, "price", "%g for a million tokens in, %g out; of how many a month nobody knows yet", input, output);
     else
         line(out, "price", "%s a month, were all of it answered elsewhere", show_money(month, text).p);
     if (!isnan(reference))

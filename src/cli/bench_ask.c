@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "evidence/averages.h"
 #include "http/sse.h"
 #include "proc/energy.h"
 
@@ -273,7 +274,8 @@ static void take_off(struct flight *f)
     struct buf headers = { 0 };
     char path[512];
     snprintf(path, sizeof path, "%.*s/v1/chat/completions", STR_ARG(b->at->prefix));
-    buf_printf(&headers, "Content-Type: application/json\r\nUser-Agent: hob/%s\r\nx-hob-class: program\r\nx-hob-wait: true\r\nx-hob-host: %.*s\r\n", HOB_VERSION, STR_ARG(b->place.host));
+    buf_printf(&headers, "Content-Type: application/json\r\nUser-Agent: hob/%s\r\nx-hob-class: program\r\nx-hob-wait: true\r\nx-client-request-id: " MEASURED_BENCH_ID "%.*s\r\nx-hob-host: %.*s\r\n", HOB_VERSION,
+        STR_ARG(b->place.model), STR_ARG(b->place.host));
     daemon_put_key(b->at, &headers);
     struct http_request r = { .method = STR("POST"), .path = str_of(path), .headers = buf_str(&headers), .body = &f->piece, .pieces = 1, .first_byte_ms = ANSWER_MS, .idle_ms = ANSWER_MS };
     b->flying++;

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "cli/ask.h"
+#include "evidence/averages.h"
 #include "json/json.h"
 
 #include <signal.h>
@@ -90,7 +91,7 @@ static void put_headers(struct slot *s)
 {
     const struct eval_job *j = s->asker->job;
     buf_reset(&s->headers, 512);
-    buf_printf(&s->headers, "Content-Type: application/json\r\nUser-Agent: hob/%s\r\nx-hob-class: program\r\nx-hob-wait: true\r\nx-client-request-id: eval-%lld-%zu\r\n", HOB_VERSION,
+    buf_printf(&s->headers, "Content-Type: application/json\r\nUser-Agent: hob/%s\r\nx-hob-class: program\r\nx-hob-wait: true\r\nx-client-request-id: " MEASURED_EVAL_ID "%lld-%zu\r\n", HOB_VERSION,
         (long long)j->run, s->step.item);
     if (j->places[s->step.place].host.n)
         buf_printf(&s->headers, "x-hob-host: %.*s\r\n", STR_ARG(j->places[s->step.place].host));

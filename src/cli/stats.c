@@ -120,20 +120,94 @@ static void put_fallbacks(yyjson_val *v, struct buf *b)
 }
 
 static const struct figure {
-    const char *name, *head;    /* head: over its column in the list of groups; NULL: it is not in that */
+    const char *name;
     void (*put)(yyjson_val *averages, struct buf *b);
 } figures[] = {
-    { "requests",               "REQUESTS",     put_requests },
-    { "errors",                 "ERRORS",       put_errors },
-    { "refused for load (429)", NULL,           put_429 },
-    { "first token",            "FIRST TOKEN",  put_ttft },
-    { "whole answer",           "WHOLE ANSWER", put_total },
-    { "in line",                NULL,           put_queue },
-    { "tokens",                 "TOKENS",       put_tokens },
-    { "median prompt, answer",  NULL,           put_sizes },
-    { "tokens a second",        "TOKENS/S",     put_rate },
-    { "waited for a load",      "WAITED FOR A LOAD", put_waits },
-    { "answered by a fallback", "FELL BACK",    put_fallbacks },
+    { "requests",               put_requests },
+    { "errors",                 put_errors },
+    { "refused for load (429)", put_429 },
+    { "first token",            put_ttft },
+    { "whole answer",           put_total },
+    { "in line",                put_queue },
+    { "tokens",                 put_tokens },
+    { "median prompt, answer",  put_sizes },
+    { "tokens a second",        put_rate },
+    { "waited for a load",      put_waits },
+    { "answered by a fallback", put_fallbacks },
+};
+
+/* ---- the same in a column's width, for one group of many ---- */
+
+static void put_short_requests(yyjson_val *v, struct buf *b)
+{
+    buf_printf(b, "%lld", (long long)report_count(v, "requests"));
+}
+
+static void put_part(yyjson_val *v, int64_t n, struct buf *b)
+{
+    int64_t all = report_count(v, "requests");
+    buf_printf(b, "%lld", (long long)n);
+    if (n && all)
+        buf_printf(b, " (%.1f %%)", 100 * (double)n / (double)all);
+}
+
+static void put_short_errors(yyjson_val *v, struct buf *b)
+{
+    put_part(v, report_count(yyjson_obj_get(v, "errors"), "all"), b);
+}
+
+static void put_short_times(yyjson_val *spread, struct buf *b)
+{
+    if (!report_count(spread, "requests"))
+        return;
+    report_ms(report_get(spread, "p50"), b);
+    buf_printf(b, " / ");
+    report_ms(report_get(spread, "p95"), b);
+    buf_printf(b, " (%lld)", (long long)report_count(spread, "requests"));
+}
+
+static void put_short_ttft(yyjson_val *v, struct buf *b)
+{
+    put_short_times(yyjson_obj_get(v, "ttft_ms"), b);
+}
+
+static void put_short_total(yyjson_val *v, struct buf *b)
+{
+    put_short_times(yyjson_obj_get(v, "total_ms"), b);
+}
+
+static void put_short_tokens(yyjson_val *v, struct buf *b)
+{
+    yyjson_val *t = yyjson_obj_get(v, "tokens");
+    buf_printf(b, "%lld / %lld (%lld)", (long long)report_count(t, "input"), (long long)report_count(t, "output"), (long long)report_count(t, "requests"));
+}
+
+static void put_short_rate(yyjson_val *v, struct buf *b)
+{
+    yyjson_val *r = yyjson_obj_get(v, "generation_tps");
+    if (report_count(r, "requests"))
+        buf_printf(b, "%.1f (%lld)", report_get(r, "p50"), (long long)report_count(r, "requests"));
+}
+
+static void put_short_waits(yyjson_val *v, struct buf *b)
+{
+    put_part(v, report_count(yyjson_obj_get(v, "loads"), "waited"), b);
+}
+
+static void put_short_fallbacks(yyjson_val *v, struct buf *b)
+{
+    put_part(v, report_count(yyjson_obj_get(v, "fallbacks"), "requests"), b);
+}
+
+static const struct figure short_figures[] = {
+    { "REQUESTS",          put_short_requests },
+    { "ERRORS",            put_short_errors },
+    { "FIRST TOKEN P50/95", put_short_ttft },
+    { "WHOLE P50/95",      put_short_total },
+    { "TOKENS IN/OUT",     put_short_tokens },
+    { "TOKENS/S P50",      put_short_rate },
+    { "WAITED FOR A LOAD", put_short_waits },
+    { "FELL BACK",         put_short_fallbacks },
 };
 
 /* ---- all of it ---- */
@@ -191,26 +265,24 @@ static void put_totals(yyjson_val *root, yyjson_val *other, struct buf *out)
 static void put_groups(yyjson_val *side, struct str by, struct buf *out)
 {
     yyjson_val *groups = yyjson_obj_get(side, "groups"), *g;
-    const char *heads[TABLE_MAX_COLUMNS] = { "NAME" };
-    size_t columns = 1, i, max;
+    const char *heads[1 + COUNTOF(short_figures)] = { "NAME" };
+    size_t i, max;
     struct buf b = { 0 };
     struct table t;
     if (!yyjson_arr_size(groups))
         return;
-    for (size_t f = 0; f < COUNTOF(figures); f++)
-        if (figures[f].head)
-            heads[columns++] = figures[f].head;
+    for (size_t f = 0; f < COUNTOF(short_figures); f++)
+        heads[1 + f] = short_figures[f].name;
     buf_printf(out, "\nby %.*s, ", STR_ARG(by));
     report_window(yyjson_obj_get(side, "window"), out);
     buf_printf(out, "\n");
-    table_init(&t, heads, columns);
+    table_init(&t, heads, COUNTOF(heads));
     yyjson_arr_foreach(groups, i, max, g) {
         table_cell(&t, json_str(yyjson_obj_get(g, "name")));
-        for (size_t f = 0; f < COUNTOF(figures); f++)
-            if (figures[f].head) {
-                figures[f].put(g, &b);
-                put_cell(&t, &b);
-            }
+        for (size_t f = 0; f < COUNTOF(short_figures); f++) {
+            short_figures[f].put(g, &b);
+            put_cell(&t, &b);
+        }
     }
     table_print(&t, out);
     table_fini(&t);
@@ -230,6 +302,13 @@ static void put_before_rows(yyjson_val *side, struct buf *out)
             (long long)report_count(old, "hours"), (long long)report_count(old, "requests"), (long long)report_count(old, "errors"),
             (long long)report_count(old, "input_tokens"), (long long)report_count(old, "output_tokens"), (long long)report_count(old, "fallbacks"));
     buf_printf(out, "\n");
+}
+
+static void put_left_out(yyjson_val *side, struct buf *out)
+{
+    int64_t n = report_count(side, "left_out");
+    if (n)
+        buf_printf(out, "\n%lld requests of `hob eval` and `hob bench` are left out.\n", (long long)n);
 }
 
 static void put_likeness(yyjson_val *root, struct buf *out)
@@ -258,6 +337,8 @@ static void put(yyjson_val *root, struct buf *out)
     put_groups(other, by, out);
     put_before_rows(root, out);
     put_before_rows(other, out);
+    put_left_out(root, out);
+    put_left_out(other, out);
     if (other)
         put_likeness(root, out);
     buf_printf(out, "\n(n): so many requests are behind a figure. What callers saw, whatever else the machine did: not to be held against figures of `hob bench`.\n");

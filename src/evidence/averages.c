@@ -8,6 +8,11 @@ const char *const averages_by_names[BY_COUNT] = { "", "model", "role", "caller",
 
 /* ---- of some requests ---- */
 
+bool row_is_measured(const struct request_row *r)
+{
+    return str_starts(r->client_id, STR(MEASURED_EVAL_ID)) || str_starts(r->client_id, STR(MEASURED_BENCH_ID));
+}
+
 static void add_tokens(struct averages *a, const struct request_row *r)
 {
     if (r->input_tokens < 0 && r->output_tokens < 0)
@@ -47,7 +52,7 @@ void averages_add(struct averages *a, const struct request_row *r)
     }
     if (r->ttft_ms >= 0)
         spread_add(&a->ttft, r->ttft_ms);
-    if (r->queue_ms >= 0) {
+    if (r->queue_ms >= 0 && r->model.n) {
         a->queue_ms += r->queue_ms;
         spread_add(&a->queue, r->queue_ms);
     }
@@ -118,6 +123,10 @@ static void mix_add(struct stretch_mix *m, struct arena *names, struct str name)
 void stretch_add(struct stretch *w, const struct request_row *r)
 {
     const struct str names[BY_COUNT] = { [BY_MODEL] = r->model, [BY_ROLE] = r->role, [BY_CALLER] = r->caller, [BY_HOST] = r->host };
+    if (row_is_measured(r)) {
+        w->left_out++;
+        return;
+    }
     averages_add(&w->all, r);
     mix_add(&w->callers, &w->names, r->caller);
     mix_add(&w->models, &w->names, r->model);

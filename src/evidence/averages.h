@@ -8,6 +8,11 @@
 #include "evidence/spread.h"
 #include "store/requests.h"
 
+/* What hob asks itself to measure says so in its own id of a request (x-client-request-id): such rows are in no average. Of the hourly sums they are a part. */
+#define MEASURED_EVAL_ID "eval-"
+#define MEASURED_BENCH_ID "bench-"
+bool row_is_measured(const struct request_row *r);
+
 /* Of some requests. */
 struct averages {
     int64_t requests, streams, private_, busy /* 429 */, fell_back;
@@ -16,7 +21,7 @@ struct averages {
     int64_t input_tokens, output_tokens, reasoning_tokens, cached_tokens;
     int64_t waited_for_load;                /* requests */
     double load_ms, total_ms, queue_ms;     /* sums */
-    struct spread ttft, total, queue;       /* ms; ttft where content came, total of answered ones */
+    struct spread ttft, total, queue;       /* ms; ttft where content came, total of answered ones, queue where a place was found */
     struct spread rate;                     /* tokens a second after the first, of answers with RATE_LEAST_TOKENS and more that took a moment */
     struct spread prompt, answer;           /* tokens */
 };
@@ -48,6 +53,7 @@ struct stretch {
     int64_t since_ms, until_ms;
     enum averages_by by;
     struct averages all;
+    int64_t left_out;                       /* rows of what was measured */
     struct stretch_group *groups;
     size_t ngroups, room;
     struct stretch_mix callers, models;

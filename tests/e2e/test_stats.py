@@ -1,6 +1,8 @@
 """hob stats, hob advise: figures of a window are those of the requests that were sent; two windows that are not alike are said to be so."""
 
 import json
+import os
+import signal
 import sqlite3
 
 import pytest
@@ -88,6 +90,13 @@ def test_the_figures_are_those_of_the_requests(served):
     assert stats(h, "--role", "code")["total"]["requests"] == 7
     assert stats(h, "--model", "a", "--since", "1h")["total"]["requests"] == 12
     assert stats(h, "--window", "2d..1d")["total"]["requests"] == 0
+    # what hob measures itself is no average
+    for mark in ("eval-1-2", "bench-a"):
+        assert h.chat("chat", "hello", headers=[("x-client-request-id", mark)]).status in (200, 502)
+    now = stats(h, "--window", "2h", "--by", "model")
+    assert (now["total"]["requests"], now["left_out"], s["left_out"]) == (21, 2, 0)
+    assert "2 requests of `hob eval` and `hob bench` are left out" in words(h)
+    s = now
     # as the daemon says it
     c = raw.call(str(h.state / "hob.sock"), "GET", "/hob/v1/stats?window=2h&by=model")
     assert c.status == 200 and {k: v for k, v in c.json().items() if k != "window"} == {k: v for k, v in s.items() if k != "window"}
@@ -204,6 +213,18 @@ def test_what_memory_was_good_for(kept):
     assert stats(h, "--residency", "--before", code=2)
 
 
+def test_hours_go_on_over_a_kill(kept):
+    """Another gateway finds its models loaded: that is no load, and what it counts is added."""
+    h = kept
+    old = h.gateway()
+    os.kill(old.pid, signal.SIGKILL)
+    wait_for("another gateway", lambda: not old.alive() and h.gateway().pid != old.pid)
+    wait_for("it has taken the model over", lambda: raw.call(str(h.state / "hob.sock"), "GET", "/hob/v1/ps").json()["backends"][0]["state"] == "hot")
+    h.stop()
+    m = of(stats(h, "--residency"), "pinned")
+    assert m["loads"] == 1 and m["hot_s"] > 0 and m["byte_seconds"] > 0
+
+
 # ---- local, cloud, hybrid ----
 
 PRIVATE = 2
@@ -257,6 +278,7 @@ def advise(h, role="chat"):
 def test_where_a_role_is_better_answered(role):
     h = role
     a = advise(h)                                               # nothing is known yet
+    assert a["volume"]["requests_per_day"] is None and a["price"]["month"] is None and a["price"]["input"] == 2
     assert (a["advice"]["place"], a["advice"]["rule"]) == (None, "too_few_rows") and a["suite"] is None
     assert "a day and 30 requests of it" in [m["what"] for m in a["missing"]]
     fill(h, "chat", 50)                                         # little of it

@@ -79,6 +79,25 @@ static void test_rows_are_folded(void **state)
     averages_fini(&a);
 }
 
+static void test_what_is_measured_is_left_out(void **state)
+{
+    static const struct {
+        const char *id;
+        bool in;
+    } cases[] = { { "", true }, { "eval-3-7", false }, { "bench-small", false }, { "evaluation", true }, { "my-eval-3", true } };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct stretch s;
+        struct request_row r = row("x", "m", 1, 1);
+        r.client_id = str_of(cases[i].id);
+        stretch_init(&s, 0, HOUR, BY_MODEL);
+        stretch_add(&s, &r);
+        assert_int_equal(s.all.requests, cases[i].in);
+        assert_int_equal(s.ngroups, cases[i].in);
+        assert_int_equal(s.left_out, !cases[i].in);
+        stretch_fini(&s);
+    }
+}
+
 static void test_groups(void **state)
 {
     struct stretch s;
@@ -169,6 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_quantiles_are_off_by_half_a_percent_at_most),
         cmocka_unit_test(test_rows_are_folded),
+        cmocka_unit_test(test_what_is_measured_is_left_out),
         cmocka_unit_test(test_groups),
         cmocka_unit_test(test_which_are_alike),
     };
