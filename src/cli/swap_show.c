@@ -90,21 +90,28 @@ static void print_role(yyjson_val *r)
 
 /* ---- a shadow ---- */
 
+/* A share in hundredths; else what has three digits before its point needs none behind it. */
+static void print_amount(struct str unit, double v, bool sign)
+{
+    bool share = str_eq(unit, STR("share"));
+    double shown = share ? 100 * v : v;
+    printf(sign ? "%+.*f" : "%.*f", share || (shown > -100 && shown < 100) ? 1 : 0, shown);
+}
+
 static void print_unit(yyjson_val *m, const char *key, bool sign)
 {
     struct str unit = text_at(m, "unit");
-    double v = number_at(m, key);
+    print_amount(unit, number_at(m, key), sign);
     if (str_eq(unit, STR("share")))
-        printf(sign ? "%+.1f points" : "%.1f %%", 100 * v);
+        printf(sign ? " points" : " %%");
     else
-        printf(sign ? "%+.3g %.*s" : "%.3g %.*s", v, STR_ARG(unit));
+        printf(" %.*s", STR_ARG(unit));
 }
 
 static void print_measure(yyjson_val *m)
 {
     yyjson_val *ci = yyjson_obj_get(m, "ci"), *needed = yyjson_obj_get(m, "needed");
-    struct str verdict = text_at(m, "verdict");
-    double scale = str_eq(text_at(m, "unit"), STR("share")) ? 100 : 1, lo = scale * yyjson_get_num(yyjson_arr_get(ci, 0)), hi = scale * yyjson_get_num(yyjson_arr_get(ci, 1));
+    struct str verdict = text_at(m, "verdict"), unit = text_at(m, "unit");
     printf("    %.*s %-14.*s %lld pairs: ", STR_ARG(text_at(m, "role")), STR_ARG(text_at(m, "name")), (long long)number_at(m, "pairs"));
     if (yyjson_is_num(yyjson_obj_get(m, "old"))) {
         printf("old ");
@@ -116,7 +123,11 @@ static void print_measure(yyjson_val *m)
     } else {
         print_unit(m, "new", false);
     }
-    printf(" (%.3g to %.3g)", lo, hi);
+    printf(" (");
+    print_amount(unit, yyjson_get_num(yyjson_arr_get(ci, 0)), false);
+    printf(" to ");
+    print_amount(unit, yyjson_get_num(yyjson_arr_get(ci, 1)), false);
+    printf(")");
     if (verdict.n)
         printf(": %.*s", STR_ARG(verdict));
     if (yyjson_is_int(needed))
