@@ -142,6 +142,20 @@ static struct lab_model lab_model_of(const struct ab *j, struct variant *v)
     return (struct lab_model){ .model = j->model, .name = v->name, .set = v->set, .nset = v->nset };
 }
 
+/* Before the first of them is measured: the last may be wrong. */
+static int check_variants(struct ab *j)
+{
+    struct lab_model models[MOST_VARIANTS];
+    struct lab_wish wish = { .args = j->args, .config = j->config, .models = models, .nmodels = j->n };
+    struct err e;
+    for (size_t i = 0; i < j->n; i++)
+        models[i] = lab_model_of(j, &j->v[i]);
+    enum err_code rc = lab_check(&wish, &e);
+    if (rc)
+        cli_error(&e);
+    return !rc ? EXIT_OK : rc == ERR_CONFIG ? EXIT_USAGE : EXIT_FAILED;
+}
+
 static void say(const struct ab *j, const char *what, size_t round, const struct variant *v)
 {
     if (!j->quiet)
@@ -205,7 +219,7 @@ static int ask_suite(struct ab *j)
     for (size_t i = 1; i < j->n && !code; i++) {
         if (!j->quiet)
             fprintf(stderr, "hob: %.*s: %.*s against %.*s\n", STR_ARG(j->suite), STR_ARG(j->v[i].label), STR_ARG(j->v[0].label));
-        code = eval_pair(lab_args(lab), j->suite, j->v[0].name, j->v[i].name, &j->v[i].pair);
+        code = lab_pair(lab, &wish, j->suite, j->v[0].name, j->v[i].name, &j->v[i].pair);
     }
     lab_close(lab);
     return code;
@@ -324,6 +338,8 @@ static void put_differences(const struct ab *j, struct buf *out)
             v->gain.hi, v->gain.rounds, 100 * d->difference, 100 * d->lo, 100 * d->hi);
         if (d->kind == VERDICT_CANNOT_TELL && d->needed)
             buf_printf(out, "; about %lld cases would tell", (long long)d->needed);
+        if (v->pair.run)
+            buf_printf(out, "; `hob eval show %lld` has each case", (long long)v->pair.run);
         buf_add_char(out, '\n');
     }
 }
@@ -370,6 +386,7 @@ static void put_int(struct json_out *o, const char *key, int64_t v)
 static void put_against_first(const struct variant *v, struct json_out *o)
 {
     const struct verdict *d = &v->pair.verdict;
+    put_int(o, "run", v->pair.run ? v->pair.run : -1);
     put_text(o, "verdict", str_of(verdict_names[d->kind]));
     put_number(o, "difference", d->difference);
     put_number(o, "difference_lo", d->lo);
@@ -515,6 +532,8 @@ int bench_ab(const struct cli_args *a, struct str model)
         code = find_model(&j, model);
     if (!code)
         code = make_variants(&j);
+    if (!code)
+        code = check_variants(&j);
     if (!code)
         code = measure_all(&j);
     if (!code)

@@ -42,6 +42,8 @@ struct lab_wish {
  * there twice. ERR_DOES_NOT_FIT: no room, with what to unload. ERR_LOAD_FAILED: a hot one did not load, with its reason. ERR_CONFIG: not a model of this
  * machine's with a file, or HOB_URL is set. ERR_SYSTEM. On error there is nothing to close. */
 enum err_code lab_open(struct lab **out, const struct lab_wish *w, struct err *e) __attribute__((warn_unused_result));
+/* Would it open, as far as can be told without starting anything? lab_open()'s errors of configuration and memory. */
+enum err_code lab_check(const struct lab_wish *w, struct err *e) __attribute__((warn_unused_result));
 /* Stops it and removes its folder; returns when both are done. NULL is fine. */
 void lab_close(struct lab *l);
 

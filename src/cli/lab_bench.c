@@ -46,6 +46,26 @@ static enum err_code take(const struct speed_report *r, struct lab_figures *out,
     return err_set(e, ERR_UP_GARBLED, "nothing of it counts%s%.*s", r->nwarnings ? ": " : "", STR_ARG(r->nwarnings ? r->warnings[0] : STR("")));
 }
 
+static bool has_daemon(const struct lab_wish *w)
+{
+    static const struct question q = { .method = "GET", .path = "/hob/v1/models", .connect_ms = 300, .answer_ms = 10 * 1000 };
+    struct answer got = { 0 };
+    struct door door;
+    struct err e;
+    if (door_find(w->args, w->config, &door, &e) || door_ask(&door, &q, &got, &e))
+        return false;
+    buf_free(&got.body);
+    return got.status == 200;
+}
+
+int lab_pair(const struct lab *l, const struct lab_wish *w, struct str suite, struct str old, struct str new, struct eval_pair *out)
+{
+    bool kept = has_daemon(w);
+    int code = eval_pair_in(lab_args(l), kept ? w->args : lab_args(l), suite, old, new, out);
+    out->run = kept ? out->run : 0;
+    return code;
+}
+
 enum err_code lab_measure(const struct lab_wish *w, int64_t context, int64_t tokens, struct lab_figures *out, struct err *e)
 {
     const struct lab_model *m = &w->models[0];

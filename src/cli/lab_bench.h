@@ -3,6 +3,7 @@
 #define HOB_CLI_LAB_BENCH_H
 
 #include "cli/bench.h"
+#include "cli/eval.h"
 #include "cli/lab.h"
 
 struct lab_figures {
@@ -17,6 +18,10 @@ struct lab_figures {
 /* The wish's first model, at so many tokens of context, so many of them waited for as an answer, one request at a time. While the lab starts an interrupt ends this process, and the lab with
  * it. ERR_*: lab_open()'s, bench_measure()'s; ERR_UP_GARBLED: nothing of it counts, with the reason. */
 enum err_code lab_measure(const struct lab_wish *w, int64_t context, int64_t tokens, struct lab_figures *out, struct err *e) __attribute__((warn_unused_result));
+
+/* Two models of a lab answer the same suite. The run is kept in the book of the user's daemon where one answers (then out->run is its number there); else in the lab's, and goes with
+ * it (0). An exit code, as eval_pair() has it. */
+int lab_pair(const struct lab *l, const struct lab_wish *w, struct str suite, struct str old, struct str new, struct eval_pair *out);
 
 /* What a request of three quarters prompt and a quarter answer takes by these rates: one that ended early does not look fast. */
 double lab_seconds(const struct lab_figures *f, int64_t context);

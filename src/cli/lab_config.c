@@ -87,25 +87,31 @@ static void put_general(struct json_out *o, yyjson_val *root, struct str state)
     }
 }
 
-/* One for each model: two of them may want different builds. */
-static void engine_name(size_t i, char out[24])
+/* Of one that the wish names instead of the configured one; two models may want two. */
+static struct str engine_name(const struct lab_model *m, size_t i, char out[32])
 {
-    snprintf(out, 24, "lab-%zu", i + 1);
+    snprintf(out, 32, "hob-lab-%zu", i + 1);
+    return m->engine.n ? str_of(out) : m->model->engine;
+}
+
+static void put_engine(struct json_out *o, struct str name, struct str path)
+{
+    json_key(o, name);
+    json_begin_object(o);
+    put_pair(o, "path", path);
+    json_end_object(o);
 }
 
 static void put_engines(struct json_out *o, const struct config *c, const struct lab_model *models, size_t n)
 {
-    char name[24];
+    char name[32];
     json_key(o, STR("engines"));
     json_begin_object(o);
-    for (size_t i = 0; i < n; i++) {
-        const struct conf_engine *own = conf_engine(c, models[i].model->engine);
-        engine_name(i, name);
-        json_key(o, str_of(name));
-        json_begin_object(o);
-        put_pair(o, "path", models[i].engine.n ? models[i].engine : own ? own->path : STR("llama-server"));
-        json_end_object(o);
-    }
+    for (size_t i = 0; i < c->nengines; i++)
+        put_engine(o, c->engines[i].name, c->engines[i].path);
+    for (size_t i = 0; i < n; i++)
+        if (models[i].engine.n)
+            put_engine(o, engine_name(&models[i], i, name), models[i].engine);
     json_end_object(o);
 }
 
@@ -119,12 +125,11 @@ static const struct lab_set *set_of(const struct lab_model *m, struct str key)
 
 static void put_model(struct json_out *o, const struct lab_model *m, yyjson_val *entry, size_t index)
 {
-    char engine[24];
+    char engine[32];
     size_t i, n;
     yyjson_val *key, *value;
-    engine_name(index, engine);
     json_begin_object(o);
-    put_pair(o, "engine", str_of(engine));
+    put_pair(o, "engine", engine_name(m, index, engine));
     put_pair(o, "keep", m->hot ? STR("hot") : STR("demand"));
     put_pair(o, "idle", STR("1d"));
     yyjson_obj_foreach(entry, i, n, key, value) {

@@ -98,7 +98,7 @@ static int ask_suite(struct job *j, const struct tune_point *p, bool *out)
         cli_error(&e);
         return EXIT_FAILED;
     }
-    int code = eval_pair(lab_args(lab), j->suite, STR("in-force"), STR("tried"), &check.pair);
+    int code = lab_pair(lab, &wish, j->suite, STR("in-force"), STR("tried"), &check.pair);
     lab_close(lab);
     *out = check.passes = !code && passes(&check.pair);
     if (!code && j->nchecks < MAX_CHECKS)
@@ -157,12 +157,12 @@ static int search(struct job *j)
             fprintf(stderr, "hob: stopped; nothing was kept\n");
             return EXIT_FAILED;
         }
-        say_trial(j, &t, cost);
         j->any |= !isnan(cost);
         if (!j->any) { /* what is in force does not work: so nothing else is to be tried */
             cli_error(&j->why);
             return EXIT_FAILED;
         }
+        say_trial(j, &t, cost);
         tune_took(j->tune, cost, elapsed_ms(j));
     }
     return code;
@@ -229,6 +229,8 @@ static void put_checks(struct job *j, struct json_out *o)
         json_key(o, STR("passes"));
         json_bool(o, c->passes);
         put_text(o, "verdict", str_of(verdict_names[c->pair.verdict.kind]));
+        json_key(o, STR("run"));
+        json_int_or_null(o, c->pair.run ? c->pair.run : -1);
         json_key(o, STR("cases"));
         json_int(o, c->pair.verdict.pairs);
         json_key(o, STR("difference"));

@@ -149,7 +149,7 @@ def test_variants_by_weights_and_too_few_cases(place, nursery):
     first, second = got["variants"]
     assert (first["name"], second["name"], second["verdict"], got["pick"]) == ("m.gguf", "other.gguf", "cannot tell", "m.gguf"), got
     assert second["needed"] > 8 and not second["gain"]["sure"], second
-    for args, says in ((("--kv", "f16"), "two variants"), (("--quant", "/nowhere.gguf,x"), "no file"), (("--kv", "f16,q8_0", "--save", "x"), "does not go with")):
+    for args, says in ((("--kv", "f16"), "two variants"), (("--kv", "f16,q77"), "hob: kv: 'q77' is none of"), (("--quant", "/nowhere.gguf,x"), "no file"), (("--kv", "f16,q8_0", "--save", "x"), "does not go with")):
         r = cli("bench", "m", *args, "-c", place.path, env=place.env)
         assert r.returncode == 2 and says in r.stderr, r
     place.assert_nothing_left()

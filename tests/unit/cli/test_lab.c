@@ -90,6 +90,7 @@ static void test_what_a_wish_sets_holds_and_the_last_one_counts(void **state)
     assert_int_equal(b->args.n, 0);
     assert_text(b->file, "/m/other.gguf");
     assert_text(conf_engine(lab, b->engine)->path, "/opt/new");
+    assert_text(small->engine, "llama"); /* so that what is wrong with it is told by the name that the user gave */
     assert_text(small->kv, "f16");
     assert_text(conf_engine(lab, small->engine)->path, "/opt/a");
     conf_free(lab);
