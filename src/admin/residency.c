@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+enum { HOUR_MS = 3600 * 1000 };
 static const double gib = 1073741824.0;
 
 struct residents {
@@ -196,7 +197,7 @@ static void tell(struct residents *k, struct buf *out)
 
 enum err_code report_residency(struct store *st, const struct config *c, const struct report_wish *w, struct buf *out, struct err *e)
 {
-    struct residents k = { .wish = w, .since_ms = w->since_ms, .until_ms = w->until_ms < w->now_ms ? w->until_ms : w->now_ms };
+    struct residents k = { .wish = w, .since_ms = w->since_ms - w->since_ms % HOUR_MS /* the books are of hours */, .until_ms = w->until_ms < w->now_ms ? w->until_ms : w->now_ms };
     arena_init(&k.names);
     gather(&k, c);
     if (!st)

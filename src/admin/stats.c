@@ -1,6 +1,7 @@
 /* Long-run averages: of a window, by whom, and beside another window with what makes the two unlike. */
 #include "admin/reports.h"
 
+#include "conf/conf.h"
 #include "store/model_hours.h"
 
 #include <stdlib.h>
@@ -209,16 +210,30 @@ static enum err_code put_other(struct json_out *o, struct store *st, const struc
     return rc;
 }
 
+/* A name of which nobody has heard is a slip of the hand, most times. */
+static enum err_code check_names(const struct config *c, const struct report_wish *w, const struct stretch *s, struct err *e)
+{
+    bool role = !w->role.n, model = !w->model.n || conf_model(c, w->model);
+    for (size_t i = 0; i < c->nroles && !role; i++)
+        role = str_eq(c->roles[i].name, w->role);
+    if ((role && model) || s->all.requests)
+        return ERR_OK;
+    struct str name = role ? w->model : w->role;
+    err_set(e, ERR_INVALID_REQUEST, "There is no %s '%.*s' in the configuration, and no request of it in that window.", role ? "model" : "role", name.n < 60 ? (int)name.n : 60, name.p);
+    return err_param(e, role ? "model" : "role");
+}
+
 enum err_code report_stats(struct store *st, const struct config *c, const struct report_wish *w, struct buf *out, struct err *e)
 {
     struct json_out o = json_out(out);
     struct requests_reach reach = { .row_ms = 0 };
     struct stretch s;
-    (void)c;
     stretch_init(&s, w->since_ms, w->until_ms, w->by);
     enum err_code rc = st ? requests_reach(st, &reach, e) : ERR_OK;
     if (!rc)
         rc = report_read(st, w, &s, e);
+    if (!rc)
+        rc = check_names(c, w, &s, e);
     json_begin_object(&o);
     report_int(&o, "schema", 1);
     report_text(&o, "kind", STR("long-run averages"));

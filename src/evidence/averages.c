@@ -112,7 +112,7 @@ static void mix_add(struct stretch_mix *m, struct arena *names, struct str name)
     while (i < m->n && !str_eq(m->at[i].name, name))
         i++;
     if (i == m->n && m->n >= STRETCH_MOST_GROUPS)
-        i = m->n - 1;
+        return; /* a crowd of seldom ones tells no mix */
     if (i == m->n) {
         m->at = grown(m->at, m->n, &m->room, sizeof *m->at);
         m->at[m->n++] = (struct stretch_share){ .name = arena_copy(names, name) };

@@ -12,25 +12,14 @@ static int64_t bytes_of(const struct fleet_place *p)
     return p->measured_bytes >= 0 ? p->measured_bytes : p->m.booked_bytes;
 }
 
-static int64_t hour_of(int64_t wall_ms)
-{
-    return wall_ms - wall_ms % HOUR_MS;
-}
-
-/* From when it was last counted until now: so many rows, one for each hour of the clock on the wall; of more than there is room for the older ones are left out. */
+/* What was not counted yet, until now. */
 static size_t take(struct fleet_place *p, struct model_hour *out, size_t room)
 {
-    int64_t now = fleet_now(p->fleet), left = p->hot_since_ms < 0 ? 0 : now - p->hot_since_ms, end = clock_wall_ms();
-    size_t n = 0;
-    while (left > 0 && n < room) {
-        int64_t hour = hour_of(end - 1), part = end - hour < left ? end - hour : left;
-        out[n++] = (struct model_hour){ .model = p->b->name, .hour_s = hour / 1000, .hot_ms = part,
-            .byte_seconds = (int64_t)((double)bytes_of(p) * (double)part / 1000) };
-        left -= part;
-        end -= part;
-    }
-    if (p->hot_since_ms >= 0)
-        p->hot_since_ms = now;
+    int64_t now = fleet_now(p->fleet);
+    if (p->hot_since_ms < 0)
+        return 0;
+    size_t n = model_hours_split(p->b->name, clock_wall_ms(), now - p->hot_since_ms, bytes_of(p), out, room);
+    p->hot_since_ms = now;
     return n;
 }
 
@@ -43,7 +32,7 @@ void hours_hot(struct fleet_place *p, int64_t load_ms)
     if (!timer_is_set(&f->hours))
         timer_set(&f->hours, FLUSH_MS);
     if (load_ms >= 0) {
-        const struct model_hour row = { .model = p->b->name, .hour_s = hour_of(clock_wall_ms()) / 1000, .loads = 1, .load_ms = load_ms };
+        const struct model_hour row = { .model = p->b->name, .hour_s = clock_wall_ms() / HOUR_MS * (HOUR_MS / 1000), .loads = 1, .load_ms = load_ms };
         model_hours_add(f->store, &row, 1);
     }
 }

@@ -17,6 +17,20 @@ struct adding {
     size_t n;
 };
 
+enum { HOUR_MS = 60 * 60 * 1000 };
+
+size_t model_hours_split(struct str model, int64_t end_wall_ms, int64_t length_ms, int64_t bytes, struct model_hour *out, size_t room)
+{
+    size_t n = 0;
+    while (length_ms > 0 && end_wall_ms > 0 && n < room) {
+        int64_t hour = (end_wall_ms - 1) / HOUR_MS * HOUR_MS, part = end_wall_ms - hour < length_ms ? end_wall_ms - hour : length_ms;
+        out[n++] = (struct model_hour){ .model = model, .hour_s = hour / 1000, .hot_ms = part, .byte_seconds = (int64_t)((double)bytes * (double)part / 1000 + 0.5) };
+        length_ms -= part;
+        end_wall_ms -= part;
+    }
+    return n;
+}
+
 static enum err_code add(struct store_db *db, const struct model_hour *r, struct err *e)
 {
     const int64_t figures[] = { r->hour_s, r->hot_ms, r->byte_seconds, r->loads, r->load_ms };

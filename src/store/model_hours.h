@@ -11,6 +11,9 @@ struct model_hour {
     int64_t byte_seconds;       /* memory it had, times how long */
     int64_t loads, load_ms;     /* that ended well, and how long they took */
 };
+/* A stretch of time that ends then, in which it had so much, by the hours of the clock on the wall: newest first. Of more hours than there is room for the oldest are
+ * left out. Returns how many. */
+size_t model_hours_split(struct str model, int64_t end_wall_ms, int64_t length_ms, int64_t bytes, struct model_hour *out, size_t room);
 /* Added to what is there. Does not wait, and nobody waits for it: a job of its own, which outlives who asked. What fails is lost; the store says why. */
 void model_hours_add(struct store *s, const struct model_hour *rows, size_t n);
 

@@ -145,7 +145,7 @@ def test_rows_that_have_gone(served):
 
 def test_what_cannot_be_wished_for(served):
     _, h = served
-    for args in (["--window", "soon"], ["--window", "3h..3h"], ["--by", "weather"], ["--before", "--against", "2d..1d"], ["--since", "2h", "--window", "3h"]):
+    for args in (["--window", "soon"], ["--window", "3h..3h"], ["--by", "weather"], ["--before", "--against", "2d..1d"], ["--role", "cat"], ["--model", "dog"], ["--since", "2h", "--window", "3h"]):
         assert stats(h, *args, code=2).startswith("hob: ")
     assert raw.call(str(h.state / "hob.sock"), "GET", "/hob/v1/stats?colour=red").status == 400
 

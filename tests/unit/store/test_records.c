@@ -332,6 +332,34 @@ static void keep_hour(void *ctx, const struct model_hour *r)
         (long long)r->load_ms);
 }
 
+static void test_a_stretch_of_time_is_split_by_hours(void **state)
+{
+    enum { HOUR = 3600 * 1000 };
+    static const struct {
+        int64_t end_ms, length_ms;
+        size_t room;
+        const char *want; /* of 2000 bytes */
+    } cases[] = {
+        { 10 * HOUR + 500, 500, 9, "a@36000 500 1000 0 0;" },
+        { 10 * HOUR + 500, 1500, 9, "a@36000 500 1000 0 0;a@32400 1000 2000 0 0;" },
+        { 10 * HOUR, 1000, 9, "a@32400 1000 2000 0 0;" },
+        { 10 * HOUR, 2 * HOUR + 1, 9, "a@32400 3600000 7200000 0 0;a@28800 3600000 7200000 0 0;a@25200 1 2 0 0;" },
+        { 10 * HOUR, 2 * HOUR + 1, 2, "a@32400 3600000 7200000 0 0;a@28800 3600000 7200000 0 0;" },
+        { 10 * HOUR, 0, 9, "" },
+        { 500, 1000, 9, "a@0 500 1000 0 0;" },      /* a clock that was not set */
+    };
+    struct model_hour rows[9];
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct buf b = { 0 };
+        size_t n = model_hours_split(STR("a"), cases[i].end_ms, cases[i].length_ms, 2000, rows, cases[i].room);
+        for (size_t k = 0; k < n; k++)
+            keep_hour(&b, &rows[k]);
+        if (!str_eq(buf_str(&b), str_of(cases[i].want)))
+            fail_msg("case %zu: %.*s", i, STR_ARG(buf_str(&b)));
+        buf_free(&b);
+    }
+}
+
 static void test_hours_of_models_add_up(void **state)
 {
     static const struct model_hour first[] = {
@@ -376,6 +404,7 @@ int main(void)
         CASE(test_runs_and_their_results_are_kept),
         CASE(test_pairs_of_a_shadow_are_kept),
         CASE(test_pairs_are_bounded_and_expire),
+        CASE(test_a_stretch_of_time_is_split_by_hours),
         CASE(test_hours_of_models_add_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
