@@ -32,8 +32,7 @@ struct showing {
     size_t n;
     bool one;
     struct buf body;
-    enum err_code rc;
-    struct err e;
+    bool failing;           /* the store cannot be opened */
 };
 
 /* ---- on the loop ---- */
@@ -119,32 +118,33 @@ static void add_row(void *ctx, const struct shadow_row *row)
     shadow_report_add(ctx, row);
 }
 
-/* The object, with `shadow` as its last member. */
-static enum err_code write_one(struct showing *k, struct store *st, const struct shown *s)
+/* The object, with `shadow` as its last member: null where the store cannot be read, since how the swap is is known all the same. */
+static void write_one(struct showing *k, struct store *st, const struct shown *s)
 {
-    enum err_code rc = ERR_OK;
+    struct err e;
     if (!s->shadowed) {
         buf_add(&k->body, s->text);
-        return rc;
+        return;
     }
     struct shadow_report *report = shadow_report_new();
-    if (st)
-        rc = shadows_read(st, s->id, add_row, report, &k->e);
+    bool known = !k->failing && (!st || !shadows_read(st, s->id, add_row, report, &e));
     buf_add(&k->body, str_make(s->text.p, s->text.n - 1));
     buf_lit(&k->body, ",\"shadow\":");
-    put_shadow(s, report, &k->body);
+    if (known)
+        put_shadow(s, report, &k->body);
+    else
+        buf_lit(&k->body, "null");
     buf_lit(&k->body, "}");
     shadow_report_free(report);
-    return rc;
 }
 
 static void write_all(struct showing *k, struct store *st)
 {
     buf_add(&k->body, k->one ? STR("") : STR("{\"schema\":1,\"swaps\":["));
-    for (size_t i = 0; i < k->n && !k->rc; i++) {
+    for (size_t i = 0; i < k->n; i++) {
         if (i)
             buf_lit(&k->body, ",");
-        k->rc = write_one(k, st, &k->all[i]);
+        write_one(k, st, &k->all[i]);
     }
     buf_add(&k->body, k->one ? STR("") : STR("]}"));
 }
@@ -153,9 +153,9 @@ static void look(void *ctx)
 {
     struct showing *k = ctx;
     struct store *st = NULL;
-    k->rc = store_open_to_read(k->state, &st, &k->e);
-    if (!k->rc)
-        write_all(k, st);
+    struct err e;
+    k->failing = store_open_to_read(k->state, &st, &e) != ERR_OK;
+    write_all(k, st);
     store_close(st);
 }
 
@@ -163,12 +163,11 @@ static void looked(void *ctx)
 {
     struct showing *k = ctx;
     struct buf body = { 0 };
-    if (k->one && !k->rc)
-        buf_lit(&body, "{\"schema\":1,");
-    if (!k->rc)
-        buf_add(&body, str_from(buf_str(&k->body), k->one));
+    if (k->one)
+        buf_lit(&body, "{\"schema\":1,"); /* and the object behind its brace */
+    buf_add(&body, str_from(buf_str(&k->body), k->one));
     if (k->r)
-        admin_answer(k->r, buf_str(&body), k->rc ? &k->e : NULL);
+        admin_answer(k->r, buf_str(&body), NULL);
     buf_free(&body);
     buf_free(&k->body);
     arena_fini(&k->arena);

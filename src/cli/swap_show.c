@@ -221,7 +221,9 @@ static void print_swap(yyjson_val *s)
         print_baseline(r);
     yyjson_arr_foreach(yyjson_obj_get(s, "guards"), i, n, r)
         print_guard(r);
-    if (yyjson_obj_get(s, "shadow"))
+    if (yyjson_is_null(yyjson_obj_get(s, "shadow")))
+        printf("  shadow: the store cannot be read, where its pairs are\n");
+    else if (yyjson_obj_get(s, "shadow"))
         print_shadow(yyjson_obj_get(s, "shadow"));
     printf("  next: %.*s\n", STR_ARG(text_at(s, "next")));
 }

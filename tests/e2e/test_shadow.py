@@ -138,7 +138,7 @@ def test_what_is_private_stays(nursery):
 def test_nothing_is_loaded_for_it(nursery):
     models = {**nursery.model("old"), **nursery.model("new", keep="demand")}
     door = Shadow.__new__(Shadow)
-    door.h = nursery.hob({"engines": {"llama": {"path": str(FAKE)}}, "models": models, "roles": {"chat": {"model": "old"}}}, wait="ready")
+    door.h = nursery.hob({"engines": {"llama": {"path": str(FAKE)}}, "models": models, "roles": {"chat": {"model": "old"}}, "drain": "50s"}, wait="ready")
     swap = door.begin()
     assert door.h.chat("chat", "hello").status == 200
     seen = wait_for("it is said why nothing is sent", lambda: "not in memory" in ((s := door.shadow(swap))["waits"] or "") and s)
@@ -147,6 +147,14 @@ def test_nothing_is_loaded_for_it(nursery):
     door.pairs(swap, 1)
     backends = {b["model"]: b for b in door.ask("GET", "ps").json()["backends"]}
     assert backends["old"]["state"] == backends["new"]["state"] == "hot"
+    # and it keeps nobody from unloading it
+    new = door.h.child("new").control
+    new.default("[[first_ms 600000]]")
+    assert door.h.chat("chat", "once more").status == 200
+    new.wait("the copy is under way", lambda log: log.in_flight)
+    assert door.ask("POST", "models/unload", {"model": "new"}).status == 200
+    seen = door.shadow(swap)
+    assert (seen["pairs"], seen["cancelled"], seen["waiting"]) == (1, 1, 1), seen
 
 
 def test_it_goes_on_after_a_kill(door):
