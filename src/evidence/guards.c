@@ -57,7 +57,7 @@ static enum said bad_if(bool bad)
 }
 
 /* What an error's code says of a place that was tried. */
-enum gave { GAVE_NOTHING, GAVE_ALONE /* it was not asked, or could not take it */, GAVE_BUSY, GAVE_FAILED };
+enum gave { GAVE_NOTHING, GAVE_ALONE /* it was not asked, or could not take it */, GAVE_BUSY, GAVE_FAILED, GAVE_WRONG /* it answered, and that was nothing */ };
 
 static enum gave gave_of(struct str code)
 {
@@ -68,13 +68,23 @@ static enum gave gave_of(struct str code)
     for (int i = ERR_OK + 1; i < ERR_COUNT; i++) {
         const struct err_row *row = err_row((enum err_code)i);
         if (str_eq(code, str_of(row->code)))
-            return row->fault == FAULT_BACKEND || row->fault == FAULT_MODEL ? GAVE_FAILED : row->fault == FAULT_CALLER && row->failover ? GAVE_ALONE : GAVE_NOTHING;
+            return row->fault == FAULT_MODEL ? GAVE_WRONG : row->fault == FAULT_BACKEND ? GAVE_FAILED : row->fault == FAULT_CALLER && row->failover ? GAVE_ALONE : GAVE_NOTHING;
     }
     return GAVE_NOTHING;
 }
 
-/* Of its tries before the one that was the last. */
-static enum gave gave_up(struct str chain, struct str model)
+static bool is_unmet(struct str code)
+{
+    return str_eq(code, STR("schema_unmet")) || str_eq(code, STR("tool_unmet"));
+}
+
+static bool is_mute(struct str code)
+{
+    return str_eq(code, STR("only_thoughts"));
+}
+
+/* The gravest of its tries before the one that was the last. f: what an answer that was nothing says besides. */
+static enum gave gave_up(struct str chain, struct str model, struct facts *f)
 {
     struct json_doc d = { 0 };
     struct err e;
@@ -84,8 +94,13 @@ static enum gave gave_up(struct str chain, struct str model)
     if (!chain.n || json_parse(&d, chain, &e))
         return most;
     yyjson_arr_foreach(d.root, i, n, tried) {
-        enum gave gave = str_eq(json_str(yyjson_obj_get(tried, "model")), model) ? gave_of(json_str(yyjson_obj_get(tried, "error"))) : GAVE_NOTHING;
+        struct str code = json_str(yyjson_obj_get(tried, "error"));
+        enum gave gave = str_eq(json_str(yyjson_obj_get(tried, "model")), model) ? gave_of(code) : GAVE_NOTHING;
         most = gave > most ? gave : most;
+        if (gave == GAVE_WRONG) {
+            f->of[GUARD_SCHEMA] = is_unmet(code) ? SAID_BAD : f->of[GUARD_SCHEMA];
+            f->of[GUARD_EMPTY] = is_mute(code) ? SAID_BAD : f->of[GUARD_EMPTY];
+        }
     }
     json_free(&d);
     return most;
@@ -96,21 +111,16 @@ static bool is_about_a_model(const struct request_row *r)
     return r->fault == FAULT_NONE || r->fault == FAULT_BACKEND || r->fault == FAULT_MODEL;
 }
 
-static bool has_code(const struct request_row *r, const char *code)
-{
-    return str_eq(r->code, str_of(code));
-}
-
 /* The last try was its own. */
 static void read_own(const struct request_row *r, enum gave last, struct facts *f)
 {
-    bool whole = r->fault == FAULT_NONE, talks = str_eq(r->endpoint, STR("chat")), asked = whole || last == GAVE_FAILED;
+    bool whole = r->fault == FAULT_NONE, talks = str_eq(r->endpoint, STR("chat")), asked = whole || last >= GAVE_FAILED;
     f->of[GUARD_ERRORS] = !asked ? SAID_NOTHING : r->fault == FAULT_MODEL ? SAID_BAD_ITSELF : bad_if(!whole);
     f->of[GUARD_BUSY] = bad_if(last == GAVE_BUSY);
     if (asked) {
-        f->of[GUARD_SCHEMA] = bad_if(has_code(r, "schema_unmet") || has_code(r, "tool_unmet"));
+        f->of[GUARD_SCHEMA] = bad_if(is_unmet(r->code));
         f->of[GUARD_THOUGHTS] = bad_if(r->unasked_thoughts);
-        f->of[GUARD_EMPTY] = bad_if((whole && r->output_tokens == 0 && talks) || has_code(r, "only_thoughts"));
+        f->of[GUARD_EMPTY] = bad_if((whole && r->output_tokens == 0 && talks) || is_mute(r->code));
         f->of[GUARD_CUT] = r->finish == FINISH_UNKNOWN ? SAID_NOTHING : bad_if(r->finish == FINISH_LENGTH);
     }
     if (whole) { /* a cold start is not the model's */
@@ -125,15 +135,15 @@ static bool read_row(const struct guard_whom *w, const struct request_row *r, st
     if (!is_about_a_model(r) || !(!w->role.n || str_eq(r->role, w->role) || str_eq(r->tier, w->role)))
         return false;
     bool own = str_eq(r->model, w->model), whole = r->fault == FAULT_NONE;
-    enum gave before = gave_up(r->chain, w->model), last = own && !whole ? gave_of(r->code) : GAVE_NOTHING;
+    enum gave before = gave_up(r->chain, w->model, f), last = own && !whole ? gave_of(r->code) : GAVE_NOTHING;
     if (own)
         read_own(r, last, f);
-    else if (before == GAVE_FAILED)
-        f->of[GUARD_ERRORS] = SAID_BAD;
+    else if (before >= GAVE_FAILED)
+        f->of[GUARD_ERRORS] = before == GAVE_WRONG ? SAID_BAD_ITSELF : SAID_BAD;
     if (before == GAVE_BUSY)
         f->of[GUARD_BUSY] = SAID_BAD;
     bool left_out = before == GAVE_ALONE || before == GAVE_BUSY || last == GAVE_ALONE || last == GAVE_BUSY;
-    if (left_out || (whole && before == GAVE_FAILED && (!own || r->fell_back)))
+    if (left_out || (whole && before >= GAVE_FAILED && (!own || r->fell_back)))
         f->of[GUARD_FALLBACK] = SAID_BAD;
     else if (own && whole)
         f->of[GUARD_FALLBACK] = SAID_GOOD;

@@ -136,6 +136,11 @@ static void answers_elsewhere(struct request_row *r, struct dice *d, const char 
     r->chain = arena_printf(&texts, "[{\"model\":\"new\",\"host\":\"x\",\"error\":\"%s\"}]", code);
 }
 
+static void breaks_json_for_another(struct request_row *r, struct dice *d)
+{
+    answers_elsewhere(r, d, "schema_unmet");
+}
+
 static void is_left_alone(struct request_row *r, struct dice *d)
 {
     answers_elsewhere(r, d, "breaker_open");
@@ -188,7 +193,7 @@ static void test_what_is_the_models_ends_its_trial(void **state)
     static const struct { change_fn *change; int guard, or; int64_t within; } cases[] = {
         { breaks_json, GUARD_SCHEMA, GUARD_ERRORS, 400 }, { breaks_down, GUARD_ERRORS, GUARD_ERRORS, 1500 }, { is_slow, GUARD_TTFT, GUARD_TOTAL, 200 },
         { thinks, GUARD_THOUGHTS, GUARD_THOUGHTS, 200 }, { says_nothing, GUARD_EMPTY, GUARD_EMPTY, 400 }, { falls_back, GUARD_ERRORS, GUARD_FALLBACK, 800 },
-        { is_cut, GUARD_CUT, GUARD_CUT, 800 }, { is_left_alone, GUARD_FALLBACK, GUARD_FALLBACK, 400 }, { cannot_take_it, GUARD_FALLBACK, GUARD_FALLBACK, 400 },
+        { breaks_json_for_another, GUARD_SCHEMA, GUARD_ERRORS, 400 }, { is_cut, GUARD_CUT, GUARD_CUT, 800 }, { is_left_alone, GUARD_FALLBACK, GUARD_FALLBACK, 400 }, { cannot_take_it, GUARD_FALLBACK, GUARD_FALLBACK, 400 },
     };
     for (size_t i = 0; i < COUNTOF(cases); i++) {
         struct dice d = dice_of(7 + i);
