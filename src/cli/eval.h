@@ -34,6 +34,7 @@ struct eval_pair {
     struct pairs pairs;             /* cases, by what most of their turns came to */
     int64_t nothing;                /* answers that say nothing of a model */
     bool discriminates;
+    char note[96];                  /* what else is to be said of it */
 };
 int eval_pair(const struct cli_args *a, struct str suite, struct str old, struct str new, struct eval_pair *out);
 /* The same where `a` leads, a lab say; the run is in the book of where `book` leads. */

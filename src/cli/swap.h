@@ -22,6 +22,13 @@ struct eval_pair;
 size_t swap_suites_said(const struct cli_args *a, struct str *out, size_t room); /* by --suite; how many */
 /* Keeps it with the swap, which is in `swap` then, as it is. */
 int swap_keep_proof(const struct cli_args *a, int64_t id, struct str role, const struct eval_pair *p, struct buf *swap);
+/* swap_engine_vectors.c: the same texts put to an embedder, or a reranker, in two builds. */
+struct door;
+struct swap_vectors {
+    int64_t texts, alike;
+    double lowest;              /* cosine, of all of them */
+};
+enum err_code swap_compare_vectors(const struct door *door, struct str old, struct str new, bool reranks, struct swap_vectors *out, struct err *e) __attribute__((warn_unused_result));
 /* swap_engine_evidence.c */
 int swap_evidence_engine(const struct cli_args *a, const struct config *c, int64_t id, yyjson_val *swap, struct buf *after);
 

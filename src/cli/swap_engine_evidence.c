@@ -32,28 +32,50 @@ static bool is_meant(const struct cli_args *a, yyjson_val *m)
     return (str_eq(state, STR("planned")) || str_eq(state, STR("evidenced"))) && (yyjson_is_true(yyjson_obj_get(m, "resident")) || cli_flag(a, "--all"));
 }
 
-/* Of those, the first that says any: --suite, the `suites:` of a role that it answers, the usual ones. */
+/* Of those, the first that says any: --suite, where the model can be asked, the `suites:` of a role that it answers, the usual ones. */
 static size_t suites_of(const struct proving *p, const struct conf_model *m, struct str out[MOST_SUITES])
 {
     struct str role;
+    if (!(m->serves & SERVES_CHAT))
+        return 0; /* suites are chats */
     size_t n = swap_suites_said(p->args, out, MOST_SUITES);
     for (size_t i = 0; i < p->config->nroles && !n; i++) {
         const struct conf_role *r = &p->config->roles[i];
         for (size_t k = 0; conf_meant(p->config, r->name, &role) == m && k < r->suites.n && n < MOST_SUITES; k++)
             out[n++] = r->suites.at[k];
     }
-    if (!n && m->serves & SERVES_CHAT) {
+    if (!n) {
         out[n++] = STR("t-suite");
         out[n++] = STR("chat-bench");
     }
     return n;
 }
 
+/* One that does not chat, and for which no suite is named: its numbers must be the same. There is no chance in that, and so no interval. */
+static int prove_numbers(struct proving *p, struct lab *lab, const struct conf_model *m, struct str old, struct str new)
+{
+    struct swap_vectors v;
+    struct eval_pair pair = { .run = 0, .discriminates = true };
+    struct err e;
+    if (swap_compare_vectors(lab_door(lab), old, new, (m->serves & SERVES_RERANK) != 0, &v, &e)) {
+        cli_error(&e);
+        return EXIT_FAILED;
+    }
+    pair.pairs.both = v.alike;
+    pair.pairs.only_a = v.texts - v.alike;
+    pair.verdict.pairs = v.texts;
+    pair.verdict.difference = pair.verdict.lo = pair.verdict.hi = (double)(v.alike - v.texts) / (double)v.texts;
+    pair.verdict.kind = v.alike == v.texts ? VERDICT_NOT_WORSE : VERDICT_WORSE;
+    snprintf(pair.suite, sizeof pair.suite, m->serves & SERVES_RERANK ? "scores" : "vectors");
+    snprintf(pair.note, sizeof pair.note, "the least alike of %lld texts: cosine %.5f", (long long)v.texts, v.lowest);
+    return swap_keep_proof(p->args, p->id, m->name, &pair, p->swap);
+}
+
 static int prove_in(struct proving *p, struct lab *lab, const struct conf_model *m, struct str old, struct str new)
 {
     struct str suites[MOST_SUITES];
     size_t n = suites_of(p, m, suites);
-    int code = EXIT_OK;
+    int code = n ? EXIT_OK : prove_numbers(p, lab, m, old, new);
     for (size_t i = 0; i < n && !code; i++) {
         struct eval_pair pair;
         code = eval_pair_in(lab_args(lab), p->args, suites[i], old, new, &pair);
@@ -66,12 +88,11 @@ static int prove_in(struct proving *p, struct lab *lab, const struct conf_model 
 static int prove_model(struct proving *p, struct str name)
 {
     const struct conf_model *m = conf_model(p->config, name);
-    struct str suites[MOST_SUITES];
     struct arena a;
     struct lab *lab;
     struct err e;
-    if (!m || !m->file.n || !suites_of(p, m, suites)) {
-        fprintf(stderr, m ? "hob: no suite says what '%.*s' is good for: name one with --suite\n" : "hob: '%.*s' is in the configuration no more\n", STR_ARG(name));
+    if (!m || !m->file.n) {
+        fprintf(stderr, "hob: '%.*s' is in the configuration no more\n", STR_ARG(name));
         p->passed_over++;
         return EXIT_OK;
     }

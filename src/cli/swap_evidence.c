@@ -35,7 +35,9 @@ static void put_proof(struct json_out *o, const struct eval_pair *p)
 {
     char run[24], note[160] = "";
     size_t n = 0;
-    snprintf(run, sizeof run, "%lld", (long long)p->run);
+    snprintf(run, sizeof run, p->run ? "%lld" : "", (long long)p->run);
+    if (p->note[0])
+        n = (size_t)snprintf(note, sizeof note, "%s", p->note);
     if (!p->discriminates)
         n = (size_t)snprintf(note, sizeof note, "it does not discriminate between the two");
     if (p->nothing)

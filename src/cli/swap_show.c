@@ -49,6 +49,10 @@ static void print_proof(yyjson_val *p)
 {
     yyjson_val *ci = yyjson_obj_get(p, "ci"), *needed = yyjson_obj_get(p, "needed");
     struct str verdict = text_at(p, "verdict"), note = text_at(p, "note");
+    if (!text_at(p, "run").n) { /* numbers held side by side, no answers: nothing of it is chance */
+        printf("      %.*s: %.*s: %lld of %lld alike; %.*s\n", STR_ARG(text_at(p, "suite")), STR_ARG(verdict), (long long)number_at(p, "both"), (long long)number_at(p, "pairs"), STR_ARG(note));
+        return;
+    }
     printf("      %.*s (run %.*s): %.*s: %lld pairs, only old %lld, only new %lld; difference %+.1f points (%.1f to %.1f)", STR_ARG(text_at(p, "suite")), STR_ARG(text_at(p, "run")),
         STR_ARG(verdict), (long long)number_at(p, "pairs"), (long long)number_at(p, "only_old"), (long long)number_at(p, "only_new"), 100 * number_at(p, "difference"),
         100 * yyjson_get_num(yyjson_arr_get(ci, 0)), 100 * yyjson_get_num(yyjson_arr_get(ci, 1)));

@@ -331,6 +331,14 @@ struct words {
     const char *before, *after; /* after NULL: `before` alone */
 };
 
+static bool lacks_proof(const struct swap *s)
+{
+    for (size_t i = 0; i < s->nroles; i++)
+        if (s->roles[i].resident && !s->roles[i].verdict)
+            return true;
+    return false;
+}
+
 static struct words next_words(const struct swap *s, int64_t now_ms)
 {
     static const struct words rows[SWAP_STATES] = {
@@ -347,6 +355,8 @@ static struct words next_words(const struct swap *s, int64_t now_ms)
         return (struct words){ "hob swap evidence ", ": run the suites with its models in both builds" };
     if (s->engine.name.n && s->state == SWAP_PROMOTED)
         return (struct words){ "write its path into hob.yaml; until then hob keeps to it, and hob swap rollback ", " leads back" };
+    if (s->engine.name.n && s->state == SWAP_EVIDENCED && lacks_proof(s))
+        return (struct words){ "hob swap evidence ", ": not all models that were in memory have been compared" };
     if (swap_unsmoked(s))
         return (struct words){ "hob swap start ", " goes on: not all models have answered in the new build yet" };
     for (size_t i = 0; i < s->nroles && s->state == SWAP_EVIDENCED; i++)

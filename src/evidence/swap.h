@@ -46,7 +46,7 @@ struct swap_role {
     struct swap_proof proofs[SWAP_MAX_PROOFS];
     size_t nproofs;
     int64_t smoked_ms;          /* wall clock: a request through the public door was answered by `to`; 0 = not yet */
-    bool resident;              /* of an engine's: it was in memory, or is kept there, when that was planned: nothing begins before it was compared */
+    bool resident;              /* of an engine's: it was in memory when that was planned: nothing begins before it was compared */
     int64_t up_ms;              /* of an engine's: wall clock, its child answered in the new build; 0 = not yet */
     struct str guards;          /* JSON: guards.h's, as they were saved last; empty = none yet */
     int64_t guards_at;          /* the place of the last row that is in them */

@@ -35,7 +35,7 @@ static enum err_code add_models(struct swaps *s, struct swap *out, const struct 
             continue;
         struct swaps_place place;
         swaps_place_of(s, m->name, &place);
-        if (resident != (m->keep == KEEP_HOT || place.pid > 0))
+        if (resident != (place.pid > 0))
             continue;
         struct swap_role *r = swap_add(out);
         if (!r)
@@ -127,9 +127,10 @@ static void fall(struct swaps *s, struct kept *k, const struct swap_role *r, con
     struct str words = str_of(why->text);
     words.n -= words.n && words.p[words.n - 1] == '.';
     struct str text = arena_printf(&a, "'%.*s' does not come up in %.*s: %.*s", STR_ARG(r->name), STR_ARG(r->to), STR_ARG(words));
-    log_error("swap %lld: %.*s; %s back", (long long)k->swap.id, STR_ARG(text), r->up_ms ? "it goes" : "all go");
-    /* Once it had come up it is this model's matter; a build that brings it up never is not to be tried with the next. */
-    swaps_do(s, k->swap.id, &(struct swap_wish){ .step = STEP_BREACH, .role = r->up_ms ? r->name : STR(""), .why = text }, STR("hob"));
+    /* A build that does not bring up what the old one had up is not to be tried with the next. Once it had, or of who was not in memory, it may be this model's own matter. */
+    bool all = r->resident && !r->up_ms;
+    log_error("swap %lld: %.*s; %s back", (long long)k->swap.id, STR_ARG(text), all ? "all go" : "it goes");
+    swaps_do(s, k->swap.id, &(struct swap_wish){ .step = STEP_BREACH, .role = all ? STR("") : r->name, .why = text }, STR("hob"));
     arena_fini(&a);
 }
 

@@ -18,13 +18,15 @@ MODELS = ("one", "two", "idle")
 class Builds:
     """Two builds, two models that are kept hot, one that nobody asks for."""
 
-    def __init__(self, nursery, models=MODELS, **config):
+    def __init__(self, nursery, models=MODELS, words=(), **config):
         self.nursery = nursery
         self.old, self.new = self.build("old", version="old build"), self.build("new", version="new build")
         all = {}
         for name in models:
             all.update(nursery.model(name, keep="demand" if name == "idle" else "hot"))
-        self.h = nursery.hob({"engines": {"llama": {"path": str(self.old)}}, "models": all, "roles": {"chat": {"model": "one", "fallback": ["two"]}}, **config}, wait="ready")
+        for name in words:
+            all.update(nursery.model(name, serves=[name]))
+        self.h = nursery.hob({"engines": {"llama": {"path": str(self.old)}}, "models": all, "roles": {"chat": {"model": "one", "fallback": [m for m in models if m == "two"]}}, **config}, wait="ready")
 
     def build(self, name, **files):
         folder = self.nursery.dir / name
@@ -266,6 +268,16 @@ def test_evidence_is_taken_aside(builds, tmp_path):
     r = builds.cli("evidence", "2", "--suite", suite, "--role", "one", "-q", code=4)
     assert "evidence: worse" in r.stdout, r
     assert "worse in the new build" in builds.cli("start", "2", code=4).stderr and builds.all_in("old")
+
+
+def test_one_that_does_not_chat_is_held_against_its_numbers(nursery):
+    builds = Builds(nursery, models=("one",), words=("embed", "rerank"))
+    swap = builds.plan()
+    for model, suite in (("embed", "vectors"), ("rerank", "scores")):
+        got = json.loads(builds.cli("evidence", str(swap), "--role", model, "--json", "-q").stdout)
+        proof = {m["model"]: m for m in got["engine"]["models"]}[model]["evidence"][0]
+        assert (proof["suite"], proof["verdict"], proof["pairs"], proof["both"], proof["run"]) == (suite, "not worse", 24, 24, None), proof
+    assert "cosine 1.0" in builds.cli("status", str(swap)).stdout and "not all models" in builds.show(swap)["next"]
 
 
 def test_by_hand(builds):
