@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/numbers.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -83,6 +84,7 @@ static int read_options(struct job *j)
         code = option_count(a, "--tokens", LEAST_TOKENS, MOST_TOKENS, &w->tokens);
     if (!code)
         code = option_count(a, "--runs", 1, BENCH_MAX_RUNS, &w->runs);
+    w->watts = j->config->energy_watts;
     if (!code)
         code = option_number(a, "--watts", 0.1, 1e6, &w->watts);
     w->corner = !(cli_option_value(a, "--contexts").p && cli_option_value(a, "--concurrency").p);
@@ -124,6 +126,25 @@ static void baseline_path(const struct job *j, struct str name, char *out, size_
         snprintf(out, room, "%.*s/bench/%.*s.json", STR_ARG(j->config->state), STR_ARG(name));
 }
 
+/* False: there is none. */
+static bool tell_kept(const struct job *j)
+{
+    char folder[4096];
+    size_t n = 0;
+    snprintf(folder, sizeof folder, "%.*s/bench", STR_ARG(j->config->state));
+    DIR *d = opendir(folder);
+    for (struct dirent *f; d && (f = readdir(d));) {
+        struct str name = str_of(f->d_name);
+        if (str_ends(name, STR(".json")) && name.n > 5)
+            fprintf(stderr, "%s%.*s", n++ ? ", " : "hob: there are: ", (int)name.n - 5, name.p);
+    }
+    if (d)
+        closedir(d);
+    if (n)
+        fputc('\n', stderr);
+    return n > 0;
+}
+
 static int read_baseline(const struct job *j, struct buf *out)
 {
     char path[4096], part[16384];
@@ -134,7 +155,8 @@ static int read_baseline(const struct job *j, struct buf *out)
     FILE *f = fopen(path, "re");
     if (!f) {
         fprintf(stderr, "hob: there is no measurement '%.*s' to compare with: %s: %s\n", STR_ARG(name), path, strerror(errno));
-        fprintf(stderr, "hob: `hob bench MODEL --save NAME` keeps one\n");
+        if (!tell_kept(j))
+            fprintf(stderr, "hob: `hob bench MODEL --save NAME` keeps one\n");
         return EXIT_USAGE;
     }
     buf_init(out, BASELINE_MAX_BYTES);
@@ -294,11 +316,11 @@ static int bench_model(struct job *j, struct str said)
 static int set_up(struct job *j)
 {
     struct err e;
-    int code = read_options(j);
+    int code = cli_load_config(j->args, &j->config);
+    if (!code)
+        code = read_options(j);
     if (!code)
         code = check_names(j);
-    if (!code)
-        code = cli_load_config(j->args, &j->config);
     if (code)
         return code;
     if (daemon_find(j->config, &j->at, &e) || door_find(j->args, j->config, &j->admin, &e)) {

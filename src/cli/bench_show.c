@@ -81,11 +81,20 @@ static void put_cold(const struct speed_report *r, struct buf *out)
         buf_printf(out, "cold start    not measured: %.*s\n", STR_ARG(r->cold_why));
 }
 
+static struct str energy_words(const struct speed_report *r)
+{
+    static char words[120];
+    if (str_eq(r->energy_source, STR("configured")))
+        return STR("as configured");
+    snprintf(words, sizeof words, "by %.*s: what it sees of the machine, at rest too", STR_ARG(r->energy_source));
+    return str_of(words);
+}
+
 static void put_energy(const struct speed_report *r, struct buf *out)
 {
     const struct speed_cell *c = speed_first(r);
     if (r->energy_source.n && c && isfinite(c->watts))
-        buf_printf(out, "energy        %.1f W, %.1f J a run, by %.*s: all of the machine's that it tells, at rest too\n", c->watts, c->joules_per_round, STR_ARG(r->energy_source));
+        buf_printf(out, "energy        %.1f W, %.1f J a run, %.*s\n", c->watts, c->joules_per_round, STR_ARG(energy_words(r)));
     else if (r->energy_why.n)
         buf_printf(out, "energy        not known: %.*s\n", STR_ARG(r->energy_why));
 }

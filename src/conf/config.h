@@ -311,6 +311,7 @@ struct config {                                       /* read-only but for the c
     int64_t rows_spool_bytes;                         /* of rows that wait in memory for a disk that fails */
     int rows_refuse;                                  /* no request without a row */
     struct conf_price reference;                      /* what the tokens would have cost elsewhere */
+    double energy_watts;                              /* this machine takes so much at work, as somebody has measured; 0 = not said */
     bool sandbox;                                     /* gateway and children are kept from what they do not need */
     bool known_callers;                               /* what chat pages ask by themselves goes to the role `task` */
     double auto_primary, auto_heavy;                  /* complexity from which on `auto` takes the tier primary, or heavy */

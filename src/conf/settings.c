@@ -190,6 +190,8 @@ const struct setting settings[] = {
       .doc = "What a million tokens of input would have cost elsewhere: `hob gain` compares with it." },
     { "reference.output", SET_NUMBER, AT(reference.output), TAKES_NOW, .def = "unknown", .min = 0, .max = 1000000, .zero = "unknown",
       .doc = "And a million tokens of output." },
+    { "energy.watts", SET_NUMBER, AT(energy_watts), TAKES_NOW, .def = "unknown", .min = 0, .max = 1000000, .zero = "unknown",
+      .doc = "What this machine takes while a model is at work, as a plug's meter says: `hob bench` counts with it instead of with what the machine tells of itself." },
 
     { "auto.primary", SET_NUMBER, AT(auto_primary), TAKES_NOW, .def = "0.33", .min = 0, .max = 1,
       .doc = "Complexity, 0 to 1, from which on a request for `auto` goes to the tier `primary` instead of `fast`." },
@@ -456,6 +458,7 @@ const struct group groups[] = {
     { "triage", "A small model's opinion about requests for `auto`." },
     { "rows", "One row about each request, without its text." },
     { "reference", "A price to compare with, per million tokens." },
+    { "energy", "What the machine takes." },
     { "auto", "How a caller's `auto` becomes a tier." },
     { "auto.weights", "What signs count for." },
     { "auto.weights.*", "A sign.", sizeof(struct conf_weight), AT(auto_weights), AT(nauto_weights), WEIGHT(name), WEIGHT(place), "sign" },

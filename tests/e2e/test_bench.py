@@ -35,6 +35,17 @@ def h(module_nursery, fake):
     return module_nursery.hob({"engines": {"llama": {"path": str(FAKE)}}, "hosts": {"far": {"url": fake.url}}, "models": models, **FORGIVING})
 
 
+@pytest.fixture
+def child(h):
+    """The model's engine; what a test has told it is forgotten."""
+    assert cli("load", "m", "-c", h.config_path, env=h.env).returncode == 0
+    control = h.child("m").control
+    control.reset()
+    yield control
+    if control.at in {c.args[c.args.index("--host") + 1] for c in h.children()}:
+        control.default(WORDS)
+
+
 def test_what_is_told(h):
     """The first time it is not loaded: its one cold start is there to be measured. The object is promised."""
     got = measured(h, "m", "--contexts", "64,128,8k", "--concurrency", "1,2,4", "--tokens", "16", "--runs", "2")
@@ -58,10 +69,8 @@ def test_what_is_told(h):
     assert got["energy"].keys() == {"source", "watts", "joules_per_run", "tokens_per_joule", "why"}
 
 
-def test_prompts_are_no_caches(h):
+def test_prompts_are_no_caches(h, child):
     """Each begins in its own way, and the engine is told not to look for it."""
-    child = h.child("m").control
-    child.reset()
     measured(h, "m", *SMALL)
     sent = [r.json() for r in child.log().chats]
     texts = [s["messages"][-1]["content"] for s in sent]
@@ -69,13 +78,9 @@ def test_prompts_are_no_caches(h):
     assert all(s["ignore_eos"] is True and s["cache_prompt"] is False and s["max_tokens"] in (8, 16) for s in sent)
 
 
-def test_what_a_cache_answered_counts_for_nothing(h):
-    child = h.child("m").control
+def test_what_a_cache_answered_counts_for_nothing(h, child):
     child.default(WORDS + " [[cached 40]]")
-    try:
-        r = bench(h, "m", *SMALL)
-    finally:
-        child.default(WORDS)
+    r = bench(h, "m", *SMALL)
     got = json.loads(r.stdout)
     assert r.returncode == 1 and "counts" in r.stderr, r
     assert got["prompt_tps"] is None and got["ttft_ms"]["n"] == 0
@@ -83,36 +88,28 @@ def test_what_a_cache_answered_counts_for_nothing(h):
     assert any("out of a cache" in w for w in got["warnings"])
 
 
-def test_answers_that_are_short_are_told(h):
-    child = h.child("m").control
+def test_answers_that_are_short_are_told(h, child):
     child.default("[[words 5]] [[gap_ms 2]]")
-    try:
-        got = measured(h, "m", *SMALL)
-    finally:
-        child.default(WORDS)
+    got = measured(h, "m", *SMALL)
     assert all(x["flags"] == ["short"] and x["counts"] and x["output_tokens"] == 5 for x in got["runs"])
     assert any("shorter than 16 tokens" in w for w in got["warnings"])
 
 
-def test_a_run_that_somebody_else_disturbed_counts_for_nothing(h):
-    child = h.child("m").control
-    child.reset()
-    child.default(WORDS + " [[first_ms 300]]")
-    try:
-        p = subprocess.Popen([HOB, "bench", "m", "-c", h.config_path, "--json", "-q", *SMALL[:-1], "3"], env=h.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        child.chat(3)  # two to warm up, and the first of those that are measured
-        assert h.chat("m", "me too").status == 200
-        out, err = p.communicate(timeout=120)
-    finally:
-        child.default(WORDS)
+def test_a_run_that_somebody_else_disturbed_counts_for_nothing(h, child):
+    """Who asks is served longer than a round is waited for: he meets one, whenever he comes."""
+    child.default(WORDS + " [[first_ms 100]]")
+    p = subprocess.Popen([HOB, "bench", "m", "-c", h.config_path, "--json", "-q", *SMALL[:-1], "4"], env=h.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    child.chat(4)  # three to warm up, and the first of those that are measured
+    assert h.chat("m", "me too [[first_ms 5000]]").status == 200
+    out, err = p.communicate(timeout=120)
     got = json.loads(out)
     assert p.returncode == 0, err
     flags = [x["flags"] for x in got["runs"]]
-    assert ["shared"] in flags and flags.count([]) == 3 == got["cells"][0]["counted"], flags
+    assert ["shared"] in flags and flags.count([]) == 4 == got["cells"][0]["counted"], flags
     assert any("somebody else" in w for w in got["warnings"])
 
 
-def test_cold_starts_are_measured_when_asked_for(h):
+def test_cold_starts_are_measured_when_asked_for(h, child):
     first = h.child("m").pid
     assert "--cold" in measured(h, "m", *SMALL)["cold_start_ms"]["why"] and h.child("m").pid == first
     got = measured(h, "m", *SMALL, "--cold")
@@ -200,7 +197,7 @@ def test_another_places_answer_never_counts(h, fake):
         fake.reset()
         fake.default(WORDS + " [[first_ms 100]]")
         p = subprocess.Popen([HOB, "bench", "there", "-c", h.config_path, "--json", "-q", *SMALL[:-1], "100"], env=h.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        fake.chat(4)
+        fake.chat(5)
         rules(away)
         out, err = p.communicate(timeout=120)
     finally:
@@ -212,17 +209,13 @@ def test_another_places_answer_never_counts(h, fake):
     assert 0 < got["cells"][0]["counted"] == len(got["runs"]) - got["cells"][0]["left_out"] < 100, err
 
 
-def test_a_place_that_fails(h):
-    child = h.child("m").control
+def test_a_place_that_fails(h, child):
     child.default("[[status 500]]")
-    try:
-        r = bench(h, "m", *SMALL)
-        assert r.returncode == 1 and r.stdout == "" and "Warming up 'm' went wrong" in r.stderr, r
-    finally:
-        child.default(WORDS)
+    r = bench(h, "m", *SMALL)
+    assert r.returncode == 1 and r.stdout == "" and "Warming up 'm' went wrong" in r.stderr, r
 
 
-def test_against_what_was_kept(h):
+def test_against_what_was_kept(h, child):
     """Another engine, another set-up: told, whatever the figures."""
     five = (*SMALL[:-1], "4")
     r = bench(h, "m", *five, "--save", "before")
@@ -258,7 +251,7 @@ def test_people_read_a_table(h):
     r = cli("bench", "m", "-c", h.config_path, *SMALL, env=h.env, timeout=60)
     assert r.returncode == 0, r
     assert r.stdout.startswith("m on local, 16 tokens an answer\n") and "ANSWER tok/s" in r.stdout and "memory" in r.stdout
-    assert "measuring 64 tokens" in r.stderr
+    assert "hob: m: warming up" in r.stderr
 
 
 @pytest.mark.parametrize("args, code, words", [
@@ -271,6 +264,7 @@ def test_people_read_a_table(h):
     (("m", "--watts", "-1"), 2, "--watts wants"),
     (("m", "--save", "a b"), 2, "--save wants a name"),
     (("m", "--against", "nothing"), 2, "no measurement 'nothing'"),
+    (("m", "--against", "nothing"), 2, "there are: "),
 ])
 def test_what_is_wrong_is_said_first(h, args, code, words):
     r = cli("bench", *args, "-c", h.config_path, env=h.env)
@@ -283,18 +277,13 @@ def test_nobody_is_there(tmp_path):
     assert r.returncode == 3 and "hob serve" in r.stderr, r
 
 
-def test_an_interrupt_leaves_what_there_is(h):
+def test_an_interrupt_leaves_what_there_is(h, child):
     import signal
-    child = h.child("m").control
-    child.reset()
     child.default(WORDS + " [[first_ms 50]]")
-    try:
-        p = subprocess.Popen([HOB, "bench", "m", "-c", h.config_path, "--json", "-q", *SMALL[:-1], "200"], env=h.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        child.chat(5)
-        p.send_signal(signal.SIGINT)
-        out, err = p.communicate(timeout=60)
-    finally:
-        child.default(WORDS)
+    p = subprocess.Popen([HOB, "bench", "m", "-c", h.config_path, "--json", "-q", *SMALL[:-1], "200"], env=h.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    child.chat(6)
+    p.send_signal(signal.SIGINT)
+    out, err = p.communicate(timeout=60)
     got = json.loads(out)
     assert p.returncode == 1 and got["stopped"] is True and 0 < got["cells"][0]["counted"] < 200, err
     wait_for("its request is cancelled", lambda: child.log().in_flight == 0)
