@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MOST_VARIANTS = 8, USUAL_ROUNDS = 5, USUAL_CONTEXT = 1024, USUAL_TOKENS = 128, MAX_WARNINGS = 16 };
+enum { MOST_VARIANTS = 8, USUAL_ROUNDS = 5, USUAL_CONTEXT = 1024, USUAL_TOKENS = 128, MAX_WARNINGS = 16, LEAST_ROUNDS = 5 };
 
 struct variant {
     struct str label, name, kv, file;   /* name: in a lab; file: empty = the model's own */
@@ -265,6 +265,8 @@ static void look_alike(struct ab *j)
                     j->warnings[j->nwarnings++] = arena_printf(&j->memory, "%.*s: %.*s", STR_ARG(j->v[i].label), STR_ARG(c.warnings[w]));
         speed_comparison_free(&c);
     }
+    if (j->rounds < LEAST_ROUNDS && j->nwarnings < MAX_WARNINGS)
+        j->warnings[j->nwarnings++] = STR("with fewer than 5 rounds no difference in speed is sure");
 }
 
 static bool is_as_good(const struct variant *v)
@@ -285,7 +287,7 @@ static void pick(struct ab *j)
     j->pick = 0;
     for (size_t i = 1; i < j->n; i++) {
         const struct variant *v = &j->v[i];
-        bool better = v->gain.sure || (takes_less(v, &j->v[0]) && !(v->gain.hi < 1)), first = j->pick == 0;
+        bool better = v->gain.sure || (takes_less(v, &j->v[0]) && !tune_gain_of(v->seconds, j->v[0].seconds, v->rounds).sure), first = j->pick == 0;
         any_good |= is_as_good(v);
         any_unclear |= v->pair.verdict.kind == VERDICT_CANNOT_TELL;
         if (!is_as_good(v) || !better || !(first || middle(v->seconds, v->rounds) < best))

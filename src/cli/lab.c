@@ -22,11 +22,11 @@
 enum { READY_MS = 15 * 60 * 1000, LOOK_MS = 25, ANSWER_MS = 10 * 1000, LOG_TAIL_BYTES = 4096 };
 
 struct lab {
-    char folder[RUNDIR_MAX_BYTES];
+    char folder[RUNDIR_MAX_BYTES + 16];
     struct config *config;
     struct cli_args args;
     struct door door, admin;
-    char state[RUNDIR_MAX_BYTES + 8], file[RUNDIR_MAX_BYTES + 16];
+    char state[RUNDIR_MAX_BYTES + 32], file[RUNDIR_MAX_BYTES + 32];
     pid_t keeper;               /* of `hob __lab`; 0 = none */
     int hold, tell;             /* it ends when the first is closed; the second ends when its hob has */
     int lock;                   /* of the folder: while it is held, nobody takes it for left over */
@@ -34,24 +34,29 @@ struct lab {
 
 /* ---- what it is made of ---- */
 
+/* Under another name until it is locked: else it would look like one that was left over. */
 static enum err_code make_folder(struct lab *l, struct err *e)
 {
-    char parent[RUNDIR_MAX_BYTES], path[RUNDIR_MAX_BYTES + 8];
+    char parent[RUNDIR_MAX_BYTES], fresh[RUNDIR_MAX_BYTES + 16], path[RUNDIR_MAX_BYTES + 32];
     enum err_code rc = rundir_parent(parent, e);
     if (rc)
         return rc;
-    snprintf(l->folder, sizeof l->folder, "%.70s/lab-XXXXXX", parent);
-    if (!mkdtemp(l->folder)) {
-        l->folder[0] = 0;
+    snprintf(fresh, sizeof fresh, "%s/new-XXXXXX", parent);
+    if (!mkdtemp(fresh))
         return err_sys(e, ERR_SYSTEM, errno, "cannot make a folder in %s", parent);
+    snprintf(path, sizeof path, "%s/lock", fresh);
+    snprintf(l->folder, sizeof l->folder, "%s/lab-%s", parent, fresh + strlen(fresh) - 6);
+    l->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (l->lock < 0 || flock(l->lock, LOCK_EX | LOCK_NB) || rename(fresh, l->folder)) {
+        int sys = errno;
+        unlink(path);
+        rmdir(fresh);
+        l->folder[0] = 0;
+        return err_sys(e, ERR_SYSTEM, sys, "cannot prepare %s", fresh);
     }
     snprintf(l->state, sizeof l->state, "%s/state", l->folder);
     snprintf(l->file, sizeof l->file, "%s/hob.yaml", l->folder);
-    snprintf(path, sizeof path, "%s/lock", l->folder);
-    l->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (l->lock < 0 || flock(l->lock, LOCK_EX | LOCK_NB) || mkdir(l->state, 0700))
-        return err_sys(e, ERR_SYSTEM, errno, "cannot prepare %s", l->folder);
-    return ERR_OK;
+    return mkdir(l->state, 0700) ? err_sys(e, ERR_SYSTEM, errno, "cannot make %s", l->state) : ERR_OK;
 }
 
 static enum err_code write_file(const char *path, struct str text, struct err *e)
@@ -157,7 +162,7 @@ static void become_keeper(const char *own, const char *folder, int hold, int tel
 
 static enum err_code start_keeper(struct lab *l, struct err *e)
 {
-    char own[4096], log[RUNDIR_MAX_BYTES + 8];
+    char own[4096], log[RUNDIR_MAX_BYTES + 32];
     int hold[2] = { -1, -1 }, tell[2] = { -1, -1 };
     if (!cli_own_path(&l->args, own, sizeof own))
         return err_set(e, ERR_SYSTEM, "cannot find this very program");
@@ -190,7 +195,7 @@ static enum err_code start_keeper(struct lab *l, struct err *e)
 /* The last line that its hob wrote: why it ended. */
 static enum err_code tell_end(const struct lab *l, struct err *e)
 {
-    char path[RUNDIR_MAX_BYTES + 8], text[LOG_TAIL_BYTES];
+    char path[RUNDIR_MAX_BYTES + 32], text[LOG_TAIL_BYTES];
     snprintf(path, sizeof path, "%s/log", l->folder);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     off_t size = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);

@@ -311,13 +311,6 @@ static void say_seconds(struct job *j, const char *what, const struct tune_point
     buf_free(&words);
 }
 
-static bool has_large_batch(struct job *j, const struct tune_point *p)
-{
-    struct lab_set sets[KNOBS_SETS];
-    knobs_sets(&j->knobs, p, sets);
-    return str_find(sets[0].value, STR("--batch-size")) >= 0;
-}
-
 static void put_words(struct job *j, const struct tune_result *r, struct str lines, struct buf *out)
 {
     struct tune_point present = knobs_present(&j->knobs), standard = knobs_standard(&j->knobs);
@@ -338,7 +331,7 @@ static void put_words(struct job *j, const struct tune_result *r, struct str lin
         buf_lit(out, "\nnothing was found that is surely faster than what is in force: leave it\n");
     else
         buf_printf(out, "\nfor hob.yaml, under models: %.*s:\n%.*s", STR_ARG(j->model->name), STR_ARG(lines));
-    if (r->changed && has_large_batch(j, &r->best))
+    if (str_find(lines, STR("batch-size")) >= 0)
         buf_lit(out, "(a larger batch makes a prompt go on for longer after its caller has left: it is cancelled between batches)\n");
 }
 
