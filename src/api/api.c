@@ -8,14 +8,8 @@
 static void drained(void *ctx)
 {
     struct api *a = ctx;
-    if (a->on_drained && !a->running && !a->capturing)
+    if (a->on_drained && !a->running)
         a->on_drained(a->drained_ctx);
-}
-
-void api_look_drained(struct api *a)
-{
-    if (a->draining && !a->running && !a->capturing)
-        loop_later(a->loop, &a->drained);
 }
 
 struct api *api_new(struct loop *l, struct fleet *f, struct meter *m)
@@ -127,5 +121,6 @@ void api_drain(struct api *a, void (*done)(void *ctx), void *ctx)
     api_shadow(a, NULL, 0);
     a->on_drained = done;
     a->drained_ctx = ctx;
-    api_look_drained(a);
+    if (!a->running)
+        loop_later(a->loop, &a->drained);
 }

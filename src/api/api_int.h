@@ -56,9 +56,6 @@ static inline const struct config *api_config(const struct api *a)
     return world_config(fleet_world(a->fleet));
 }
 
-/* ---- api.c ---- */
-void api_look_drained(struct api *a); /* something has ended: was it the last? */
-
 /* ---- routes.c ---- */
 enum route_body { BODY_NONE, BODY_CHAT, BODY_TEXT, BODY_EMBED, BODY_RERANK }; /* JSON, with the fields of enum task */
 enum route_needs { NEEDS_NOTHING, NEEDS_KEY, NEEDS_ADMIN };  /* where keys are configured */

@@ -206,7 +206,8 @@ void exchange_dispose(struct exchange *x)
     } else {
         exchange_free_spare(x);
     }
-    api_look_drained(a);
+    if (a->draining && !a->running)
+        loop_later(a->loop, &a->drained);
 }
 
 /* At the end of the turn in which it was done. */

@@ -15,6 +15,7 @@ enum { MOST_UNDER_WAY = 16, LAG_MS = 500 }; /* of a store that is behind */
 
 struct capture {
     struct api *api;
+    struct store *store;                /* held: it may be closed while the pool is at work, and then takes no more */
     struct work work;
     const struct config *config;        /* held: the role is its */
     const struct conf_role *role;
@@ -37,13 +38,14 @@ static double draw(void)
 }
 
 /* What is private is not kept. Personal data that was found is replaced, but where the policy is that it stays with local places it is not taken for more than
- * that: it is not kept either. */
+ * that: it is not kept either. Nor is what a triage model alone takes for private, in which there is nothing to replace. */
 static bool is_private(const struct exchange *x)
 {
     const struct config *c = world_config(x->world);
     const struct decision *d = &x->decision;
     bool said = d->by_rule && d->by_rule->redact != TRI_UNSAID, redact = said ? d->by_rule->redact == TRI_YES : c->redact;
-    return d->privacy == PRIVATE_SAID || (d->privacy == PRIVATE_FOUND && c->detect == DETECT_LOCAL && !redact);
+    bool stays = c->detect == DETECT_LOCAL && !redact;
+    return d->privacy == PRIVATE_SAID || (d->privacy == PRIVATE_FOUND && (stays || !x->ask.findings));
 }
 
 void exchange_decide_capture(struct exchange *x)
@@ -93,8 +95,8 @@ static void capture_free(struct capture *c)
     buf_free(&c->answer);
     buf_free(&c->text);
     arena_fini(&c->names);
+    store_release(c->store);
     c->api->capturing--;
-    api_look_drained(c->api);
     free(c);
 }
 
@@ -116,14 +118,13 @@ static void make(void *ctx) /* on the pool */
 static void made(void *ctx)
 {
     struct capture *c = ctx;
-    struct store *s = c->api->store;
-    if (c->rc || !s) {
+    if (c->rc) {
         metrics_capture(c->api->metrics, c->rc == ERR_TOO_LARGE ? CAPTURE_LARGE : c->rc == ERR_UNSUPPORTED_INPUT ? CAPTURE_MEDIA : CAPTURE_DROPPED);
         capture_free(c);
         return;
     }
     c->put.row.text = buf_str(&c->text);
-    captured_put(s, &c->put);
+    captured_put(c->store, &c->put);
 }
 
 static void note_thinking(const struct exchange *x, struct capture *c)
@@ -177,6 +178,7 @@ void exchange_capture(struct exchange *x)
     a->capturing++;
     arena_init(&c->names);
     c->api = a;
+    c->store = store_hold(a->store);
     c->config = conf_hold(world_config(x->world));
     c->role = x->decision.by_role;
     buf_add(&c->request, x->doc.text);
