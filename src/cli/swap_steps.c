@@ -136,7 +136,7 @@ int swap_ask_model(const struct cli_args *a, struct str model, enum swap_questio
         code = EXIT_FAILED;
     } else if (got.status != 200 || !is_its_own(buf_str(&got.body), model, kind)) {
         fprintf(stderr, "hob: %.*s does not answer at the public door (%d): %s\n", STR_ARG(model), got.status, then);
-        fprintf(stderr, "hob: `hob run %.*s hello` shows why; --force --why TEXT starts all the same\n", STR_ARG(model));
+        fprintf(stderr, "hob: `hob run %.*s hello` shows why\n", STR_ARG(model));
         code = EXIT_GATE;
     }
     conf_free(c);
@@ -154,7 +154,7 @@ static int smoke_role(const struct cli_args *a, const struct step *start, yyjson
     if (start->role.n && !str_eq(start->role, smoke.role))
         return EXIT_OK;
     enum swap_question kind = str_starts(smoke.role, STR("embed")) ? QUESTION_EMBED : QUESTION_CHAT;
-    int code = swap_ask_model(a, json_str(yyjson_obj_get(role, "to")), kind, "nothing was started");
+    int code = swap_ask_model(a, json_str(yyjson_obj_get(role, "to")), kind, "nothing was started; --force --why TEXT starts all the same");
     if (!code)
         code = take(a, &smoke, &answer);
     buf_free(&answer);

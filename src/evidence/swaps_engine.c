@@ -73,6 +73,10 @@ enum err_code swaps_plan_engine(struct swaps *s, const struct swaps_plan *p, str
     enum err_code rc = add_models(s, out, g, true, e);
     if (!rc)
         rc = add_models(s, out, g, false, e);
+    if (!rc && out->nroles && !str_eq(out->roles[0].from, out->engine.from)) { /* over one that is promoted: what was said of the file's build is not about it */
+        out->engine.from = out->roles[0].from;
+        out->engine.version_from = out->engine.build_from = STR("");
+    }
     if (rc || out->nroles)
         return rc;
     bool any = false;
