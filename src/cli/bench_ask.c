@@ -68,7 +68,7 @@ struct bench {
     struct loop *loop;
     struct http_pool *pool, *admin_pool;
     struct flight flights[BENCH_MAX_AT_ONCE];
-    size_t flying;
+    size_t flying, together;        /* requests under way; of the round at hand, those that are through included: their slots come back a little later */
     struct timer tick, look;
     struct http_call *looking;
     struct buf ps;
@@ -296,7 +296,7 @@ static void take_look(struct bench *b)
     if (b->looked_status == 200 && bench_look_at(buf_str(&b->ps), &a, &now)) {
         if (now.memory_bytes > b->report->memory_bytes)
             b->report->memory_bytes = now.memory_bytes;
-        b->disturbed |= now.busy > (int64_t)b->flying || now.others_busy > 0;
+        b->disturbed |= now.busy > (int64_t)b->together || now.others_busy > 0;
     }
     arena_fini(&a);
 }
@@ -358,6 +358,7 @@ static void on_tick(void *ctx)
 /* n requests at once, until all are through. */
 static void fly(struct bench *b, size_t n, int64_t nwords, int64_t tokens)
 {
+    b->together = n;
     for (size_t i = 0; i < n; i++) {
         forget(&b->flights[i]);
         make_body(&b->flights[i], nwords, tokens);
@@ -672,6 +673,8 @@ static enum err_code cold_start(struct bench *b, struct err *e)
     if (!rc && f->load_ms > 0 && r->ncolds < SPEED_MAX_COLDS)
         r->colds[r->ncolds++] = (struct speed_cold){ .spawn_ms = b->place.spawn_ms, .load_ms = b->place.load_ms, .total_ms = total,
             .first_token_ms = total > (double)f->load_ms ? total - (double)f->load_ms : -1 };
+    else if (!rc)
+        r->cold_why = STR("somebody else had it loaded meanwhile");
     return rc;
 }
 
