@@ -48,11 +48,19 @@ static bool is_private(const struct exchange *x)
     return d->privacy == PRIVATE_SAID || (d->privacy == PRIVATE_FOUND && (stays || !x->ask.findings));
 }
 
+/* What hob asks itself to measure, by its names for it (evidence/averages.h): nobody's question. */
+static bool is_measurement(const struct exchange *x)
+{
+    struct str id = str_of(x->books.client_id);
+    return str_starts(id, STR("eval-")) || str_starts(id, STR("bench-"));
+}
+
 void exchange_decide_capture(struct exchange *x)
 {
     const struct conf_role *role = x->decision.by_role;
     x->captures = false;
-    if (!role || role->capture.share <= 0 || !x->api->store || !x->books.open || !x->req || x->ask.task != TASK_CHAT || is_private(x))
+    if (!role || role->capture.share <= 0 || !x->api->store || !x->books.open || !x->req || x->ask.task != TASK_CHAT || is_private(x)
+        || is_measurement(x))
         return;
     enum capture_end why = http_req_body(x->req).n > CAPTURE_MAX_BYTES || !x->doc.text.n ? CAPTURE_LARGE : x->ask.input & ~(unsigned)INPUT_TEXT ? CAPTURE_MEDIA : CAPTURE_KEPT;
     if (why != CAPTURE_KEPT)

@@ -77,6 +77,7 @@ def test_what_is_kept_has_no_personal_data_and_what_is_private_is_not_kept(start
         long = content_of(c.stream(c.start()))
     wait_kept(h, 3)
     assert h.chat("chat", f"{PLAIN} in private", headers=[("x-hob-private", "true")]).status == 200
+    assert h.chat("chat", f"{PLAIN} to measure", headers=[("x-client-request-id", "bench-1")]).status == 200
     assert h.chat("quiet", f"{PLAIN} elsewhere").status == 200
     assert h.chat("m", f"{PLAIN} by its name").status == 200
     assert h.chat("chat", "[[status 500]]").status != 200
@@ -93,7 +94,7 @@ def test_what_is_kept_has_no_personal_data_and_what_is_private_is_not_kept(start
     assert a["tools"][0]["function"]["description"] == "Write to [EMAIL_1]" and a["answer"]["calls"] == [{"name": "mail", "arguments": '{"to":"[EMAIL_1]"}'}]
     assert (b["answer"], b["max_tokens"]) == ({"text": "it is [EMAIL_1]"}, 9) and "user" not in a and "metadata" not in a
     h.stop()
-    assert written(h, MAIL, SECRET, "in private", "elsewhere", "by its name", "iVBORw0") == set() and written(h, PLAIN) == {PLAIN}
+    assert written(h, MAIL, SECRET, "in private", "to measure", "elsewhere", "by its name", "iVBORw0") == set() and written(h, PLAIN) == {PLAIN}
 
 
 @pytest.mark.parametrize("privacy,kept", [({}, []), ({"redact": "on"}, ["to [EMAIL_1]"]), ({"detect": "mark"}, ["to [EMAIL_1]"])])
