@@ -231,7 +231,7 @@ static void where_is(void *ctx, struct str model, struct swaps_place *out)
     const struct config *c = world_config(w);
     const struct conf_model *m = conf_model(c, model);
     struct fleet_figures f;
-    if (!m || !world_backend(w, (size_t)(m - c->models))->kind->managed)
+    if (g->retired || !m || !world_backend(w, (size_t)(m - c->models))->kind->managed) /* else another watches */
         return;
     fleet_figures(w, (size_t)(m - c->models), &f);
     out->pid = backend_pid(world_backend(w, (size_t)(m - c->models)));
