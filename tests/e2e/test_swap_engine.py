@@ -10,7 +10,7 @@ import threading
 
 import pytest
 import raw
-from helpers import FAKE, chat_body, cli, wait_for
+from helpers import FAKE, FORGIVING, chat_body, cli, wait_for
 
 MODELS = ("one", "two", "idle")
 
@@ -188,6 +188,38 @@ def test_some_models_may_stay_behind(builds):
     assert builds.ask("POST", "config/reload").status == 200
     wait_for("it is retired", lambda: builds.show(swap)["state"] == "retired")
     wait_for("two is there, too", lambda: builds.all_in("new"), 30)
+
+
+def test_a_guard_sends_one_model_back(nursery):
+    """Whoever asks for it: a model that fails in the new build goes back, and the other stays."""
+    builds = Builds(nursery, models=("one", "two"), **FORGIVING)
+    for _ in range(120):
+        assert builds.h.chat("two", "hello [[words 1]]").status == 200
+    (nursery.dir / "two.gguf.script").write_text("default [[status 500]]\nprobe [[words 1]]\n")
+    swap = builds.plan()
+    builds.start(swap)
+    wait_for("both are up", lambda: all(builds.models(swap)[m]["up"] for m in ("one", "two")), 30)
+    (nursery.dir / "two.gguf.script").write_text("")
+    guards = {g["role"] for g in builds.show(swap)["guards"]}
+    assert guards == {"two"}, guards  # nothing is known of the other
+
+    def gone():
+        builds.h.chat("two", "hello [[words 1]]")
+        return builds.models(swap)["two"]["state"] == "rolled_back"
+    wait_for("it goes back", gone, 60)
+    assert "error" in builds.models(swap)["two"]["why"] and builds.models(swap)["one"]["state"] == "trial"
+    wait_for("it answers in the old build", lambda: builds.runs_in("two") == "old" and builds.h.chat("two", "hello").status == 200, 30)
+    assert builds.runs_in("one") == "new"
+    # another build over the one that stays
+    builds.step(swap, "smoke", role="one")
+    builds.step(swap, "promote", early=True)
+    third = builds.build("third", version="third")
+    got = builds.ask("POST", "swaps/plan", {"engine": {"name": "llama", "to": str(third), "build_from": "0" * 64}}).json()
+    assert got["engine"]["from"] == str(builds.new) and got["engine"]["build_from"] is None, got
+    builds.start(got["id"])
+    wait_for("it is there", lambda: builds.all_in("third"), 30)
+    builds.step(got["id"], "rollback")
+    wait_for("each is where it was", lambda: (builds.runs_in("one"), builds.runs_in("two")) == ("new", "old"), 30)
 
 
 def test_plans_that_cannot_be(builds):
