@@ -113,6 +113,7 @@ struct fleet {
 
     struct fleet_place *turn;           /* whose child goes and comes back in another build of its engine; NULL: nobody's */
     size_t nqueued;                     /* places that wait for their turn */
+    bool turn_told;                     /* that its child does not come up */
     struct later turns;
 
     bool frozen;                        /* another gateway is about to have the children, or has them */

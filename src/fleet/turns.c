@@ -88,6 +88,7 @@ static void begin(struct fleet_place *p)
     struct fleet *f = p->fleet;
     turns_forget(p);
     f->turn = p;
+    f->turn_told = false;
     log_info("%.*s: its turn for the other build of its engine%s", STR_ARG(p->b->name), f->nqueued ? "; others wait for theirs" : "");
     place_change(p);
     sched_try(&p->m);
@@ -109,6 +110,10 @@ static void take_turns(void *ctx)
     }
     if (f->turn && is_over(f->turn))
         f->turn = NULL;
+    if (f->turn && f->turn->b->state == BACKEND_FAILED && f->nqueued && !f->turn_told) {
+        f->turn_told = true;
+        log_warn("%.*s does not come up in the other build of its engine: the others keep what they have until it does, or is unloaded", STR_ARG(f->turn->b->name));
+    }
     if (!f->turn && f->nqueued)
         begin(next_of(f));
     fleet_carry(f);
