@@ -109,7 +109,7 @@ static int shadow(const struct cli_args *a, struct buf *answer)
     }
     int64_t id = yyjson_get_sint(yyjson_obj_get(d.root, "id"));
     json_free(&d);
-    answer->n = 0;
+    buf_free(answer);
     return swap_shadow(a, id, answer);
 }
 
