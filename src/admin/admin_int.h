@@ -4,7 +4,10 @@
 
 #include "admin/admin.h"
 #include "api/api.h"
+#include "base/arena.h"
 #include "http/server.h"
+#include "json/json.h"
+#include "store/store.h"
 
 struct admin {
     struct loop *loop;
@@ -37,6 +40,27 @@ void admin_refuse(struct http_req *r, const struct err *e);
 bool admin_query_number(struct http_req *r, const char *name, int64_t *out);
 void admin_answer(struct http_req *r, struct str json, const struct err *e); /* the JSON, or why there is none (e) */
 
+/* ---- look.c: what is read of the store, on the pool ---- */
+struct admin_look;
+/* On the pool. The answer is an open object with "schema" in it; s NULL: there is no store yet. An error is in l->e. */
+typedef enum err_code admin_look_fn(struct admin_look *l, struct store *s);
+struct admin_look {
+    struct http_req *r;         /* NULL: who asked has left */
+    struct work work;
+    struct arena arena;         /* of what is asked for */
+    struct str state;
+    admin_look_fn *fn;
+    void *ctx;                  /* the asker's, in the arena */
+    struct buf body;
+    struct json_out out;
+    enum err_code rc;
+    struct err e;
+};
+struct admin_look *admin_look_new(struct admin *a, struct http_req *r, admin_look_fn *fn);
+void admin_look_go(struct admin *a, struct admin_look *l); /* answers, and frees it */
+void admin_put_text(struct json_out *o, const char *key, struct str text);       /* empty = null */
+void admin_put_when(struct json_out *o, const char *key, int64_t wall_ms);       /* "2026-11-21T14:30:05Z"; 0 = null */
+
 /* ---- views.c: JSON out of what is known. A field whose value nobody knows yet is null, never a guess. ---- */
 /* measured: bytes of RAM a model has now, -1 = unknown. Shown is that, or what the fleet has last measured where that is more (a GPU's). */
 void view_ps(const struct world *w, const struct fleet_budget *budget, const struct api_load *load, const int64_t *measured, struct buf *out);
@@ -58,6 +82,8 @@ void admin_stats_residency(struct admin *a, struct http_req *r);
 void admin_advise(struct admin *a, struct http_req *r);
 void admin_swaps(struct admin *a, struct http_req *r);   /* swaps.c */
 void admin_swap_log(struct admin *a, struct http_req *r);
+void admin_served(struct admin *a, struct http_req *r);  /* served.c */
+void admin_swap_series(struct admin *a, struct http_req *r); /* swap_series.c */
 void admin_swap_plan(struct admin *a, struct http_req *r);
 void admin_swap_step(struct admin *a, struct http_req *r);
 void admin_baselines(struct admin *a, struct http_req *r); /* baselines.c */

@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/daemon.h"
 #include "cli/limits.h"
+#include "cli/told.h"
 #include "fleet/estimate.h"
 #include "proc/filter.h"
 #include "proc/run_keeper.h"
@@ -192,6 +193,8 @@ static void on_change(void *ctx, const struct config *now, struct keys *keys)
     limits_apply(g->limits, now);
     accepted_keep(now);
     swaps_settle(g->swaps);
+    if (!g->flipping && g->swaps_known)
+        told_config(g->told, now);
     estimate_warm(g->loop, g->config, g->store);
     tell_status(g);
 }
@@ -207,8 +210,17 @@ static const struct config *swap_config(void *ctx)
 static void swap_flip(void *ctx)
 {
     struct gateway *g = ctx;
+    g->flipping = true;
     if (!g->draining && !g->retired)
         reload_flip(g->reload);
+    g->flipping = false;
+}
+
+static void swap_told(void *ctx, const struct swap *s, enum swap_step step, struct str role, struct str why)
+{
+    struct gateway *g = ctx;
+    if (!g->retired && !g->draining)
+        told_step(g->told, swap_config(g), s, step, role, why);
 }
 
 static const struct config *lay_over(void *ctx, const struct config *base)
@@ -252,7 +264,7 @@ static void swap_shadow(void *ctx)
     api_shadow(g->api, wishes, n);
 }
 
-static const struct swaps_ops swaps_ops = { .config = swap_config, .flip = swap_flip, .shadow = swap_shadow, .place = where_is };
+static const struct swaps_ops swaps_ops = { .config = swap_config, .flip = swap_flip, .told = swap_told, .shadow = swap_shadow, .place = where_is };
 
 /* Callers come when it is known who runs, and what is swapped: from the first request on it is as it was before a restart. An heir's store could be had, then. */
 static void listen_when_known(struct gateway *g)
@@ -267,6 +279,7 @@ static void swaps_known(void *ctx)
 {
     struct gateway *g = ctx;
     g->swaps_known = true;
+    told_config(g->told, swap_config(g));
     keeper_list(g->keeper, on_list, g); /* who runs is held against what is to run, and a swap may have moved it to another engine */
 
 }
@@ -523,6 +536,7 @@ void gateway_build(struct gateway *g)
     g->meter = meter_new();
     g->store = g->on_trial ? store_start_on_trial(g->loop, g->config->state, &g->opened) : store_start(g->loop, g->config->state);
     g->swaps = swaps_new(g->loop, g->store, &swaps_ops, g);
+    g->told = told_new(g->loop, g->store);
     g->fleet = fleet_new(g->loop, conf_hold(g->config), g->services, str_of(g->run_dir), g->store);
     g->api = api_new(g->loop, g->fleet, g->meter);
     api_use_store(g->api, g->store);
@@ -558,6 +572,7 @@ static void take_apart(struct gateway *g)
     admin_free(g->admin);
     store_close(g->store); /* the last requests hold what is the fleet's until their rows are written */
     swaps_free(g->swaps);
+    told_free(g->told);
     run_by_keeper_end(); /* who waits on the pool for a program is sent home */
     fleet_free(g->fleet);
     services_free(g->services);

@@ -28,6 +28,7 @@ struct gateway {
     struct meter *meter;
     struct store *store;
     struct swaps *swaps;
+    struct told *told;
     struct fleet *fleet;
     struct api *api;
     struct keys *keys;              /* read; the api's once there is one */
@@ -45,6 +46,7 @@ struct gateway {
     int lock_fd;                    /* of the state folder */
     int port_tries;
     bool next_free_port, strict;
+    bool flipping;                  /* a swap changes what holds: who tells of it knows why */
     bool listed, swaps_known;       /* what runs; what is swapped: then it listens */
     bool listened;                  /* so far */
     int64_t began_ns, read_ns, built_ns; /* it was started, had the configuration, had the rooms */

@@ -16,6 +16,8 @@ static const struct cli_sub subs[] = {
     { "status", "what is swapped, how it goes, and what is next", CLI_WORDS_NONE },
     { "log", "who took which step when, and why: which model answered which role", CLI_WORDS_NONE },
     { "baseline", "what a role's model has done, saved for the guards of a trial", CLI_WORDS_NAMES },
+    { "report", "how it went, role by role, as Markdown: for a wiki, or whoever has to agree", CLI_WORDS_NONE },
+    { "history", "which model answered which role, from when until when, and by what", CLI_WORDS_NONE },
     { "simulate", "how many requests a trial needs to see what one fears", CLI_WORDS_NONE },
     { .name = NULL },
 };
@@ -33,6 +35,8 @@ static const struct {
     { swap_status, 0, 1, "status [ID]" },
     { swap_log, 0, 1, "log [ID]" },
     { swap_baseline, 0, 1, "baseline [ROLE] [--save|--forget]" },
+    { swap_report, 1, 1, "report ID [-o FILE]" },
+    { swap_history, 0, 1, "history [ROLE]" },
     { swap_simulate, 0, 0, "simulate --baseline P --candidate P [--requests N] [--trials N]" },
 };
 
@@ -76,6 +80,8 @@ static const struct cli_option options[] = {
     { "--baseline", NULL, "FROM", "start: what the guards hold the trial against: rows (of the last 30 days), saved, none (default: rows; what is saved where they are few)" },
     { "--save", NULL, NULL, "baseline: keep what the role's model has done in the last 30 days" },
     { "--forget", NULL, NULL, "baseline: what was saved" },
+    { "--output", "-o", "FILE", "report: write there, anew, instead of to stdout" },
+    { "--plain", NULL, NULL, "status: sparklines of ASCII (default: where the locale is not UTF-8)" },
     { "--baseline", NULL, "P", "simulate: how often the old model fails, 0..1" },
     { "--candidate", NULL, "P", "simulate: how often the new one does" },
     { "--requests", NULL, "N", "simulate: of the window (default: 2000)" },
@@ -87,5 +93,5 @@ static const struct cli_option options[] = {
     CLI_END,
 };
 
-const struct command cli_swap = { .name = "swap", .usage = "plan --role ROLE=MODEL | evidence|start|promote|rollback|retire ID | status|log [ID] | baseline [ROLE] | simulate", .what = "put another model in a role's place, on trial",
+const struct command cli_swap = { .name = "swap", .usage = "plan --role ROLE=MODEL | evidence|start|promote|rollback|retire ID | status|log [ID] | report ID | history [ROLE] | baseline [ROLE] | simulate", .what = "put another model in a role's place, on trial",
     .example = "hob swap plan --role chat=new", .run = run, .options = options, .max_words = CLI_MAX_ARGS, .subs = subs };

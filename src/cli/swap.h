@@ -12,8 +12,10 @@ int swap_start(const struct cli_args *a, const struct str *words, size_t n);    
 int swap_promote(const struct cli_args *a, const struct str *words, size_t n);
 int swap_rollback(const struct cli_args *a, const struct str *words, size_t n);
 int swap_retire(const struct cli_args *a, const struct str *words, size_t n);
-int swap_status(const struct cli_args *a, const struct str *words, size_t n);   /* swap_show.c: [ID] */
-int swap_log(const struct cli_args *a, const struct str *words, size_t n);      /* [ID] */
+int swap_status(const struct cli_args *a, const struct str *words, size_t n);   /* swap_status.c: [ID] */
+int swap_log(const struct cli_args *a, const struct str *words, size_t n);      /* swap_show.c: [ID] */
+int swap_report(const struct cli_args *a, const struct str *words, size_t n);   /* swap_report.c: ID */
+int swap_history(const struct cli_args *a, const struct str *words, size_t n);  /* swap_history.c: [ROLE] */
 int swap_baseline(const struct cli_args *a, const struct str *words, size_t n); /* swap_baseline.c: [ROLE] */
 int swap_simulate(const struct cli_args *a, const struct str *words, size_t n); /* swap_simulate.c */
 
@@ -49,5 +51,10 @@ int swap_number(struct str word, int64_t *id);
 int swap_ask(const struct cli_args *a, const char *method, const char *path, struct str request, struct buf *body, struct json_doc *d);
 /* As --json wants it: the object, or lines for people. */
 int swap_print(const struct cli_args *a, struct str object);
+void swap_print_object(yyjson_val *swap);
+
+/* ---- swap_status.c ---- */
+/* How its roles were served, hour by hour. As swap_ask(). */
+int swap_series(const struct cli_args *a, int64_t id, struct buf *body, struct json_doc *d);
 
 #endif

@@ -1,4 +1,4 @@
-/* hob swap status, hob swap log: what is swapped, how far it is, and what should be done next. */
+/* A swap as words: how far it is, and what should be done next. hob swap log. */
 #include "cli/swap.h"
 
 #include "cli/ask.h"
@@ -207,7 +207,7 @@ static void print_engine(yyjson_val *g)
         print_model(m);
 }
 
-static void print_swap(yyjson_val *s)
+void swap_print_object(yyjson_val *s)
 {
     yyjson_val *window = yyjson_obj_get(s, "window"), *r;
     struct str from = text_at(window, "from"), until = text_at(window, "until"), why = text_at(s, "why");
@@ -242,48 +242,9 @@ int swap_print(const struct cli_args *a, struct str object)
         cli_error(&e);
         return EXIT_FAILED;
     }
-    print_swap(d.root);
+    swap_print_object(d.root);
     json_free(&d);
     return fflush(stdout) ? EXIT_FAILED : EXIT_OK;
-}
-
-/* ---- status ---- */
-
-static int print_all(const struct cli_args *a)
-{
-    struct buf body = { 0 };
-    struct json_doc d = { 0 };
-    size_t i, n;
-    yyjson_val *s;
-    int code = swap_ask(a, "GET", "/hob/v1/swaps", STR(""), &body, &d);
-    if (!code && cli_flag(a, "--json"))
-        code = print_answer(buf_str(&body));
-    else if (!code && !yyjson_arr_size(yyjson_obj_get(d.root, "swaps")))
-        fprintf(stderr, "hob: nothing is swapped: `hob swap plan --role ROLE=MODEL` begins with it\n");
-    else if (!code)
-        yyjson_arr_foreach(yyjson_obj_get(d.root, "swaps"), i, n, s)
-            print_swap(s);
-    json_free(&d);
-    buf_free(&body);
-    return code;
-}
-
-int swap_status(const struct cli_args *a, const struct str *words, size_t n)
-{
-    struct buf body = { 0 };
-    char path[64];
-    int64_t id;
-    if (!n)
-        return print_all(a);
-    int code = swap_number(words[0], &id);
-    if (code)
-        return code;
-    snprintf(path, sizeof path, "/hob/v1/swaps?id=%lld", (long long)id);
-    code = swap_ask(a, "GET", path, STR(""), &body, NULL);
-    if (!code)
-        code = swap_print(a, buf_str(&body));
-    buf_free(&body);
-    return code;
 }
 
 /* ---- log ---- */

@@ -357,6 +357,16 @@ static enum err_code check_capture(struct reading *r, const struct conf_role *ro
     return err_hint(r->e, "say `share: 100%%`, or `share: 0` for nothing");
 }
 
+/* Never shown: a token may be in it. */
+static enum err_code check_notify(struct reading *r)
+{
+    struct str url = r->c->notify_url.hidden;
+    if (!url.n || str_starts(url, STR("https://")) || str_starts(url, STR("http://")))
+        return ERR_OK;
+    fail_at(r->name, said_where(r->c, &r->c->notify_url), r->e, "notify.url: what is posted to begins with https:// or http://");
+    return err_hint(r->e, "write it to a file that only you can read, and '${file:notify.url}' here");
+}
+
 enum err_code check_all(struct reading *r)
 {
     const struct config *c = r->c;
@@ -369,6 +379,8 @@ enum err_code check_all(struct reading *r)
         rc = check_listen(r);
     if (!rc)
         rc = check_keys(r);
+    if (!rc)
+        rc = check_notify(r);
     if (!rc)
         rc = check_rules(r);
     for (size_t i = 0; !rc && i < c->nmodels; i++) {

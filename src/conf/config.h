@@ -294,6 +294,7 @@ struct config {                                       /* read-only but for the c
     struct str quant;                                 /* which quantisation `hob pull` takes when none is named */
     const struct conf_weight *auto_weights;
     size_t nauto_weights;
+    struct secret notify_url;                         /* who is told of steps of swaps: http:// or https://; empty = nobody */
     struct str triage_model;                          /* a model, alias, tier or role that is asked about an `auto`; empty = none */
     struct conf_strs triage_intents;
     int64_t triage_deadline_ms;

@@ -177,6 +177,8 @@ const struct setting settings[] = {
     { "triage.deadline", SET_MS, AT(triage_deadline_ms), TAKES_NOW, .def = "2s", .min = 10, .max = 60 * SECOND,
       .doc = "How long it may take; after that what the words alone say stands." },
 
+    { "notify.url", SET_SECRET, AT(notify_url), TAKES_NOW, .doc = "Where each step of a swap is posted to as JSON (`https://…`, or `http://…`); it may hold a token and is never printed." },
+
     { "durability", SET_WORD, AT(durability), TAKES_NOW, .def = "process", .words = durability_words,
       .doc = "When a request counts as written down, before its last bytes leave: `process` survives the end of any process, `power` a power cut, `lazy` nothing." },
     { "rows.keep", SET_MS, AT(rows_keep_ms), TAKES_NOW, .def = "90d", .min = HOUR, .max = 3650 * DAY, .doc = "How long a row about each request is kept; hourly sums stay." },
@@ -456,6 +458,7 @@ const struct group groups[] = {
     { "policy", "What is promised of answers. Roles, keys and rules may differ." },
     { "policy.schema", "Answers under a JSON schema." },
     { "triage", "A small model's opinion about requests for `auto`." },
+    { "notify", "Who is told of what happens to swaps." },
     { "rows", "One row about each request, without its text." },
     { "reference", "A price to compare with, per million tokens." },
     { "energy", "What the machine takes." },

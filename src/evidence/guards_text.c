@@ -94,6 +94,8 @@ void guards_view(const struct guards *g, struct str role, struct json_out *o)
         put_double(o, "value", rate(s->seen));
         put_double(o, "baseline", rate(s->rule.baseline));
         put_text(o, "evidence", buf_str(&text));
+        put_text(o, "first", str_of(g->first_bad[kind])); /* requests that spoke against it; empty: none did */
+        put_text(o, "last", str_of(g->last_bad[kind]));
         json_end_object(o);
         buf_free(&text);
     }

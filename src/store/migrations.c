@@ -64,5 +64,9 @@ const char *const store_migrations[] = {
     "  new_code TEXT NOT NULL, new_fits INTEGER, new_thought INTEGER, new_empty INTEGER, new_cut INTEGER,"
     "  new_ttft_us INTEGER, new_total_us INTEGER, new_input INTEGER, new_output INTEGER, new_bytes INTEGER) STRICT;"
     "CREATE INDEX shadow_pairs_of ON shadow_pairs (swap, role, at);",
+    /* Who answers a role or tier from then on. model empty: the name is no more. swap 0: the configuration says so. */
+    "CREATE TABLE served ("
+    "  at INTEGER PRIMARY KEY AUTOINCREMENT, time_ms INTEGER NOT NULL, role TEXT NOT NULL, model TEXT NOT NULL, swap INTEGER NOT NULL, why TEXT NOT NULL) STRICT;"
+    "CREATE INDEX served_of ON served (role, at);",
     NULL,
 };

@@ -1,0 +1,75 @@
+/* What is read of the store for who asks: on the pool, through a connection of its own, so that neither the loop nor the writer waits for it. */
+#include "admin/admin_int.h"
+
+#include "conf/conf.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+static void look(void *ctx)
+{
+    struct admin_look *l = ctx;
+    struct store *s = NULL;
+    l->out = json_out(&l->body);
+    json_begin_object(&l->out);
+    json_key(&l->out, STR("schema"));
+    json_int(&l->out, 1);
+    l->rc = store_open_to_read(l->state, &s, &l->e);
+    if (!l->rc)
+        l->rc = l->fn(l, s);
+    json_end_object(&l->out);
+    store_close(s);
+}
+
+static void looked(void *ctx)
+{
+    struct admin_look *l = ctx;
+    if (l->r)
+        admin_answer(l->r, buf_str(&l->body), l->rc ? &l->e : NULL);
+    buf_free(&l->body);
+    arena_fini(&l->arena);
+    free(l);
+}
+
+static void gone(void *ctx)
+{
+    struct admin_look *l = ctx;
+    l->r = NULL; /* the pool still has it */
+}
+
+static const struct http_req_ops ops = { .on_gone = gone };
+
+struct admin_look *admin_look_new(struct admin *a, struct http_req *r, admin_look_fn *fn)
+{
+    struct admin_look *l = calloc(1, sizeof *l);
+    if (!l)
+        die("out of memory for a look at the store");
+    arena_init(&l->arena);
+    l->r = r;
+    l->fn = fn;
+    l->state = arena_copy(&l->arena, world_config(fleet_world(a->fleet))->state);
+    return l;
+}
+
+void admin_look_go(struct admin *a, struct admin_look *l)
+{
+    http_req_watch(l->r, &ops, l);
+    work_init(&l->work, look, looked, l);
+    loop_work(a->loop, &l->work);
+}
+
+void admin_put_text(struct json_out *o, const char *key, struct str text)
+{
+    json_key(o, str_of(key));
+    json_string_or_null(o, text);
+}
+
+void admin_put_when(struct json_out *o, const char *key, int64_t wall_ms)
+{
+    char text[40] = "";
+    struct tm tm;
+    time_t t = (time_t)(wall_ms / 1000);
+    if (wall_ms && gmtime_r(&t, &tm))
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    admin_put_text(o, key, str_of(text));
+}
