@@ -28,6 +28,19 @@ static int unknown_command(struct str name)
     return EXIT_USAGE;
 }
 
+void cli_unknown_word(const struct command *c, struct str word)
+{
+    struct str names[32];
+    size_t n = 0;
+    for (const struct cli_sub *s = c->subs; s && s->name && n < COUNTOF(names); s++)
+        names[n++] = str_of(s->name);
+    struct str near = str_nearest(word, names, n);
+    fprintf(stderr, "hob: there is no `hob %s %.*s`", c->name, STR_ARG(word));
+    if (near.n)
+        fprintf(stderr, ", did you mean '%.*s'?", STR_ARG(near));
+    fputc('\n', stderr);
+}
+
 static const struct cli_option *find_option(const struct command *c, struct str word)
 {
     for (const struct cli_option *o = c->options; o && o->name; o++)
@@ -172,6 +185,10 @@ static void help_command(FILE *to, const struct command *c)
     fprintf(to, "usage: hob %s %s\n\n  %s\n", c->name, c->usage, c->what);
     if (c->example)
         fprintf(to, "\nexample:\n  %s\n", c->example);
+    if (c->subs && c->subs->name)
+        fprintf(to, "\nwords:\n");
+    for (const struct cli_sub *s = c->subs; s && s->name; s++)
+        fprintf(to, "  %-24s %s\n", s->name, s->what);
     if (c->options && c->options->name)
         fprintf(to, "\noptions:\n");
     for (const struct cli_option *o = c->options; o && o->name; o++) {

@@ -58,6 +58,9 @@ int cli_main(int argc, char **argv);
 struct str cli_option_value(const struct cli_args *a, const char *name);
 bool cli_flag(const struct cli_args *a, const char *name);
 
+/* Says that a command knows no such first word, and the nearest it knows. The command's usage belongs behind it. */
+void cli_unknown_word(const struct command *c, struct str word);
+
 /* Options every command that needs the configuration or the daemon takes. */
 #define CLI_COMMON                                                                             \
     { "--config", "-c", "FILE", "configuration (default: $HOB_CONFIG, ./hob.yaml, ~/.config/hob/hob.yaml, none)" }, \

@@ -57,6 +57,7 @@ static int run(const struct cli_args *a)
         }
         return run_sub[i].run(a, a->words + 1, n);
     }
+    cli_unknown_word(a->command, sub);
     return usage();
 }
 
@@ -85,5 +86,5 @@ static const struct cli_option options[] = {
     CLI_END,
 };
 
-const struct command cli_eval = { .name = "eval", .usage = "run SUITE --models A,B | list | show|export RUN | compare RUN [RUN]", .what = "put suites of cases to models, and compare them",
+const struct command cli_eval = { .name = "eval", .usage = "run SUITE --models A,B | list | show|export RUN | compare RUN [RUN] | check|import FILE | suites | capture ROLE | label FILE", .what = "put suites of cases to models, and compare them",
     .example = "hob eval run json-bench --models old,new", .run = run, .options = options, .max_words = CLI_MAX_ARGS, .subs = subs };

@@ -55,6 +55,8 @@ static int run(const struct cli_args *a)
             continue;
         return n < run_sub[i].least || n > run_sub[i].most ? usage(i, i + 1) : run_sub[i].run(a, a->words + 1, n);
     }
+    if (a->nwords)
+        cli_unknown_word(a->command, a->words[0]);
     return usage(0, COUNTOF(run_sub));
 }
 

@@ -120,6 +120,9 @@ def test_help(run):
         one = run("help", command)
         assert one.returncode == 0 and f"hob {command}" in one.stdout
         assert run(command, "--help").stdout == one.stdout
+    for command, words in [("eval", ("capture", "label", "check", "import", "suites")), ("swap", ("evidence", "baseline", "simulate")), ("config", ("reload",))]:
+        lines = run("help", command).stdout.split("\nwords:\n")[1].split("\noptions:\n")[0].splitlines()
+        assert set(words) <= {line.split()[0] for line in lines if line}
 
 
 def test_nothing_is_help_on_stderr_or_stdout(run):
@@ -127,7 +130,7 @@ def test_nothing_is_help_on_stderr_or_stdout(run):
     assert r.returncode in (0, 2) and "serve" in r.stdout + r.stderr
 
 
-@pytest.mark.parametrize("args, says", [(["serv"], "serve"), (["confg"], "config"), (["config", "chek"], "check")])
+@pytest.mark.parametrize("args, says", [(["serv"], "serve"), (["confg"], "config"), (["config", "chek"], "check"), (["eval", "cmopare"], "did you mean 'compare'?"), (["swap", "nonsense", "1"], "no `hob swap nonsense`")])
 def test_unknown_commands_are_suggested(run, args, says):
     r = run(*args)
     assert r.returncode == 2 and says in r.stderr and r.stdout == ""
