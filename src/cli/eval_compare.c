@@ -104,7 +104,7 @@ static int no_model(const struct kept_run *r, struct str name)
 {
     fprintf(stderr, "hob: run %lld has not asked '%.*s', but", (long long)r->run, STR_ARG(name));
     for (size_t i = 0; i < r->nplaces; i++)
-        fprintf(stderr, "%c %.*s", i ? ',' : ' ', STR_ARG(r->places[i].name));
+        fprintf(stderr, "%s %.*s", i ? "," : "", STR_ARG(r->places[i].name));
     fputc('\n', stderr);
     return EXIT_USAGE;
 }

@@ -28,7 +28,7 @@ struct eval_job {
     const struct suite_finding *findings;
     size_t nfindings;
     int64_t run;                    /* its number in the book */
-    int64_t repeat, seed;
+    int64_t repeat, seed, at_least;
     size_t concurrency;
     enum run_order order;
     bool quiet;                     /* no progress */

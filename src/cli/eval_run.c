@@ -138,7 +138,9 @@ static int read_options(struct eval_job *j)
 {
     const struct cli_args *a = j->args;
     int64_t concurrency;
-    int code = number(a, "--repeat", 1, RUN_MAX_TURNS, 0, &j->repeat);
+    int code = number(a, "--at-least", 0, 100, 0, &j->at_least);
+    if (!code)
+        code = number(a, "--repeat", 1, RUN_MAX_TURNS, 0, &j->repeat);
     if (!code)
         code = number(a, "--concurrency", 1, MOST_CONCURRENCY, 1, &concurrency);
     if (!code)
@@ -393,14 +395,12 @@ static void tell(struct eval_job *j)
 /* A gate for scripts: each of them has at least so many percent. */
 static int check_gate(const struct eval_job *j)
 {
-    int64_t least;
-    int code = number(j->args, "--at-least", 0, 100, 0, &least);
-    for (size_t i = 0; i < j->nplaces && !code; i++) {
+    for (size_t i = 0; i < j->nplaces && cli_option_value(j->args, "--at-least").p; i++) {
         struct run_cell c = run_tally_sum(&j->tally, j->suite, i, false);
-        if (c.total == 0 || 100.0 * c.passed / c.total < (double)least)
-            code = EXIT_GATE;
+        if (c.total == 0 || 100.0 * c.passed / c.total < (double)j->at_least)
+            return EXIT_GATE;
     }
-    return cli_option_value(j->args, "--at-least").p ? code : EXIT_OK;
+    return EXIT_OK;
 }
 
 static int set_up(struct eval_job *j, struct str suite)

@@ -160,11 +160,11 @@ def test_the_daemon_may_die_meanwhile(h):
 
 @pytest.mark.parametrize("args,words", [
     (["--models", "nobody"], "no model 'nobody'"), (["--models", "b@a"], "not on 'a'"), ([], "--models"), (["--models", "a", "--repeat", "0"], "--repeat"), (["--models", "a,a"], "twice"),
-    (["--models", "a", "--concurrency", "x"], "--concurrency"), (["--models", "a", "--resume", "x"], "--resume"),
+    (["--models", "a", "--concurrency", "x"], "--concurrency"), (["--models", "a", "--resume", "x"], "--resume"), (["--models", "a", "--at-least", "101"], "--at-least"),
 ])
 def test_wrong_use_is_told(h, args, words):
     r = run(h, SUITE, *args)
-    assert r.returncode == 2 and words in r.stderr, r
+    assert r.returncode == 2 and words in r.stderr and r.stdout == "", r
 
 
 def test_a_suite_that_is_none(h):
