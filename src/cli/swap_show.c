@@ -193,14 +193,25 @@ static void print_model(yyjson_val *m)
         print_proof(v);
 }
 
+/* One that did not run has said no version. */
+static void print_build(struct str path, struct str version)
+{
+    printf("%.*s", STR_ARG(path));
+    if (version.n)
+        printf(" (%.*s)", STR_ARG(version));
+    putchar('\n');
+}
+
 static void print_engine(yyjson_val *g)
 {
     yyjson_val *architectures = yyjson_obj_get(g, "architectures"), *m;
     size_t i, n;
     if (!yyjson_is_obj(g))
         return;
-    printf("  %.*s: %.*s (%.*s)\n    -> %.*s (%.*s)\n", STR_ARG(text_at(g, "name")), STR_ARG(text_at(g, "from")), STR_ARG(text_at(g, "version_from")), STR_ARG(text_at(g, "to")),
-        STR_ARG(text_at(g, "version_to")));
+    printf("  %.*s: ", STR_ARG(text_at(g, "name")));
+    print_build(text_at(g, "from"), text_at(g, "version_from"));
+    printf("    -> ");
+    print_build(text_at(g, "to"), text_at(g, "version_to"));
     print_names("architectures that the new build does not know any more", yyjson_obj_get(architectures, "lost"));
     print_names("architectures that it knows besides", yyjson_obj_get(architectures, "gained"));
     yyjson_arr_foreach(yyjson_obj_get(g, "models"), i, n, m)
@@ -299,6 +310,10 @@ int swap_log(const struct cli_args *a, const struct str *words, size_t n)
     if (n)
         snprintf(path, sizeof path, "/hob/v1/swaps/log?id=%lld", (long long)id);
     code = swap_ask(a, "GET", path, STR(""), &body, &d);
+    if (!code && n && !yyjson_arr_size(yyjson_obj_get(d.root, "steps"))) { /* each begins with a plan */
+        fprintf(stderr, "hob: There is no swap %lld. `hob swap status` lists them.\n", (long long)id);
+        code = EXIT_FAILED;
+    }
     if (!code && cli_flag(a, "--json"))
         code = print_answer(buf_str(&body));
     else if (!code)

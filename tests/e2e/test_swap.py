@@ -269,6 +269,7 @@ def test_a_swap_by_hand(nursery, tmp_path):
     assert "48 h more" in swap("promote", "1", code=4).stderr
     assert "rolled_back" in swap("rollback", "1", "--why", "just so").stdout and door.who() == "old"
     assert "just so" in swap("log", "1").stdout
+    assert "no swap 99" in swap("log", "99", code=1).stderr
     # a candidate that is worse: found by evidence, and kept out
     door.fakes["new"].default('[[text "no"]]')
     swap("plan", "--role", "chat=new")
