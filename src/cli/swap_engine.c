@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MOST_NAMES = 512, TEXT_BYTES = 512 };
+enum { MOST_NAMES = 512, TEXT_BYTES = 512, HELP_MS = 20 * 1000 };
 static const int64_t second_ms = 1000, year_ms = 365ll * 86400 * 1000;
 
 struct engine_plan {
@@ -54,6 +54,19 @@ static void add_check(struct engine_plan *p, const char *name, bool ok, const ch
     p->refused |= !ok;
 }
 
+/* Many a program says a version: what runs models takes `--model`, and says so. One that says nothing in time may be a slow one. */
+static bool is_no_engine(const struct engine *g)
+{
+    const char *argv[] = { g->path, "--help", NULL };
+    struct buf help = { 0 };
+    struct run_end end;
+    struct err e;
+    bool ran = !run_program(argv, NULL, NULL, HELP_MS, &help, &end, &e) && !end.too_long;
+    bool names_it = str_find(buf_str(&help), STR("--model")) >= 0;
+    buf_free(&help);
+    return ran && !names_it;
+}
+
 /* Both are found and say their version; two that are one are no swap. */
 static bool check_builds(struct engine_plan *p)
 {
@@ -72,6 +85,10 @@ static bool check_builds(struct engine_plan *p)
         if (rc)
             return false;
         add_check(p, names[i], true, detail, "");
+    }
+    if (is_no_engine(&p->builds[1])) {
+        add_check(p, "an engine", false, "its `--help` names no `--model`: it is no llama-server", "Name the build's program `llama-server`, not another one of its folder.");
+        return false;
     }
     if (!str_eq(str_of(p->builds[0].hash), str_of(p->builds[1].hash)))
         return true;

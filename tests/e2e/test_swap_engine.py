@@ -347,4 +347,7 @@ def test_by_hand(builds):
     assert got["engine"]["architectures"] == {"lost": [], "gained": []}
     got = json.loads(builds.cli("plan", "--engine", f"llama={builds.nursery.dir}/nowhere", "--json", code=4).stdout)
     assert "new build" in got["why"], got
+    for program, words in [("/bin/true", "no llama-server"), ("/nowhere/llama-server", "is not there")]:
+        r = builds.cli("plan", "--engine", f"llama={program}", code=4)
+        assert "refused" in r.stdout and words in r.stdout and "()" not in r.stdout, r
     assert builds.all_in("old")

@@ -167,7 +167,7 @@ static char *key_read(const char *path)
 
 static void print_help(void)
 {
-    puts("usage: fake-engine [-m FILE] [--host ADDR|X.sock] [--port N] [--api-key-file F] [--alias NAME] [-c N] [-np N]\n"
+    puts("usage: fake-engine [-m, --model FILE] [--host ADDR|X.sock] [--port N] [--api-key-file F] [--alias NAME] [-c N] [-np N]\n"
          "                   [--embeddings] [--reranking]\n"
          "                   [--script FILE]      other flags of llama-server are taken and ignored: --threads N, --batch-size N,\n"
          "                   --ubatch-size N, --threads-batch N, --flash-attn X, --no-repack, --cache-type-k T, --cache-type-v T");
