@@ -82,7 +82,7 @@ static const struct cli_option options[] = {
     { "--from", NULL, "FORM", "import: promptfoo or jsonl (default: by the file's ending)" },
     { "--form", NULL, "FORM", "export: json, markdown or junit (default: by the file's ending, else json)" },
     { "--output", "-o", "FILE", "import, show-suite, capture: write there instead of to stdout; a file that is there stays. export: written anew" },
-    { "--json", NULL, NULL, "one JSON object" },
+    { "--json", NULL, NULL, "one JSON object; import and show-suite write YAML" },
     CLI_END,
 };
 

@@ -389,11 +389,14 @@ static void write_suite(struct drawing *w, struct buf *yaml)
 /* For the user alone: it is what people have asked. What is there stays. */
 static int write_file(struct str path, struct str text)
 {
+    errno = 0;
     int fd = open(path.p, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
     bool whole = f && fwrite(text.p, 1, text.n, f) == text.n;
     whole = f && fclose(f) == 0 && whole;
-    if (!whole)
+    if (fd < 0 && errno == EEXIST)
+        fprintf(stderr, "hob: %s is there already, and stays: name another file with -o, or remove it\n", path.p);
+    else if (!whole)
         fprintf(stderr, "hob: %s cannot be written%s%s\n", path.p, errno ? ": " : "", errno ? strerror(errno) : "");
     return whole ? EXIT_OK : EXIT_FAILED;
 }

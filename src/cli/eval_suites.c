@@ -5,8 +5,10 @@
 #include "evidence/suite.h"
 #include "json/json.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static int print_all(struct buf *out)
@@ -162,16 +164,28 @@ int eval_check(const struct cli_args *a, const struct str *words, size_t n)
 
 /* ---- import ---- */
 
+/* What comes out is a suite, and its form is YAML. */
+static int no_json(const struct cli_args *a, const char *word)
+{
+    if (!cli_flag(a, "--json"))
+        return EXIT_OK;
+    fprintf(stderr, "hob: `hob eval %s` writes a suite, as YAML: --json says nothing there\n", word);
+    return EXIT_USAGE;
+}
+
 static int write_out(const struct cli_args *a, struct buf *out)
 {
     struct str to = cli_option_value(a, "--output");
     if (!to.n)
         return print_all(out);
+    errno = 0;
     FILE *f = fopen(to.p, "wx");
     bool whole = f && fwrite(out->p, 1, out->n, f) == out->n;
     whole = (!f || fclose(f) == 0) && whole;
-    if (!whole)
-        fprintf(stderr, "hob: %s cannot be written, or is there already\n", to.p);
+    if (!f && errno == EEXIST)
+        fprintf(stderr, "hob: %s is there already, and stays: name another file with -o, or remove it\n", to.p);
+    else if (!whole)
+        fprintf(stderr, "hob: %s cannot be written%s%s\n", to.p, errno ? ": " : "", errno ? strerror(errno) : "");
     buf_free(out);
     return whole ? EXIT_OK : EXIT_FAILED;
 }
@@ -203,7 +217,9 @@ int eval_import(const struct cli_args *a, const struct str *words, size_t n)
         fprintf(stderr, "hob: --from is promptfoo or jsonl\n");
         return EXIT_USAGE;
     }
-    int code = input_read(words[0].p, &text);
+    int code = no_json(a, "import");
+    if (!code)
+        code = input_read(words[0].p, &text);
     bool foreign = from.n ? str_eq(from, STR("promptfoo")) : suite_form_of(words[0]) != SUITE_JSONL;
     arena_init(&memory);
     if (!code && import_foreign(words[0], buf_str(&text), foreign, &memory, &yaml, &e)) {
@@ -277,7 +293,9 @@ int eval_show_suite(const struct cli_args *a, const struct str *words, size_t n)
     struct chosen o;
     struct buf out = { 0 };
     struct err e = { 0 };
-    int code = take_choice(a, words[0], &o);
+    int code = no_json(a, "show-suite");
+    if (!code)
+        code = take_choice(a, words[0], &o);
     if (!code && suite_builtin_text(words[0], &o.choice, &out, &e)) {
         cli_error(&e);
         code = EXIT_USAGE;

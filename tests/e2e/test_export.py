@@ -154,6 +154,7 @@ def test_the_suites_that_are_built_in(tmp_path):
     assert "there already" in bare(tmp_path, "show-suite", "json-bench", "-o", "j.yaml", code=1).stderr
     assert json.loads(bare(tmp_path, "check", "j.yaml", "--json").stdout)["ok"] is True
     assert bare(tmp_path, "show-suite", "json-bench").stdout != bare(tmp_path, "show-suite", "json-bench", "--seed", "2").stdout
+    assert "as YAML" in bare(tmp_path, "show-suite", "json-bench", "--json", code=2).stderr
     assert "did you mean 'json-bench'" in bare(tmp_path, "show-suite", "json-bnch", code=2).stderr
 
 
@@ -179,5 +180,6 @@ def test_samples_and_promptfoo_are_taken_over(tmp_path):
     assert "promptfooconfig.yaml:5: " in r.stderr and "javascript" in r.stderr
     text = (tmp_path / "p.yaml").read_text()
     assert "Say hi" in text and "contains" in text and json.loads(bare(tmp_path, "check", "p.yaml", "--json").stdout)["cases"] == 1
-    assert bare(tmp_path, "import", "s.jsonl", "-o", "s.yaml", code=1).stderr  # what is there stays
+    assert "is there already" in bare(tmp_path, "import", "s.jsonl", "-o", "s.yaml", code=1).stderr  # what is there stays
+    assert "No such file" in bare(tmp_path, "import", "s.jsonl", "-o", "nowhere/s.yaml", code=1).stderr
     assert "promptfoo or jsonl" in bare(tmp_path, "import", "s.jsonl", "--from", "csv", code=2).stderr
