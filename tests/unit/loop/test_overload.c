@@ -151,8 +151,12 @@ static void test_the_systems_word_is_heard(void **state)
     int64_t after = own_memory_bytes(m);
     own_memory_close(m);
     assert_true(before > 0 && with >= before + BYTES * 9 / 10);
+    const char *loaded = getenv("LD_PRELOAD"); /* valgrind, too, keeps what is freed */
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-    assert_true(after < with - BYTES / 2);
+    assert_true(after < with - BYTES / 2 || (loaded && strstr(loaded, "vgpreload")));
+#else
+    (void)loaded;
+    (void)after;
 #endif
 }
 
