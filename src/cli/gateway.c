@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/daemon.h"
 #include "cli/limits.h"
+#include "cli/table.h"
 #include "cli/told.h"
 #include "fleet/estimate.h"
 #include "proc/filter.h"
@@ -171,11 +172,12 @@ static void limit_captured(struct gateway *g)
         die("out of memory for limits");
     for (size_t i = 0; i < c->nroles; i++) {
         const struct conf_capture *w = &c->roles[i].capture;
+        char keep[32];
         if (w->share <= 0)
             continue;
         at[n++] = (struct captured_limit){ c->roles[i].name, w->keep_ms, w->most };
-        log_info("role %.*s: %g%% of its asks are kept with their answers, %lld at most, for %lld s (capture)", STR_ARG(c->roles[i].name), w->share * 100, (long long)w->most,
-            (long long)(w->keep_ms / 1000));
+        log_info("role %.*s: %g%% of its asks are kept with their answers, %lld at most, for %s (capture)", STR_ARG(c->roles[i].name), w->share * 100, (long long)w->most,
+            show_ms(w->keep_ms, keep).p);
     }
     captured_limit(g->store, at, n);
     free(at);
