@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LOOK_MS = 200, UP_MS = 30 * 60 * 1000 };
+enum { LOOK_MS = 200, TELL_MS = 5 * 1000, UP_MS = 30 * 60 * 1000 };
 
 static struct str text_at(yyjson_val *obj, const char *key)
 {
@@ -82,8 +82,13 @@ static int smoke(const struct cli_args *a, int64_t id, yyjson_val *m)
     return code;
 }
 
-static void wait_a_little(void)
+/* What was in memory when the swap was planned may have gone since, and nobody loads it then. */
+static void wait_a_little(struct str model, int64_t until_ms, bool *told)
 {
+    if (!*told && until_ms - clock_mono_ms() < UP_MS - TELL_MS) {
+        *told = true;
+        fprintf(stderr, "hob: waiting for %.*s in the new build; where `hob ps` has it cold, `hob load %.*s` brings it up\n", STR_ARG(model), STR_ARG(model));
+    }
     const struct timespec t = { .tv_nsec = LOOK_MS * 1000000L };
     nanosleep(&t, NULL);
 }
@@ -106,16 +111,18 @@ static int smoke_all(const struct cli_args *a, int64_t id)
     struct json_doc d = { 0 };
     int64_t until_ms = clock_mono_ms() + UP_MS;
     yyjson_val *m = NULL;
+    bool told = false;
     int code = look(a, id, &body, &d);
     while (!code && str_eq(text_at(d.root, "state"), STR("trial")) && (m = next_of(d.root))) {
         if (text_at(m, "up").n) {
             code = smoke(a, id, m);
+            told = false;
             until_ms = clock_mono_ms() + UP_MS;
         } else if (clock_mono_ms() > until_ms) {
             fprintf(stderr, "hob: %.*s is not up in the new build after half an hour: `hob ps` says how it is; the same command goes on\n", STR_ARG(text_at(m, "model")));
             code = EXIT_FAILED;
         } else {
-            wait_a_little();
+            wait_a_little(text_at(m, "model"), until_ms, &told);
         }
         code = code ? code : look(a, id, &body, &d);
     }
