@@ -11,13 +11,11 @@
 #include "api/reply.h"
 #include "base/arena.h"
 #include "base/clock.h"
-#include "conf/conf.h"
 #include "evidence/swaps.h"
 #include "json/json.h"
 #include "store/swaps.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 enum { STEPS_DEFAULT = 100, DAY_MS = 24 * 3600 * 1000, SHORTEST_MS = 1000 };
 
@@ -346,24 +344,6 @@ void admin_swap_step(struct admin *a, struct http_req *r)
 
 /* ---- what has been ---- */
 
-struct looking {
-    struct http_req *r;     /* NULL: who asked has left */
-    struct work work;
-    struct arena arena;
-    struct str state;
-    int64_t swap, last;
-    struct buf body;
-    struct json_out out;
-    enum err_code rc;
-    struct err e;
-};
-
-static void put(struct json_out *o, const char *key, struct str text)
-{
-    json_key(o, str_of(key));
-    json_string_or_null(o, text);
-}
-
 static void put_figures(struct json_out *o, struct str figures)
 {
     struct json_doc d = { 0 };
@@ -382,76 +362,42 @@ static void put_figures(struct json_out *o, struct str figures)
 
 static void put_step(void *ctx, const struct swap_step_row *r)
 {
-    struct looking *l = ctx;
-    struct json_out *o = &l->out;
-    char when[40] = "";
-    struct tm tm;
-    time_t t = (time_t)(r->time_ms / 1000);
-    if (gmtime_r(&t, &tm))
-        strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    struct json_out *o = ctx;
     json_begin_object(o);
     json_key(o, STR("swap"));
     json_int(o, r->swap);
-    put(o, "time", str_of(when));
-    put(o, "actor", r->actor);
-    put(o, "step", r->step);
-    put(o, "state", r->state);
-    put(o, "role", r->role);
-    put(o, "reason", r->reason);
+    admin_put_when(o, "time", r->time_ms);
+    admin_put_text(o, "actor", r->actor);
+    admin_put_text(o, "step", r->step);
+    admin_put_text(o, "state", r->state);
+    admin_put_text(o, "role", r->role);
+    admin_put_text(o, "reason", r->reason);
     put_figures(o, r->figures);
     json_end_object(o);
 }
 
-static void look(void *ctx)
+struct wanted {
+    int64_t swap, last;     /* swap below 1: of all */
+};
+
+static enum err_code look(struct admin_look *l, struct store *s)
 {
-    struct looking *l = ctx;
-    struct store *s = NULL;
-    l->out = json_out(&l->body);
-    json_begin_object(&l->out);
-    json_key(&l->out, STR("schema"));
-    json_int(&l->out, 1);
+    const struct wanted *w = l->ctx;
     json_key(&l->out, STR("steps"));
     json_begin_array(&l->out);
-    l->rc = store_open_to_read(l->state, &s, &l->e);
-    if (!l->rc && s)
-        l->rc = swap_steps_read(s, l->swap > 0 ? l->swap : 0, (size_t)l->last, put_step, l, &l->e);
+    enum err_code rc = s ? swap_steps_read(s, w->swap > 0 ? w->swap : 0, (size_t)w->last, put_step, &l->out, &l->e) : ERR_OK;
     json_end_array(&l->out);
-    json_end_object(&l->out);
-    store_close(s);
+    return rc;
 }
-
-static void looked(void *ctx)
-{
-    struct looking *l = ctx;
-    if (l->r)
-        admin_answer(l->r, buf_str(&l->body), l->rc ? &l->e : NULL);
-    buf_free(&l->body);
-    arena_fini(&l->arena);
-    free(l);
-}
-
-static void log_gone(void *ctx)
-{
-    struct looking *l = ctx;
-    l->r = NULL; /* the pool still has it */
-}
-
-static const struct http_req_ops log_ops = { .on_gone = log_gone };
 
 void admin_swap_log(struct admin *a, struct http_req *r)
 {
     int64_t id, n;
     if (!admin_query_number(r, "id", &id) || !admin_query_number(r, "n", &n))
         return;
-    struct looking *l = calloc(1, sizeof *l);
-    if (!l)
-        die("out of memory for a swap's log");
-    arena_init(&l->arena);
-    l->r = r;
-    l->swap = id;
-    l->last = n < 0 ? STEPS_DEFAULT : n;
-    l->state = arena_copy(&l->arena, world_config(fleet_world(a->fleet))->state);
-    http_req_watch(r, &log_ops, l);
-    work_init(&l->work, look, looked, l);
-    loop_work(a->loop, &l->work);
+    struct admin_look *l = admin_look_new(a, r, look);
+    struct wanted *w = l->ctx = arena_new(&l->arena, struct wanted);
+    w->swap = id;
+    w->last = n < 0 ? STEPS_DEFAULT : n;
+    admin_look_go(a, l);
 }
