@@ -14,7 +14,6 @@
 #include "store/evals.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 enum { RUNS_DEFAULT = 50, MOST_RESULTS = 1000 };
 
@@ -159,65 +158,43 @@ void admin_eval_results(struct admin *a, struct http_req *r)
 
 /* ---- looking: on the pool, through a connection of its own ---- */
 
-struct looking {
-    struct http_req *r;
-    struct work work;
-    struct arena arena;
-    struct str state;
+struct wanted {
     int64_t run, last;          /* run 0: all */
     bool found;
-    struct buf body;
-    struct json_out out;
-    enum err_code rc;
-    struct err e;
+    struct json_out *out;
+    struct err *e;
 };
-
-static void put_text(struct json_out *o, const char *key, struct str text)
-{
-    json_key(o, str_of(key));
-    json_string_or_null(o, text);
-}
-
-static void put_when(struct json_out *o, const char *key, int64_t wall_ms)
-{
-    char text[40] = "";
-    struct tm tm;
-    time_t t = (time_t)(wall_ms / 1000);
-    if (wall_ms && gmtime_r(&t, &tm))
-        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    put_text(o, key, str_of(text));
-}
 
 static void put_row(struct json_out *o, const struct eval_row *r)
 {
     json_key(o, STR("run"));
     json_int(o, r->run);
-    put_text(o, "suite", r->suite);
-    put_text(o, "state", r->state);
-    put_when(o, "began", r->began_ms);
-    put_when(o, "ended", r->ended_ms);
+    admin_put_text(o, "suite", r->suite);
+    admin_put_text(o, "state", r->state);
+    admin_put_when(o, "began", r->began_ms);
+    admin_put_when(o, "ended", r->ended_ms);
     json_key(o, STR("about"));
     json_raw(o, r->text);
 }
 
 static void on_row(void *ctx, const struct eval_row *r)
 {
-    struct looking *l = ctx;
-    l->found = true;
-    if (!l->run)
-        json_begin_object(&l->out);
-    put_row(&l->out, r);
-    if (!l->run)
-        json_end_object(&l->out);
+    struct wanted *w = ctx;
+    w->found = true;
+    if (!w->run)
+        json_begin_object(w->out);
+    put_row(w->out, r);
+    if (!w->run)
+        json_end_object(w->out);
 }
 
 static void on_result(void *ctx, const struct eval_result *r)
 {
-    struct looking *l = ctx;
-    struct json_out *o = &l->out;
+    struct wanted *w = ctx;
+    struct json_out *o = w->out;
     json_begin_object(o);
-    put_text(o, "place", r->place);
-    put_text(o, "item", r->item);
+    admin_put_text(o, "place", r->place);
+    admin_put_text(o, "item", r->item);
     json_key(o, STR("turn"));
     json_int(o, r->turn);
     json_key(o, STR("passed"));
@@ -227,100 +204,72 @@ static void on_result(void *ctx, const struct eval_result *r)
         json_bool(o, r->passed);
     json_key(o, STR("score"));
     json_double(o, r->score, 4);
-    put_text(o, "fault", r->fault);
+    admin_put_text(o, "fault", r->fault);
     json_key(o, STR("about"));
     json_raw(o, r->text);
     json_end_object(o);
 }
 
-static enum err_code look_at_all(struct looking *l, struct store *s)
+static enum err_code look_at_all(struct wanted *w, struct store *s)
 {
-    json_key(&l->out, STR("runs"));
-    json_begin_array(&l->out);
-    enum err_code rc = s ? evals_read(s, 0, (size_t)l->last, on_row, l, &l->e) : ERR_OK;
-    json_end_array(&l->out);
+    json_key(w->out, STR("runs"));
+    json_begin_array(w->out);
+    enum err_code rc = s ? evals_read(s, 0, (size_t)w->last, on_row, w, w->e) : ERR_OK;
+    json_end_array(w->out);
     return rc;
 }
 
-static enum err_code look_at_one(struct looking *l, struct store *s)
+static enum err_code look_at_one(struct wanted *w, struct store *s)
 {
-    enum err_code rc = s ? evals_read(s, l->run, 1, on_row, l, &l->e) : ERR_OK;
-    json_key(&l->out, STR("results"));
-    json_begin_array(&l->out);
-    if (!rc && l->found)
-        rc = eval_results_read(s, l->run, on_result, l, &l->e);
-    json_end_array(&l->out);
-    if (!rc && !l->found) {
-        rc = err_set(&l->e, ERR_NOT_FOUND, "There is no run %lld.", (long long)l->run);
-        err_hint(&l->e, "`hob eval list` has them.");
+    enum err_code rc = s ? evals_read(s, w->run, 1, on_row, w, w->e) : ERR_OK;
+    json_key(w->out, STR("results"));
+    json_begin_array(w->out);
+    if (!rc && w->found)
+        rc = eval_results_read(s, w->run, on_result, w, w->e);
+    json_end_array(w->out);
+    if (!rc && !w->found) {
+        rc = err_set(w->e, ERR_NOT_FOUND, "There is no run %lld.", (long long)w->run);
+        err_hint(w->e, "`hob eval list` has them.");
     }
     return rc;
 }
 
-static enum err_code look_at(struct looking *l, struct store *s)
+static enum err_code look_at(struct wanted *w, struct store *s)
 {
-    l->out = json_out(&l->body);
-    json_begin_object(&l->out);
-    json_key(&l->out, STR("schema"));
-    json_int(&l->out, 1);
-    enum err_code rc = l->run ? look_at_one(l, s) : look_at_all(l, s);
-    json_end_object(&l->out);
-    return rc;
+    return w->run ? look_at_one(w, s) : look_at_all(w, s);
 }
 
-static void look(void *ctx)
+static enum err_code look(struct admin_look *l, struct store *s)
 {
-    struct looking *l = ctx;
-    struct store *s = NULL;
-    l->rc = store_open_to_read(l->state, &s, &l->e);
-    if (!l->rc)
-        l->rc = look_at(l, s);
-    store_close(s);
+    struct wanted *w = l->ctx;
+    w->out = &l->out;
+    w->e = &l->e;
+    return look_at(w, s);
 }
 
 enum err_code view_run(struct store *st, int64_t run, struct buf *out, struct err *e)
 {
-    struct looking l = { .run = run };
-    enum err_code rc = look_at(&l, st);
-    if (rc)
-        *e = l.e;
-    else
-        buf_add(out, buf_str(&l.body));
-    buf_free(&l.body);
+    struct buf body = { 0 };
+    struct json_out o = json_out(&body);
+    struct wanted w = { .run = run, .out = &o, .e = e };
+    json_begin_object(&o);
+    json_key(&o, STR("schema"));
+    json_int(&o, 1);
+    enum err_code rc = look_at(&w, st);
+    json_end_object(&o);
+    if (!rc)
+        buf_add(out, buf_str(&body));
+    buf_free(&body);
     return rc;
 }
 
-static void looked(void *ctx)
-{
-    struct looking *l = ctx;
-    if (l->r)
-        admin_answer(l->r, buf_str(&l->body), l->rc ? &l->e : NULL);
-    buf_free(&l->body);
-    arena_fini(&l->arena);
-    free(l);
-}
-
-static void look_gone(void *ctx)
-{
-    struct looking *l = ctx;
-    l->r = NULL; /* the pool still has it */
-}
-
-static const struct http_req_ops look_ops = { .on_gone = look_gone };
-
 static void look_for(struct admin *a, struct http_req *r, int64_t run, int64_t last)
 {
-    struct looking *l = calloc(1, sizeof *l);
-    if (!l)
-        die("out of memory for runs");
-    arena_init(&l->arena);
-    l->r = r;
-    l->run = run;
-    l->last = last;
-    l->state = arena_copy(&l->arena, world_config(fleet_world(a->fleet))->state);
-    http_req_watch(r, &look_ops, l);
-    work_init(&l->work, look, looked, l);
-    loop_work(a->loop, &l->work);
+    struct admin_look *l = admin_look_new(a, r, look);
+    struct wanted *w = l->ctx = arena_new(&l->arena, struct wanted);
+    w->run = run;
+    w->last = last;
+    admin_look_go(a, l);
 }
 
 void admin_evals(struct admin *a, struct http_req *r)
