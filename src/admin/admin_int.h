@@ -48,7 +48,7 @@ struct admin_look {
     struct http_req *r;         /* NULL: who asked has left */
     struct work work;
     struct arena arena;         /* of what is asked for */
-    struct str state;
+    const struct config *config; /* held */
     admin_look_fn *fn;
     void *ctx;                  /* the asker's, in the arena */
     struct buf body;
@@ -58,6 +58,7 @@ struct admin_look {
 };
 struct admin_look *admin_look_new(struct admin *a, struct http_req *r, admin_look_fn *fn);
 void admin_look_go(struct admin *a, struct admin_look *l); /* answers, and frees it */
+void admin_look_refuse(struct admin_look *l, const struct err *e);  /* instead of going: says why, and frees it */
 void admin_put_text(struct json_out *o, const char *key, struct str text);       /* empty = null */
 void admin_put_when(struct json_out *o, const char *key, int64_t wall_ms);       /* "2026-11-21T14:30:05Z"; 0 = null */
 

@@ -17,7 +17,6 @@
 #include "store/captured.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 enum { MOST_TEXTS = 100 };
 
@@ -29,27 +28,16 @@ struct counted {
     int64_t kept, bytes, oldest_ms, newest_ms, next_over_ms, all_over_ms;
 };
 
-struct looking {
-    struct http_req *r;
-    struct work work;
-    struct arena arena;
-    const struct config *config;    /* held */
+struct wanted {
+    const struct config *config;
+    struct arena *arena;
     struct str role;                /* empty: all, and no asks */
     int64_t at[MOST_TEXTS];
     size_t nat;
     struct counted *roles;
     size_t nroles, room;
-    struct buf body;
-    struct json_out out;
-    enum err_code rc;
-    struct err e;
+    struct json_out *out;
 };
-
-static void put_text(struct json_out *o, const char *key, struct str text)
-{
-    json_key(o, str_of(key));
-    json_string_or_null(o, text);
-}
 
 static void put_count(struct json_out *o, const char *key, int64_t n)
 {
@@ -63,16 +51,6 @@ static void put_flag(struct json_out *o, const char *key, bool on)
     json_bool(o, on);
 }
 
-static void put_when(struct json_out *o, const char *key, int64_t wall_ms)
-{
-    char text[40] = "";
-    struct tm tm;
-    time_t t = (time_t)(wall_ms / 1000);
-    if (wall_ms && gmtime_r(&t, &tm))
-        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    put_text(o, key, str_of(text));
-}
-
 static const struct conf_role *role_named(const struct config *c, struct str name)
 {
     for (size_t i = 0; i < c->nroles; i++)
@@ -81,20 +59,20 @@ static const struct conf_role *role_named(const struct config *c, struct str nam
     return NULL;
 }
 
-static struct counted *counted_of(struct looking *l, struct str role)
+static struct counted *counted_of(struct wanted *w, struct str role)
 {
-    for (size_t i = 0; i < l->nroles; i++)
-        if (str_eq(l->roles[i].role, role))
-            return &l->roles[i];
-    if (l->nroles == l->room) {
-        struct counted *more = arena_array(&l->arena, struct counted, l->room ? 2 * l->room : 8);
-        for (size_t i = 0; i < l->nroles; i++)
-            more[i] = l->roles[i];
-        l->roles = more;
-        l->room = l->room ? 2 * l->room : 8;
+    for (size_t i = 0; i < w->nroles; i++)
+        if (str_eq(w->roles[i].role, role))
+            return &w->roles[i];
+    if (w->nroles == w->room) {
+        struct counted *more = arena_array(w->arena, struct counted, w->room ? 2 * w->room : 8);
+        for (size_t i = 0; i < w->nroles; i++)
+            more[i] = w->roles[i];
+        w->roles = more;
+        w->room = w->room ? 2 * w->room : 8;
     }
-    struct counted *c = &l->roles[l->nroles++];
-    *c = (struct counted){ .role = arena_copy(&l->arena, role), .conf = role_named(l->config, role) };
+    struct counted *c = &w->roles[w->nroles++];
+    *c = (struct counted){ .role = arena_copy(w->arena, role), .conf = role_named(w->config, role) };
     return c;
 }
 
@@ -114,7 +92,7 @@ static void put_role(struct json_out *o, const struct counted *c)
     const struct conf_capture *w = c->conf ? &c->conf->capture : NULL;
     bool on = w && w->share > 0;
     json_begin_object(o);
-    put_text(o, "role", c->role);
+    admin_put_text(o, "role", c->role);
     put_flag(o, "known", c->conf != NULL);
     put_flag(o, "capturing", on);
     json_key(o, STR("share"));
@@ -123,36 +101,36 @@ static void put_role(struct json_out *o, const struct counted *c)
     put_count(o, "most", on ? w->most : -1);
     put_count(o, "kept", c->kept);
     put_count(o, "bytes", c->bytes);
-    put_when(o, "oldest", c->oldest_ms);
-    put_when(o, "newest", c->newest_ms);
-    put_when(o, "next_over", c->next_over_ms);
-    put_when(o, "all_over", c->all_over_ms);
+    admin_put_when(o, "oldest", c->oldest_ms);
+    admin_put_when(o, "newest", c->newest_ms);
+    admin_put_when(o, "next_over", c->next_over_ms);
+    admin_put_when(o, "all_over", c->all_over_ms);
     json_end_object(o);
 }
 
 static void put_ask(void *ctx, const struct captured_row *r)
 {
-    struct looking *l = ctx;
-    struct json_out *o = &l->out;
+    struct wanted *w = ctx;
+    struct json_out *o = w->out;
     char print[24];
-    if (!str_eq(r->role, l->role))
+    if (!str_eq(r->role, w->role))
         return;
     snprintf(print, sizeof print, "%016llx", (unsigned long long)r->print);
     json_begin_object(o);
     put_count(o, "at", r->at);
-    put_text(o, "id", r->id);
-    put_when(o, "time", r->time_ms);
-    put_when(o, "until", r->until_ms);
-    put_text(o, "caller", r->caller);
-    put_text(o, "model", r->model);
-    put_text(o, "host", r->host);
+    admin_put_text(o, "id", r->id);
+    admin_put_when(o, "time", r->time_ms);
+    admin_put_when(o, "until", r->until_ms);
+    admin_put_text(o, "caller", r->caller);
+    admin_put_text(o, "model", r->model);
+    admin_put_text(o, "host", r->host);
     put_flag(o, "stream", r->stream);
     put_flag(o, "tools", r->tools);
     put_flag(o, "schema", r->schema);
     put_count(o, "input_tokens", r->input_tokens);
     put_count(o, "output_tokens", r->output_tokens);
     put_count(o, "bytes", r->bytes);
-    put_text(o, "print", str_of(print));
+    admin_put_text(o, "print", str_of(print));
     if (r->text.p) {
         json_key(o, STR("ask"));
         json_raw(o, r->text);
@@ -160,74 +138,48 @@ static void put_ask(void *ctx, const struct captured_row *r)
     json_end_object(o);
 }
 
-static enum err_code look_at_roles(struct looking *l, struct store *s)
+static enum err_code look_at_roles(struct admin_look *l, struct store *s)
 {
-    enum err_code rc = s ? captured_read(s, l->role, clock_wall_ms(), count, l, &l->e) : ERR_OK;
+    struct wanted *w = l->ctx;
+    enum err_code rc = s ? captured_read(s, w->role, clock_wall_ms(), count, w, &l->e) : ERR_OK;
     for (size_t i = 0; i < l->config->nroles; i++)
-        if (l->config->roles[i].capture.share > 0 && (!l->role.n || str_eq(l->role, l->config->roles[i].name)))
-            counted_of(l, l->config->roles[i].name);
-    if (l->role.n) /* whatever it is */
-        counted_of(l, l->role);
+        if (l->config->roles[i].capture.share > 0 && (!w->role.n || str_eq(w->role, l->config->roles[i].name)))
+            counted_of(w, l->config->roles[i].name);
+    if (w->role.n) /* whatever it is */
+        counted_of(w, w->role);
     json_key(&l->out, STR("roles"));
     json_begin_array(&l->out);
-    for (size_t i = 0; i < l->nroles; i++)
-        put_role(&l->out, &l->roles[i]);
+    for (size_t i = 0; i < w->nroles; i++)
+        put_role(&l->out, &w->roles[i]);
     json_end_array(&l->out);
     return rc;
 }
 
-static enum err_code look_at_asks(struct looking *l, struct store *s)
+static enum err_code look_at_asks(struct admin_look *l, struct store *s)
 {
+    struct wanted *w = l->ctx;
     enum err_code rc = ERR_OK;
     json_key(&l->out, STR("asks"));
     json_begin_array(&l->out);
     if (s)
-        rc = l->nat ? captured_read_texts(s, l->at, l->nat, clock_wall_ms(), put_ask, l, &l->e) : captured_read(s, l->role, clock_wall_ms(), put_ask, l, &l->e);
+        rc = w->nat ? captured_read_texts(s, w->at, w->nat, clock_wall_ms(), put_ask, w, &l->e) : captured_read(s, w->role, clock_wall_ms(), put_ask, w, &l->e);
     json_end_array(&l->out);
     return rc;
 }
 
-static void look(void *ctx)
+static enum err_code look(struct admin_look *l, struct store *s)
 {
-    struct looking *l = ctx;
-    struct store *s = NULL;
-    l->out = json_out(&l->body);
-    json_begin_object(&l->out);
-    json_key(&l->out, STR("schema"));
-    json_int(&l->out, 1);
-    l->rc = store_open_to_read(l->config->state, &s, &l->e);
-    if (!l->rc)
-        l->rc = look_at_roles(l, s);
-    if (!l->rc && l->role.n)
-        l->rc = look_at_asks(l, s);
-    json_end_object(&l->out);
-    store_close(s);
+    struct wanted *w = l->ctx;
+    w->out = &l->out;
+    enum err_code rc = look_at_roles(l, s);
+    return !rc && w->role.n ? look_at_asks(l, s) : rc;
 }
 
-static void looked(void *ctx)
-{
-    struct looking *l = ctx;
-    if (l->r)
-        admin_answer(l->r, buf_str(&l->body), l->rc ? &l->e : NULL);
-    buf_free(&l->body);
-    conf_free(l->config);
-    arena_fini(&l->arena);
-    free(l);
-}
-
-static void look_gone(void *ctx)
-{
-    struct looking *l = ctx;
-    l->r = NULL; /* the pool still has it */
-}
-
-static const struct http_req_ops look_ops = { .on_gone = look_gone };
-
-static enum err_code read_numbers(struct looking *l, struct str list, struct err *e)
+static enum err_code read_numbers(struct wanted *w, struct str list, struct err *e)
 {
     for (struct str rest; list.n; list = rest) {
         struct str one = str_cut(list, ',', &rest);
-        if (l->nat == MOST_TEXTS || !str_to_int(one, 1, INT64_MAX, &l->at[l->nat++])) {
+        if (w->nat == MOST_TEXTS || !str_to_int(one, 1, INT64_MAX, &w->at[w->nat++])) {
             err_set(e, ERR_INVALID_REQUEST, "`at` is a list of %d numbers at most, with commas between.", MOST_TEXTS);
             return err_param(e, "at");
         }
@@ -235,7 +187,7 @@ static enum err_code read_numbers(struct looking *l, struct str list, struct err
     return ERR_OK;
 }
 
-static enum err_code read_query(struct looking *l, struct str query, struct err *e)
+static enum err_code read_query(struct wanted *w, struct str query, struct err *e)
 {
     enum err_code rc = ERR_OK;
     for (struct str rest, value; query.n && !rc; query = rest) {
@@ -243,9 +195,9 @@ static enum err_code read_query(struct looking *l, struct str query, struct err 
         struct buf plain = { 0 };
         http_percent_decode(&plain, value);
         if (str_eq(key, STR("role")))
-            l->role = arena_copy(&l->arena, buf_str(&plain));
+            w->role = arena_copy(w->arena, buf_str(&plain));
         else if (str_eq(key, STR("at")))
-            rc = read_numbers(l, buf_str(&plain), e);
+            rc = read_numbers(w, buf_str(&plain), e);
         buf_free(&plain);
     }
     return rc;
@@ -253,22 +205,15 @@ static enum err_code read_query(struct looking *l, struct str query, struct err 
 
 void admin_captured(struct admin *a, struct http_req *r)
 {
-    struct looking *l = calloc(1, sizeof *l);
+    struct admin_look *l = admin_look_new(a, r, look);
+    struct wanted *w = l->ctx = arena_new(&l->arena, struct wanted);
     struct err e;
-    if (!l)
-        die("out of memory for asks");
-    arena_init(&l->arena);
-    if (read_query(l, http_req_query(r), &e)) {
-        admin_refuse(r, &e);
-        arena_fini(&l->arena);
-        free(l);
-        return;
-    }
-    l->r = r;
-    l->config = conf_hold(world_config(fleet_world(a->fleet)));
-    http_req_watch(r, &look_ops, l);
-    work_init(&l->work, look, looked, l);
-    loop_work(a->loop, &l->work);
+    w->config = l->config;
+    w->arena = &l->arena;
+    if (read_query(w, http_req_query(r), &e))
+        admin_look_refuse(l, &e);
+    else
+        admin_look_go(a, l);
 }
 
 /* ---- forgetting ---- */
@@ -286,7 +231,7 @@ static void forgotten(void *ctx, const struct err *e)
     struct json_out o = json_out(&body);
     json_begin_object(&o);
     put_count(&o, "schema", 1);
-    put_text(&o, "role", f->drop.role);
+    admin_put_text(&o, "role", f->drop.role);
     put_count(&o, "forgotten", f->drop.dropped);
     json_end_object(&o);
     if (!e)

@@ -14,11 +14,19 @@ static void look(void *ctx)
     json_begin_object(&l->out);
     json_key(&l->out, STR("schema"));
     json_int(&l->out, 1);
-    l->rc = store_open_to_read(l->state, &s, &l->e);
+    l->rc = store_open_to_read(l->config->state, &s, &l->e);
     if (!l->rc)
         l->rc = l->fn(l, s);
     json_end_object(&l->out);
     store_close(s);
+}
+
+static void look_free(struct admin_look *l)
+{
+    buf_free(&l->body);
+    conf_free(l->config);
+    arena_fini(&l->arena);
+    free(l);
 }
 
 static void looked(void *ctx)
@@ -26,9 +34,7 @@ static void looked(void *ctx)
     struct admin_look *l = ctx;
     if (l->r)
         admin_answer(l->r, buf_str(&l->body), l->rc ? &l->e : NULL);
-    buf_free(&l->body);
-    arena_fini(&l->arena);
-    free(l);
+    look_free(l);
 }
 
 static void gone(void *ctx)
@@ -47,7 +53,7 @@ struct admin_look *admin_look_new(struct admin *a, struct http_req *r, admin_loo
     arena_init(&l->arena);
     l->r = r;
     l->fn = fn;
-    l->state = arena_copy(&l->arena, world_config(fleet_world(a->fleet))->state);
+    l->config = conf_hold(world_config(fleet_world(a->fleet)));
     return l;
 }
 
@@ -56,6 +62,12 @@ void admin_look_go(struct admin *a, struct admin_look *l)
     http_req_watch(l->r, &ops, l);
     work_init(&l->work, look, looked, l);
     loop_work(a->loop, &l->work);
+}
+
+void admin_look_refuse(struct admin_look *l, const struct err *e)
+{
+    admin_refuse(l->r, e);
+    look_free(l);
 }
 
 void admin_put_text(struct json_out *o, const char *key, struct str text)
