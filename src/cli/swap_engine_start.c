@@ -82,15 +82,35 @@ static int smoke(const struct cli_args *a, int64_t id, yyjson_val *m)
     return code;
 }
 
-/* What was in memory when the swap was planned may have gone since, and nobody loads it then. */
-static void wait_a_little(struct str model, int64_t until_ms, bool *told)
+/* Not in memory, and nobody is about to load it. */
+static bool is_cold(const struct cli_args *a, struct str model)
 {
+    struct buf body = { 0 };
+    struct json_doc d = { 0 };
+    bool cold = false;
+    yyjson_val *b;
+    size_t i, n;
+    if (!swap_ask(a, "GET", "/hob/v1/ps", STR(""), &body, &d))
+        yyjson_arr_foreach(yyjson_obj_get(d.root, "backends"), i, n, b)
+            cold = cold || (str_eq(text_at(b, "model"), model) && str_eq(text_at(b, "state"), STR("cold")));
+    json_free(&d);
+    buf_free(&body);
+    return cold;
+}
+
+/* Its turn may be long in coming. What was in memory when the swap was planned may have gone since: then asking is what loads it, in the new build. True: it shall be asked. */
+static bool wait_for(const struct cli_args *a, struct str model, int64_t until_ms, bool *told)
+{
+    const struct timespec t = { .tv_nsec = LOOK_MS * 1000000L };
     if (!*told && until_ms - clock_mono_ms() < UP_MS - TELL_MS) {
         *told = true;
-        fprintf(stderr, "hob: waiting for %.*s in the new build; where `hob ps` has it cold, `hob load %.*s` brings it up\n", STR_ARG(model), STR_ARG(model));
+        bool cold = is_cold(a, model);
+        fprintf(stderr, "hob: %s %.*s in the new build\n", cold ? "loading" : "waiting for", STR_ARG(model));
+        if (cold)
+            return true;
     }
-    const struct timespec t = { .tv_nsec = LOOK_MS * 1000000L };
     nanosleep(&t, NULL);
+    return false;
 }
 
 /* hob itself has sent it back: the reason is with the model that was it. */
@@ -114,15 +134,13 @@ static int smoke_all(const struct cli_args *a, int64_t id)
     bool told = false;
     int code = look(a, id, &body, &d);
     while (!code && str_eq(text_at(d.root, "state"), STR("trial")) && (m = next_of(d.root))) {
-        if (text_at(m, "up").n) {
+        if (text_at(m, "up").n || wait_for(a, text_at(m, "model"), until_ms, &told)) {
             code = smoke(a, id, m);
             told = false;
             until_ms = clock_mono_ms() + UP_MS;
         } else if (clock_mono_ms() > until_ms) {
             fprintf(stderr, "hob: %.*s is not up in the new build after half an hour: `hob ps` says how it is; the same command goes on\n", STR_ARG(text_at(m, "model")));
             code = EXIT_FAILED;
-        } else {
-            wait_a_little(text_at(m, "model"), until_ms, &told);
         }
         code = code ? code : look(a, id, &body, &d);
     }

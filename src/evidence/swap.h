@@ -5,6 +5,8 @@
  *      |           |          |         |
  *   refused     (forced)      +---------+--> rolled_back
  *
+ * Each may be retired: what the file says holds then.
+ *
  * Before the trial, from any state without one, there may be a shadow: the old model answers, and copies of asks go to the new one. Evidence is taken meanwhile.
  *
  * Each role of it has a state of its own: some may stay while others go back. The whole is `trial` while any role is, then `promoted` while any stays. Of an engine's

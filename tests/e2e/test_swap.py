@@ -125,6 +125,16 @@ def test_plans_that_cannot_be(door):
     assert "the header is none" in door.step(refused, "start", status=409, force=True, why="x")["error"]["message"]
 
 
+def test_a_plan_that_nobody_wants_is_put_away(door):
+    plan, proven, back = door.plan(), door.plan(), door.trial()
+    door.prove(proven)
+    door.step(back, "rollback")
+    for swap in (plan, proven, back):
+        assert door.step(swap, "retire")["state"] == "retired"
+        assert "retired" in door.step(swap, "start", status=409, force=True, why="x")["error"]["message"]
+    assert door.who() == "old"
+
+
 def test_one_role_is_in_one_trial(door):
     second = door.plan([("chat", "third")])
     first = door.trial()
