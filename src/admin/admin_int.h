@@ -42,7 +42,7 @@ void admin_answer(struct http_req *r, struct str json, const struct err *e); /* 
 
 /* ---- look.c: what is read of the store, on the pool ---- */
 struct admin_look;
-/* On the pool. The answer is an open object with "schema" in it; s NULL: there is no store yet. An error is in l->e. */
+/* On the pool. The answer is an open object with "schema" in it, or empty (bare); s NULL: there is no store yet. An error is in l->e. */
 typedef enum err_code admin_look_fn(struct admin_look *l, struct store *s);
 struct admin_look {
     struct http_req *r;         /* NULL: who asked has left */
@@ -50,6 +50,7 @@ struct admin_look {
     struct arena arena;         /* of what is asked for */
     const struct config *config; /* held */
     admin_look_fn *fn;
+    bool bare;                  /* fn writes all of the body */
     void *ctx;                  /* the asker's, in the arena */
     struct buf body;
     struct json_out out;

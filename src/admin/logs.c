@@ -7,32 +7,11 @@
 #include "admin/callers.h"
 #include "admin/requests.h"
 
-#include "api/reply.h"
 #include "base/arena.h"
 #include "base/clock.h"
-#include "conf/conf.h"
 #include "json/json.h"
 
-#include <stdlib.h>
-
 enum { ROWS_DEFAULT = 100, ROWS_MAX = 10000, GAIN_DAYS = 7, CALLERS_DAYS = 30, HOUR_MS = 3600 * 1000 };
-
-enum look { LOOK_ROWS, LOOK_GAIN, LOOK_CALLERS };
-
-struct looking {
-    struct http_req *r;             /* NULL: the caller has gone */
-    struct work work;
-    struct arena arena;
-    struct str state;
-    enum look what;
-    const struct config *config;    /* held */
-    struct requests_wish wish;
-    struct conf_price reference;
-    struct json_out out;
-    struct buf body;
-    enum err_code rc;
-    struct err e;
-};
 
 /* ---- what is wished for ---- */
 
@@ -56,9 +35,8 @@ static enum err_code take_count(struct str value, struct requests_wish *w, struc
     return ERR_OK;
 }
 
-static enum err_code take(struct looking *l, struct str key, struct str value, struct err *e)
+static enum err_code take(struct requests_wish *w, struct str key, struct str value, struct err *e)
 {
-    struct requests_wish *w = &l->wish;
     const struct {
         struct str key;
         struct str *text;
@@ -91,17 +69,14 @@ static struct str decoded(struct arena *a, struct str text)
     return s;
 }
 
-static enum err_code read_query(struct looking *l, struct str query, struct err *e)
+static enum err_code read_query(struct admin_look *l, struct requests_wish *w, struct str query, struct err *e)
 {
     enum err_code rc = ERR_OK;
-    l->wish.last = ROWS_DEFAULT;
-    if (l->what != LOOK_ROWS)
-        l->wish.since_ms = clock_wall_ms() - (int64_t)(l->what == LOOK_GAIN ? GAIN_DAYS : CALLERS_DAYS) * 24 * HOUR_MS;
     while (query.n && !rc) {
         struct str value, rest;
         struct str key = str_cut(str_cut(query, '&', &rest), '=', &value);
         if (key.n)
-            rc = take(l, decoded(&l->arena, key), decoded(&l->arena, value), e);
+            rc = take(w, decoded(&l->arena, key), decoded(&l->arena, value), e);
         query = rest;
     }
     return rc;
@@ -111,40 +86,41 @@ static enum err_code read_query(struct looking *l, struct str query, struct err 
 
 static void put_row(void *ctx, const struct request_row *r)
 {
-    struct looking *l = ctx;
+    struct json_out *o = ctx;
     struct buf row = { 0 };
     view_request(r, &row);
-    json_raw(&l->out, buf_str(&row));
+    json_raw(o, buf_str(&row));
     buf_free(&row);
 }
 
-static enum err_code look_at_rows(struct looking *l, struct store *s)
+static enum err_code look_at_rows(struct admin_look *l, struct store *s)
 {
-    l->out = json_out(&l->body);
-    json_begin_object(&l->out);
-    json_key(&l->out, STR("schema"));
-    json_int(&l->out, 1);
     json_key(&l->out, STR("rows"));
     json_begin_array(&l->out);
-    enum err_code rc = s ? requests_read(s, &l->wish, put_row, l, &l->e) : ERR_OK;
+    enum err_code rc = s ? requests_read(s, l->ctx, put_row, &l->out, &l->e) : ERR_OK;
     json_end_array(&l->out);
-    json_end_object(&l->out);
     return rc;
 }
 
-static enum err_code look_at_gain(struct looking *l, struct store *s)
+/* Sums are of hours. */
+static int64_t since_hour(const struct requests_wish *w)
+{
+    return w->since_ms - w->since_ms % HOUR_MS;
+}
+
+static enum err_code look_at_gain(struct admin_look *l, struct store *s)
 {
     struct gain g = { .cost = 0 };
-    int64_t since_ms = l->wish.since_ms - l->wish.since_ms % HOUR_MS; /* sums are of hours */
+    int64_t since_ms = since_hour(l->ctx);
     enum err_code rc = s ? requests_sums(s, since_ms / 1000, gain_add, &g, &l->e) : ERR_OK;
-    view_gain(&g, &l->reference, since_ms, clock_wall_ms(), &l->body);
+    view_gain(&g, &l->config->reference, since_ms, clock_wall_ms(), &l->body);
     return rc;
 }
 
-static enum err_code look_at_callers(struct looking *l, struct store *s)
+static enum err_code look_at_callers(struct admin_look *l, struct store *s)
 {
     struct uses u = { .n = 0 };
-    int64_t since_ms = l->wish.since_ms - l->wish.since_ms % HOUR_MS;
+    int64_t since_ms = since_hour(l->ctx);
     arena_init(&u.arena);
     enum err_code rc = s ? requests_sums(s, since_ms / 1000, uses_add, &u, &l->e) : ERR_OK;
     view_uses(&u, l->config, since_ms, clock_wall_ms(), &l->body);
@@ -152,75 +128,34 @@ static enum err_code look_at_callers(struct looking *l, struct store *s)
     return rc;
 }
 
-static void look(void *ctx)
-{
-    static enum err_code (*const looks[])(struct looking *l, struct store *s) = { look_at_rows, look_at_gain, look_at_callers };
-    struct looking *l = ctx;
-    struct store *s = NULL;
-    l->rc = store_open_to_read(l->state, &s, &l->e);
-    if (!l->rc)
-        l->rc = looks[l->what](l, s);
-    store_close(s);
-}
-
 /* ---- on the loop ---- */
 
-static void looked(void *ctx)
+/* days: that are looked at when no time is named; 0: all. */
+static void look_for(struct admin *a, struct http_req *r, admin_look_fn *fn, int days)
 {
-    struct looking *l = ctx;
-    if (l->r && l->rc)
-        admin_refuse(l->r, &l->e);
-    else if (l->r)
-        reply_json(l->r, 200, STR(""), buf_str(&l->body));
-    conf_free(l->config);
-    arena_fini(&l->arena);
-    buf_free(&l->body);
-    free(l);
-}
-
-static void gone(void *ctx)
-{
-    struct looking *l = ctx;
-    l->r = NULL; /* the pool still has it */
-}
-
-static const struct http_req_ops ops = { .on_gone = gone };
-
-static void look_for(struct admin *a, struct http_req *r, enum look what)
-{
-    const struct config *c = world_config(fleet_world(a->fleet));
-    struct looking *l = calloc(1, sizeof *l);
+    struct admin_look *l = admin_look_new(a, r, fn);
+    struct requests_wish *w = l->ctx = arena_new(&l->arena, struct requests_wish);
     struct err e;
-    if (!l)
-        die("out of memory for rows");
-    arena_init(&l->arena);
-    l->what = what;
-    if (read_query(l, http_req_query(r), &e)) {
-        admin_refuse(r, &e);
-        arena_fini(&l->arena);
-        free(l);
-        return;
-    }
-    l->r = r;
-    l->state = arena_copy(&l->arena, c->state);
-    l->reference = c->reference;
-    l->config = conf_hold(c);
-    http_req_watch(r, &ops, l);
-    work_init(&l->work, look, looked, l);
-    loop_work(a->loop, &l->work);
+    l->bare = fn != look_at_rows;
+    w->last = ROWS_DEFAULT;
+    w->since_ms = days ? clock_wall_ms() - (int64_t)days * 24 * HOUR_MS : 0;
+    if (read_query(l, w, http_req_query(r), &e))
+        admin_look_refuse(l, &e);
+    else
+        admin_look_go(a, l);
 }
 
 void admin_logs(struct admin *a, struct http_req *r)
 {
-    look_for(a, r, LOOK_ROWS);
+    look_for(a, r, look_at_rows, 0);
 }
 
 void admin_gain(struct admin *a, struct http_req *r)
 {
-    look_for(a, r, LOOK_GAIN);
+    look_for(a, r, look_at_gain, GAIN_DAYS);
 }
 
 void admin_callers(struct admin *a, struct http_req *r)
 {
-    look_for(a, r, LOOK_CALLERS);
+    look_for(a, r, look_at_callers, CALLERS_DAYS);
 }

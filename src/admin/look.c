@@ -6,18 +6,26 @@
 #include <stdlib.h>
 #include <time.h>
 
+static void begin(struct admin_look *l)
+{
+    l->out = json_out(&l->body);
+    if (l->bare)
+        return;
+    json_begin_object(&l->out);
+    json_key(&l->out, STR("schema"));
+    json_int(&l->out, 1);
+}
+
 static void look(void *ctx)
 {
     struct admin_look *l = ctx;
     struct store *s = NULL;
-    l->out = json_out(&l->body);
-    json_begin_object(&l->out);
-    json_key(&l->out, STR("schema"));
-    json_int(&l->out, 1);
+    begin(l);
     l->rc = store_open_to_read(l->config->state, &s, &l->e);
     if (!l->rc)
         l->rc = l->fn(l, s);
-    json_end_object(&l->out);
+    if (!l->bare)
+        json_end_object(&l->out);
     store_close(s);
 }
 
