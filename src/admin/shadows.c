@@ -11,7 +11,6 @@
 #include "json/json.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 /* One swap: as the loop knows it. */
 struct shown {
@@ -67,17 +66,6 @@ static void note(struct admin *a, struct showing *k, const struct swap *w)
 
 /* ---- on the pool ---- */
 
-static void put_when(struct json_out *o, const char *key, int64_t wall_ms)
-{
-    char text[40] = "";
-    struct tm tm;
-    time_t t = (time_t)(wall_ms / 1000);
-    if (gmtime_r(&t, &tm))
-        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    json_key(o, str_of(key));
-    json_string(o, str_of(text));
-}
-
 static void put_int(struct json_out *o, const char *key, int64_t v)
 {
     json_key(o, str_of(key));
@@ -95,7 +83,7 @@ static void put_shadow(const struct shown *s, const struct shadow_report *report
     json_key(&o, STR("share"));
     json_double(&o, s->share, 6);
     put_int(&o, "idle_ms", s->idle_ms);
-    put_when(&o, "from", s->from_ms);
+    admin_put_when(&o, "from", s->from_ms);
     put_int(&o, "pairs", t.pairs);
     put_int(&o, "dropped", t.dropped + s->now.dropped);
     put_int(&o, "cancelled", t.cancelled + s->now.cancelled);
