@@ -162,8 +162,19 @@ static void limit_rows(struct gateway *g)
     requests_limit(g->store, &l);
 }
 
+/* NULL: there was no configuration. */
+static bool captured_so(const struct config *before, const struct conf_role *now)
+{
+    for (size_t i = 0; before && i < before->nroles; i++) {
+        const struct conf_capture *was = &before->roles[i].capture, *w = &now->capture;
+        if (str_eq(before->roles[i].name, now->name))
+            return was->share == w->share && was->keep_ms == w->keep_ms && was->most == w->most;
+    }
+    return false;
+}
+
 /* Roles that keep asks say so in the log: who runs hob shall know it without looking for it. */
-static void limit_captured(struct gateway *g)
+static void limit_captured(struct gateway *g, const struct config *before)
 {
     const struct config *c = g->config;
     struct captured_limit *at = calloc(c->nroles + 1, sizeof *at);
@@ -176,6 +187,8 @@ static void limit_captured(struct gateway *g)
         if (w->share <= 0)
             continue;
         at[n++] = (struct captured_limit){ c->roles[i].name, w->keep_ms, w->most };
+        if (captured_so(before, &c->roles[i]))
+            continue;
         log_info("role %.*s: %g%% of its asks are kept with their answers, %lld at most, for %s (capture)", STR_ARG(c->roles[i].name), w->share * 100, (long long)w->most,
             show_ms(w->keep_ms, keep).p);
     }
@@ -188,10 +201,11 @@ static void on_change(void *ctx, const struct config *now, struct keys *keys)
     struct gateway *g = ctx;
     if (keys)
         api_use_keys(g->api, keys);
-    conf_free(g->config);
+    const struct config *before = g->config;
     g->config = conf_hold(now);
     limit_rows(g);
-    limit_captured(g);
+    limit_captured(g, before);
+    conf_free(before);
     limits_apply(g->limits, now);
     accepted_keep(now);
     swaps_settle(g->swaps);
@@ -544,7 +558,7 @@ void gateway_build(struct gateway *g)
     api_use_store(g->api, g->store);
     api_on_row(g->api, on_row, g);
     limit_rows(g);
-    limit_captured(g);
+    limit_captured(g, NULL);
     g->server = http_server_new(g->loop, &http_limits_default, &api_http, g->api);
     api_use_server(g->api, g->server);
     g->limits = limits_new(g->loop, g->server, g->api);

@@ -106,8 +106,8 @@ static void put_room(struct report *r, yyjson_val *role)
 /* ---- a role ---- */
 
 static const struct { const char *state, *words; } fates[] = {
-    { "planned", "is planned" }, { "refused", "was refused" }, { "evidenced", "has its evidence, and has not begun" }, { "trial", "is on trial" },
-    { "promoted", "stayed" }, { "rolled_back", "moved back" }, { "retired", "is the file's by now" },
+    { "planned", "is planned" }, { "refused", "was refused" }, { "evidenced", "has its evidence, and has not begun" }, { "shadow", "has a shadow, and has not begun" }, { "trial", "is on trial" },
+    { "promoted", "stayed" }, { "rolled_back", "moved back" }, { "retired", "is put away: the file says what holds" },
 };
 
 static void put_fate(struct report *r, yyjson_val *role)

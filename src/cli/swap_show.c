@@ -116,7 +116,8 @@ static void print_measure(yyjson_val *m)
 {
     yyjson_val *ci = yyjson_obj_get(m, "ci"), *needed = yyjson_obj_get(m, "needed");
     struct str verdict = text_at(m, "verdict"), unit = text_at(m, "unit");
-    printf("    %.*s %-14.*s %lld pairs: ", STR_ARG(text_at(m, "role")), STR_ARG(text_at(m, "name")), (long long)number_at(m, "pairs"));
+    long long pairs = (long long)number_at(m, "pairs");
+    printf("    %.*s %-14.*s %lld pair%s: ", STR_ARG(text_at(m, "role")), STR_ARG(text_at(m, "name")), pairs, pairs == 1 ? "" : "s");
     if (yyjson_is_num(yyjson_obj_get(m, "old"))) {
         printf("old ");
         print_unit(m, "old", false);
@@ -145,8 +146,8 @@ static void print_shadow(yyjson_val *s)
     long long waiting = (long long)number_at(s, "waiting");
     size_t i, n;
     yyjson_val *m;
-    printf("  shadow%s of %.3g %% of the asks, from %.*s: %lld pairs", yyjson_is_true(yyjson_obj_get(s, "on")) ? "" : ", over,", 100 * number_at(s, "share"), STR_ARG(day_of(from)),
-        (long long)number_at(s, "pairs"));
+    printf("  shadow%s of %.3g %% of the asks, from %.*s: %lld pair%s", yyjson_is_true(yyjson_obj_get(s, "on")) ? "" : ", over,", 100 * number_at(s, "share"), STR_ARG(day_of(from)),
+        (long long)number_at(s, "pairs"), number_at(s, "pairs") == 1 ? "" : "s");
     static const char *const others[] = { "dropped", "cancelled", "unfit" };
     for (i = 0; i < COUNTOF(others); i++)
         if (number_at(s, others[i]) > 0)
