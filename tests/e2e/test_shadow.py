@@ -200,7 +200,7 @@ def test_by_hand(door):
     assert door.h.chat("chat", "hello").status == 200
     door.pairs(int(swap), 1)
     told = run("status", swap)
-    assert "shadow of 100 % of the asks" in told and "1 pairs" in told and "chat answered" in told and "new 100.0 %" in told, told
+    assert "shadow of 100 % of the asks" in told and "1 pair" in told and "chat answered" in told and "new 100.0 %" in told, told
     assert json.loads(run("status", swap, "--json"))["shadow"]["pairs"] == 1
     assert json.loads(run("status", "--json"))["swaps"][0]["shadow"]["pairs"] == 1
     assert [s["step"] for s in door.log(int(swap))] == ["plan", "shadow"]
