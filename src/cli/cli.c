@@ -41,6 +41,31 @@ void cli_unknown_word(const struct command *c, struct str word)
     fputc('\n', stderr);
 }
 
+static void sub_usage(const struct command *c, const struct cli_sub_run *r)
+{
+    fprintf(stderr, "hob: hob %s %s\n", c->name, r->usage);
+}
+
+int cli_dispatch(const struct cli_args *a, const struct cli_sub_run *runs, const char *otherwise)
+{
+    const struct cli_sub *subs = a->command->subs;
+    struct str word = a->nwords ? a->words[0] : str_of(otherwise ? otherwise : "");
+    size_t n = a->nwords ? a->nwords - 1 : 0;
+    for (size_t i = 0; subs[i].name; i++) {
+        if (!str_eq(word, str_of(subs[i].name)))
+            continue;
+        if (n >= runs[i].least && n <= runs[i].most)
+            return runs[i].run(a, a->words + 1, n);
+        sub_usage(a->command, &runs[i]);
+        return EXIT_USAGE;
+    }
+    if (a->nwords)
+        cli_unknown_word(a->command, word);
+    for (size_t i = 0; subs[i].name; i++)
+        sub_usage(a->command, &runs[i]);
+    return EXIT_USAGE;
+}
+
 static const struct cli_option *find_option(const struct command *c, struct str word)
 {
     for (const struct cli_option *o = c->options; o && o->name; o++)

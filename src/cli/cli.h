@@ -61,6 +61,16 @@ bool cli_flag(const struct cli_args *a, const char *name);
 /* Says that a command knows no such first word, and the nearest it knows. The command's usage belongs behind it. */
 void cli_unknown_word(const struct command *c, struct str word);
 
+/* What a word of a command's subs does: a row for each of them, in their order. */
+struct cli_sub_run {
+    int (*run)(const struct cli_args *a, const struct str *words, size_t n);
+    size_t least, most;         /* words behind it */
+    const char *usage;          /* "show RUN" */
+};
+/* Runs what the first word names, with the words behind it; says how the word, or the command, is used when that is wrong.
+ * otherwise: the word where none is given; NULL: one must be. */
+int cli_dispatch(const struct cli_args *a, const struct cli_sub_run *runs, const char *otherwise);
+
 /* Options every command that needs the configuration or the daemon takes. */
 #define CLI_COMMON                                                                             \
     { "--config", "-c", "FILE", "configuration (default: $HOB_CONFIG, ./hob.yaml, ~/.config/hob/hob.yaml, none)" }, \

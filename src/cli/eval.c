@@ -2,8 +2,6 @@
 #include "cli/commands.h"
 #include "cli/eval.h"
 
-#include <stdio.h>
-
 /* A word more is a row here, one in `run_sub`, and a file. */
 static const struct cli_sub subs[] = {
     { "run", "put a suite to models, and keep what they say", CLI_WORDS_FILES },
@@ -19,11 +17,7 @@ static const struct cli_sub subs[] = {
     { "import", "take over samples, or a promptfoo configuration", CLI_WORDS_FILES },
     { .name = NULL },
 };
-static const struct {
-    int (*run)(const struct cli_args *a, const struct str *words, size_t n);
-    size_t least, most;         /* words behind it */
-    const char *usage;
-} run_sub[] = {
+static const struct cli_sub_run run_sub[] = {
     { eval_run, 1, 1, "run SUITE --models A,B" },
     { eval_list, 0, 0, "list" },
     { eval_show, 1, 1, "show RUN" },
@@ -37,28 +31,11 @@ static const struct {
     { eval_import, 1, 1, "import FILE" },
 };
 
-static int usage(void)
-{
-    for (size_t i = 0; i < COUNTOF(run_sub); i++)
-        fprintf(stderr, "hob: hob eval %s\n", run_sub[i].usage);
-    return EXIT_USAGE;
-}
+_Static_assert(COUNTOF(run_sub) + 1 == COUNTOF(subs), "a word without its row");
 
 static int run(const struct cli_args *a)
 {
-    struct str sub = a->nwords ? a->words[0] : STR("list");
-    for (size_t i = 0; subs[i].name; i++) {
-        size_t n = a->nwords ? a->nwords - 1 : 0;
-        if (!str_eq(sub, str_of(subs[i].name)))
-            continue;
-        if (n < run_sub[i].least || n > run_sub[i].most) {
-            fprintf(stderr, "hob: hob eval %s\n", run_sub[i].usage);
-            return EXIT_USAGE;
-        }
-        return run_sub[i].run(a, a->words + 1, n);
-    }
-    cli_unknown_word(a->command, sub);
-    return usage();
+    return cli_dispatch(a, run_sub, "list");
 }
 
 static const struct cli_option options[] = {

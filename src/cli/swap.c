@@ -3,8 +3,6 @@
 
 #include "cli/commands.h"
 
-#include <stdio.h>
-
 /* A word more is a row here, one in `run_sub`, and a file. */
 static const struct cli_sub subs[] = {
     { "plan", "which model takes whose place, and whether it would serve there", CLI_WORDS_NONE },
@@ -21,11 +19,7 @@ static const struct cli_sub subs[] = {
     { "simulate", "how many requests a trial needs to see what one fears", CLI_WORDS_NONE },
     { .name = NULL },
 };
-static const struct {
-    int (*run)(const struct cli_args *a, const struct str *words, size_t n);
-    size_t least, most;         /* words behind it */
-    const char *usage;
-} run_sub[] = {
+static const struct cli_sub_run run_sub[] = {
     { swap_plan, 0, 0, "plan --role ROLE=MODEL [--role …] [--window 7d] [--share 10%] [--shadow 5%] | --engine ENGINE=PATH" },
     { swap_evidence, 1, 1, "evidence ID [--suite SUITE …]" },
     { swap_start, 1, 1, "start ID [--force --why TEXT | --shadow 5%] [--baseline rows|saved|none]" },
@@ -40,24 +34,11 @@ static const struct {
     { swap_simulate, 0, 0, "simulate --baseline P --candidate P [--requests N] [--trials N]" },
 };
 
-static int usage(size_t from, size_t to)
-{
-    for (size_t i = from; i < to; i++)
-        fprintf(stderr, "hob: hob swap %s\n", run_sub[i].usage);
-    return EXIT_USAGE;
-}
+_Static_assert(COUNTOF(run_sub) + 1 == COUNTOF(subs), "a word without its row");
 
 static int run(const struct cli_args *a)
 {
-    for (size_t i = 0; a->nwords && subs[i].name; i++) {
-        size_t n = a->nwords - 1;
-        if (!str_eq(a->words[0], str_of(subs[i].name)))
-            continue;
-        return n < run_sub[i].least || n > run_sub[i].most ? usage(i, i + 1) : run_sub[i].run(a, a->words + 1, n);
-    }
-    if (a->nwords)
-        cli_unknown_word(a->command, a->words[0]);
-    return usage(0, COUNTOF(run_sub));
+    return cli_dispatch(a, run_sub, NULL);
 }
 
 static const struct cli_option options[] = {
