@@ -131,7 +131,8 @@ static int print_page(const struct cli_args *a, struct str swap, yyjson_val *ser
     if (!code && !json_parse(&d, swap, &e)) {
         write_days(d.root, &out);
         write_series(yyjson_obj_get(series, "series"), cli_flag(a, "--plain") || spark_must_be_plain(), &out);
-        fwrite(out.p, 1, out.n, stdout);
+        if (out.n)
+            fwrite(out.p, 1, out.n, stdout);
     }
     json_free(&d);
     buf_free(&out);
