@@ -37,6 +37,7 @@ static void print_guards(yyjson_val *guards)
         table_cell(&t, str_of(ms));
     }
     table_print(&t, &out);
+    table_fini(&t);
     fwrite(out.p, 1, out.n, stdout);
     buf_free(&out);
 }
