@@ -342,8 +342,10 @@ static enum err_code on_chunk(struct relay *r, const struct json_doc *d, struct 
 static enum err_code cast(struct relay *r, struct str text, struct buf *out, struct err *e)
 {
     struct choice_delta d = { .text = r->mould.thought ? STR("") : text, .own = r->mould.thought ? text : STR("") };
+    if (count(r, &r->choices[r->mould.choice], &d, e))
+        return e->code;
     mould_cast(&r->mould, text, out);
-    return count(r, &r->choices[r->mould.choice], &d, e);
+    return ERR_OK;
 }
 
 enum err_code relay_event(struct relay *r, struct str data, struct buf *out, struct err *e)

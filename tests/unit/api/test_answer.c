@@ -167,6 +167,19 @@ static void test_relay_passes_events_that_are_alike_as_it_does_others(void **sta
     }
 }
 
+static void test_what_is_like_an_event_and_one_too_many_does_not_leave(void **state)
+{
+    static const char *const events[MAX_EVENTS] = { ROLE, SAY("0123456789"), SAY("0123456789"), SAY("0123456789"), SAY("0123456789") };
+    struct answer_frame f = frame;
+    struct buf out = { 0 };
+    struct err e;
+    f.keep = true;
+    f.max_bytes = 35;
+    assert_int_equal(relay_all(&f, events, &out, NULL, &e), ERR_UP_GARBLED);
+    assert_text(buf_str(&out), EVENT(ROLE) EVENT(SAY("0123456789")) EVENT(SAY("0123456789")) EVENT(SAY("0123456789")), 0);
+    buf_free(&out);
+}
+
 static void test_what_is_like_an_event_but_no_json_is_refused(void **state)
 {
     static const char *const spoilt[] = { SAY("a\x01z"), SAY("a\xff"), SAY("a\"b"), SAY("a\\q"), SAY("\xed\xa0\x80"), SAY("cut\\") };
@@ -723,6 +736,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_relay_passes_what_is_in_order_byte_for_byte),
         cmocka_unit_test(test_relay_passes_events_that_are_alike_as_it_does_others),
+        cmocka_unit_test(test_what_is_like_an_event_and_one_too_many_does_not_leave),
         cmocka_unit_test(test_what_is_like_an_event_but_no_json_is_refused),
         cmocka_unit_test(test_relay_edits_only_what_callers_would_stumble_over),
         cmocka_unit_test(test_relay_quotes_a_model_name_with_anything_in_it),
