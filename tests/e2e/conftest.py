@@ -12,7 +12,11 @@ import tempfile
 
 import pytest
 
+import canary
 import helpers
+
+if os.environ.get("HOB_TEST_CANARY"):
+    canary.install(os.environ["HOB_TEST_CANARY"])
 
 # Whoever starts us in the background of a shell has it ignored, and so would every program that is started here.
 signal.signal(signal.SIGINT, signal.default_int_handler)
