@@ -1,4 +1,5 @@
 /* What one setting cannot know alone: settings that do not go together, hosts and engines that are not there. Names that callers use: check_names.c. */
+#include "base/hostname.h"
 #include "conf/conf.h"
 #include "conf/conf_int.h"
 
@@ -192,7 +193,7 @@ static enum err_code check_health(struct reading *r, const struct conf_model *m)
 {
     bool fits = m->health.n && m->health.p[0] == '/';
     for (size_t i = 0; i < m->health.n; i++)
-        fits = fits && m->health.p[i] > ' ' && m->health.p[i] != '#';
+        fits = fits && m->health.p[i] > ' ' && m->health.p[i] < 0x7F && m->health.p[i] != '#';
     if (!m->command.n || fits)
         return ERR_OK;
     return fail_at(r->name, said_where(r->c, &m->health), r->e, "health: %s is no path, like /health", show_text(m->health).text);
@@ -357,14 +358,34 @@ static enum err_code check_capture(struct reading *r, const struct conf_role *ro
     return err_hint(r->e, "say `share: 100%%`, or `share: 0` for nothing");
 }
 
+/* http(s)://HOST[:PORT][/…][?…]. A user is none: what is posted is read by who has the token in the path. */
+static bool is_postable(struct str url)
+{
+    struct str rest = str_from(url, str_starts(url, STR("https://")) ? 8 : 7), host, port;
+    const char *hint;
+    bool brackets;
+    int64_t number;
+    size_t end = 0;
+    while (end < rest.n && rest.p[end] != '/' && rest.p[end] != '?')
+        end++;
+    return hostname_split(str_make(rest.p, end), &host, &brackets, &port) && !hostname_fault(host, brackets, &hint) && (!port.p || str_to_int(port, 1, 65535, &number));
+}
+
 /* Never shown: a token may be in it. */
 static enum err_code check_notify(struct reading *r)
 {
     struct str url = r->c->notify_url.hidden;
-    if (!url.n || str_starts(url, STR("https://")) || str_starts(url, STR("http://")))
+    struct conf_place at = said_where(r->c, &r->c->notify_url);
+    if (!url.n)
         return ERR_OK;
-    fail_at(r->name, said_where(r->c, &r->c->notify_url), r->e, "notify.url: what is posted to begins with https:// or http://");
-    return err_hint(r->e, "write it to a file that only you can read, and '${file:notify.url}' here");
+    if (!str_starts(url, STR("https://")) && !str_starts(url, STR("http://"))) {
+        fail_at(r->name, at, r->e, "notify.url: what is posted to begins with https:// or http://");
+        return err_hint(r->e, "write it to a file that only you can read, and '${file:notify.url}' here");
+    }
+    if (is_postable(url))
+        return ERR_OK;
+    fail_at(r->name, at, r->e, "notify.url: it has no valid host and port");
+    return err_hint(r->e, "names are written in ASCII (xn--…), IPv4 addresses as four numbers, IPv6 in brackets; no user or password");
 }
 
 enum err_code check_all(struct reading *r)

@@ -1,4 +1,5 @@
 /* What needs the whole file: values that fall back to another setting, and paths (`~`, relative ones). */
+#include "base/hostname.h"
 #include "conf/conf_int.h"
 
 #include <stdlib.h>
@@ -122,17 +123,12 @@ static void name_adapters(struct conf_model *m)
 
 /* ---- hosts, rules ---- */
 
-/* http://HOST… whose HOST is this machine. */
+/* http://HOST… whose HOST is this machine: an address of it, never a name that only looks like one (127.0.0.1.example.org). */
 static bool is_here(struct str url)
 {
-    static const struct str here[] = { STR("localhost"), STR("[::1]") };
-    struct str rest, authority = str_cut(str_from(url, str_starts(url, STR("https://")) ? 8 : 7), '/', &rest);
-    if (str_starts(authority, STR("127.")))
-        return true;
-    for (size_t i = 0; i < COUNTOF(here); i++)
-        if (str_starts(authority, here[i]) && (authority.n == here[i].n || authority.p[here[i].n] == ':'))
-            return true;
-    return false;
+    struct str rest, host, port, authority = str_cut(str_from(url, str_starts(url, STR("https://")) ? 8 : 7), '/', &rest);
+    bool brackets;
+    return hostname_split(authority, &host, &brackets, &port) && hostname_is_loopback(host);
 }
 
 static void resolve_hosts(struct config *c)

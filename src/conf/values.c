@@ -1,4 +1,5 @@
 /* One value: from text to a field and back, by the type of its row. Types are rows too: how to read, how to write. */
+#include "base/hostname.h"
 #include "conf/conf.h"
 #include "conf/conf_int.h"
 
@@ -360,22 +361,6 @@ static bool split_listen(struct str text, struct str *host, struct str *port)
     return !host->n || !memchr(host->p, ':', host->n);
 }
 
-static bool is_loopback(struct str host)
-{
-    char name[64];
-    struct in_addr four;
-    struct in6_addr six;
-    if (host.n >= sizeof name)
-        return false;
-    memcpy(name, host.p, host.n);
-    name[host.n] = 0;
-    if (str_eq_nocase(host, STR("localhost")))
-        return true;
-    if (inet_pton(AF_INET, name, &four) == 1)
-        return (ntohl(four.s_addr) >> 24) == 127;
-    return inet_pton(AF_INET6, name, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
-}
-
 /* An address, or localhost: a name would be another address tomorrow. */
 static bool is_address(struct str host, bool brackets)
 {
@@ -401,26 +386,31 @@ static enum err_code read_listen(const struct value *v, void *field)
     return read_text(v, field);
 }
 
-/* What follows the scheme. What the client needs of an address; net/addr.h takes it apart later by the same rules. */
+/* What follows the scheme. By the rules of base/hostname.h, as whoever opens a connection reads it later. */
 static enum err_code check_authority(const struct value *v, struct str rest, struct str *host)
 {
     if (v->text.n > 480)
         return err_set(v->e, ERR_CONFIG, "an address of %zu bytes is too long: at most 480", v->text.n);
-    for (size_t i = 0; i < rest.n; i++)
-        if (rest.p[i] <= ' ' || rest.p[i] == 0x7F || strchr("?#\\\"<>", rest.p[i]))
+    struct str path, port, authority = str_cut(rest, '/', &path);
+    const char *hint;
+    int64_t number;
+    bool brackets;
+    for (size_t i = 0; i < rest.n; i++) {
+        unsigned char c = (unsigned char)rest.p[i];
+        if (c <= ' ' || c == 0x7F || strchr("?#\\\"<>", c))
             return err_set(v->e, ERR_CONFIG, "%s holds a character that may not stand in a host's address", v->shown);
-    struct str path, authority = str_cut(rest, '/', &path);
+        if (c >= 0x80 && i >= authority.n)
+            return err_set(v->e, ERR_CONFIG, "%s: in its path stands what is not ASCII: write it in percent signs (%%C3%%BC)", v->shown);
+    }
     if (authority.n && memchr(authority.p, '@', authority.n)) /* may be a password: not quoted */
         return err_set(v->e, ERR_CONFIG, "no user or password may stand in an address: put the key in 'key'");
-    struct str port = STR("80");
-    bool bracket = authority.n && authority.p[authority.n - 1] == ']', has_port = authority.n && !bracket && memchr(authority.p, ':', authority.n);
-    int64_t number;
-    *host = authority;
-    if (bracket && authority.p[0] == '[')
-        *host = (struct str){ authority.p + 1, authority.n - 2 };
-    if ((has_port && !split_listen(authority, host, &port)) || host->n == 0 || host->n > 255 || !str_to_int(port, 1, 65535, &number))
+    if (!hostname_split(authority, host, &brackets, &port) || host->n == 0 || (port.p && !str_to_int(port, 1, 65535, &number)))
         return err_set(v->e, ERR_CONFIG, "%s has no valid host and port", v->shown);
-    return ERR_OK;
+    const char *fault = hostname_fault(*host, brackets, &hint);
+    if (!fault)
+        return ERR_OK;
+    err_set(v->e, ERR_CONFIG, "%s: the host %s", v->shown, fault);
+    return *hint ? err_hint(v->e, "%s", hint) : ERR_CONFIG;
 }
 
 static enum err_code read_url(const struct value *v, void *field)
@@ -443,7 +433,7 @@ static enum err_code read_web(const struct value *v, void *field)
     enum err_code rc = check_authority(v, str_from(v->text, plain ? 7 : 8), &host);
     if (rc)
         return rc;
-    if (plain && !is_loopback(host))
+    if (plain && !hostname_is_loopback(host))
         return err_set(v->e, ERR_CONFIG, "%s is not encrypted: write https://; http:// is for this machine alone", v->shown);
     struct value trimmed = *v;
     while (str_ends(trimmed.text, STR("/")))
@@ -502,6 +492,8 @@ static enum err_code read_proxy(const struct value *v, void *field)
 {
     static const struct str schemes[] = { STR("socks5h://"), STR("socks5://"), STR("http://") };
     struct str rest = { NULL, 0 }, host, port;
+    const char *hint;
+    bool brackets;
     int64_t number;
     for (size_t i = 0; i < COUNTOF(schemes); i++)
         if (str_starts(v->text, schemes[i]))
@@ -513,7 +505,7 @@ static enum err_code read_proxy(const struct value *v, void *field)
         }
     if (str_ends(rest, STR("/")))
         rest.n--;
-    if (!rest.p || !split_listen(rest, &host, &port) || !host.n || !str_to_int(port, 1, 65535, &number)) {
+    if (!rest.p || !hostname_split(rest, &host, &brackets, &port) || hostname_fault(host, brackets, &hint) || !port.p || !str_to_int(port, 1, 65535, &number)) {
         err_set(v->e, ERR_CONFIG, "is no proxy");
         return err_hint(v->e, "write socks5h://HOST:PORT, socks5://HOST:PORT or http://HOST:PORT, a login before the host if it wants one");
     }

@@ -1,6 +1,8 @@
 /* Host and Origin against what the configuration says. Both come well-formed: a Host that is none was refused with the head. */
 #include "guard/door.h"
 
+#include "base/hostname.h"
+
 #include <arpa/inet.h>
 
 /* Names for the machine a container runs on, by which its programs reach a port that only this machine sees. `internal` is reserved for private use, so nobody can
@@ -12,7 +14,7 @@ void door_set(struct door *d, const struct config *c, bool open)
     *d = (struct door){ .listen = c->listen, .hosts = c->allowed_hosts, .origins = c->allowed_origins, .open = open };
 }
 
-/* Without its port; an IPv6 address keeps its brackets. */
+/* Without its port, and the dot that may stand behind a name; an IPv6 address keeps its brackets. */
 static struct str without_port(struct str host)
 {
     struct str rest;
@@ -20,28 +22,35 @@ static struct str without_port(struct str host)
         str_cut(host, ']', &rest);
         return rest.p ? str_make(host.p, (size_t)(rest.p - host.p)) : host;
     }
-    return str_cut(host, ':', &rest);
+    host = str_cut(host, ':', &rest);
+    host.n -= host.n > 1 && host.p[host.n - 1] == '.' && host.p[host.n - 2] != '.';
+    return host;
+}
+
+static bool as_ip6(struct str bracketed, struct in6_addr *out)
+{
+    char text[INET6_ADDRSTRLEN];
+    if (bracketed.n < 3 || bracketed.p[0] != '[' || bracketed.n - 2 >= sizeof text)
+        return false;
+    memcpy(text, bracketed.p + 1, bracketed.n - 2);
+    text[bracketed.n - 2] = 0;
+    return inet_pton(AF_INET6, text, out) == 1;
 }
 
 static bool is_loopback(struct str name)
 {
-    char text[INET6_ADDRSTRLEN];
-    unsigned char v4[4];
-    struct in6_addr v6;
+    struct in6_addr ip6;
     if (name.n > 10 && str_eq_nocase(str_from(name, name.n - 10), STR(".localhost")))
         return true;
-    bool bracket = name.n > 2 && name.p[0] == '[';
-    struct str address = bracket ? str_make(name.p + 1, name.n - 2) : name;
-    if (address.n >= sizeof text)
-        return false;
-    memcpy(text, address.p, address.n);
-    text[address.n] = 0;
-    return bracket ? inet_pton(AF_INET6, text, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6) : inet_pton(AF_INET, text, v4) == 1 && v4[0] == 127;
+    return as_ip6(name, &ip6) ? IN6_IS_ADDR_LOOPBACK(&ip6) : hostname_is_loopback(name);
 }
 
-/* `*.example.org` is all below it, and not itself. */
+/* `*.example.org` is all below it, and not itself. Addresses are the same however they are written. */
 static bool host_matches(struct str pattern, struct str name)
 {
+    struct in6_addr a, b;
+    if (as_ip6(pattern, &a))
+        return as_ip6(name, &b) && memcmp(&a, &b, sizeof a) == 0;
     if (!str_starts(pattern, STR("*.")))
         return str_eq_nocase(pattern, name);
     struct str tail = str_from(pattern, 1);

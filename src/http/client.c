@@ -470,7 +470,10 @@ struct http_pool *http_pool_new(struct loop *l, const struct addr *to, struct st
 enum err_code http_pool_open(struct loop *l, const struct http_target *to, const struct http_pool_opts *opts, struct http_pool **out, struct err *e)
 {
     char host[320];
-    addr_format(&to->to, host, sizeof host);
+    struct addr named = to->to;
+    if (named.kind == ADDR_TCP)
+        named.host[strcspn(named.host, "%")] = 0; /* a zone means something on this machine alone (RFC 6874, 1) */
+    addr_format(&named, host, sizeof host);
     struct str shown = str_of(host), usual = to->tls ? STR(":443") : STR(":80");
     if (str_ends(shown, usual))
         shown.n -= usual.n;

@@ -1,9 +1,7 @@
 /* Reading addresses strictly: curl reads them too, and a host that the two see differently would be a way around our rules. */
 #include "http/web_url.h"
 
-#include "net/addr.h"
-
-#include <stdio.h>
+#include "base/hostname.h"
 
 static bool is_alnum(char c)
 {
@@ -33,56 +31,19 @@ static bool all_plain(struct str s)
     return true;
 }
 
-static bool host_is_plain(struct str host, bool brackets)
-{
-    for (size_t i = 0; i < host.n; i++)
-        if (!is_alnum(host.p[i]) && host.p[i] != '.' && host.p[i] != (brackets ? ':' : '-') && (brackets || host.p[i] != '_'))
-            return false;
-    return host.n > 0 && host.n <= 253;
-}
-
 /* "host", "host:port", "[::1]:port". */
 static bool read_authority(struct str s, struct web_url *u)
 {
-    bool brackets = s.n && s.p[0] == '[';
-    const char *end = s.n ? memchr(s.p, brackets ? ']' : ':', s.n) : NULL;
-    size_t n = end ? (size_t)(end - s.p) : s.n;
-    struct str rest = str_from(s, brackets ? n + 1 : n); /* "" or ":port" */
-    int64_t port = u->tls ? 443 : 80;
-    if (rest.n && (rest.p[0] != ':' || !str_to_int(str_from(rest, 1), 1, 65535, &port)))
+    struct str port;
+    const char *hint;
+    bool brackets;
+    int64_t number = u->tls ? 443 : 80;
+    if (!hostname_split(s, &u->host, &brackets, &port) || hostname_fault(u->host, brackets, &hint) || memchr(u->host.p, '%', u->host.n))
         return false;
-    u->host = brackets ? str_from(str_make(s.p, n), 1) : str_make(s.p, n);
-    u->port = (uint16_t)port;
-    return (!brackets || end) && host_is_plain(u->host, brackets);
-}
-
-static bool is_loopback(struct str host)
-{
-    struct addr a = { .kind = ADDR_TCP };
-    snprintf(a.host, sizeof a.host, "%.*s", STR_ARG(host));
-    return addr_is_loopback(&a);
-}
-
-/* Names that end in a number are addresses in one of the odd spellings of old ("127.1", "0x7f.1"), which resolvers read each in their way. */
-static bool is_odd_number(struct str host)
-{
-    size_t dots = 0, last = 0;
-    for (size_t i = 0; i < host.n; i++)
-        if (host.p[i] == '.') {
-            dots++;
-            last = i + 1;
-        }
-    struct str end = str_from(host, last);
-    if (!end.n || end.p[0] < '0' || end.p[0] > '9' || memchr(host.p, ':', host.n))
+    if (port.p && !str_to_int(port, 1, 65535, &number))
         return false;
-    struct str rest = host;
-    int64_t part;
-    bool plain = dots == 3;
-    for (int i = 0; plain && i < 4; i++) {
-        struct str digits = str_cut(rest, '.', &rest);
-        plain = str_to_int(digits, 0, 255, &part) && (digits.n == 1 || digits.p[0] != '0');
-    }
-    return !plain;
+    u->port = (uint16_t)number;
+    return true;
 }
 
 enum err_code web_url_parse(struct str text, struct web_url *out, struct err *e)
@@ -102,9 +63,9 @@ enum err_code web_url_parse(struct str text, struct web_url *out, struct err *e)
         err_set(e, ERR_INVALID_REQUEST, "no user or password may stand in an address");
         return err_hint(e, "give a token by HF_TOKEN");
     }
-    if (!read_authority(str_make(text.p + at, end - at), &u) || is_odd_number(u.host))
+    if (!read_authority(str_make(text.p + at, end - at), &u))
         return refuse(text, "has no valid host and port", e);
-    u.loopback = is_loopback(u.host);
+    u.loopback = hostname_is_loopback(u.host);
     if (!u.tls && !u.loopback)
         return refuse(text, "is http: that is for this machine only, everybody else is asked by https", e);
     u.origin = str_make(text.p, end);

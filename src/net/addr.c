@@ -1,43 +1,16 @@
 /* Addresses: reading them from configuration and printing them back. */
 #include "net/addr.h"
 
-#include <arpa/inet.h>
+#include "base/hostname.h"
+
 #include <stdio.h>
 
 enum { UNIX_PATH_MAX_BYTES = 107 }; /* sun_path less its NUL, on Linux; macOS has 103, where bind() says so */
-
-static bool is_host_char(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
-}
-
-static bool is_name(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        if (!is_host_char(s.p[i]))
-            return false;
-    }
-    return s.n > 0;
-}
 
 static void set_host(struct addr *a, struct str host)
 {
     memcpy(a->host, host.p, host.n);
     a->host[host.n] = 0;
-}
-
-static bool is_ip6(struct str s)
-{
-    char text[256];
-    struct in6_addr ip;
-    if (s.n >= sizeof text)
-        return false;
-    memcpy(text, s.p, s.n);
-    text[s.n] = 0;
-    char *zone = memchr(text, '%', s.n); /* fe80::1%eth0: which link, checked at connect */
-    if (zone)
-        *zone = 0;
-    return inet_pton(AF_INET6, text, &ip) == 1;
 }
 
 static enum err_code parse_unix(struct str path, struct addr *out, struct err *e)
@@ -54,44 +27,36 @@ static enum err_code parse_unix(struct str path, struct addr *out, struct err *e
 
 enum { PORT_NEEDED = -1 };
 
+/* Of a zone as URLs have it (`%25eth0`) and as everybody else does (`%eth0`) the second is kept. */
+static void set_name(struct addr *a, struct str host)
+{
+    ptrdiff_t zone = str_find(host, STR("%25"));
+    set_host(a, host);
+    if (zone >= 0 && (size_t)zone + 3 < host.n)
+        memmove(a->host + zone + 1, a->host + zone + 3, host.n - (size_t)zone - 2);
+}
+
 /* host, host:port or [ip6]:port. */
 static enum err_code parse_tcp(struct str text, int default_port, struct addr *out, struct err *e)
 {
     struct addr a = { .kind = ADDR_TCP };
-    struct str host = text, port = { NULL, 0 };
+    struct str host, port;
+    const char *hint;
+    bool brackets;
     int64_t number = default_port;
-    if (text.n && text.p[0] == '[') {
-        struct str rest;
-        host = str_cut(str_from(text, 1), ']', &rest);
-        if (!rest.p)
-            return err_set(e, ERR_CONFIG, "'%.*s': no closing bracket", STR_ARG(text));
-        if (rest.n && rest.p[0] != ':')
-            return err_set(e, ERR_CONFIG, "'%.*s': expected ':PORT' after the bracket", STR_ARG(text));
-        port = str_from(rest, 1);
-        if (rest.n == 1)
-            return err_set(e, ERR_CONFIG, "'%.*s': no port after ':'", STR_ARG(text));
-        if (!is_ip6(host))
-            return err_set(e, ERR_CONFIG, "'%.*s' is not an IPv6 address", STR_ARG(host));
-    } else {
-        ptrdiff_t colon = str_find(text, STR(":"));
-        if (colon >= 0) {
-            host = str_make(text.p, (size_t)colon);
-            port = str_from(text, (size_t)colon + 1);
-            if (port.n == 0)
-                return err_set(e, ERR_CONFIG, "'%.*s': no port after ':'", STR_ARG(text));
-            if (memchr(port.p, ':', port.n))
-                return err_set(e, ERR_CONFIG, "'%.*s': write an IPv6 address in brackets, [::1]:8080", STR_ARG(text));
-        }
-        if (!is_name(host))
-            return err_set(e, ERR_CONFIG, "'%.*s' is not an address; expected HOST:PORT, [IPV6]:PORT or unix:PATH", STR_ARG(text));
+    if (!hostname_split(text, &host, &brackets, &port))
+        return brackets ? err_set(e, ERR_CONFIG, "'%.*s': expected ':PORT', or nothing, behind a closing bracket", STR_ARG(text))
+                        : err_set(e, ERR_CONFIG, "'%.*s': write an IPv6 address in brackets, [::1]:8080", STR_ARG(text));
+    const char *fault = hostname_fault(host, brackets, &hint);
+    if (fault) {
+        err_set(e, ERR_CONFIG, "'%.*s': the host %s", STR_ARG(text), fault);
+        return *hint ? err_hint(e, "%s", hint) : ERR_CONFIG;
     }
-    if (host.n >= sizeof a.host)
-        return err_set(e, ERR_CONFIG, "host name of %zu bytes", host.n);
-    if (port.n == 0 && default_port == PORT_NEEDED)
+    if (!port.p && default_port == PORT_NEEDED)
         return err_set(e, ERR_CONFIG, "'%.*s': no port; expected HOST:PORT", STR_ARG(text));
-    if (port.n && !str_to_int(port, 0, 65535, &number))
+    if (port.p && !str_to_int(port, default_port == PORT_NEEDED ? 0 : 1, 65535, &number))
         return err_set(e, ERR_CONFIG, "'%.*s' is not a port (0 to 65535)", STR_ARG(port));
-    set_host(&a, host);
+    set_name(&a, host);
     a.port = (uint16_t)number;
     *out = a;
     return ERR_OK;
@@ -106,15 +71,7 @@ enum err_code addr_parse(struct str text, struct addr *out, struct err *e)
 
 bool addr_is_loopback(const struct addr *a)
 {
-    struct in_addr ip4;
-    struct in6_addr ip6;
-    if (a->kind == ADDR_UNIX)
-        return true;
-    if (inet_pton(AF_INET, a->host, &ip4) == 1)
-        return (ntohl(ip4.s_addr) >> 24) == 127;
-    if (inet_pton(AF_INET6, a->host, &ip6) == 1)
-        return IN6_IS_ADDR_LOOPBACK(&ip6);
-    return str_eq_nocase(str_of(a->host), STR("localhost"));
+    return a->kind == ADDR_UNIX || hostname_is_loopback(str_of(a->host));
 }
 
 void addr_format(const struct addr *a, char *out, size_t room)

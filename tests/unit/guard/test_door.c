@@ -30,6 +30,9 @@ static const struct {
     { "LocalHost:8080", true, true },
     { "localhost:", true, true },
     { "app.localhost:1", true, true },
+    { "localhost.:8080", true, true }, /* a browser says it so when its user did */
+    { "localhost..", false, false },
+    { "app.localhost.", true, true },
     { ".localhost", false, false },
     { "127.0.0.1", true, true },
     { "127.0.0.1:8080", true, true },
@@ -58,6 +61,7 @@ static const struct {
     { "128.0.0.1", false, false },
     { "hob.example.org", false, true },
     { "HOB.example.org:443", false, true },
+    { "hob.example.org.:443", false, true },
     { "a.hob.example.org", false, false },
     { "hob.example.org.evil.example", false, false },
     { "box.lan", false, true },
@@ -68,6 +72,8 @@ static const struct {
     { "192.0.2.7:8080", false, true },
     { "192.0.2.70", false, false },
     { "[FD00::7]:80", false, true },
+    { "[fd00:0:0::7]", false, true },
+    { "[fd00::8]", false, false },
 };
 
 static enum err_code ask(struct door *d, const char *method, const char *host, const char *origin, bool preflight, struct str *told)
