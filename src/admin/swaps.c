@@ -83,6 +83,7 @@ void admin_swaps(struct admin *a, struct http_req *r)
 struct asking {
     struct admin *admin;
     struct http_req *r;
+    bool here;                  /* on the admin socket: as a user who could start programs himself */
     struct json_doc body;
     struct arena texts;
     struct swaps_ask ask;
@@ -183,6 +184,10 @@ static enum err_code read_engine(struct asking *k, yyjson_val *v, struct err *e)
     const struct { const char *field; struct str *to; } texts[] = { { "name", &g->name }, { "to", &g->to }, { "version_from", &g->version_from },
         { "version_to", &g->version_to }, { "build_from", &g->build_from }, { "build_to", &g->build_to } };
     enum err_code rc = ERR_OK;
+    if (!k->here) { /* as with an upgrade (upgrade.c) */
+        err_set(e, ERR_INVALID_REQUEST, "Which program is an engine is said on the admin socket only.");
+        return err_param(e, "engine");
+    }
     for (size_t i = 0; i < COUNTOF(texts) && !rc; i++)
         rc = take_text(k, v, texts[i].field, texts[i].to, e);
     g->architectures = raw_of(k, yyjson_obj_get(v, "architectures"));
@@ -315,6 +320,7 @@ static void ask(struct admin *a, struct http_req *r, enum err_code (*read)(struc
     arena_init(&k->texts);
     k->admin = a;
     k->r = r;
+    k->here = http_req_server(r) == a->server;
     enum err_code rc = json_parse(&k->body, http_req_body(r), &e);
     if (!rc && !yyjson_is_obj(k->body.root))
         rc = err_set(&e, ERR_INVALID_REQUEST, "The body must be a JSON object.");
@@ -325,7 +331,7 @@ static void ask(struct admin *a, struct http_req *r, enum err_code (*read)(struc
         asking_free(k);
         return;
     }
-    k->ask.actor = http_req_server(r) == a->server ? STR("cli") : STR("admin key");
+    k->ask.actor = k->here ? STR("cli") : STR("admin key");
     k->ask.on_done = asked;
     k->ask.ctx = k;
     http_req_watch(r, &ops, k);

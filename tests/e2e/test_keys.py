@@ -137,6 +137,15 @@ def test_a_wrong_method_under_the_admin_door(shared):
     assert r.status == 405 and "GET" in r.get("allow")
 
 
+def test_no_key_names_a_program(shared):
+    """Who is to be run on this machine is said on the admin socket, by who could run it himself: neither as the next hob nor as a build of an engine."""
+    boss = bearer(shared.keys["boss"])
+    for path, body in (("upgrade", {"program": "/bin/sh"}), ("swaps/plan", {"engine": {"name": "llama", "to": "/bin/sh"}}), ("swaps/plan", {"engine": {}})):
+        r = shared.at.post("/hob/v1/" + path, body, headers=boss)
+        assert r.status == 400 and "on the admin socket only" in r.error()["message"], (path, r)
+    assert shared.at.get("/hob/v1/swaps", headers=boss).json()["swaps"] == []
+
+
 def test_a_key_with_roles_may_ask_for_those_alone(shared):
     key = bearer(shared.keys["bob"])
     assert shared.at.chat("chat", "hello", headers=key).status == 200
