@@ -4,6 +4,7 @@
 
 #include "api/answer_edit.h"
 #include "api/choice.h"
+#include "backend/dialect_events.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,11 +14,6 @@ enum { CHOICES_MAX = 128 }; /* as many as may be asked for */
 void facts_init(struct answer_facts *f)
 {
     *f = (struct answer_facts){ .tokens = { -1, -1, -1, -1 } };
-}
-
-static int64_t count_of(yyjson_val *v, int64_t otherwise)
-{
-    return yyjson_is_int(v) ? yyjson_get_sint(v) : otherwise;
 }
 
 /* No more of them are thoughts than there are. */
@@ -60,10 +56,10 @@ void facts_usage(struct answer_facts *f, yyjson_val *usage)
     if (!yyjson_is_obj(usage))
         return;
     struct tokens *t = &f->tokens;
-    t->input = count_of(yyjson_obj_get(usage, "prompt_tokens"), t->input);
-    t->output = count_of(yyjson_obj_get(usage, "completion_tokens"), t->output);
-    t->cached = count_of(yyjson_obj_get(yyjson_obj_get(usage, "prompt_tokens_details"), "cached_tokens"), t->cached);
-    int64_t reasoning = count_of(yyjson_obj_get(yyjson_obj_get(usage, "completion_tokens_details"), "reasoning_tokens"), -1);
+    t->input = chunks_count(yyjson_obj_get(usage, "prompt_tokens"), t->input);
+    t->output = chunks_count(yyjson_obj_get(usage, "completion_tokens"), t->output);
+    t->cached = chunks_count(yyjson_obj_get(yyjson_obj_get(usage, "prompt_tokens_details"), "cached_tokens"), t->cached);
+    int64_t reasoning = chunks_count(yyjson_obj_get(yyjson_obj_get(usage, "completion_tokens_details"), "reasoning_tokens"), -1);
     if (reasoning > 0 || (reasoning == 0 && !f->thought)) {
         t->reasoning = reasoning;
         f->reasoning_estimated = false;
@@ -73,8 +69,8 @@ void facts_usage(struct answer_facts *f, yyjson_val *usage)
 
 void facts_timings(struct answer_facts *f, yyjson_val *timings)
 {
-    f->drafted = count_of(yyjson_obj_get(timings, "draft_n"), f->drafted);
-    f->accepted = count_of(yyjson_obj_get(timings, "draft_n_accepted"), f->accepted);
+    f->drafted = chunks_count(yyjson_obj_get(timings, "draft_n"), f->drafted);
+    f->accepted = chunks_count(yyjson_obj_get(timings, "draft_n_accepted"), f->accepted);
 }
 
 enum err_code answer_error(yyjson_val *error, struct err *e)

@@ -21,7 +21,8 @@ enum err_code requests_is_at(struct store_db *db, int64_t at, struct str id, boo
 
 /* What is summed up of rows, the same wherever it is done: the columns of request_sums. */
 #define ROW_SUMS                                                                                                                     \
-    " came_ms / 3600000 * 3600, way, count(*), sum(fault <> 0), ifnull(sum(input), 0), ifnull(sum(output), 0), ifnull(sum(cached), 0)," \
+    " came_ms / 3600000 * 3600, way, count(*), sum(fault <> 0), ifnull(sum(min(input, 1 << 40)), 0), ifnull(sum(min(output, 1 << 40)), 0),"  \
+    " ifnull(sum(min(cached, 1 << 40)), 0),"                                                                                            \
     " total(cost), sum(cost IS NULL AND ifnull(input, 0) + ifnull(output, 0) > 0), sum(flags >> 5 & 3 > 0), sum(flags >> 5 & 3 = 1),"   \
     " sum(flags >> 3 & 1), max(came_ms) FROM requests"
 

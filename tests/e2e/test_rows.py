@@ -290,6 +290,34 @@ def test_sums_outlive_rows(served):
     assert gain["requests"] == 2
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_place_that_counts_madly_spoils_no_sum(served, up, stream):
+    """Sums are whole numbers of 64 bits: two answers of the largest would be more than that, and no sum could be made any more, nor a row forgotten."""
+    h = served()
+    for n in (2**63 - 1, 2**63 - 1, 2**64 - 1, -5, 1e300, 2**62):
+        usage = {"prompt_tokens": n, "completion_tokens": n, "total_tokens": n, "prompt_tokens_details": {"cached_tokens": n}, "completion_tokens_details": {"reasoning_tokens": n}}
+        choice = {"index": 0, "message" if not stream else "delta": {"role": "assistant", "content": "x"}, "finish_reason": "stop"}
+        body = json.dumps({"object": "chat.completion.chunk" if stream else "chat.completion", "choices": [choice], "usage": usage})
+        body = f"data: {body}\n\ndata: [DONE]\n\n" if stream else body
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: {'text/event-stream' if stream else 'application/json'}\r\nContent-Length: {len(body)}\r\n\r\n"
+        up.default(f"[[http {json.dumps(head + body)}]]")
+        h.chat("m", "x", stream=stream)
+    rows = wait_for("all are written", lambda: len(r := logs(h)) == 6 and r)
+    assert all(row["tokens"][kind] is None or 0 <= row["tokens"][kind] <= 2**32 for row in rows for kind in ("input", "output", "cached")), rows
+    gain = json.loads(words(h, "gain", "--json"))
+    assert gain["requests"] == 6 and 2**30 <= gain["local"]["input_tokens"] < 2**40, gain
+    assert json.loads(words(h, "stats", "--json"))["total"]["requests"] == 6
+    if stream:
+        return
+    h.stop()
+    with sqlite3.connect(h.state / "hob.db") as db:  # as an older hob has written it
+        db.execute("UPDATE requests SET input = 9223372036854775807, output = 9223372036854775807, cached = 9223372036854775807, came_ms = came_ms - 172800000")
+    again = served({"state": str(h.state), "rows": {"keep": "1h"}})
+    again.chat("m", "hello")
+    wait_for("the old rows go", lambda: len(logs(again)) == 1)
+    assert json.loads(words(again, "gain", "--since", "3d", "--json"))["requests"] == 7
+
+
 def test_it_is_fast_to_ask_beside_a_writer(served):
     """Reading holds up nobody: rows come in while all of them are looked through."""
     h = served()
