@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { WAITING_MOST = 32, TRIES = 3, APART_MS = 1000, CONNECT_MS = 5000, ANSWER_MS = 10 * 1000, AGAIN_MS = 1000 };
+enum { WAITING_MOST = 32, TRIES = 3, APART_MS = 1000, CONNECT_MS = 5000, ANSWER_MS = 10 * 1000, AGAIN_MS = 1000, ANSWER_BYTES = 64 * 1024 };
 
 struct hook {
     struct loop *loop;
@@ -19,6 +19,8 @@ struct hook {
     struct str now;             /* its own, as are those that wait; p NULL: nothing is under way */
     int tries;
     struct http_call *call;
+    int64_t since_ms;           /* of the call */
+    size_t bytes;               /* of its answer */
     int status;
     struct timer next;
     bool silent, crowded, stopped; /* that it fails, that there is too much to tell, has been said */
@@ -109,21 +111,11 @@ static void on_head(void *ctx, const struct http_answer *a)
     h->status = a->status;
 }
 
-static void on_body(void *ctx, struct str bytes)
+static void judge(struct hook *h)
 {
-    (void)ctx;
-    (void)bytes;
-}
-
-static void on_done(void *ctx, enum err_code rc, const struct err *e)
-{
-    struct hook *h = ctx;
     char why[64];
-    h->call = NULL;
     snprintf(why, sizeof why, "it answers %d", h->status);
-    if (rc) {
-        fail(h, e->text, true);
-    } else if (h->status / 100 != 2) {
+    if (h->status / 100 != 2) {
         fail(h, why, h->status == 429 || h->status >= 500);
     } else {
         if (h->silent)
@@ -131,6 +123,28 @@ static void on_done(void *ctx, enum err_code rc, const struct err *e)
         h->silent = false;
         finish(h);
     }
+}
+
+/* Its status is all that is wanted: who goes on and on, or brings it byte by byte, is not heard to his end. */
+static void on_body(void *ctx, struct str bytes)
+{
+    struct hook *h = ctx;
+    h->bytes += bytes.n;
+    if (h->bytes <= ANSWER_BYTES && loop_now_ms(h->loop) - h->since_ms <= ANSWER_MS)
+        return;
+    http_call_cancel(h->call);
+    h->call = NULL;
+    judge(h);
+}
+
+static void on_done(void *ctx, enum err_code rc, const struct err *e)
+{
+    struct hook *h = ctx;
+    h->call = NULL;
+    if (rc)
+        fail(h, e->text, true);
+    else
+        judge(h);
 }
 
 static const struct http_call_ops ops = { on_head, on_body, on_done };
@@ -148,6 +162,8 @@ static void step(struct hook *h)
     struct http_request r = { .method = STR("POST"), .path = h->path, .headers = STR("Content-Type: application/json\r\nUser-Agent: hob/" HOB_VERSION "\r\n"), .body = &h->now,
         .pieces = 1, .first_byte_ms = ANSWER_MS, .idle_ms = ANSWER_MS };
     h->status = 0;
+    h->bytes = 0;
+    h->since_ms = loop_now_ms(h->loop);
     h->tries++;
     h->call = http_call_start(h->pool, &r, &ops, h);
 }

@@ -1,9 +1,11 @@
 """What is told of a swap: a page with its days and hours, a report, the history of who answered which role, and a POST to whom the operator names."""
 
+import contextlib
 import http.server
 import json
 import os
 import signal
+import socket
 import threading
 
 import pytest
@@ -133,6 +135,42 @@ def test_steps_are_told(nursery, hook):
     wait_for("it is said", lambda: "it can be told again" in d.h.stderr(), 20)
     for secret in ("s3cret", "tok3n"):
         assert secret not in d.h.stderr() and secret not in hob(d, "config", "show").stdout
+
+
+class Flood:
+    """Takes what it is told, says 200, and has never said all of its answer."""
+
+    def __init__(self):
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port, self.heard, self.cut = self.socket.getsockname()[1], 0, 0
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        with contextlib.suppress(OSError):
+            while True:
+                c, _ = self.socket.accept()
+                with c, contextlib.suppress(OSError):
+                    c.recv(65536)
+                    self.heard += 1
+                    c.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n")
+                    while True:
+                        c.sendall(b"1000\r\n" + 4096 * b"x" + b"\r\n")
+                self.cut += 1
+
+    def stop(self):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        self.thread.join(10)
+
+
+def test_who_is_told_is_not_heard_for_ever(nursery):
+    flood = Flood()
+    d = Door(nursery, notify={"url": f"http://127.0.0.1:{flood.port}/"})
+    d.step(d.trial(), "rollback")
+    wait_for("each step is told once, and each answer cut", lambda: flood.cut == 3, 30)
+    assert flood.heard == 3 and "could not be told" not in d.h.stderr()
+    flood.stop()
 
 
 def test_nobody_waits_for_who_is_told(nursery):
