@@ -19,6 +19,7 @@ struct strand {
 struct mend {
     const struct redaction *r;
     struct json_scratch scratch;
+    size_t room;                    /* of values: strands share it */
     struct strand *strands;
     size_t n;
     struct buf text;                /* a piece, mended */
@@ -40,6 +41,7 @@ struct mend *mend_new(const struct redaction *r)
     if (!m)
         die("out of memory for an answer");
     m->r = r;
+    m->room = redaction_room(r);
     return m;
 }
 
@@ -66,7 +68,7 @@ static struct strand *strand_of(struct mend *m, int64_t choice, enum field field
         die("out of memory for an answer");
     m->strands = more;
     m->strands[m->n] = (struct strand){ .choice = choice, .call = call, .field = field };
-    restorer_init(&m->strands[m->n].restorer, m->r, field == ARGUMENTS);
+    restorer_init(&m->strands[m->n].restorer, m->r, field == ARGUMENTS, &m->room);
     return &m->strands[m->n++];
 }
 
@@ -211,30 +213,37 @@ void mend_event(struct mend *m, struct str data, mend_event_fn *on_event, void *
 
 /* ---- a whole answer ---- */
 
-static void mend_value(struct json_changes *c, const struct json_doc *d, const struct redaction *r, yyjson_val *v, bool json)
+struct whole {
+    struct json_changes changes;
+    const struct json_doc *d;
+    const struct redaction *r;
+    size_t room;
+};
+
+static void mend_value(struct whole *w, yyjson_val *v, bool json)
 {
     size_t i, n;
     yyjson_val *key, *item;
     if (yyjson_is_str(v) && memchr(yyjson_get_str(v), '[', yyjson_get_len(v))) {
         struct restorer s;
         struct buf text = { 0 };
-        restorer_init(&s, r, json);
+        restorer_init(&s, w->r, json, &w->room);
         restorer_feed(&s, json_str(v), &text);
         restorer_end(&s, &text);
         if (!str_eq(buf_str(&text), json_str(v))) {
-            struct json_out o = json_out(json_changes_begin(c, json_string_span(d, v)));
+            struct json_out o = json_out(json_changes_begin(&w->changes, json_string_span(w->d, v)));
             json_string(&o, buf_str(&text));
         }
         buf_free(&text);
     }
-    yyjson_arr_foreach(v, i, n, item) mend_value(c, d, r, item, false);
-    yyjson_obj_foreach(v, i, n, key, item) mend_value(c, d, r, item, str_eq(json_str(key), STR("arguments")));
+    yyjson_arr_foreach(v, i, n, item) mend_value(w, item, false);
+    yyjson_obj_foreach(v, i, n, key, item) mend_value(w, item, str_eq(json_str(key), STR("arguments")));
 }
 
 void mend_whole(const struct redaction *r, struct str body, struct buf *out)
 {
     struct json_doc d;
-    struct json_changes changes = { .n = 0 };
+    struct whole w = { .d = &d, .r = r, .room = redaction_room(r) };
     struct err e;
     size_t i, n;
     yyjson_val *key, *v;
@@ -244,8 +253,8 @@ void mend_whole(const struct redaction *r, struct str body, struct buf *out)
     }
     yyjson_obj_foreach(d.root, i, n, key, v)
         if (str_eq(json_str(key), STR("choices")) || str_eq(json_str(key), STR("results")))
-            mend_value(&changes, &d, r, v, false);
-    json_changes_write(&changes, body, out);
-    json_changes_free(&changes);
+            mend_value(&w, v, false);
+    json_changes_write(&w.changes, body, out);
+    json_changes_free(&w.changes);
     json_free(&d);
 }

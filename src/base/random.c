@@ -42,6 +42,52 @@ void random_bytes(void *p, size_t n)
     fill(p, n);
 }
 
+void random_key(uint64_t key[2])
+{
+    if (getentropy(key, 2 * sizeof *key))
+        die("no random bytes: %s", strerror(errno));
+}
+
+static uint64_t rotl(uint64_t x, int by)
+{
+    return x << by | x >> (64 - by);
+}
+
+static void sip_round(uint64_t v[4])
+{
+    v[0] += v[1];
+    v[2] += v[3];
+    v[1] = rotl(v[1], 13) ^ v[0];
+    v[3] = rotl(v[3], 16) ^ v[2];
+    v[0] = rotl(v[0], 32) + v[3];
+    v[2] += v[1];
+    v[3] = rotl(v[3], 21) ^ v[0];
+    v[1] = rotl(v[1], 17) ^ v[2];
+    v[2] = rotl(v[2], 32);
+}
+
+uint64_t random_hash(struct str s, const uint64_t key[2])
+{
+    uint64_t v[4] = { key[0] ^ UINT64_C(0x736f6d6570736575), key[1] ^ UINT64_C(0x646f72616e646f6d), key[0] ^ UINT64_C(0x6c7967656e657261), key[1] ^ UINT64_C(0x7465646279746573) };
+    uint64_t word = 0, last = (uint64_t)s.n << 56;
+    size_t at = 0;
+    for (; s.n - at >= sizeof word; at += sizeof word) {
+        memcpy(&word, s.p + at, sizeof word);
+        v[3] ^= word;
+        sip_round(v);
+        v[0] ^= word;
+    }
+    for (size_t i = 0; at + i < s.n; i++)
+        last |= (uint64_t)(unsigned char)s.p[at + i] << 8 * i;
+    v[3] ^= last;
+    sip_round(v);
+    v[0] ^= last;
+    v[2] ^= 0xff;
+    for (int i = 0; i < 3; i++)
+        sip_round(v);
+    return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
 void random_hex(char *out, size_t n)
 {
     unsigned char raw[64];

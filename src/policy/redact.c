@@ -3,6 +3,8 @@
  * anew. */
 #include "policy/redact_int.h"
 
+#include "base/random.h"
+
 #include <stdlib.h>
 
 /* ---- values ---- */
@@ -14,6 +16,7 @@ struct redaction *redaction_new(void)
         die("out of memory for a redaction");
     for (size_t k = 0; k < KINDS; k++)
         r->shelves[k].first = 1;
+    random_key(r->key);
     return r;
 }
 
@@ -41,16 +44,22 @@ size_t redaction_count(const struct redaction *r)
     return n;
 }
 
-static uint32_t *slot_of(const struct shelf *s, struct str value)
+size_t redaction_room(const struct redaction *r)
 {
-    size_t i = str_hash(value) & (s->nslots - 1);
+    enum { ALWAYS = 1 << 20, TIMES = 8 };
+    return ALWAYS + TIMES * r->bytes;
+}
+
+static uint32_t *slot_of(const struct redaction *r, const struct shelf *s, struct str value)
+{
+    size_t i = random_hash(value, r->key) & (s->nslots - 1);
     while (s->slots[i] && !str_eq(str_make(s->at[s->slots[i] - 1].p, s->at[s->slots[i] - 1].n), value))
         i = (i + 1) & (s->nslots - 1);
     return &s->slots[i];
 }
 
 /* Twice as large as it must be, so that there is always an empty slot. */
-static void grow_slots(struct shelf *s)
+static void grow_slots(const struct redaction *r, struct shelf *s)
 {
     s->nslots = s->nslots ? 2 * s->nslots : 16;
     free(s->slots);
@@ -58,7 +67,7 @@ static void grow_slots(struct shelf *s)
     if (!s->slots)
         die("out of memory for a redaction");
     for (size_t i = 0; i < s->n; i++)
-        *slot_of(s, str_make(s->at[i].p, s->at[i].n)) = (uint32_t)i + 1;
+        *slot_of(r, s, str_make(s->at[i].p, s->at[i].n)) = (uint32_t)i + 1;
 }
 
 static void add_value(struct shelf *s, struct str value)
@@ -78,13 +87,15 @@ static void add_value(struct shelf *s, struct str value)
 }
 
 /* The number of a value's placeholder: the one it has, or the next. */
-static size_t number_of(struct shelf *s, struct str value)
+static size_t number_of(struct redaction *r, size_t kind, struct str value)
 {
+    struct shelf *s = &r->shelves[kind];
     if (2 * (s->n + 1) > s->nslots)
-        grow_slots(s);
-    uint32_t *slot = slot_of(s, value);
+        grow_slots(r, s);
+    uint32_t *slot = slot_of(r, s, value);
     if (!*slot) {
         add_value(s, value);
+        r->bytes += value.n;
         *slot = (uint32_t)s->n;
     }
     return s->first + *slot - 1;
@@ -245,7 +256,7 @@ static void collect(struct walk *w, yyjson_val *v, struct str text)
 {
     struct found f;
     for (size_t at = 0; detect_next(text, &at, &f);)
-        number_of(&w->r->shelves[kind_of(f.what)], str_make(text.p + f.at, f.n));
+        number_of(w->r, kind_of(f.what), str_make(text.p + f.at, f.n));
 }
 
 /* ---- values that are known from elsewhere ---- */
@@ -303,7 +314,7 @@ static bool has_known(const struct redaction *r, struct str text)
 static void put_placeholder(struct redaction *r, enum finding what, struct str value, struct buf *to)
 {
     size_t kind = kind_of(what);
-    buf_printf(to, "[%s_%zu]", redact_names[kind].p, number_of(&r->shelves[kind], value));
+    buf_printf(to, "[%s_%zu]", redact_names[kind].p, number_of(r, kind, value));
 }
 
 /* What stands between findings, in one pass. */

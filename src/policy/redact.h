@@ -13,6 +13,9 @@ struct redaction;
 struct redaction *redaction_new(void);
 void redaction_free(struct redaction *r);            /* NULL is fine */
 size_t redaction_count(const struct redaction *r);   /* of values replaced */
+/* How many bytes of values an answer gets back: a place that repeats the placeholder of a long one makes of ten bytes what the caller has sent once. What is beyond stays a
+ * placeholder. */
+size_t redaction_room(const struct redaction *r);
 
 /* Which personal data is in the texts of a request (messages, prompt, input, documents, arguments and results of tools …); enum finding, or-ed. */
 unsigned redact_findings(const struct json_doc *d);
@@ -23,11 +26,12 @@ void redact_request(struct redaction *r, const struct json_doc *d, struct buf *o
  * longer. */
 struct restorer {
     const struct redaction *r;
+    size_t *room;                /* of the whole answer: bytes of values that may yet be put */
     bool json;                   /* the text is JSON itself (arguments of a tool): values are escaped */
     char held[24];               /* longer than any placeholder */
     size_t n;
 };
-void restorer_init(struct restorer *s, const struct redaction *r, bool json);
+void restorer_init(struct restorer *s, const struct redaction *r, bool json, size_t *room);
 void restorer_feed(struct restorer *s, struct str piece, struct buf *out);
 void restorer_end(struct restorer *s, struct buf *out); /* what was held back and is none; it begins anew */
 

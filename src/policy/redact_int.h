@@ -28,6 +28,8 @@ struct shelf {
 
 struct redaction {
     struct shelf shelves[KINDS]; /* in the order of redact_names */
+    uint64_t key[2];            /* values are a stranger's: which of them share a slot is not his to choose */
+    size_t bytes;               /* of all values */
     bool heads[1 << 16];        /* a known value may begin so: by the hash of four bytes */
 };
 

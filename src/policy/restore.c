@@ -52,18 +52,23 @@ static enum reading read_held(const struct restorer *s, size_t *kind, size_t *nu
     return named && !is_ours(s->r, *kind, *number, is == READS_WHOLE) ? READS_NOTHING : is;
 }
 
-static void put_value(const struct restorer *s, size_t kind, size_t number, struct buf *out)
+/* False: there is no room for it. */
+static bool put_value(const struct restorer *s, size_t kind, size_t number, struct buf *out)
 {
     const struct value *v = &s->r->shelves[kind].at[number - s->r->shelves[kind].first];
+    if (v->n > *s->room)
+        return false;
+    *s->room -= v->n;
     if (s->json)
         json_escape(out, str_make(v->p, v->n));
     else
         buf_add(out, str_make(v->p, v->n));
+    return true;
 }
 
-void restorer_init(struct restorer *s, const struct redaction *r, bool json)
+void restorer_init(struct restorer *s, const struct redaction *r, bool json, size_t *room)
 {
-    *s = (struct restorer){ .r = r, .json = json };
+    *s = (struct restorer){ .r = r, .json = json, .room = room };
 }
 
 void restorer_end(struct restorer *s, struct buf *out)
@@ -82,8 +87,10 @@ static void feed_byte(struct restorer *s, char c, struct buf *out)
     case READS_ON:
         break;
     case READS_WHOLE:
-        put_value(s, kind, number, out);
-        s->n = 0;
+        if (put_value(s, kind, number, out))
+            s->n = 0;
+        else
+            restorer_end(s, out);
         break;
     case READS_NOTHING:
         restorer_end(s, out);

@@ -26,7 +26,8 @@ static void find_all(const uint8_t *data, size_t n)
 static void come_back(const struct redaction *r, struct str sent, size_t piece, struct buf *out)
 {
     struct restorer s;
-    restorer_init(&s, r, false);
+    size_t room = SIZE_MAX;
+    restorer_init(&s, r, false, &room);
     for (size_t at = 0; at < sent.n; at += piece)
         restorer_feed(&s, str_make(sent.p + at, sent.n - at < piece ? sent.n - at : piece), out);
     restorer_end(&s, out);

@@ -1,3 +1,4 @@
+#include "base/random.h"
 #include "base/str.h"
 
 #include <setjmp.h>
@@ -53,10 +54,25 @@ static void test_a_hash_is_fnv_1a(void **state)
     assert_true(str_hash(STR("foobar")) == UINT64_C(0x85944171f73967e8));
 }
 
+static void test_a_keyed_hash_is_siphash_1_3(void **state)
+{
+    static const uint64_t key[] = { UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908) }, other[] = { 1, 2 };
+    static const char bytes[] = "\0\1\2\3\4\5\6\7\10\11\12\13\14\15\16";
+    uint64_t seen[16];
+    assert_true(random_hash(STR(""), key) == UINT64_C(0xabac0158050fc4dc)); /* of those published with it */
+    for (size_t n = 0; n < COUNTOF(seen); n++) {
+        seen[n] = random_hash(str_make(bytes, n), key);
+        assert_true(seen[n] == random_hash(str_make(bytes, n), key) && seen[n] != random_hash(str_make(bytes, n), other));
+        for (size_t i = 0; i < n; i++)
+            assert_true(seen[i] != seen[n]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_hash_is_fnv_1a),
+        cmocka_unit_test(test_a_keyed_hash_is_siphash_1_3),
         cmocka_unit_test(test_nearest_finds_the_typo_and_only_that),
         cmocka_unit_test(test_numbers_must_be_whole_and_in_range),
         cmocka_unit_test(test_cut_and_find),

@@ -131,7 +131,8 @@ static void test_many_values_have_a_number_each(void **state)
     assert_int_equal(redaction_count(r), 3000);
     assert_true(str_find(buf_str(&out), STR("[EMAIL_2999] [EMAIL_3000] [EMAIL_1] [EMAIL_2] ")) > 0);
     struct restorer s;
-    restorer_init(&s, r, false);
+    size_t room = SIZE_MAX;
+    restorer_init(&s, r, false, &room);
     restorer_feed(&s, buf_str(&out), &back);
     restorer_end(&s, &back);
     assert_true(str_eq(buf_str(&back), str_make(request.p, request.n - 1)));
@@ -177,7 +178,8 @@ static void restore(const struct redaction *r, bool json, struct str answer, siz
 {
     struct restorer s;
     out->n = 0;
-    restorer_init(&s, r, json);
+    size_t room = SIZE_MAX;
+    restorer_init(&s, r, json, &room);
     restorer_feed(&s, str_make(answer.p, a), out);
     restorer_feed(&s, str_make(answer.p + a, b - a), out);
     restorer_feed(&s, str_make(answer.p + b, answer.n - b), out);
@@ -203,6 +205,35 @@ static void test_values_come_back_wherever_the_text_is_cut(void **state)
     redaction_free(r);
 }
 
+/* A place repeats the placeholder of a long value: ten bytes of its own for each megabyte of ours. */
+static void test_an_answer_gets_so_much_back_and_no_more(void **state)
+{
+    enum { TIMES = 200, LONG = 300000 };
+    struct buf request = { 0 }, out = { 0 }, answer = { 0 }, back = { 0 };
+    buf_lit(&request, "{\"prompt\":\"-----BEGIN PRIVATE KEY-----");
+    for (size_t i = 0; i < LONG; i++)
+        buf_add_char(&request, 'A');
+    buf_lit(&request, "\"}");
+    buf_add_char(&request, 0);
+    struct redaction *r = redact(request.p, false, &out);
+    assert_int_equal(redaction_count(r), 1);
+    for (size_t i = 0; i < TIMES; i++)
+        buf_lit(&answer, "[SECRET_1]");
+    size_t room = redaction_room(r);
+    assert_in_range(room, LONG, 10 * (LONG + (1 << 20)));
+    struct restorer s;
+    restorer_init(&s, r, false, &room);
+    restorer_feed(&s, buf_str(&answer), &back);
+    restorer_end(&s, &back);
+    assert_true(back.n > LONG && back.n < redaction_room(r) + answer.n);
+    assert_true(str_ends(buf_str(&back), STR("[SECRET_1][SECRET_1]")));
+    redaction_free(r);
+    buf_free(&request);
+    buf_free(&out);
+    buf_free(&answer);
+    buf_free(&back);
+}
+
 static void test_a_text_is_held_back_no_longer_than_it_may_be_one(void **state)
 {
     static const struct { const char *piece; size_t held; } cases[] = {
@@ -213,7 +244,8 @@ static void test_a_text_is_held_back_no_longer_than_it_may_be_one(void **state)
     for (size_t i = 0; i < COUNTOF(cases); i++) {
         struct restorer s;
         struct buf out = { 0 };
-        restorer_init(&s, r, false);
+        size_t room = SIZE_MAX;
+        restorer_init(&s, r, false, &room);
         restorer_feed(&s, str_of(cases[i].piece), &out);
         if (s.n != cases[i].held)
             fail_msg("%s: %zu", cases[i].piece, s.n);
@@ -230,6 +262,7 @@ int main(void)
         cmocka_unit_test(test_long_texts_are_looked_at_to_their_end),
         cmocka_unit_test(test_many_values_have_a_number_each),
         cmocka_unit_test(test_values_come_back_wherever_the_text_is_cut),
+        cmocka_unit_test(test_an_answer_gets_so_much_back_and_no_more),
         cmocka_unit_test(test_a_text_is_held_back_no_longer_than_it_may_be_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
