@@ -173,10 +173,19 @@ static bool lacks_model(const struct host *h, const struct backend *b)
     return known && sure && !host_lists(&h->names, b->upstream);
 }
 
+static bool is_used_up(struct host *h, const struct backend *b)
+{
+    int64_t wall = clock_wall_ms();
+    if (!spend_reached(&h->spend, &b->place->cap, wall))
+        return false;
+    spend_turn(&h->spend, wall); /* nobody who is sent away turns it */
+    return spend_reached(&h->spend, &b->place->cap, wall);
+}
+
 enum err_code host_would_admit(const struct backend *b)
 {
-    const struct host *h = b->at;
-    if (spend_reached(&h->spend, &b->place->cap, clock_wall_ms()))
+    struct host *h = b->at;
+    if (is_used_up(h, b))
         return ERR_CAPPED;
     if (health_is_asleep(b))
         return ERR_WAKING;

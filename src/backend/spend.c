@@ -2,7 +2,7 @@
 
 #include <time.h>
 
-enum { DAY_MS = 24 * 3600 * 1000 };
+enum { DAY_MS = 24 * 3600 * 1000, FAR_MS = 3 * DAY_MS }; /* no day ends so late, also with a clock that was set back by a day or two */
 
 static int day_of(const struct tm *t)
 {
@@ -13,14 +13,18 @@ void spend_turn(struct spend *s, int64_t wall_ms)
 {
     time_t now = (time_t)(wall_ms / 1000);
     struct tm t;
-    if ((s->day && wall_ms < s->until_ms) || !localtime_r(&now, &t))
+    bool lasts = s->day && wall_ms < s->until_ms;
+    if ((lasts && s->until_ms - wall_ms < FAR_MS) || !localtime_r(&now, &t))
         return;
     int day = day_of(&t);
     t.tm_hour = t.tm_min = t.tm_sec = 0;
     t.tm_mday++; /* mktime() knows how long months and days of changing clocks are */
     t.tm_isdst = -1;
     time_t end = mktime(&t);
-    *s = (struct spend){ .day = day, .until_ms = end > now ? (int64_t)end * 1000 : wall_ms + DAY_MS };
+    if (!lasts)
+        *s = (struct spend){ .day = 0 };
+    s->day = day;
+    s->until_ms = end > now ? (int64_t)end * 1000 : wall_ms + DAY_MS;
 }
 
 void spend_add(struct spend *s, int64_t tokens, double money)

@@ -52,6 +52,7 @@ def test_interrupted_and_short_calls_change_nothing(shim, fake, hob):
 # -- descriptors
 
 
+@pytest.mark.torture
 def test_no_descriptor_to_accept_with_is_waited_for_without_spinning(shim, fake, hob):
     h = hob({"hosts": {"up": {"url": fake.url}}, "models": {"m": {"host": "up"}}}, env=shim.env)
     for error in ("EMFILE", "ENFILE", "ENOBUFS"):
@@ -80,6 +81,7 @@ def test_no_descriptor_for_anything_is_an_error_and_over_when_there_are_some(shi
     assert h.gateway().pid == gateway
 
 
+@pytest.mark.torture
 def test_few_descriptors_are_enough_for_some(shim, fake, hob):
     """RLIMIT_NOFILE 64 while it runs, and more callers than that."""
     h = hob({"hosts": {"up": {"url": fake.url}}, "models": {"m": {"host": "up"}}}, env=shim.env)
@@ -107,6 +109,7 @@ def cpu_ticks(pid):
 # -- the wall clock
 
 
+@pytest.mark.torture
 def test_jumps_of_the_wall_clock_end_nothing(shim, managed):
     hour, year = 3600, 365 * 86400
     jumps = [hour, -hour, year, -year, 0x7fffffff + 10 - int(time.time()), 0xffffffff - int(time.time()), 0]

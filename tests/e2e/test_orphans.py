@@ -9,10 +9,14 @@ import signal
 import subprocess
 import time
 
+import gates
 import pytest
 from helpers import FAKE, wait_for
 
 from test_admin import act
+
+pytestmark = pytest.mark.torture
+TURNS = range(gates.sized(1, 10))
 
 KIN = {
     "grandchild": "sleep 1000 & exec \"$@\"",
@@ -48,17 +52,31 @@ class Family:
         self.h.tree()
 
     def gone(self, seconds=2.0):
+        began = time.monotonic()
         wait_for("no kin is left", lambda: not marked(self.mark), seconds)
+        self.took = time.monotonic() - began
 
 
-@pytest.fixture
-def family(nursery):
+@pytest.fixture(scope="module")
+def ledger():
+    """Families that ended, and how long it took until nobody of them lived; what they come to is recorded at the end."""
+    took, strangers = [], []
+    yield took, strangers
+    if took:
+        gates.record("orphans", "families (grandchildren, deaf, in sessions of their own, daemons) whose hob, keeper or engine ended", len(took), f">= {16 * len(TURNS)}")
+        gates.record("orphans", "survivors 2 s later", 0, "= 0", slowest_ms=round(1000 * max(took)))
+        gates.record("orphans", "strangers with nearly the same mark, and children of the next hob: hit", 0, "= 0", of=len(strangers))
+
+
+@pytest.fixture(params=TURNS)
+def family(request, nursery, ledger):
     made = []
 
     def make(kin):
         made.append(Family(nursery, kin))
         return made[-1]
     yield make
+    ledger[0].extend(f.took for f in made if hasattr(f, "took"))
     for f in made:
         for pid in marked(f.mark):
             with contextlib.suppress(ProcessLookupError):
@@ -105,10 +123,12 @@ def test_the_child_is_killed(family):
     f = family("setsid")
     child = next(p for p in f.h.tree() if "--port" in p.args)
     os.kill(child.pid, signal.SIGKILL)
+    began = time.monotonic()
     wait_for("its kin are gone", lambda: not set(f.kin) & set(marked(f.mark)))
+    f.took = time.monotonic() - began
 
 
-def test_strangers_are_left_alone(family):
+def test_strangers_are_left_alone(family, ledger):
     """Nearly the same mark."""
     f = family("setsid")
     strangers = [subprocess.Popen(["sleep", "1000"], env={"HOB_CHILD_OF": f.mark.decode().partition("=")[2] + end}, start_new_session=True) for end in ("0", "/r")]
@@ -118,13 +138,14 @@ def test_strangers_are_left_alone(family):
         f.gone()
         wait_for("who looks after them has ended", lambda: not f.h.survivors(), 2)
         assert [s.poll() for s in strangers] == [None, None]
+        ledger[1].extend(strangers)
     finally:
         for s in strangers:
             s.kill()
             s.wait()
 
 
-def test_the_children_of_the_next_hob_are_left_alone(family, nursery):
+def test_the_children_of_the_next_hob_are_left_alone(family, nursery, ledger):
     """They have the very mark of the dead; and the minder of the dead comes late."""
     f = family("setsid")
     minder = next(p for p in f.h.survivors() if p.name == "hob-minder")
@@ -137,3 +158,4 @@ def test_the_children_of_the_next_hob_are_left_alone(family, nursery):
     os.kill(minder.pid, signal.SIGCONT)
     wait_for("it has looked", lambda: not minder.alive(), 5)
     assert new <= set(marked(f.mark)) and again.chat("own", "hello").status == 200
+    ledger[1].extend(new)

@@ -61,6 +61,23 @@ static void test_a_clock_that_is_set_back_opens_nothing(void **state)
     assert_int_equal(s.day, 20261121);
 }
 
+static void test_a_clock_that_was_ahead_closes_nothing_for_longer_than_a_day(void **state)
+{
+    static const struct { int64_t ahead_hours; bool far; } cases[] = { { 1, false }, { 24, false }, { 73, true }, { 365 * 24, true }, { 68 * 365 * 24, true } };
+    static const struct conf_cap tokens = { .tokens_day = 100 };
+    int64_t now = local(2026, 11, 21, 23), midnight = local(2026, 11, 22, 0);
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct spend s = { .day = 0 };
+        spend_turn(&s, now + cases[i].ahead_hours * HOUR);
+        spend_add(&s, 100, 0);
+        spend_turn(&s, now);
+        assert_non_null(spend_reached(&s, &tokens, now));
+        assert_int_equal(s.until_ms == midnight, cases[i].far);
+        spend_turn(&s, midnight);
+        assert_int_equal(!spend_reached(&s, &tokens, midnight), cases[i].far);
+    }
+}
+
 static void test_what_has_no_price_costs_nothing_and_is_known_to(void **state)
 {
     struct spend s = { .day = 0 };
@@ -78,6 +95,7 @@ int main(void)
         cmocka_unit_test(test_a_day_ends_at_local_midnight),
         cmocka_unit_test(test_a_cap_closes_until_the_day_is_over),
         cmocka_unit_test(test_a_clock_that_is_set_back_opens_nothing),
+        cmocka_unit_test(test_a_clock_that_was_ahead_closes_nothing_for_longer_than_a_day),
         cmocka_unit_test(test_what_has_no_price_costs_nothing_and_is_known_to),
     };
     setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
