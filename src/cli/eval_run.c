@@ -7,7 +7,6 @@
 #include "cli/table.h"
 #include "json/json.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -214,35 +213,6 @@ void eval_show_progress(struct eval_job *j, bool last)
 
 /* ---- what it came to ---- */
 
-static void put_rate(struct json_out *o, const struct run_cell *c)
-{
-    struct interval ci = wilson_interval(c->passed, c->total, 0.05);
-    json_key(o, STR("pass"));
-    json_int(o, c->passed);
-    json_key(o, STR("total"));
-    json_int(o, c->total);
-    json_key(o, STR("rate"));
-    json_double(o, c->total ? (double)c->passed / c->total : NAN, 4);
-    json_key(o, STR("ci"));
-    json_begin_array(o);
-    json_double(o, ci.lo, 4);
-    json_double(o, ci.hi, 4);
-    json_end_array(o);
-    json_key(o, STR("score"));
-    json_double(o, c->total ? c->score / c->total : NAN, 4);
-}
-
-static void put_faults(struct json_out *o, const struct run_cell *c)
-{
-    json_key(o, STR("faults"));
-    json_begin_object(o);
-    for (int f = FAULT_GATEWAY; f <= FAULT_HARNESS; f++) {
-        json_key(o, str_of(fault_name((enum fault)f)));
-        json_int(o, c->faults[f]);
-    }
-    json_end_object(o);
-}
-
 static void put_places(struct json_out *o, const struct eval_job *j)
 {
     json_key(o, STR("models"));
@@ -252,12 +222,12 @@ static void put_places(struct json_out *o, const struct eval_job *j)
         json_begin_object(o);
         json_key(o, STR("model"));
         json_string(o, j->places[i].name);
-        put_rate(o, &sum);
-        put_faults(o, &sum);
+        run_cell_put(&sum, o);
+        run_faults_put(&sum, o);
         if (aside.total) {
             json_key(o, STR("aside"));
             json_begin_object(o);
-            put_rate(o, &aside);
+            run_cell_put(&aside, o);
             json_end_object(o);
         }
         json_end_object(o);
@@ -285,7 +255,7 @@ static void put_cases(struct json_out *o, const struct eval_job *j, const enum c
             json_int(o, c->passed);
             json_key(o, STR("total"));
             json_int(o, c->total);
-            put_faults(o, c);
+            run_faults_put(c, o);
             json_end_object(o);
         }
         json_end_object(o);

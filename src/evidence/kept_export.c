@@ -3,8 +3,6 @@
 
 #include "evidence/verdict_put.h"
 
-#include <math.h>
-
 /* ---- Markdown ---- */
 
 void markdown_text(struct buf *out, struct str text)
@@ -156,29 +154,6 @@ void kept_markdown(const struct kept_run *r, struct buf *out)
 
 /* ---- JSON ---- */
 
-static void put_rate(const struct run_cell *c, struct json_out *o)
-{
-    struct interval ci = wilson_interval(c->passed, c->total, 0.05);
-    json_key(o, STR("pass"));
-    json_int(o, c->passed);
-    json_key(o, STR("total"));
-    json_int(o, c->total);
-    json_key(o, STR("rate"));
-    json_double(o, c->total ? (double)c->passed / c->total : NAN, 4);
-    json_key(o, STR("ci"));
-    json_begin_array(o);
-    json_double(o, ci.lo, 4);
-    json_double(o, ci.hi, 4);
-    json_end_array(o);
-    json_key(o, STR("faults"));
-    json_begin_object(o);
-    for (int f = FAULT_GATEWAY; f <= FAULT_HARNESS; f++) {
-        json_key(o, str_of(fault_name((enum fault)f)));
-        json_int(o, c->faults[f]);
-    }
-    json_end_object(o);
-}
-
 static void put_place(const struct kept_run *r, size_t place, struct json_out *o)
 {
     const struct kept_place *p = &r->places[place];
@@ -192,11 +167,13 @@ static void put_place(const struct kept_run *r, size_t place, struct json_out *o
         json_key(o, str_of(all[i].key));
         json_string_or_null(o, all[i].text);
     }
-    put_rate(&c, o);
+    run_cell_put(&c, o);
+    run_faults_put(&c, o);
     if (aside.total) {
         json_key(o, STR("aside"));
         json_begin_object(o);
-        put_rate(&aside, o);
+        run_cell_put(&aside, o);
+        run_faults_put(&aside, o);
         json_end_object(o);
     }
     json_end_object(o);

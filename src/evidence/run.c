@@ -1,7 +1,6 @@
 #include "evidence/run.h"
 
-#include "json/json.h"
-
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -369,6 +368,35 @@ struct run_cell run_tally_sum(const struct run_tally *t, const struct suite *s, 
             sum.faults[f] += c->faults[f];
     }
     return sum;
+}
+
+void run_cell_put(const struct run_cell *c, struct json_out *o)
+{
+    struct interval ci = wilson_interval(c->passed, c->total, 0.05);
+    json_key(o, STR("pass"));
+    json_int(o, c->passed);
+    json_key(o, STR("total"));
+    json_int(o, c->total);
+    json_key(o, STR("rate"));
+    json_double(o, c->total ? (double)c->passed / c->total : NAN, 4);
+    json_key(o, STR("ci"));
+    json_begin_array(o);
+    json_double(o, ci.lo, 4);
+    json_double(o, ci.hi, 4);
+    json_end_array(o);
+    json_key(o, STR("score"));
+    json_double(o, c->total ? c->score / c->total : NAN, 4);
+}
+
+void run_faults_put(const struct run_cell *c, struct json_out *o)
+{
+    json_key(o, STR("faults"));
+    json_begin_object(o);
+    for (int f = FAULT_GATEWAY; f <= FAULT_HARNESS; f++) {
+        json_key(o, str_of(fault_name((enum fault)f)));
+        json_int(o, c->faults[f]);
+    }
+    json_end_object(o);
 }
 
 void run_compare(const struct run_tally *t, const struct suite *s, size_t a, size_t b, struct verdict *out, struct pairs *majority)

@@ -7,6 +7,7 @@
 
 #include "evidence/grade.h"
 #include "evidence/stats.h"
+#include "json/json.h"
 
 enum { RUN_MAX_PLACES = 16, RUN_MAX_TURNS = 1000, RUN_TRIES = 4 };
 
@@ -97,6 +98,9 @@ void run_tally_fini(struct run_tally *t);
 void run_tally_add(struct run_tally *t, size_t item, size_t place, int passed, enum fault fault, double score);
 /* The whole of a place; cases that are `aside` are left out, or are alone in it. */
 struct run_cell run_tally_sum(const struct run_tally *t, const struct suite *s, size_t place, bool aside);
+/* Into an object: pass, total, rate, ci (of the rate, 95 %), score (the mean); and what counted for nobody, by whose fault: faults. */
+void run_cell_put(const struct run_cell *c, struct json_out *o);
+void run_faults_put(const struct run_cell *c, struct json_out *o);
 /* Two places on the cases that both have answered, `aside` ones left out. */
 void run_compare(const struct run_tally *t, const struct suite *s, size_t a, size_t b, struct verdict *out, struct pairs *majority);
 
