@@ -190,11 +190,11 @@ static double bias_of(const double *draws, size_t n, double value)
 
 /* ---- estimates ---- */
 
-static struct estimate estimate(const struct question *w, const struct bootstrap_rule *rule, struct dice *dice)
+static struct quantile estimate(const struct question *w, const struct bootstrap_rule *rule, struct dice *dice)
 {
     const struct bootstrap_rule *r = rule ? rule : &bootstrap_usual;
     size_t n = r->resamples > 1 ? (size_t)r->resamples : 1, least = w->a && w->a->n < w->b->n ? w->a->n : w->b->n;
-    struct estimate e = { .value = as_measured(w), .weak = (double)least * fmin(w->q, 1 - w->q) < FEW_BEYOND - 1e-9 };
+    struct quantile e = { .value = as_measured(w), .weak = (double)least * fmin(w->q, 1 - w->q) < FEW_BEYOND - 1e-9 };
     double *draws = take(n, sizeof *draws), lo = r->alpha / 2, hi = 1 - lo;
     for (size_t i = 0; i < n; i++)
         draws[i] = draw(w, dice);
@@ -210,38 +210,38 @@ static struct estimate estimate(const struct question *w, const struct bootstrap
     return e;
 }
 
-static const struct estimate nothing = { NAN, NAN, NAN, true };
+static const struct quantile nothing = { NAN, NAN, NAN, true };
 
-struct estimate bootstrap_quantile(const double *values, size_t n, double q, const struct bootstrap_rule *rule, struct dice *dice)
+struct quantile bootstrap_quantile(const double *values, size_t n, double q, const struct bootstrap_rule *rule, struct dice *dice)
 {
     struct sample s;
     if (!n)
         return nothing;
     sample_init(&s, values, n);
-    struct estimate e = estimate(&(struct question){ .b = &s, .q = q }, rule, dice);
+    struct quantile e = estimate(&(struct question){ .b = &s, .q = q }, rule, dice);
     sample_fini(&s);
     return e;
 }
 
-static struct estimate of_two(const double *a, size_t na, const double *b, size_t nb, double q, const struct bootstrap_rule *rule, struct dice *dice, bool paired)
+static struct quantile of_two(const double *a, size_t na, const double *b, size_t nb, double q, const struct bootstrap_rule *rule, struct dice *dice, bool paired)
 {
     struct sample x, y;
     if (!na || !nb)
         return nothing;
     sample_init(&x, a, na);
     sample_init(&y, b, nb);
-    struct estimate e = estimate(&(struct question){ .a = &x, .b = &y, .q = q, .paired = paired }, rule, dice);
+    struct quantile e = estimate(&(struct question){ .a = &x, .b = &y, .q = q, .paired = paired }, rule, dice);
     sample_fini(&x);
     sample_fini(&y);
     return e;
 }
 
-struct estimate bootstrap_paired(const double *a, const double *b, size_t n, double q, const struct bootstrap_rule *rule, struct dice *dice)
+struct quantile bootstrap_paired(const double *a, const double *b, size_t n, double q, const struct bootstrap_rule *rule, struct dice *dice)
 {
     return of_two(a, n, b, n, q, rule, dice, true);
 }
 
-struct estimate bootstrap_unpaired(const double *a, size_t na, const double *b, size_t nb, double q, const struct bootstrap_rule *rule, struct dice *dice)
+struct quantile bootstrap_unpaired(const double *a, size_t na, const double *b, size_t nb, double q, const struct bootstrap_rule *rule, struct dice *dice)
 {
     return of_two(a, na, b, nb, q, rule, dice, false);
 }

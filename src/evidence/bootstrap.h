@@ -18,7 +18,8 @@ struct bootstrap_rule {
 };
 extern const struct bootstrap_rule bootstrap_usual; /* 5 %, 2000, percentile: skewness cannot be estimated well for quantiles */
 
-struct estimate {
+/* A quantile, or a difference of two, and where it lies with 1 - alpha. */
+struct quantile {
     double value, lo, hi;
     bool weak;      /* fewer than 5 values lie beyond the quantile: the interval says little of the tail */
 };
@@ -28,11 +29,11 @@ struct estimate {
 double quantile_of(const double *sorted, size_t n, double q);
 
 /* quantile(values). n 0: all are NaN. The dice are advanced. */
-struct estimate bootstrap_quantile(const double *values, size_t n, double q, const struct bootstrap_rule *rule, struct dice *dice);
+struct quantile bootstrap_quantile(const double *values, size_t n, double q, const struct bootstrap_rule *rule, struct dice *dice);
 
 /* quantile(b) - quantile(a). Paired: a[i] and b[i] were measured one after the other (A B A B, so that what the machine did meanwhile met both); they are
  * drawn together. Unpaired: each from its own. */
-struct estimate bootstrap_paired(const double *a, const double *b, size_t n, double q, const struct bootstrap_rule *rule, struct dice *dice);
-struct estimate bootstrap_unpaired(const double *a, size_t na, const double *b, size_t nb, double q, const struct bootstrap_rule *rule, struct dice *dice);
+struct quantile bootstrap_paired(const double *a, const double *b, size_t n, double q, const struct bootstrap_rule *rule, struct dice *dice);
+struct quantile bootstrap_unpaired(const double *a, size_t na, const double *b, size_t nb, double q, const struct bootstrap_rule *rule, struct dice *dice);
 
 #endif

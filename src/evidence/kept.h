@@ -52,7 +52,7 @@ struct kept_side {
 struct kept_times {             /* of answers that both gave to the same case in the same turn, without what loads took */
     size_t n;
     double a_median, b_median, a_p95, b_p95;
-    struct estimate median, p95; /* of the difference b - a, ms */
+    struct quantile median, p95; /* of the difference b - a, ms */
 };
 
 enum { KEPT_WARNINGS = 16 };

@@ -238,7 +238,7 @@ static void put_side(struct json_out *o, const char *key, const struct kept_side
     json_end_object(o);
 }
 
-static void put_quantile(struct json_out *o, const char *key, double a, double b, const struct estimate *e)
+static void put_quantile(struct json_out *o, const char *key, double a, double b, const struct quantile *e)
 {
     json_key(o, str_of(key));
     json_begin_object(o);

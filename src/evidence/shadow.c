@@ -198,7 +198,7 @@ static void gather(const struct shadow_report *r, size_t role, const struct amou
     }
 }
 
-static enum verdict_kind judge_time(const struct estimate *e, size_t n, double old)
+static enum verdict_kind judge_time(const struct quantile *e, size_t n, double old)
 {
     if (n < LEAST_TIMES)
         return VERDICT_CANNOT_TELL;
@@ -287,7 +287,7 @@ static void put_amounts(const struct shadow_report *r, size_t role, struct json_
         gather(r, role, m, &both);
         if (both.n < (size_t)m->least)
             continue;
-        struct estimate d = bootstrap_paired(both.old, both.new, both.n, m->q, &rule, &dice);
+        struct quantile d = bootstrap_paired(both.old, both.new, both.n, m->q, &rule, &dice);
         double old = bootstrap_quantile(both.old, both.n, m->q, &(struct bootstrap_rule){ 0.05, 1, BOOTSTRAP_PERCENTILE }, &dice).value;
         put_line(o, &(struct line){ r->roles[role], m->name, m->unit, (int64_t)both.n, old, old + d.value, d.value, d.lo, d.hi,
             m->less_is_better ? verdict_names[judge_time(&d, both.n, old)] : NULL, 0 });

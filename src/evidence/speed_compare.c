@@ -101,7 +101,7 @@ static bool compare_figure(yyjson_val *a, yyjson_val *b, size_t figure, struct s
     out->nb = values_of(b, out->figure, vb);
     if (!out->na || !out->nb)
         return false;
-    struct estimate d = bootstrap_unpaired(va, out->na, vb, out->nb, 0.5, &bootstrap_usual, &dice);
+    struct quantile d = bootstrap_unpaired(va, out->na, vb, out->nb, 0.5, &bootstrap_usual, &dice);
     out->a = plain_median(va, out->na);
     out->b = plain_median(vb, out->nb);
     out->change = expm1(d.value);

@@ -376,7 +376,7 @@ struct tune_gain tune_gain_of(const double *from, const double *to, size_t n)
     if (!g.rounds)
         return g;
     struct dice dice = dice_of(1);
-    struct estimate d = bootstrap_paired(a, b, g.rounds, 0.5, &bootstrap_usual, &dice);
+    struct quantile d = bootstrap_paired(a, b, g.rounds, 0.5, &bootstrap_usual, &dice);
     g.factor = exp(-d.value);
     g.lo = exp(-d.hi);
     g.hi = exp(-d.lo);

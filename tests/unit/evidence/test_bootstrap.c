@@ -39,7 +39,7 @@ static void test_the_median_has_its_exact_distribution(void **state)
         size_t n = sizes[s];
         for (size_t i = 0; i < n; i++)
             values[i] = (double)((i * 8) % n); /* each of 0 … n - 1 once */
-        struct estimate e = bootstrap_quantile(values, n, 0.5, &rule, &dice);
+        struct quantile e = bootstrap_quantile(values, n, 0.5, &rule, &dice);
         assert_true(e.value == (double)(n / 2));
         const double limits[] = { e.lo, e.hi }, shares[] = { 0.05, 0.95 };
         for (int i = 0; i < 2; i++) {
@@ -57,7 +57,7 @@ static void test_the_same_seed_draws_the_same(void **state)
     (void)state;
     for (size_t i = 0; i < COUNTOF(v); i++)
         v[i] = exponential(&dice);
-    struct estimate x = bootstrap_quantile(v, COUNTOF(v), 0.95, NULL, &a), y = bootstrap_quantile(v, COUNTOF(v), 0.95, NULL, &b);
+    struct quantile x = bootstrap_quantile(v, COUNTOF(v), 0.95, NULL, &a), y = bootstrap_quantile(v, COUNTOF(v), 0.95, NULL, &b);
     assert_true(x.lo == y.lo && x.hi == y.hi && x.value == y.value && x.weak);
     assert_true(dice_bits(&a) == dice_bits(&b));
 }
@@ -69,7 +69,7 @@ static void test_nothing_is_no_estimate(void **state)
     (void)state;
     assert_true(isnan(bootstrap_quantile(NULL, 0, 0.5, NULL, &dice).value));
     assert_true(isnan(bootstrap_unpaired(&one, 1, NULL, 0, 0.5, NULL, &dice).lo));
-    struct estimate e = bootstrap_paired(&one, &one, 1, 0.5, NULL, &dice);
+    struct quantile e = bootstrap_paired(&one, &one, 1, 0.5, NULL, &dice);
     assert_true(e.value == 0 && e.lo == 0 && e.hi == 0 && e.weak);
 }
 
@@ -84,7 +84,7 @@ static void test_pairs_take_the_machine_out(void **state)
         a[i] = 5 + machine + 0.1 * exponential(&dice);
         b[i] = 6 + machine + 0.1 * exponential(&dice);
     }
-    struct estimate paired = bootstrap_paired(a, b, 200, 0.5, NULL, &dice), loose = bootstrap_unpaired(a, 200, b, 200, 0.5, NULL, &dice);
+    struct quantile paired = bootstrap_paired(a, b, 200, 0.5, NULL, &dice), loose = bootstrap_unpaired(a, 200, b, 200, 0.5, NULL, &dice);
     assert_true(paired.lo > 0.5 && paired.hi < 1.5 && !paired.weak);
     assert_true((loose.hi - loose.lo) > 2 * (paired.hi - paired.lo));
 }
@@ -102,7 +102,7 @@ static void test_intervals_hold_the_truth(void **state)
             double v[41];
             for (size_t i = 0; i < COUNTOF(v); i++)
                 v[i] = exponential(&dice);
-            struct estimate e = bootstrap_quantile(v, COUNTOF(v), 0.5, &rule, &dice);
+            struct quantile e = bootstrap_quantile(v, COUNTOF(v), 0.5, &rule, &dice);
             held += e.lo <= log(2) && log(2) <= e.hi;
         }
         assert_true(held >= 600 * 0.95 - 6 * sqrt(600 * 0.05 * 0.95));
