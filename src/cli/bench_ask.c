@@ -5,6 +5,7 @@
  * two readings: little beside a token's. */
 #include "cli/bench.h"
 
+#include "api/question.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "evidence/averages.h"
@@ -242,15 +243,7 @@ static void make_body(struct flight *f, int64_t nwords, int64_t tokens)
         json_key(&o, STR("cache_prompt"));
         json_bool(&o, false);
     }
-    json_key(&o, STR("messages"));
-    json_begin_array(&o);
-    json_begin_object(&o);
-    json_key(&o, STR("role"));
-    json_string(&o, STR("user"));
-    json_key(&o, STR("content"));
-    json_string(&o, buf_str(&prompt));
-    json_end_object(&o);
-    json_end_array(&o);
+    question_put_chat(&o, buf_str(&prompt));
     json_end_object(&o);
     buf_free(&prompt);
     f->piece = buf_str(&f->body);

@@ -2,6 +2,7 @@
  * refused because somebody loads or is busy is asked again a little later. */
 #include "cli/eval_int.h"
 
+#include "api/question.h"
 #include "base/clock.h"
 #include "cli/ask.h"
 #include "evidence/averages.h"
@@ -164,8 +165,7 @@ static void warm_up(struct slot *s)
     json_string(&o, p->model);
     json_key(&o, STR("max_tokens"));
     json_int(&o, 1);
-    json_key(&o, STR("messages"));
-    json_raw(&o, STR("[{\"role\":\"user\",\"content\":\"Hello.\"}]"));
+    question_put_chat(&o, STR("Hello."));
     json_end_object(&o);
     s->body = arena_copy(&s->arena, buf_str(&body));
     buf_free(&body);
@@ -229,15 +229,7 @@ static struct str judge_body(struct arena *a, struct str judge, struct str promp
     json_int(&o, 0);
     json_key(&o, STR("max_tokens"));
     json_int(&o, JUDGE_TOKENS);
-    json_key(&o, STR("messages"));
-    json_begin_array(&o);
-    json_begin_object(&o);
-    json_key(&o, STR("role"));
-    json_string(&o, STR("user"));
-    json_key(&o, STR("content"));
-    json_string(&o, prompt);
-    json_end_object(&o);
-    json_end_array(&o);
+    question_put_chat(&o, prompt);
     json_end_object(&o);
     struct str kept = arena_copy(a, buf_str(&body));
     buf_free(&body);

@@ -1,4 +1,5 @@
 /* hob lint: what small models would stumble over in a prompt, before it is sent. Nothing is asked of anybody. */
+#include "api/question.h"
 #include "api/size.h"
 #include "cli/commands.h"
 #include "cli/input.h"
@@ -29,15 +30,7 @@ static void put_chat(struct str text, struct buf *to)
 {
     struct json_out o = json_out(to);
     json_begin_object(&o);
-    json_key(&o, STR("messages"));
-    json_begin_array(&o);
-    json_begin_object(&o);
-    json_key(&o, STR("role"));
-    json_string(&o, STR("user"));
-    json_key(&o, STR("content"));
-    json_string(&o, text);
-    json_end_object(&o);
-    json_end_array(&o);
+    question_put_chat(&o, text);
     json_end_object(&o);
 }
 

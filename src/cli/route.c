@@ -1,6 +1,7 @@
 /* hob route explain: who would answer a request, in which order, and why. The running daemon says how it is now; without one the configuration is explained, as if
  * every place were up. */
 #include "api/explain.h"
+#include "api/question.h"
 
 #include "base/clock.h"
 #include "cli/ask.h"
@@ -26,30 +27,6 @@ struct explaining {
 };
 
 /* ---- the request ---- */
-
-/* The picture itself decides nothing and stays where it is. */
-static void put_image(struct json_out *o, struct str file)
-{
-    json_begin_object(o);
-    json_key(o, STR("type"));
-    json_string(o, STR("image_url"));
-    json_key(o, STR("image_url"));
-    json_begin_object(o);
-    json_key(o, STR("url"));
-    json_string(o, file);
-    json_end_object(o);
-    json_end_object(o);
-}
-
-static void put_text(struct json_out *o, struct str text)
-{
-    json_begin_object(o);
-    json_key(o, STR("type"));
-    json_string(o, STR("text"));
-    json_key(o, STR("text"));
-    json_string(o, text);
-    json_end_object(o);
-}
 
 /* A chat of one message out of the words on the command line. */
 static int make_body(struct explaining *x)
@@ -78,9 +55,9 @@ static int make_body(struct explaining *x)
     json_string(&o, STR("user"));
     json_key(&o, STR("content"));
     json_begin_array(&o);
-    put_text(&o, buf_str(&text));
+    question_put_text(&o, buf_str(&text));
     if (image.n)
-        put_image(&o, image);
+        question_put_image(&o, image); /* the picture itself decides nothing and stays where it is */
     json_end_array(&o);
     json_end_object(&o);
     json_end_array(&o);

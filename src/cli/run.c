@@ -1,5 +1,6 @@
 /* hob run: asks a model from the terminal. The answer streams to stdout; how it was routed goes to stderr. On a terminal and without a prompt it is
  * a small chat that remembers what was said. */
+#include "api/question.h"
 #include "cli/commands.h"
 #include "cli/daemon.h"
 #include "http/client.h"
@@ -203,17 +204,12 @@ static void on_done(void *ctx, enum err_code rc, const struct err *e)
 
 static const struct http_call_ops ops = { on_head, on_body, on_done };
 
-static void add_message(struct talk *t, struct str role, struct str content)
+static void add_message(struct talk *t, const char *role, struct str content)
 {
     if (t->messages.n)
         buf_add_char(&t->messages, ',');
     struct json_out o = json_out(&t->messages);
-    json_begin_object(&o);
-    json_key(&o, STR("role"));
-    json_string(&o, role);
-    json_key(&o, STR("content"));
-    json_string(&o, content);
-    json_end_object(&o);
+    question_put_message(&o, role, content);
 }
 
 static void make_body(struct talk *t, struct str model)
@@ -320,7 +316,7 @@ static bool read_prompt(const struct cli_args *a, struct buf *prompt)
 
 static int ask_once(struct talk *t, const struct door *at, struct str model, struct str prompt)
 {
-    add_message(t, STR("user"), prompt);
+    add_message(t, "user", prompt);
     int rc = ask(t, at, model);
     if (!rc && t->json)
         print_json(t);
@@ -347,7 +343,7 @@ static int chat(struct talk *t, const struct door *at, struct str model)
         if (!said.n || str_eq(said, STR("/clear")))
             continue;
         size_t before = t->messages.n;
-        add_message(t, STR("user"), said);
+        add_message(t, "user", said);
         int rc = ask(t, at, model);
         if (rc == EXIT_NO_DAEMON) {
             free(line);
@@ -357,7 +353,7 @@ static int chat(struct talk *t, const struct door *at, struct str model)
             t->messages.n = before;
             continue;
         }
-        add_message(t, STR("assistant"), buf_str(&t->answer));
+        add_message(t, "assistant", buf_str(&t->answer));
         if (!rc)
             print_routing(t, model);
     }

@@ -1,6 +1,7 @@
 /* hob swap start, promote, rollback, retire. Before a start each candidate is asked one thing at the door that callers use. */
 #include "cli/swap.h"
 
+#include "api/question.h"
 #include "cli/ask.h"
 #include "cli/numbers.h"
 #include "evidence/averages.h"
@@ -95,8 +96,7 @@ static void put_smoke(struct buf *body, struct str model, enum swap_question kin
     } else {
         json_key(&o, STR("max_tokens"));
         json_int(&o, 16);
-        json_key(&o, STR("messages"));
-        json_raw(&o, STR("[{\"role\":\"user\",\"content\":\"Say hello.\"}]"));
+        question_put_chat(&o, STR("Say hello."));
     }
     json_end_object(&o);
 }

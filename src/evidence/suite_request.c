@@ -1,30 +1,9 @@
 /* What is sent for a case. */
 #include "evidence/suite_int.h"
 
+#include "api/question.h"
+
 #include <math.h>
-
-static void put_text_message(struct json_out *o, const char *role, struct str text)
-{
-    json_begin_object(o);
-    json_key(o, STR("role"));
-    json_string(o, str_of(role));
-    json_key(o, STR("content"));
-    json_string(o, text);
-    json_end_object(o);
-}
-
-static void put_image(struct json_out *o, struct str url)
-{
-    json_begin_object(o);
-    json_key(o, STR("type"));
-    json_string(o, STR("image_url"));
-    json_key(o, STR("image_url"));
-    json_begin_object(o);
-    json_key(o, STR("url"));
-    json_string(o, url);
-    json_end_object(o);
-    json_end_object(o);
-}
 
 static enum err_code image_url(struct arena *a, struct str image, const struct suite_ask *ask, struct str *url, struct err *e)
 {
@@ -47,16 +26,10 @@ static enum err_code put_user(struct arena *a, const struct suite_case *c, const
         struct str url;
         rc = image_url(a, c->images.at[i], ask, &url, e);
         if (!rc)
-            put_image(o, url);
+            question_put_image(o, url);
     }
-    if (c->input.n) {
-        json_begin_object(o);
-        json_key(o, STR("type"));
-        json_string(o, STR("text"));
-        json_key(o, STR("text"));
-        json_string(o, c->input);
-        json_end_object(o);
-    }
+    if (c->input.n)
+        question_put_text(o, c->input);
     json_end_array(o);
     json_end_object(o);
     return rc;
@@ -69,13 +42,13 @@ static enum err_code put_messages(struct arena *a, const struct suite_case *c, c
     json_key(o, STR("messages"));
     json_begin_array(o);
     if (c->system.n)
-        put_text_message(o, "system", c->system);
+        question_put_message(o, "system", c->system);
     if (inner.n)
         json_raw(o, inner);
     if (c->images.n)
         rc = put_user(a, c, ask, o, e);
     else if (c->input.n)
-        put_text_message(o, "user", c->input);
+        question_put_message(o, "user", c->input);
     json_end_array(o);
     return rc;
 }
