@@ -4,31 +4,19 @@
 #include "cli/table.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
-
-static void line(struct buf *out, const char *head, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-static void line(struct buf *out, const char *head, const char *fmt, ...)
-{
-    char text[512];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    buf_printf(out, "%-18s%s\n", head, text);
-}
 
 static void put_volume(yyjson_val *root, struct buf *out)
 {
     yyjson_val *v = yyjson_obj_get(root, "volume");
     double day = report_get(v, "requests_per_day"), private_ = report_get(v, "private_share");
     if (isnan(day))
-        line(out, "volume", "%lld requests are on record: of how many a day nobody knows yet", (long long)report_count(v, "requests"));
+        show_fact(out, "volume", "%lld requests are on record: of how many a day nobody knows yet", (long long)report_count(v, "requests"));
     else
-        line(out, "volume", "%.*f requests and %.0f tokens a day, %lld requests in the busiest hour", day < 10 ? 1 : 0, day, report_get(v, "tokens_per_day"),
+        show_fact(out, "volume", "%.*f requests and %.0f tokens a day, %lld requests in the busiest hour", day < 10 ? 1 : 0, day, report_get(v, "tokens_per_day"),
             (long long)report_count(v, "peak_hour_requests"));
     if (!isnan(private_))
-        line(out, "private", "%.1f %% of %lld requests", 100 * private_, (long long)report_count(v, "requests"));
+        show_fact(out, "private", "%.1f %% of %lld requests", 100 * private_, (long long)report_count(v, "requests"));
 }
 
 static void put_side(yyjson_val *root, const char *key, const char *head, struct buf *out)
@@ -56,12 +44,12 @@ static void put_suite(yyjson_val *root, struct buf *out)
 {
     yyjson_val *s = yyjson_obj_get(root, "suite");
     if (!yyjson_is_obj(s)) {
-        line(out, "suite", "none that both have taken");
+        show_fact(out, "suite", "none that both have taken");
         return;
     }
     struct str name = json_str(yyjson_obj_get(s, "suite")), local = json_str(yyjson_obj_get(s, "local")), cloud = json_str(yyjson_obj_get(s, "cloud")),
         verdict = json_str(yyjson_obj_get(s, "verdict"));
-    line(out, "suite", "%.*s (run %lld, %lld cases): %.*s %.1f %%, %.*s %.1f %%: the local one is %s%.*s", STR_ARG(name), (long long)report_count(s, "run"),
+    show_fact(out, "suite", "%.*s (run %lld, %lld cases): %.*s %.1f %%, %.*s %.1f %%: the local one is %s%.*s", STR_ARG(name), (long long)report_count(s, "run"),
         (long long)report_count(s, "cases"), STR_ARG(local), 100 * report_get(s, "local_rate"), STR_ARG(cloud), 100 * report_get(s, "cloud_rate"),
         str_eq(verdict, STR("cannot tell")) ? "… " : "", STR_ARG(verdict));
 }
@@ -72,16 +60,16 @@ static void put_price(yyjson_val *root, struct buf *out)
     double month = report_get(p, "month"), input = report_get(p, "input"), output = report_get(p, "output"), reference = report_get(p, "reference_month"), paid = report_get(p, "paid");
     char text[32];
     if (isnan(input) || isnan(output))
-        line(out, "price", "unknown: no place elsewhere in its chain has a `price:`");
+        show_fact(out, "price", "unknown: no place elsewhere in its chain has a `price:`");
     else if (isnan(month))
-        line(out, "price", "%g for a million tokens in, %g out; of how many a month nobody knows yet", input, output);
+        show_fact(out, "price", "%g for a million tokens in, %g out; of how many a month nobody knows yet", input, output);
     else
-        line(out, "price", "%s a month, were all of it answered elsewhere", show_money(month, text).p);
+        show_fact(out, "price", "%s a month, were all of it answered elsewhere", show_money(month, text).p);
     if (!isnan(reference))
-        line(out, "", "%s a month at the reference price", show_money(reference, text).p);
+        show_fact(out, "", "%s a month at the reference price", show_money(reference, text).p);
     if (!isnan(paid) && paid > 0)
-        line(out, "", "%s were paid in that time", show_money(paid, text).p);
-    line(out, "electricity", "unknown");
+        show_fact(out, "", "%s were paid in that time", show_money(paid, text).p);
+    show_fact(out, "electricity", "unknown");
 }
 
 static void put(yyjson_val *root, struct buf *out)
@@ -90,8 +78,8 @@ static void put(yyjson_val *root, struct buf *out)
     struct str place = json_str(yyjson_obj_get(a, "place"));
     size_t i, max;
     buf_printf(out, "%.*s: %.*s\n", STR_ARG(json_str(yyjson_obj_get(root, "role"))), STR_ARG(place.n ? place : STR("cannot tell")));
-    line(out, "why", "%.*s", STR_ARG(json_str(yyjson_obj_get(a, "why"))));
-    line(out, "would change it", "%.*s", STR_ARG(json_str(yyjson_obj_get(a, "would_change"))));
+    show_fact(out, "why", "%.*s", STR_ARG(json_str(yyjson_obj_get(a, "why"))));
+    show_fact(out, "would change it", "%.*s", STR_ARG(json_str(yyjson_obj_get(a, "would_change"))));
     buf_printf(out, "\n%-18s", "on record");
     report_window(yyjson_obj_get(root, "observed"), out);
     buf_printf(out, "\n");

@@ -194,6 +194,15 @@ int ask_daemon(const struct cli_args *a, const struct question *q, struct buf *b
     return code;
 }
 
+int read_answer(struct str body, struct json_doc *out)
+{
+    struct err e;
+    if (!json_parse(out, body, &e))
+        return EXIT_OK;
+    fprintf(stderr, "hob: the daemon's answer is no JSON: %s\n", e.text);
+    return EXIT_FAILED;
+}
+
 int print_answer(struct str body)
 {
     bool whole = fwrite(body.p, 1, body.n, stdout) == body.n && fputc('\n', stdout) != EOF && fflush(stdout) == 0;

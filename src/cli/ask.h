@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "cli/daemon.h"
+#include "json/json.h"
 
 struct question {
     const char *method, *path;
@@ -30,6 +31,8 @@ enum err_code door_ask(const struct door *d, const struct question *q, struct an
 /* All of it for a command: loads the configuration, finds the daemon, asks. EXIT_OK: body is the 200's. Otherwise it has said why not on stderr (with
  * --json also put the daemon's words on stdout) and returns the exit code; body is empty. */
 int ask_daemon(const struct cli_args *a, const struct question *q, struct buf *body);
+/* What it answered, to be json_free()d; EXIT_FAILED after a word on stderr: it is no JSON. */
+int read_answer(struct str body, struct json_doc *out);
 /* Prints it, with a newline. */
 int print_answer(struct str body);
 

@@ -4,7 +4,6 @@
 #include "cli/bench.h"
 
 #include "base/clock.h"
-#include "cli/assume.h"
 #include "cli/eval.h"
 #include "cli/lab_bench.h"
 #include "cli/numbers.h"
@@ -492,20 +491,9 @@ static struct str usual_suite(const struct ab *j)
 
 static int find_model(struct ab *j, struct str said)
 {
-    struct str role;
-    struct err e;
-    int code = cli_load_config(j->args, &j->config);
-    if (!code && assume_models(&j->config, false, NULL, &e)) {
-        cli_error(&e);
-        code = EXIT_USAGE;
-    }
+    int code = lab_find_model(j->args, said, "has variants", &j->config, &j->model);
     if (code)
         return code;
-    j->model = conf_meant(j->config, said, &role);
-    if (!j->model || !j->model->file.n || !(j->model->serves & SERVES_CHAT)) {
-        fprintf(stderr, "hob: '%.*s' is no model of this machine's with a `file:` that serves chats: only such a one has variants\n", STR_ARG(said));
-        return EXIT_USAGE;
-    }
     j->suite = cli_option_value(j->args, "--suite").p ? cli_option_value(j->args, "--suite") : usual_suite(j);
     struct suite *s = NULL;
     code = eval_suite_open(j->args, j->suite, &s); /* before minutes are spent */

@@ -1,6 +1,7 @@
 /* What a measurement is of: the model as the daemon has it, and all that would make another measurement another one. */
 #include "cli/bench.h"
 
+#include "cli/listed.h"
 #include "model/files.h"
 #include "model/summary.h"
 #include "proc/machine.h"
@@ -19,35 +20,6 @@ static enum err_code ask(const struct door *admin, const char *path, struct json
     if (!rc && got.status != 200)
         rc = err_set(e, got.status == 401 || got.status == 403 ? ERR_NOT_ALLOWED : ERR_UP_STATUS, "The daemon at %s answered %d to %s.", admin->name, got.status, path);
     return rc ? rc : json_parse(d, buf_str(body), e);
-}
-
-static yyjson_val *named(yyjson_val *list, const char *key, struct str name)
-{
-    size_t i, n, k, max;
-    yyjson_val *m, *alias;
-    yyjson_arr_foreach(list, i, n, m) {
-        if (str_eq(json_str(yyjson_obj_get(m, key)), name))
-            return m;
-        yyjson_arr_foreach(yyjson_obj_get(m, "aliases"), k, max, alias)
-            if (str_eq(json_str(alias), name))
-                return m;
-    }
-    return NULL;
-}
-
-/* Itself, or the one of its replicas that is there. */
-static yyjson_val *at_host(yyjson_val *models, yyjson_val *m, struct str host)
-{
-    size_t i, n;
-    yyjson_val *name;
-    if (!m || !host.n || str_eq(json_str(yyjson_obj_get(m, "host")), host))
-        return m;
-    yyjson_arr_foreach(yyjson_obj_get(m, "replicas"), i, n, name) {
-        yyjson_val *other = named(models, "name", json_str(name));
-        if (other && str_eq(json_str(yyjson_obj_get(other, "host")), host))
-            return other;
-    }
-    return NULL;
 }
 
 static int64_t int_or(yyjson_val *v, int64_t otherwise)
@@ -105,7 +77,7 @@ bool bench_look_at(struct str ps, struct arena *a, struct bench_place *out)
 
 static enum err_code find(yyjson_val *models, struct str model, struct str host, struct arena *a, struct bench_place *out, struct err *e)
 {
-    yyjson_val *m = named(models, "name", model), *at = at_host(models, m, host);
+    yyjson_val *m = listed_model(models, model), *at = listed_at(models, m, host);
     if (!m) {
         err_set(e, ERR_MODEL_NOT_FOUND, "There is no model '%.*s'.", STR_ARG(model));
         return err_hint(e, "`hob models` lists them; a role or a tier is no place that could be measured.");

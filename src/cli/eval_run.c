@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "cli/ask.h"
 #include "cli/eval.h"
+#include "cli/listed.h"
 #include "cli/table.h"
 #include "json/json.h"
 
@@ -27,35 +28,6 @@ static int read_suite(struct eval_job *j, struct str name)
 
 /* ---- who is asked ---- */
 
-static yyjson_val *model_named(yyjson_val *models, struct str name)
-{
-    size_t i, n, k, max;
-    yyjson_val *m, *alias;
-    yyjson_arr_foreach(models, i, n, m) {
-        if (str_eq(json_str(yyjson_obj_get(m, "name")), name))
-            return m;
-        yyjson_arr_foreach(yyjson_obj_get(m, "aliases"), k, max, alias)
-            if (str_eq(json_str(alias), name))
-                return m;
-    }
-    return NULL;
-}
-
-/* Itself, or the one of its replicas that is there. */
-static yyjson_val *model_at(yyjson_val *models, yyjson_val *m, struct str host)
-{
-    size_t i, n;
-    yyjson_val *name;
-    if (!host.n || str_eq(json_str(yyjson_obj_get(m, "host")), host))
-        return m;
-    yyjson_arr_foreach(yyjson_obj_get(m, "replicas"), i, n, name) {
-        yyjson_val *other = model_named(models, json_str(name));
-        if (other && str_eq(json_str(yyjson_obj_get(other, "host")), host))
-            return other;
-    }
-    return NULL;
-}
-
 static struct conf_strs replicas_of(struct eval_job *j, yyjson_val *m)
 {
     yyjson_val *names = yyjson_obj_get(m, "replicas"), *name;
@@ -69,7 +41,7 @@ static struct conf_strs replicas_of(struct eval_job *j, yyjson_val *m)
 static int add_place(struct eval_job *j, yyjson_val *models, struct str said)
 {
     struct str host, name = str_cut(said, '@', &host);
-    yyjson_val *m = model_named(models, name), *at = m ? model_at(models, m, host) : NULL;
+    yyjson_val *m = listed_model(models, name), *at = listed_at(models, m, host);
     if (!m) {
         fprintf(stderr, "hob: there is no model '%.*s': `hob models` lists them\n", STR_ARG(name));
         return EXIT_USAGE;
@@ -101,16 +73,13 @@ static int find_places(struct eval_job *j)
     struct question q = { .method = "GET", .path = "/hob/v1/models", .answer_ms = 60 * 1000 };
     struct json_doc d = { 0 };
     struct buf body = { 0 };
-    struct err e;
     if (!list.n) {
         fprintf(stderr, "hob: --models says whom to ask: --models A,B\n");
         return EXIT_USAGE;
     }
     int code = ask_daemon(j->args, &q, &body);
-    if (!code && json_parse(&d, buf_str(&body), &e)) {
-        cli_error(&e);
-        code = EXIT_FAILED;
-    }
+    if (!code)
+        code = read_answer(buf_str(&body), &d);
     for (; !code && list.n; list = rest) {
         struct str name = str_trim(str_cut(list, ',', &rest));
         if (name.n)

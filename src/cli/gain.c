@@ -6,21 +6,9 @@
 #include "cli/table.h"
 #include "json/json.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 enum { ANSWER_MS = 60 * 1000, HOUR_MS = 3600 * 1000 };
-
-static void line(struct buf *out, const char *head, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-static void line(struct buf *out, const char *head, const char *fmt, ...)
-{
-    char text[512];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    buf_printf(out, "%-18s%s\n", head, text);
-}
 
 static int64_t count(yyjson_val *o, const char *key)
 {
@@ -31,13 +19,13 @@ static void put_share(struct buf *out, yyjson_val *root)
 {
     yyjson_val *share = yyjson_obj_get(root, "local_share"), *requests = yyjson_obj_get(share, "requests"), *tokens = yyjson_obj_get(share, "tokens");
     yyjson_val *here = yyjson_obj_get(root, "local"), *there = yyjson_obj_get(root, "remote");
-    line(out, "requests", "%lld, %lld of them failed", (long long)count(root, "requests"), (long long)count(root, "faults"));
+    show_fact(out, "requests", "%lld, %lld of them failed", (long long)count(root, "requests"), (long long)count(root, "faults"));
     if (yyjson_is_num(requests))
-        line(out, "answered here", "%.1f %% of requests", 100 * yyjson_get_num(requests));
+        show_fact(out, "answered here", "%.1f %% of requests", 100 * yyjson_get_num(requests));
     if (yyjson_is_num(tokens))
-        line(out, "", "%.1f %% of tokens", 100 * yyjson_get_num(tokens));
-    line(out, "tokens here", "%lld in, %lld out: kept from the cloud", (long long)count(here, "input_tokens"), (long long)count(here, "output_tokens"));
-    line(out, "tokens elsewhere", "%lld in, %lld out", (long long)count(there, "input_tokens"), (long long)count(there, "output_tokens"));
+        show_fact(out, "", "%.1f %% of tokens", 100 * yyjson_get_num(tokens));
+    show_fact(out, "tokens here", "%lld in, %lld out: kept from the cloud", (long long)count(here, "input_tokens"), (long long)count(here, "output_tokens"));
+    show_fact(out, "tokens elsewhere", "%lld in, %lld out", (long long)count(there, "input_tokens"), (long long)count(there, "output_tokens"));
 }
 
 static void put_money(struct buf *out, yyjson_val *root)
@@ -47,39 +35,36 @@ static void put_money(struct buf *out, yyjson_val *root)
     long long unpriced = count(paid, "unpriced_requests");
     char text[32];
     if (!yyjson_is_num(cost))
-        line(out, "paid", "unknown: no place elsewhere that answered has a `price:`");
+        show_fact(out, "paid", "unknown: no place elsewhere that answered has a `price:`");
     else if (unpriced)
-        line(out, "paid", "%s, and what %lld requests cost whose price is unknown", show_money(yyjson_get_num(cost), text).p, unpriced);
+        show_fact(out, "paid", "%s, and what %lld requests cost whose price is unknown", show_money(yyjson_get_num(cost), text).p, unpriced);
     else
-        line(out, "paid", "%s", show_money(yyjson_get_num(cost), text).p);
+        show_fact(out, "paid", "%s", show_money(yyjson_get_num(cost), text).p);
     if (yyjson_is_num(reference))
-        line(out, "saved", "%s at the reference price", show_money(yyjson_get_num(reference), text).p);
+        show_fact(out, "saved", "%s at the reference price", show_money(yyjson_get_num(reference), text).p);
     else
-        line(out, "saved", "unknown: set `reference: {input: …, output: …}`, per million tokens");
+        show_fact(out, "saved", "unknown: set `reference: {input: …, output: …}`, per million tokens");
     if (yyjson_is_num(as_paid) && yyjson_get_num(as_paid) > 0)
-        line(out, "", "%s at what a token cost elsewhere meanwhile", show_money(yyjson_get_num(as_paid), text).p);
+        show_fact(out, "", "%s at what a token cost elsewhere meanwhile", show_money(yyjson_get_num(as_paid), text).p);
 }
 
 static void put_rest(struct buf *out, yyjson_val *root)
 {
     yyjson_val *verify = yyjson_obj_get(root, "verify"), *share = yyjson_obj_get(verify, "share");
     if (yyjson_is_num(share))
-        line(out, "drafts checked", "%lld, %.1f %% of them were fine", (long long)count(verify, "checked"), 100 * yyjson_get_num(share));
+        show_fact(out, "drafts checked", "%lld, %.1f %% of them were fine", (long long)count(verify, "checked"), 100 * yyjson_get_num(share));
     if (count(root, "fallbacks"))
-        line(out, "fallbacks", "%lld requests were answered by another place than the first", (long long)count(root, "fallbacks"));
+        show_fact(out, "fallbacks", "%lld requests were answered by another place than the first", (long long)count(root, "fallbacks"));
 }
 
 static int print_words(struct str json)
 {
     struct json_doc d = { 0 };
     struct buf out = { 0 };
-    struct err e;
-    if (json_parse(&d, json, &e)) {
-        fprintf(stderr, "hob: the daemon's answer is no JSON: %s\n", e.text);
+    if (read_answer(json, &d))
         return EXIT_FAILED;
-    }
     struct str since = json_str(yyjson_obj_get(d.root, "since"));
-    line(&out, "since", "%.16s UTC", since.n >= 16 ? since.p : "                ");
+    show_fact(&out, "since", "%.16s UTC", since.n >= 16 ? since.p : "                ");
     put_share(&out, d.root);
     put_money(&out, d.root);
     put_rest(&out, d.root);

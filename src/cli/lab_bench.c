@@ -1,6 +1,8 @@
 /* A lab, a measurement, and its figures. */
 #include "cli/lab_bench.h"
 
+#include "cli/assume.h"
+
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -44,6 +46,29 @@ static enum err_code take(const struct speed_report *r, struct lab_figures *out,
     if (out->stopped || (out->prompt_tps > 0 && out->answer_tps > 0))
         return ERR_OK;
     return err_set(e, ERR_UP_GARBLED, "nothing of it counts%s%.*s", r->nwarnings ? ": " : "", STR_ARG(r->nwarnings ? r->warnings[0] : STR("")));
+}
+
+int lab_find_model(const struct cli_args *a, struct str name, const char *only_such, struct config **config, const struct conf_model **out)
+{
+    struct str role;
+    struct err e;
+    int code = cli_load_config(a, config);
+    if (!code && assume_models(config, false, NULL, &e)) {
+        cli_error(&e);
+        code = EXIT_USAGE;
+    }
+    if (code)
+        return code;
+    *out = conf_meant(*config, name, &role);
+    if (*out && (*out)->file.n && (*out)->serves & SERVES_CHAT)
+        return EXIT_OK;
+    if (!*out)
+        fprintf(stderr, "hob: there is no model '%.*s': `hob models` lists them\n", STR_ARG(name));
+    else if (!(*out)->file.n)
+        fprintf(stderr, "hob: '%.*s' is not run by an engine of this machine: only what has a `file:` %s\n", STR_ARG(name), only_such);
+    else
+        fprintf(stderr, "hob: '%.*s' serves no chat: what is measured are chats\n", STR_ARG(name));
+    return EXIT_USAGE;
 }
 
 static bool has_daemon(const struct lab_wish *w)

@@ -6,6 +6,10 @@
 #include "cli/eval.h"
 #include "cli/lab.h"
 
+/* The configuration, and what `name` (a model, an alias, a role) means in it: a model of this machine with a `file:` that serves chats. What else it may be is said on
+ * stderr: only what has a `file:` "can be tuned". An exit code; *config is the caller's to free whatever comes of it. */
+int lab_find_model(const struct cli_args *a, struct str name, const char *only_such, struct config **config, const struct conf_model **out);
+
 struct lab_figures {
     double prompt_tps, answer_tps;      /* by the engine's own clock where it tells, else as the pieces came */
     double ttft_ms, cold_ms;            /* cold: from asked to the first token, of a model that was not `hot` in the wish; NaN = not known */

@@ -29,11 +29,8 @@ static void show_waiting(void *ctx, int64_t waited_ms)
 static void print_done(struct str json)
 {
     struct json_doc d = { 0 };
-    struct err e;
-    if (json_parse(&d, json, &e)) {
-        fprintf(stderr, "hob: the daemon's answer is no JSON: %s\n", e.text);
+    if (read_answer(json, &d))
         return;
-    }
     struct str model = json_str(yyjson_obj_get(d.root, "model")), host = json_str(yyjson_obj_get(d.root, "host"));
     struct str state = json_str(yyjson_obj_get(d.root, "state"));
     double took_ms = yyjson_get_num(yyjson_obj_get(d.root, "took_ms"));

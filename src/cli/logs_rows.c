@@ -220,13 +220,10 @@ static void put_wish(struct buf *path, const char *key, struct str value)
 static int show_answer(struct showing *s, struct str body)
 {
     struct json_doc d = { 0 };
-    struct err e;
     size_t i, n;
     yyjson_val *row;
-    if (json_parse(&d, body, &e)) {
-        fprintf(stderr, "hob: the daemon's answer is no JSON: %s\n", e.text);
+    if (read_answer(body, &d))
         return EXIT_FAILED;
-    }
     yyjson_arr_foreach(yyjson_obj_get(d.root, "rows"), i, n, row) {
         struct buf line = { 0 };
         struct json_out o = json_out(&line);

@@ -120,12 +120,9 @@ static void put_old_names(yyjson_val *aliases, struct buf *out)
 static int print_tables(struct str json)
 {
     struct json_doc d = { 0 };
-    struct err e;
     struct buf out = { 0 };
-    if (json_parse(&d, json, &e)) {
-        fprintf(stderr, "hob: the daemon's answer is no JSON: %s\n", e.text);
+    if (read_answer(json, &d))
         return EXIT_FAILED;
-    }
     put_models(yyjson_obj_get(d.root, "models"), &out);
     put_roles(yyjson_obj_get(d.root, "roles"), &out);
     put_tiers(yyjson_obj_get(d.root, "tiers"), &out);
@@ -151,16 +148,13 @@ static int print_callers(struct str json)
 {
     static const char *const heads[] = { "NAME", "KIND", "KEY", "REQUESTS", "FAULTS", "LAST (UTC)", "GOES ON" };
     struct json_doc d = { 0 };
-    struct err e;
     struct buf out = { 0 };
     struct table t;
     size_t i, n;
     yyjson_val *x;
     char last[32];
-    if (json_parse(&d, json, &e)) {
-        fprintf(stderr, "hob: the daemon's answer is no JSON: %s\n", e.text);
+    if (read_answer(json, &d))
         return EXIT_FAILED;
-    }
     table_init(&t, heads, COUNTOF(heads));
     yyjson_arr_foreach(yyjson_obj_get(d.root, "names"), i, n, x) {
         table_cell(&t, json_str(yyjson_obj_get(x, "name")));

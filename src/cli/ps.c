@@ -171,15 +171,12 @@ static int print_table(struct str json)
 {
     static const char *const heads[] = { "MODEL", "HOST", "STATE", "MEMORY", "CONTEXT", "SLOTS", "QUEUE", "IDLE" };
     struct json_doc d = { 0 };
-    struct err e;
     struct table t;
     struct buf out = { 0 };
     size_t i, n;
     yyjson_val *b;
-    if (json_parse(&d, json, &e)) {
-        fprintf(stderr, "hob: the daemon's answer is no JSON: %s\n", e.text);
+    if (read_answer(json, &d))
         return EXIT_FAILED;
-    }
     table_init(&t, heads, COUNTOF(heads));
     yyjson_arr_foreach(yyjson_obj_get(d.root, "backends"), i, n, b)
         put_backend(&t, b);

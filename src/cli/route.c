@@ -292,14 +292,11 @@ static void put_sent(const struct json_doc *d, yyjson_val *c, struct buf *out)
 static int print_bodies(struct str json)
 {
     struct json_doc d = { 0 };
-    struct err e;
     struct buf out = { 0 };
     size_t i, n;
     yyjson_val *c;
-    if (json_parse(&d, json, &e)) {
-        fprintf(stderr, "hob: the daemon's answer is no JSON: %s\n", e.text);
+    if (read_answer(json, &d))
         return EXIT_FAILED;
-    }
     yyjson_arr_foreach(yyjson_obj_get(d.root, "chain"), i, n, c) put_sent(&d, c, &out);
     if (!yyjson_arr_size(yyjson_obj_get(d.root, "chain")))
         fprintf(stderr, "hob: nobody would be asked: %.*s\n", STR_ARG(json_str(yyjson_obj_get(d.root, "reason"))));
@@ -313,12 +310,9 @@ static int print_bodies(struct str json)
 static int print_lines(struct str json)
 {
     struct json_doc d = { 0 };
-    struct err e;
     struct buf out = { 0 };
-    if (json_parse(&d, json, &e)) {
-        fprintf(stderr, "hob: the daemon's answer is no JSON: %s\n", e.text);
+    if (read_answer(json, &d))
         return EXIT_FAILED;
-    }
     struct str hint = json_str(yyjson_obj_get(yyjson_obj_get(d.root, "error"), "hint"));
     buf_printf(&out, "%.*s\n", STR_ARG(json_str(yyjson_obj_get(d.root, "reason"))));
     if (hint.n)

@@ -1,5 +1,6 @@
 #include "cli/table.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 struct table_line {
@@ -19,11 +20,16 @@ static size_t width_of(struct str s)
 }
 
 /* What a terminal would obey is not shown to it. */
+static char shown(char c)
+{
+    return (char)((unsigned char)c < ' ' || c == 0x7f ? '?' : c);
+}
+
 static struct str clean(struct arena *a, struct str s)
 {
     char *copy = arena_alloc(a, s.n + 1);
     for (size_t i = 0; i < s.n; i++)
-        copy[i] = (unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f ? '?' : s.p[i];
+        copy[i] = shown(s.p[i]);
     return str_make(copy, s.n);
 }
 
@@ -87,6 +93,18 @@ void table_print(const struct table *t, struct buf *out)
         }
         buf_add_char(out, '\n');
     }
+}
+
+void show_fact(struct buf *out, const char *head, const char *fmt, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    for (char *p = text; *p; p++)
+        *p = shown(*p);
+    buf_printf(out, "%-18s%s\n", head, text);
 }
 
 struct str show_bytes(int64_t bytes, char out[32])

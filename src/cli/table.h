@@ -23,6 +23,9 @@ void table_int(struct table *t, int64_t v); /* negative: "-" */
 void table_note(struct table *t, struct str text); /* a line of its own, under the last one, indented */
 void table_print(const struct table *t, struct buf *out);
 
+/* A line of a short report: what it is about (or ""), in a column of 18, and the text. Control characters become '?'. */
+void show_fact(struct buf *out, const char *head, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
 /* "135 MiB", "4.2 GiB"; "3 s", "5 min", "2 h", "4 d". Into out, which is also returned as text. */
 struct str show_bytes(int64_t bytes, char out[32]);
 struct str show_ms(int64_t ms, char out[32]);

@@ -4,7 +4,6 @@
 
 #include "backend/engine.h"
 #include "base/clock.h"
-#include "cli/assume.h"
 #include "cli/commands.h"
 #include "cli/eval.h"
 #include "cli/lab_bench.h"
@@ -433,29 +432,6 @@ static int read_options(struct job *j)
     return code;
 }
 
-static int find_model(struct job *j)
-{
-    struct str role, name = j->args->words[0];
-    struct err e;
-    int code = cli_load_config(j->args, &j->config);
-    if (!code && assume_models(&j->config, false, NULL, &e)) {
-        cli_error(&e);
-        code = EXIT_USAGE;
-    }
-    if (code)
-        return code;
-    j->model = conf_meant(j->config, name, &role);
-    if (j->model && j->model->file.n && j->model->serves & SERVES_CHAT)
-        return EXIT_OK;
-    if (!j->model)
-        fprintf(stderr, "hob: there is no model '%.*s': `hob models` lists them\n", STR_ARG(name));
-    else if (!j->model->file.n)
-        fprintf(stderr, "hob: '%.*s' is not run by an engine of this machine: only what has a `file:` can be tuned\n", STR_ARG(name));
-    else
-        fprintf(stderr, "hob: '%.*s' serves no chat: what is measured are chats\n", STR_ARG(name));
-    return EXIT_USAGE;
-}
-
 static int find_engine(struct job *j, struct buf *help)
 {
     struct engine g;
@@ -525,7 +501,7 @@ static int tune_model(struct job *j)
 {
     struct buf help = { 0 };
     buf_init(&help, MIB);
-    int code = find_model(j);
+    int code = lab_find_model(j->args, j->args->words[0], "can be tuned", &j->config, &j->model);
     if (!code)
         code = find_engine(j, &help);
     if (!code)

@@ -13,11 +13,8 @@ enum { LONGEST_WAIT_S = 600 };
 static void print_done(struct str json)
 {
     struct json_doc d = { 0 };
-    struct err e;
-    if (json_parse(&d, json, &e)) {
-        fprintf(stderr, "hob: the daemon's answer is no JSON: %s\n", e.text);
+    if (read_answer(json, &d))
         return;
-    }
     struct str from = json_str(yyjson_ptr_get(d.root, "/from/version")), to = json_str(yyjson_ptr_get(d.root, "/to/version"));
     struct str program = json_str(yyjson_obj_get(d.root, "program"));
     printf("%.*s (%.*s, process %d) has taken over from %.*s (process %d)\n", STR_ARG(program), STR_ARG(to), yyjson_get_int(yyjson_ptr_get(d.root, "/to/pid")),
