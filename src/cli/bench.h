@@ -1,4 +1,4 @@
-/* hob bench, in four: the command (bench.c), one model measured behind a door (bench_ask.c), what it was measured on (bench_about.c), and how that is told (bench_show.c).
+/* hob bench, in four: the command (bench.c), one model measured behind a door (bench_ask.c; bench_int.h has its parts), what it was measured on (bench_about.c), and how that is told (bench_show.c).
  *
  * bench_measure() says nothing on stdout or stderr: for who measures more than once (hob tune). */
 #ifndef HOB_CLI_BENCH_H
