@@ -460,7 +460,9 @@ struct loop *loop_new(void)
 {
     uv_replace_allocator(take, take_more, take_zeroed, free);
     struct loop *l = calloc(1, sizeof *l);
+    die_if_aborted("cannot make a loop: there is no pipe for signals");
     int rc = l ? uv_loop_init(&l->uv) : UV_ENOMEM;
+    die_if_aborted(NULL);
     if (rc)
         die("cannot make a loop: %s", uv_strerror(rc));
     signal(SIGPIPE, SIG_IGN); /* writing to who has left is an error code here, not a death */

@@ -46,8 +46,12 @@ static enum err_code db_error(struct store_db *db, struct err *e)
         db->broken = !db->suspect;
     if (code == SQLITE_CONSTRAINT) /* one job's own fault: the store is well */
         return err_set(e, ERR_INTERNAL, "%.200s: %s", db->path, said);
+    int sys = db->sql ? sqlite3_system_errno(db->sql) : 0;
+    if (code == SQLITE_CANTOPEN && (sys == EMFILE || sys == ENFILE)) {
+        err_sys(e, ERR_SYSTEM, sys, "%.200s: it cannot be opened", db->path);
+        return err_hint(e, "Let it have more of them (`ulimit -n`, LimitNOFILE=), or wait until there are some.");
+    }
     if (code == SQLITE_IOERR) {
-        int sys = sqlite3_system_errno(db->sql);
         if (sys)
             err_sys(e, ERR_SYSTEM, sys, "%.200s: %s", db->path, said);
         else

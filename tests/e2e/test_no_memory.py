@@ -24,7 +24,7 @@ DRAWN = gates.sized(12, 0)  # 0: all
 LASTING = gates.sized(3, 40)
 WORD = "hob: bug or exhausted machine: "
 DIED = re.compile(r"the gateway died of signal (\d+)")
-CRASH = re.compile(r"Segmentation fault|\*\*\* |malloc\(\)|free\(\)|corrupted|Fatal glibc")
+CRASH = re.compile(r"Segmentation fault|\*\*\*: terminated|malloc\(\)|free\(\)|corrupted|Fatal glibc")
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}
 TOOLS = [{"type": "function", "function": {"name": "look", "parameters": SCHEMA}}]
@@ -43,13 +43,18 @@ OTHERS = [
 class World:
     """hob with a far host and a model of its own."""
 
+    CHATS, OTHERS, ASKED = CHATS, OTHERS, ("m", "f")
+
     def __init__(self, nursery):
         self.shim = faults.Faults(nursery.dir)
-        up = nursery.fake()
-        self.config = {"engines": {"llama": {"path": str(FAKE)}}, "hosts": {"far": {"url": up.url}}, **FORGIVING, "drain": "3s",
-                       "models": {**nursery.model("m", slots=4), "f": {"host": "far"}, "e": {"host": "far", "serves": ["embed"]}}}
         self.nursery, self.ends, self.drains, self.h = nursery, collections.Counter(), 4, None
+        self.config = {**FORGIVING, "drain": "3s", **self.configured()}
         self.begin()
+
+    def configured(self):
+        up = self.nursery.fake()
+        return {"engines": {"llama": {"path": str(FAKE)}}, "hosts": {"far": {"url": up.url}},
+                "models": {**self.nursery.model("m", slots=4), "f": {"host": "far"}, "e": {"host": "far", "serves": ["embed"]}}}
 
     def begin(self):
         self.h = self.nursery.hob(self.config, env=self.shim.env, wait="ready")
@@ -66,8 +71,8 @@ class World:
 
     def load(self):
         """All of it once, all at the same time, and a reload in the midst; each has its end when this returns."""
-        asked = [self.world.ask(model, text, **fields) for model, text, fields in CHATS]
-        threads = [threading.Thread(target=self.other, args=o) for o in OTHERS]
+        asked = [self.world.ask(model, text, **fields) for model, text, fields in self.CHATS]
+        threads = [threading.Thread(target=self.other, args=o) for o in self.OTHERS]
         for t in threads:
             t.start()
         self.drains = 7 - self.drains  # 3, 4, 3, …
@@ -84,12 +89,12 @@ class World:
                 self.told.add(a.id)
             assert a.end not in ("late", "odd"), a
 
-    def fresh_gateway(self, **rule):
+    def fresh_gateway(self, call="malloc", error="ENOMEM", **rule):
         """Another gateway, whose places are counted from the first on: what the old one takes does not count."""
         old = self.h.gateway()
         os.kill(old.pid, signal.SIGSTOP)
         self.shim.clear()
-        r = self.shim.rule("malloc", error="ENOMEM", program="hob", **rule)
+        r = self.shim.rule(call, error=error, program="hob", **rule)
         os.kill(old.pid, signal.SIGKILL)
         wait_for("the old one is gone", lambda: not old.alive())
         return r
@@ -97,7 +102,7 @@ class World:
     def serves(self):
         assert self.h.process.poll() is None, f"hob ended with {self.h.process.returncode}"
         try:
-            return self.h.chat("m", "hello", timeout=5).status == 200 and self.h.chat("f", "hello", timeout=5).status == 200
+            return all(self.h.chat(name, "hello", timeout=5).status == 200 for name in self.ASKED)
         except (OSError, raw.Gone, raw.FramingError):
             return False
 
@@ -162,17 +167,17 @@ class World:
             self.begin()
 
 
-def test_a_gateway_without_memory_says_so_or_goes_on(nursery):
-    draw, w = gates.rng("no-memory"), World(nursery)
+def torture(w, draw, of="", drawn=DRAWN, lasting=LASTING):
+    """Each place once, or some, and so many times all for a while; `of` stands behind the figures' names."""
     w.world.settle()
     r, _ = w.try_one(stacks=STACKS, first=1, to=1 << 40, every=1 << 40)  # the first of all; and how many there are
     places = r.seen
-    once = draw.sample(range(2, places + 1), min(DRAWN, places - 1)) if DRAWN else range(2, places + 1)
+    once = draw.sample(range(2, places + 1), min(drawn, places - 1)) if drawn else range(2, places + 1)
     r = w.fresh_gateway(first=1 << 40, to=0)
     wait_for("it serves", w.serves, 30)
     w.load()
     calls = r.seen
-    rules = [{"stacks": STACKS, "first": k, "to": k} for k in once] + [{"first": draw.randrange(1, calls), "to": 0} for _ in range(LASTING)]
+    rules = [{"stacks": STACKS, "first": k, "to": k} for k in once] + [{"first": draw.randrange(1, calls), "to": 0} for _ in range(lasting)]
     outcomes, bad, fired = collections.Counter(), [], 0
     for rule in rules:
         r, outcome = w.try_one(**rule)
@@ -184,15 +189,19 @@ def test_a_gateway_without_memory_says_so_or_goes_on(nursery):
             w.again()
     w.shim.clear()
     print(dict(outcomes), dict(w.ends), f"{fired} of {len(rules)} came to pass")
-    gates.record("malloc-failure", "places of the running gateway", places, "")
-    gates.record("malloc-failure", "places of the running gateway that failed once, under load", len(once), f">= {DRAWN or places - 1}")
-    gates.record("malloc-failure", "times that the running gateway had no memory for a while", LASTING, f">= {LASTING}")
-    gates.record("malloc-failure", "gateways that died with a word and were followed by another", outcomes["word"], "")
-    gates.record("malloc-failure", "crashes, aborts without a word, hangs, requests without an end, rows lost", len(bad), "= 0")
-    gates.record("malloc-failure", "rows doubled", len(w.rows.doubled), "= 0")
+    gates.record("malloc-failure", f"places of the running gateway{of}", places, "")
+    gates.record("malloc-failure", f"places of the running gateway that failed once, under load{of}", len(once), f">= {drawn or places - 1}")
+    gates.record("malloc-failure", f"times that the running gateway had no memory for a while{of}", lasting, f">= {lasting}")
+    gates.record("malloc-failure", f"gateways that died with a word and were followed by another{of}", outcomes["word"], "")
+    gates.record("malloc-failure", f"crashes, aborts without a word, hangs, requests without an end, rows lost{of}", len(bad), "= 0")
+    gates.record("malloc-failure", f"rows doubled{of}", len(w.rows.doubled), "= 0")
     assert not bad, "\n\n".join(bad[:20])
-    assert fired >= len(rules) / 2 and not w.rows.doubled and w.rows.integrity() == ["ok"]
+    assert fired >= len(rules) // 2 - 1 and not w.rows.doubled and w.rows.integrity() == ["ok"]
     wait_for("it serves", w.serves, 30)
     w.world.i4_memory()
     w.world.i6_no_secret()
     w.world.i7_as_before()
+
+
+def test_a_gateway_without_memory_says_so_or_goes_on(nursery):
+    torture(World(nursery), gates.rng("no-memory"))

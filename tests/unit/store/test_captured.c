@@ -38,6 +38,7 @@ static int close_store(void **state)
 {
     char path[128];
     store_close(store);
+    store = NULL;
     snprintf(path, sizeof path, "%s/hob.db", folder);
     unlink(path);
     clock_use(NULL);
@@ -146,6 +147,7 @@ static void test_what_is_forgotten_is_not_in_the_file(void **state)
     assert_int_equal(d.dropped, 1);
     assert_string_equal(list(""), "b:5 ");
     store_close(store); /* the log is brought over */
+    store = NULL;
     assert_false(is_in_files("canary"));
     assert_true(is_in_files("stays"));
     assert_int_equal(store_open(str_of(folder), &store, &e), ERR_OK);
