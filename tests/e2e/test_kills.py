@@ -29,7 +29,7 @@ from crowd import Crowd
 from helpers import FAKE, FORGIVING, HOB, SANITIZED, SLOW, Process, wait_for
 from invariants import Asked, Invariants
 
-from test_admin import act
+from test_admin import act, ps
 
 CANARY = "sk-canary-1b2f0e5d7c9a4e68b3d1"
 HOLD = gates.sized(1.5, 30.0)  # seconds that a stopped process stays stopped
@@ -166,14 +166,16 @@ class Cell:
         self.undo.callback(lambda: assert_evidence(evidence, either=True))
         fake.wait("it has begun", lambda l: len(l.chats) > 1)
         self.callers = [self.ask("hello [[words 40]] [[gap_ms 30]]", stream=True)]
+        assert self.callers[0].some.wait(10 * SLOW)
 
     def at_move(self):
         """The old build's child is gone, the new build's one loads, and callers wait for it."""
-        new = build(self.nursery, self.name + "-new", "load_ms 700")
+        new = build(self.nursery, self.name + "-new", "load_ms 1500")
         self.swap = Swap(self, engine={"name": "llama", "to": str(new)})
         self.swap.step("start", force=True, why="a test")
         wait_for("the new build's child", lambda: self.build_of(self.h) == self.name + "-new", 20)
         self.callers = [self.ask("hello"), self.ask("hello [[words 3]]", stream=True)]
+        wait_for("they wait for it, or have been answered", lambda: ps(self.h, self.name)["queue"]["depth"] == 2 or any(a.end for a in self.callers))
 
     def build_of(self, h):
         try:
