@@ -38,20 +38,33 @@ struct life {
     double outage_ms, outages;  /* its host is down for up to so long; how often, for each request */
     double was_busy, is_busy;   /* of requests come to a host that has others, and take four times as long */
     bool each;                  /* no run is known: a row without a time */
+    enum down { REFUSES, BREAKER, FAILS } down; /* of outages: no connection; the same behind a breaker, which lets one in 30 s through; it answers with a 500 */
 };
 enum { GAP_MS = 1000 };         /* between requests, on average */
 
 struct living {
     struct dice *dice;
-    double now_ms, down_until_ms;
+    double now_ms, down_from_ms, down_until_ms, asked_ms; /* when a breaker let one through last */
 };
+
+/* What its breaker makes of one that is down: three may find out, then one in 30 s. */
+static bool is_left_alone(struct living *l, const struct life *k, double down_ms)
+{
+    if (k->down != BREAKER || down_ms < 3 * GAP_MS || l->now_ms - l->asked_ms >= 30000) {
+        l->asked_ms = l->now_ms;
+        return false;
+    }
+    return true;
+}
 
 static void make_row(struct living *l, const struct life *k, const struct guard_whom *whom, double errors, double busy, struct request_row *r)
 {
     double u = dice_unit(l->dice), slow = exp(0.6 * (dice_unit(l->dice) + dice_unit(l->dice) + dice_unit(l->dice) - 1.5));
     l->now_ms -= GAP_MS * log(1 - dice_unit(l->dice));
-    if (l->now_ms > l->down_until_ms && dice_chance(l->dice, k->outages))
+    if (l->now_ms > l->down_until_ms && dice_chance(l->dice, k->outages)) {
+        l->down_from_ms = l->now_ms;
         l->down_until_ms = l->now_ms + k->outage_ms * dice_unit(l->dice);
+    }
     *r = (struct request_row){ .time_ms = k->each ? 0 : (int64_t)l->now_ms, .id = STR("req_1"), .endpoint = STR("chat"), .role = whom->role, .model = whom->model, .code = STR("ok"),
         .status = 200, .output_tokens = dice_chance(l->dice, 0.001) ? 0 : 20, .finish = u < 0.02 ? FINISH_LENGTH : FINISH_STOP, .unasked_thoughts = u > 0.99,
         .others = dice_chance(l->dice, busy) ? 3 : 0, .ttft_ms = 150 * slow, .total_ms = 900 * slow };
@@ -67,6 +80,9 @@ static void make_row(struct living *l, const struct life *k, const struct guard_
     r->code = r->fault == FAULT_BACKEND ? STR("backend_failed") : STR("schema_unmet");
     r->output_tokens = 0;
     r->finish = FINISH_UNKNOWN;
+    r->away = down && k->down != FAILS && !k->each;
+    if (down && is_left_alone(l, k, l->now_ms - l->down_from_ms))
+        r->code = STR("breaker_open");
 }
 
 /* After how many requests it is rolled back; -1 = it is not. */
@@ -101,7 +117,7 @@ static void live(const struct life *k, int64_t trials, uint64_t seed)
 {
     struct dice dice = dice_of(seed);
     struct guards *g = malloc(sizeof *g);
-    int64_t *at = calloc((size_t)trials + 1, sizeof *at), found = 0, breaches[GUARD_KINDS] = { 0 };
+    int64_t *at = calloc((size_t)trials + 1, sizeof *at), found = 0, breaches[GUARD_NAMES] = { 0 };
     if (!g || !at)
         exit(1);
     for (int64_t t = 0; t < trials; t++) {
@@ -114,7 +130,7 @@ static void live(const struct life *k, int64_t trials, uint64_t seed)
     qsort(at, (size_t)found, sizeof *at, by_size);
     printf("{\"figure\":\"%s\",\"baseline_requests\":%d,\"window\":%d,\"guards\":%d,\"trials\":%lld,\"rollback_rate\":%g,\"median_requests\":%lld,\"by\":{", k->name, SAMPLE, WINDOW,
         GUARD_KINDS, (long long)trials, (double)found / (double)trials, (long long)(2 * found > trials ? at[(trials - 1) / 2] : -1));
-    for (size_t i = 0, n = 0; i < GUARD_KINDS; i++)
+    for (size_t i = 0, n = 0; i < GUARD_NAMES; i++)
         if (breaches[i])
             printf("%s\"%s\":%lld", n++ ? "," : "", guard_name[i], (long long)breaches[i]);
     printf("}}\n");
@@ -128,9 +144,14 @@ static const struct life lives[] = {
     { "alike, a busy week after a quiet month", 0.02, 0, 0, 0.05, 0.6, false },
     { "alike, its host is down for up to a minute after each 500 requests", 0.02, 60000, 0.002, 0.1, 0.1, false },
     { "the same, were each failure counted", 0.02, 60000, 0.002, 0.1, 0.1, true },
-    { "its host is down for up to five minutes after each 1000 requests", 0.02, 300000, 0.001, 0.1, 0.1, false },
+    { "alike, its host is down for up to five minutes after each 1000 requests", 0.02, 300000, 0.001, 0.1, 0.1, false },
     { "errors 2 % to 6 %, by rows", 0.06, 0, 0, 0.1, 0.1, false },
     { "errors 2 % to 6 %, its host is down for up to a minute after each 500 requests", 0.06, 60000, 0.002, 0.1, 0.1, false },
+    { "alike, the same behind a breaker", 0.02, 300000, 0.001, 0.1, 0.1, false, BREAKER },
+    { "the same, were its host up and answered each with a 500", 0.02, 300000, 0.001, 0.1, 0.1, false, FAILS },
+    { "its host is down for up to an hour after each 5000 requests, behind a breaker", 0.02, 3600000, 0.0002, 0.1, 0.1, false, BREAKER },
+    { "errors 2 % to 6 %, its host is down for up to five minutes after each 1000 requests", 0.06, 300000, 0.001, 0.1, 0.1, false },
+    { "errors 2 % to 6 %, the same behind a breaker", 0.06, 300000, 0.001, 0.1, 0.1, false, BREAKER },
 };
 
 /* How often 20 pairs let a model pass that is 25 points worse. */

@@ -47,6 +47,16 @@ static bool is_remote(const struct attempt *t)
     return t->b && !backend_is_local(t->b);
 }
 
+/* Its last try. */
+static bool was_away(const struct exchange *x, const struct backend *b)
+{
+    bool away = false;
+    for (size_t i = 0; i < x->ntried; i++)
+        if (str_eq(x->tried[i].model, b->name) && str_eq(x->tried[i].host, b->host))
+            away = x->tried[i].away;
+    return away;
+}
+
 static void note_way(struct exchange *x, struct request_row *r)
 {
     const struct attempt *t = x->lead;
@@ -68,6 +78,7 @@ static void note_way(struct exchange *x, struct request_row *r)
     r->chain = x->ntried ? buf_str(&x->books.chain) : STR("");
     r->verdict = (enum row_verdict)x->verified.verdict;
     r->fell_back = !x->books.why.code && exchange_fell_back(x);
+    r->away = t->b && x->books.why.code && was_away(x, t->b);
 }
 
 double exchange_price(const struct backend *b, const struct tokens *n)

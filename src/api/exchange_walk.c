@@ -39,7 +39,7 @@ static void note(struct attempt *t, const struct blame_row *r, const struct err 
 {
     struct exchange *x = t->x;
     if (x->ntried < COUNTOF(x->tried))
-        x->tried[x->ntried++] = (struct tried){ t->b->name, t->b->host, e->code };
+        x->tried[x->ntried++] = (struct tried){ t->b->name, t->b->host, e->code, health_is_away(t->b, e) };
     if (e->retry_after_s && (!x->retry_after_s || e->retry_after_s < x->retry_after_s))
         x->retry_after_s = e->retry_after_s;
     if (asked || !x->failure.code) { /* that somebody was not even asked says less than how another failed */

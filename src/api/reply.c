@@ -26,6 +26,10 @@ void reply_put_tried(struct json_out *o, const struct tried *tried, size_t n)
         json_string(o, tried[i].host);
         json_key(o, STR("error"));
         json_string(o, str_of(err_row(tried[i].code)->code));
+        if (tried[i].away) {
+            json_key(o, STR("away"));
+            json_bool(o, true);
+        }
         json_end_object(o);
     }
     json_end_array(o);

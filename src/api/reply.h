@@ -12,6 +12,7 @@ void reply_make_id(char out[REQUEST_ID_BYTES]);      /* "req_" and 28 hex digits
 struct tried {                                       /* a place that failed or was passed over, in order */
     struct str model, host;
     enum err_code code;
+    bool away;                                       /* nobody could be reached there */
 };
 void reply_put_tried(struct json_out *o, const struct tried *tried, size_t n); /* as an array, wherever it is told */
 /* {"error":{…}}. more: members for it that are this error's own, as JSON: `"path":"$.a","raw":null`; empty = none. */

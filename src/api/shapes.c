@@ -190,6 +190,7 @@ static const struct member members[] = {
     { "Tried", "model",               "string",          true,  "The model." },
     { "Tried", "host",                "string",          true,  "Where." },
     { "Tried", "error",               "string",          true,  "The code of the error there." },
+    { "Tried", "away",                "boolean",         false, "True: nobody could be reached there, or could be the last time." },
 
     { "Deprecated", NULL, "", false, "A name that callers are to leave: an old one, or that of a model that goes." },
     { "Deprecated", "name",           "string",          true,  "The name." },

@@ -4,6 +4,7 @@
 #include "backend/host.h"
 #include "base/clock.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 enum {
@@ -95,6 +96,17 @@ enum err_code health_would_admit(const struct backend *b)
 static int seconds(int64_t ms) /* a started one counts */
 {
     return ms > 0 ? (int)((ms + 999) / 1000) : 1;
+}
+
+/* Of times that were too long, that for connecting alone carries the system's word. */
+static bool is_no_connection(const struct err *e)
+{
+    return e->code == ERR_UP_REFUSED || (e->code == ERR_UP_TIMEOUT && e->sys == ETIMEDOUT);
+}
+
+bool health_is_away(const struct backend *b, const struct err *e)
+{
+    return !b->kind->managed && is_no_connection(e->code == ERR_BREAKER_OPEN ? &b->health.last : e);
 }
 
 static enum err_code is_open(const struct backend *b, struct err *e)

@@ -36,6 +36,9 @@ enum err_code health_admits(struct backend *b, struct err *e) __attribute__((war
 enum err_code health_would_admit(const struct backend *b); /* for snapshots: changes nothing */
 enum err_code health_explain(const struct backend *b, enum err_code code, struct err *e); /* what it would not admit for, in words */
 
+/* e, of a try there: nobody could be reached (no connection came about), or it was not asked because nobody could be the last time. Never of a child of ours: that is the model's own. */
+bool health_is_away(const struct backend *b, const struct err *e);
+
 struct outcome {
     enum err_code code;               /* of this try; ERR_OK = it answered */
     int retry_after_s;                /* of a 429 or 503 */

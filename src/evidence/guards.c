@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-const char *const guard_name[GUARD_KINDS + 1] = {
+const char *const guard_name[GUARD_NAMES] = {
     [GUARD_ERRORS] = "errors", [GUARD_BUSY] = "saturation", [GUARD_TTFT] = "ttft", [GUARD_TOTAL] = "total", [GUARD_TTFT_BUSY] = "ttft_busy", [GUARD_TOTAL_BUSY] = "total_busy",
     [GUARD_SCHEMA] = "schema", [GUARD_THOUGHTS] = "thoughts", [GUARD_EMPTY] = "empty", [GUARD_CUT] = "cut", [GUARD_FALLBACK] = "fallback",
-    [GUARD_MEMORY] = "memory",
+    [GUARD_MEMORY] = "memory", [GUARD_PLACE] = "place",
 };
 
 enum { LEAST_TIMES = 20 };              /* below, no quantile is worth a limit */
@@ -42,13 +42,14 @@ bool guard_is_time(size_t kind)
 
 /* ---- what a row says of a model ---- */
 
-enum said { SAID_NOTHING, SAID_GOOD, SAID_BAD, SAID_BAD_ITSELF /* its place is well, and answered: no part of a run */ };
+enum said { SAID_NOTHING, SAID_GOOD, SAID_BAD, SAID_BAD_ITSELF /* its place is well, and answered: no part of a run */, SAID_AWAY /* bad, and nobody was there */ };
 
 struct facts {
     enum said of[GUARD_KINDS];          /* times aside */
     double ms[3];                       /* by enum timed; negative: none */
     enum baseline_load load;
     int64_t came_ms;
+    bool away, there;                   /* of its tries: nobody could be reached; something came from there */
 };
 
 static enum said bad_if(bool bad)
@@ -83,6 +84,13 @@ static bool is_mute(struct str code)
     return str_eq(code, STR("only_thoughts"));
 }
 
+/* A place that was left alone for another reason says nothing about whether it is there. */
+static void note_place(struct facts *f, enum gave gave, bool away)
+{
+    f->away |= away;
+    f->there |= !away && gave >= GAVE_BUSY;
+}
+
 /* The gravest of its tries before the one that was the last. f: what an answer that was nothing says besides. */
 static enum gave gave_up(struct str chain, struct str model, struct facts *f)
 {
@@ -95,8 +103,11 @@ static enum gave gave_up(struct str chain, struct str model, struct facts *f)
         return most;
     yyjson_arr_foreach(d.root, i, n, tried) {
         struct str code = json_str(yyjson_obj_get(tried, "error"));
-        enum gave gave = str_eq(json_str(yyjson_obj_get(tried, "model")), model) ? gave_of(code) : GAVE_NOTHING;
+        if (!str_eq(json_str(yyjson_obj_get(tried, "model")), model))
+            continue;
+        enum gave gave = gave_of(code);
         most = gave > most ? gave : most;
+        note_place(f, gave, yyjson_is_true(yyjson_obj_get(tried, "away")));
         if (gave == GAVE_WRONG) {
             f->of[GUARD_SCHEMA] = is_unmet(code) ? SAID_BAD : f->of[GUARD_SCHEMA];
             f->of[GUARD_EMPTY] = is_mute(code) ? SAID_BAD : f->of[GUARD_EMPTY];
@@ -136,9 +147,11 @@ static bool read_row(const struct guard_whom *w, const struct request_row *r, st
         return false;
     bool own = str_eq(r->model, w->model), whole = r->fault == FAULT_NONE;
     enum gave before = gave_up(r->chain, w->model, f), last = own && !whole ? gave_of(r->code) : GAVE_NOTHING;
-    if (own)
+    if (own) {
+        note_place(f, last, r->away && !whole);
+        f->there |= whole;
         read_own(r, last, f);
-    else if (before >= GAVE_FAILED)
+    } else if (before >= GAVE_FAILED)
         f->of[GUARD_ERRORS] = before == GAVE_WRONG ? SAID_BAD_ITSELF : SAID_BAD;
     if (before == GAVE_BUSY)
         f->of[GUARD_BUSY] = SAID_BAD;
@@ -147,6 +160,9 @@ static bool read_row(const struct guard_whom *w, const struct request_row *r, st
         f->of[GUARD_FALLBACK] = SAID_BAD;
     else if (own && whole)
         f->of[GUARD_FALLBACK] = SAID_GOOD;
+    f->away &= !f->there;
+    for (size_t i = 0; f->away && i < GUARD_KINDS; i++)
+        f->of[i] = f->of[i] == SAID_BAD ? SAID_AWAY : SAID_NOTHING; /* nor that its JSON would have been right */
     return own || before != GAVE_NOTHING;
 }
 
@@ -155,6 +171,11 @@ static bool read_row(const struct guard_whom *w, const struct request_row *r, st
 /* Is it counted? run: when the first bad one of a run came; counts: so far. */
 static bool counts_now(size_t kind, int64_t *run, const struct seq_counts *counts, enum said said, int64_t came_ms)
 {
+    if (said == SAID_AWAY) { /* part of the run that it was met in; else it begins one */
+        bool first = !*run;
+        *run = first ? came_ms : *run;
+        return first;
+    }
     if (!rules[kind].runs)
         return true;
     if (said != SAID_BAD) {
@@ -171,7 +192,43 @@ static bool counts_now(size_t kind, int64_t *run, const struct seq_counts *count
 
 static bool is_bad(enum said said)
 {
-    return said == SAID_BAD || said == SAID_BAD_ITSELF;
+    return said == SAID_BAD || said == SAID_BAD_ITSELF || said == SAID_AWAY;
+}
+
+/* ---- outages ---- */
+
+int64_t guard_away_now_ms(const struct guard_place *p)
+{
+    return p->since_ms ? p->last_ms - p->since_ms : 0;
+}
+
+/* What began before an outage may end in the midst of it. The first that finds somebody again begins anew: what is bad from then on is no part of it. */
+static void see_place(struct guard_place *p, const struct facts *f, int64_t runs[GUARD_KINDS])
+{
+    p->first_ms = p->first_ms ? p->first_ms : f->came_ms;
+    if (f->away) {
+        p->requests = p->since_ms ? p->requests + 1 : 1;
+        p->since_ms = p->since_ms ? p->since_ms : f->came_ms;
+        p->last_ms = f->came_ms > p->last_ms || p->requests == 1 ? f->came_ms : p->last_ms;
+    } else if (f->there && p->since_ms && f->came_ms > p->since_ms) {
+        p->sum_ms += f->came_ms - p->since_ms;
+        p->since_ms = p->requests = 0;
+        for (size_t i = 0; i < GUARD_KINDS; i++)
+            runs[i] = rules[i].timed == NO_TIME ? 0 : runs[i];
+    }
+}
+
+static bool is_away_too_long(const struct guard_place *p)
+{
+    int64_t now_ms = guard_away_now_ms(p), all_ms = p->sum_ms + now_ms;
+    if (!p->since_ms || p->requests < GUARD_AWAY_LEAST)
+        return false;
+    return now_ms >= GUARD_AWAY_MS || (all_ms >= GUARD_AWAY_SUM_MS && 2 * all_ms > p->last_ms - p->first_ms);
+}
+
+int64_t guards_away_ms(const struct guards *g)
+{
+    return g->place.sum_ms + guard_away_now_ms(&g->place);
 }
 
 /* ---- the old model ---- */
@@ -199,6 +256,7 @@ void baseline_see(struct baseline *b, const struct guard_whom *old, const struct
     b->from_ms = b->requests ? b->from_ms : r->time_ms;
     b->until_ms = r->time_ms;
     b->requests++;
+    see_place(&b->place, &f, b->runs);
     for (size_t i = 0; i < GUARD_KINDS; i++)
         if (f.of[i] != SAID_NOTHING && counts_now(i, &b->runs[i], &b->counts[i], f.of[i], f.came_ms)) {
             b->counts[i].total++;
@@ -334,7 +392,8 @@ int guards_see(struct guards *g, const struct guard_whom *candidate, const struc
     struct facts f;
     if (!read_row(candidate, r, &f))
         return -1;
-    g->requests++;
+    g->requests += !f.away;
+    see_place(&g->place, &f, g->runs);
     for (size_t i = 0; i < g->watch.n; i++) {
         size_t kind = g->kinds[i];
         enum said said = said_by(g, &f, kind);
@@ -344,10 +403,13 @@ int guards_see(struct guards *g, const struct guard_whom *candidate, const struc
         if (is_bad(said))
             keep_proof(g, kind, r->id);
     }
-    int loudest = g->breach < 0 ? seq_look(&g->watch) : -1;
-    if (loudest < 0)
+    if (g->breach >= 0)
         return -1;
-    g->breach = (int)g->kinds[loudest];
+    int loudest = seq_look(&g->watch);
+    if (loudest >= 0)
+        g->breach = (int)g->kinds[loudest];
+    else if (f.away && is_away_too_long(&g->place) && !str_eq(str_of(g->origin.source), STR("none")))
+        g->breach = GUARD_PLACE;
     return g->breach;
 }
 

@@ -7,6 +7,9 @@
  * ones counts once for its first GUARD_RUN_MS: a good one that came later ends it, and what goes on longer counts each time. The old model's are counted in the same way. Who has not
  * given one good answer yet has no runs but of slow ones: that is no outage, while first answers are slow.
  *
+ * Where nobody could be reached at all (no connection, or left alone because there was none) it is its host that is down, and says nothing of a model: an outage is one event, however
+ * long it lasts, until anything comes from there again, be it a failure. Whether that is too long is no question of statistics: it has a rule of its own, GUARD_PLACE.
+ *
  * Times are held against those of requests that came to a host with as much to do: with nothing else (`ttft`, `total`), or with other requests (`ttft_busy`, `total_busy`). Which of
  * the two it is is known when a request is sent, and not changed by how long it takes.
  *
@@ -27,14 +30,28 @@ enum guard_kind {
     GUARD_CUT,          /* its answer ended by its length */
     GUARD_FALLBACK,     /* somebody else had to answer: it failed, was passed over, or could not take what was asked */
     GUARD_KINDS,
-    GUARD_MEMORY = GUARD_KINDS /* no question to a request, and none of the test: below */
+    GUARD_MEMORY = GUARD_KINDS, /* these two are no question to a request, and have no part in the test: below */
+    GUARD_PLACE,
+    GUARD_NAMES
 };
-extern const char *const guard_name[GUARD_KINDS + 1]; /* "errors" "saturation" "ttft" "total" "ttft_busy" "total_busy" "schema" "thoughts" "empty" "cut" "fallback" "memory" */
+extern const char *const guard_name[GUARD_NAMES]; /* "errors" "saturation" "ttft" "total" "ttft_busy" "total_busy" "schema" "thoughts" "empty" "cut" "fallback" "memory" "place" */
 enum { GUARD_RUN_MS = 60 * 1000 };
 
 /* A model under a role, or a tier; or wherever it is asked for: role empty. */
 struct guard_whom {
     struct str role, model;
+};
+
+/* ---- the place ---- */
+
+/* Whether it can be reached, as requests have found it. GUARD_PLACE: nobody could for GUARD_AWAY_MS at a stretch, and GUARD_AWAY_LEAST requests or more met that; or for GUARD_AWAY_SUM_MS in
+ * all, and for more than half of the trial so far. */
+enum { GUARD_AWAY_MS = 15 * 60 * 1000, GUARD_AWAY_LEAST = 3, GUARD_AWAY_SUM_MS = 60 * 60 * 1000 };
+struct guard_place {
+    int64_t first_ms;               /* wall clock: of the first request */
+    int64_t since_ms, last_ms;      /* wall clock: of the first and the last request that found nobody; since_ms 0 = the last one found somebody */
+    int64_t requests;               /* that found nobody, since then */
+    int64_t sum_ms;                 /* of outages that are over */
 };
 
 /* ---- the old model ---- */
@@ -48,6 +65,7 @@ struct baseline_time {
 struct baseline {
     struct seq_counts counts[GUARD_KINDS]; /* times: filled by guards_begin() */
     int64_t runs[GUARD_KINDS];
+    struct guard_place place;
     struct baseline_time *times[2][LOADS]; /* to the first words, in all; rings of BASELINE_TIMES. NULL: none yet */
     int64_t ntimes[2][LOADS];
     int64_t requests;
@@ -83,6 +101,7 @@ struct guard_memory {
 
 struct guards {
     struct guard_memory memory;
+    struct guard_place place;
     struct guards_origin origin;
     struct seq_watch watch;
     size_t kinds[GUARD_KINDS];      /* of the watch's guards: enum guard_kind */
@@ -91,7 +110,7 @@ struct guards {
     int64_t runs[GUARD_KINDS];      /* wall clock: when the first of a run of bad ones came; 0 = there is none */
     int64_t requests;               /* of the candidate, that said something */
     int64_t base_requests;
-    int breach;                     /* enum guard_kind, memory too; -1 = none. The first one stays */
+    int breach;                     /* enum guard_kind, memory and place too; -1 = none. The first one stays */
     char first_bad[GUARD_KINDS][40], last_bad[GUARD_KINDS][40]; /* ids of requests that spoke against it: the proof */
 };
 /* b: before baseline_end(), which it calls. origin: from_ms and until_ms are filled. Without a request nothing is watched. */
@@ -100,6 +119,8 @@ void guards_begin(struct guards *g, struct baseline *b);
 int guards_see(struct guards *g, const struct guard_whom *candidate, const struct request_row *r);
 /* RAM of its process. GUARD_MEMORY when that ends the trial, once; else -1. expected_bytes below 1: nothing is known, and nothing is held against it. */
 int guards_see_memory(struct guards *g, int64_t bytes, int64_t expected_bytes, int64_t now_ms);
+/* For how long nobody could be reached, the outage that goes on included: so much of the trial says nothing, and its window ends so much later. */
+int64_t guards_away_ms(const struct guards *g);
 /* "errors: 14 of 210 (at least 3.9 %), where the old model had 20 of 2000 (1.0 %)": one sentence. */
 void guards_say(const struct guards *g, enum guard_kind kind, struct buf *out);
 

@@ -10,6 +10,16 @@ static const int64_t one_mib = MIB;
 
 /* ---- told ---- */
 
+static const char *when_text(int64_t wall_ms, char text[40])
+{
+    struct tm tm;
+    time_t t = (time_t)(wall_ms / 1000);
+    text[0] = 0;
+    if (wall_ms && gmtime_r(&t, &tm))
+        strftime(text, 40, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    return text;
+}
+
 static void say_memory(const struct guards *g, struct buf *out)
 {
     const struct guard_memory *m = &g->memory;
@@ -19,6 +29,19 @@ static void say_memory(const struct guards *g, struct buf *out)
         buf_printf(out, ", too much for %lld min", (long long)((m->last_ms - m->over_ms) / 60000));
     else
         buf_printf(out, "; the most was %lld MiB", (long long)(m->most_bytes / one_mib));
+}
+
+static void say_place(const struct guards *g, struct buf *out)
+{
+    const struct guard_place *p = &g->place;
+    char since[40];
+    if (p->since_ms)
+        buf_printf(out, "place: nobody can be reached there since %s: %lld requests in %lld min", when_text(p->since_ms, since), (long long)p->requests,
+            (long long)(guard_away_now_ms(p) / 60000));
+    else
+        buf_printf(out, "place: it is reached");
+    if (p->sum_ms)
+        buf_printf(out, "; before that it was not for %.1f min in all", (double)p->sum_ms / 60000);
 }
 
 static const struct seq_guard *guard_of(const struct guards *g, size_t kind, size_t *at)
@@ -37,9 +60,11 @@ static double rate(struct seq_counts c)
 void guards_say(const struct guards *g, enum guard_kind kind, struct buf *out)
 {
     size_t at;
-    const struct seq_guard *s = kind == GUARD_MEMORY ? NULL : guard_of(g, kind, &at);
+    const struct seq_guard *s = kind < GUARD_KINDS ? guard_of(g, kind, &at) : NULL;
     if (kind == GUARD_MEMORY)
         say_memory(g, out);
+    if (kind == GUARD_PLACE)
+        say_place(g, out);
     if (!s)
         return;
     const struct seq_counts *base = &s->rule.baseline;
@@ -80,6 +105,22 @@ static void view_memory(const struct guards *g, struct str role, struct json_out
     buf_free(&text);
 }
 
+/* value: how long nobody could be reached, in seconds; baseline: how long that may last. */
+static void view_place(const struct guards *g, struct str role, struct json_out *o)
+{
+    struct buf text = { 0 };
+    say_place(g, &text);
+    json_begin_object(o);
+    put_text(o, "role", role);
+    put_text(o, "name", str_of(guard_name[GUARD_PLACE]));
+    put_text(o, "verdict", g->breach == GUARD_PLACE ? STR("breached") : g->place.since_ms ? STR("watched") : STR("holds"));
+    put_double(o, "value", (double)guards_away_ms(g) / 1000);
+    put_double(o, "baseline", (double)GUARD_AWAY_MS / 1000);
+    put_text(o, "evidence", buf_str(&text));
+    json_end_object(o);
+    buf_free(&text);
+}
+
 void guards_view(const struct guards *g, struct str role, struct json_out *o)
 {
     for (size_t i = 0; i < g->watch.n; i++) {
@@ -101,17 +142,15 @@ void guards_view(const struct guards *g, struct str role, struct json_out *o)
     }
     if (g->memory.expected_bytes)
         view_memory(g, role, o);
+    if (guards_away_ms(g) || g->place.since_ms)
+        view_place(g, role, o);
 }
 
 static void put_when(struct json_out *o, const char *key, int64_t wall_ms)
 {
-    char text[40] = "";
-    struct tm tm;
-    time_t t = (time_t)(wall_ms / 1000);
-    if (wall_ms && gmtime_r(&t, &tm))
-        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    char text[40];
     json_key(o, str_of(key));
-    json_string_or_null(o, str_of(text));
+    json_string_or_null(o, str_of(when_text(wall_ms, text)));
 }
 
 static void put_int(struct json_out *o, const char *key, int64_t v)
@@ -184,25 +223,31 @@ static void put_counts(struct json_out *o, const char *key, struct seq_counts c)
     json_end_array(o);
 }
 
-static const struct { const char *name; size_t at; } memory_fields[] = {
+struct field { const char *name; size_t at; };
+static const struct field memory_fields[] = {
 #define FIELD(name) { #name, offsetof(struct guard_memory, name) }
     FIELD(expected_bytes), FIELD(now_bytes), FIELD(most_bytes), FIELD(first_ms), FIELD(last_ms), FIELD(over_ms),
 #undef FIELD
 };
+static const struct field place_fields[] = {
+#define FIELD(name) { #name, offsetof(struct guard_place, name) }
+    FIELD(first_ms), FIELD(since_ms), FIELD(last_ms), FIELD(requests), FIELD(sum_ms),
+#undef FIELD
+};
 
-static void put_memory(const struct guard_memory *m, struct json_out *o)
+static void put_fields(struct json_out *o, const char *key, const struct field *fields, size_t n, const void *from)
 {
-    json_key(o, STR("memory"));
+    json_key(o, str_of(key));
     json_begin_object(o);
-    for (size_t i = 0; i < COUNTOF(memory_fields); i++)
-        put_int(o, memory_fields[i].name, *(const int64_t *)(const void *)((const char *)m + memory_fields[i].at));
+    for (size_t i = 0; i < n; i++)
+        put_int(o, fields[i].name, *(const int64_t *)(const void *)((const char *)from + fields[i].at));
     json_end_object(o);
 }
 
-static void read_memory(struct guard_memory *m, yyjson_val *v)
+static void read_fields(yyjson_val *v, const struct field *fields, size_t n, void *to)
 {
-    for (size_t i = 0; i < COUNTOF(memory_fields); i++)
-        *(int64_t *)(void *)((char *)m + memory_fields[i].at) = yyjson_get_sint(yyjson_obj_get(v, memory_fields[i].name));
+    for (size_t i = 0; i < n; i++)
+        *(int64_t *)(void *)((char *)to + fields[i].at) = yyjson_get_sint(yyjson_obj_get(v, fields[i].name));
 }
 
 void guards_put(const struct guards *g, struct json_out *o)
@@ -221,7 +266,9 @@ void guards_put(const struct guards *g, struct json_out *o)
     json_key(o, STR("by_load"));
     json_bool(o, g->by_load);
     if (g->memory.expected_bytes)
-        put_memory(&g->memory, o);
+        put_fields(o, "memory", memory_fields, COUNTOF(memory_fields), &g->memory);
+    if (g->place.first_ms)
+        put_fields(o, "place", place_fields, COUNTOF(place_fields), &g->place);
     put_text(o, "breach", g->breach >= 0 ? str_of(guard_name[g->breach]) : STR(""));
     json_key(o, STR("guards"));
     json_begin_object(o);
@@ -297,9 +344,11 @@ bool guards_read(struct guards *g, struct str json)
             g->breach = (int)i;
     }
     read_origin(&g->origin, d.root);
-    read_memory(&g->memory, yyjson_obj_get(d.root, "memory"));
-    if (str_eq(json_str(yyjson_obj_get(d.root, "breach")), str_of(guard_name[GUARD_MEMORY])))
-        g->breach = GUARD_MEMORY;
+    read_fields(yyjson_obj_get(d.root, "memory"), memory_fields, COUNTOF(memory_fields), &g->memory);
+    read_fields(yyjson_obj_get(d.root, "place"), place_fields, COUNTOF(place_fields), &g->place);
+    for (int i = GUARD_KINDS; i < GUARD_NAMES; i++)
+        if (str_eq(json_str(yyjson_obj_get(d.root, "breach")), str_of(guard_name[i])))
+            g->breach = i;
     g->by_load = yyjson_is_true(yyjson_obj_get(d.root, "by_load"));
     g->requests = yyjson_get_sint(yyjson_obj_get(d.root, "requests"));
     g->base_requests = yyjson_get_sint(yyjson_obj_get(d.root, "base_requests"));

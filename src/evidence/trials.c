@@ -359,13 +359,24 @@ void trials_load(struct swaps *s)
 
 /* ---- rows ---- */
 
+/* While nobody could be reached at a candidate's place nothing was learned of it: the window ends so much later. */
+static void lengthen(struct kept *k)
+{
+    int64_t away_ms = 0;
+    for (size_t i = 0; i < guarded(&k->swap); i++)
+        if (k->runs[i] && k->swap.roles[i].state == SWAP_TRIAL && guards_away_ms(&k->runs[i]->guards) > away_ms)
+            away_ms = guards_away_ms(&k->runs[i]->guards);
+    int64_t until_ms = k->swap.from_ms + k->swap.window_ms + away_ms;
+    k->swap.until_ms = until_ms > k->swap.until_ms ? until_ms : k->swap.until_ms;
+}
+
 static void tell_breach(struct swaps *s, struct kept *k, size_t role, enum guard_kind kind)
 {
     struct swap_role *r = &k->swap.roles[role];
     struct buf why = { 0 };
     guards_say(&k->runs[role]->guards, kind, &why);
-    log_warn("swap %lld, %.*s: %.*s is worse than %.*s: %.*s%s", (long long)k->swap.id, STR_ARG(r->name), STR_ARG(r->to), STR_ARG(r->from), STR_ARG(buf_str(&why)),
-        k->swap.alert_only ? "" : "; it is rolled back");
+    log_warn("swap %lld, %.*s: %.*s %s %.*s: %.*s%s", (long long)k->swap.id, STR_ARG(r->name), STR_ARG(r->to),
+        kind == GUARD_PLACE ? "cannot go on in the place of" : "is worse than", STR_ARG(r->from), STR_ARG(buf_str(&why)), k->swap.alert_only ? "" : "; it is rolled back");
     if (!k->swap.alert_only)
         swaps_do(s, k->swap.id, &(struct swap_wish){ .step = STEP_BREACH, .role = r->name, .why = buf_str(&why) }, STR("guard"));
     else if (s->ops->told)
@@ -387,7 +398,10 @@ static void see(struct swaps *s, const struct request_row *r, int64_t at)
             run->changed = true;
             if (k->swap.engine.name.n && (!role->up_ms || r->time_ms < role->up_ms))
                 continue; /* the old build has answered it */
+            int64_t away_ms = guards_away_ms(&run->guards);
             int breach = guards_see(&run->guards, &candidate, r);
+            if (guards_away_ms(&run->guards) != away_ms)
+                lengthen(k);
             if (breach >= 0)
                 tell_breach(s, k, i, (enum guard_kind)breach);
         }

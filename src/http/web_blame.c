@@ -2,6 +2,7 @@
  * but one citation: libcurl's own may repeat a proxy's login. */
 #include "http/web_curl_int.h"
 
+#include <errno.h>
 #include <openssl/x509_vfy.h>
 #include <string.h>
 
@@ -81,6 +82,7 @@ static long number(const struct web_why *w, CURLINFO what)
 static enum err_code tell(const struct web_why *w, const struct blame *b, struct err *e)
 {
     err_set(e, b->code, "cannot connect to %s: %s", w->name, b->text);
+    e->sys = b->code == ERR_UP_TIMEOUT ? ETIMEDOUT : 0; /* as the plain client has it (net/conn.c) */
     return err_hint(e, "%s", b->hint);
 }
 

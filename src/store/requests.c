@@ -46,7 +46,7 @@ static int64_t flags_of(const struct request_row *r)
     int64_t others = r->others < 0 ? 0 : r->others < ROW_OTHERS_MAX ? r->others + 1 : ROW_OTHERS_MAX;
     return (r->stream ? ROW_STREAM : 0) | (r->private_ ? ROW_PRIVATE : 0) | (r->redacted ? ROW_REDACTED : 0) | (r->fell_back ? ROW_FELL_BACK : 0) |
            (r->unknown ? ROW_UNKNOWN : 0) | (r->unasked_thoughts ? ROW_UNASKED_THOUGHTS : 0) | (int64_t)r->verdict << ROW_VERDICT_SHIFT |
-           (int64_t)r->finish << ROW_FINISH_SHIFT | others << ROW_OTHERS_SHIFT;
+           (int64_t)r->finish << ROW_FINISH_SHIFT | others << ROW_OTHERS_SHIFT | (r->away ? ROW_AWAY : 0);
 }
 
 static void bind(sqlite3_stmt *s, const struct request_row *r)

@@ -36,6 +36,7 @@ struct request_row {
     int64_t bytes_in, bytes_out;
     bool stream, remote, private_, redacted;
     bool fell_back;              /* answered by another place than the first of its chain */
+    bool away;                   /* it failed, or was passed over, because nobody could be reached at the host of `model` */
     bool unasked_thoughts;       /* it thought, though it was told not to */
     enum row_finish finish;
     int64_t others;              /* requests that the place's host had besides this one, of any model of ours, when it was sent there */

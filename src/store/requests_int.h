@@ -7,7 +7,7 @@
 /* The column `flags`. The two bits above ROW_VERDICT_SHIFT are enum row_verdict, the three above ROW_FINISH_SHIFT enum row_finish, and those above ROW_OTHERS_SHIFT
  * one more than `others`, 0 = unknown: a row of a program that knew of none of them is read right, and one of ours by it. */
 enum { ROW_STREAM = 1, ROW_PRIVATE = 2, ROW_REDACTED = 4, ROW_FELL_BACK = 8, ROW_UNKNOWN = 16, ROW_VERDICT_SHIFT = 5, ROW_UNASKED_THOUGHTS = 128,
-    ROW_FINISH_SHIFT = 8, ROW_OTHERS_SHIFT = 11, ROW_OTHERS_MAX = 65535 };
+    ROW_FINISH_SHIFT = 8, ROW_OTHERS_SHIFT = 11, ROW_OTHERS_MAX = 65535, ROW_AWAY = 1 << 27 };
 enum { ROW_PLACES_A_MS = 1024 };        /* of `at` */
 
 /* An id is half as long without its hex digits. Anything else than one of ours packs to nothing. */

@@ -18,7 +18,7 @@ static const struct field {
     FIELD(TEXT, evidence),      FIELD(TEXT, reason),        FIELD(COUNT, input_tokens), FIELD(COUNT, output_tokens),
     FIELD(COUNT, reasoning_tokens), FIELD(COUNT, cached_tokens), FIELD(NUMBER, queue_ms), FIELD(NUMBER, load_ms), FIELD(NUMBER, ttft_ms),
     FIELD(NUMBER, total_ms),    FIELD(TEXT, chain),         FIELD(COUNT, bytes_in),    FIELD(COUNT, bytes_out),  FIELD(FLAG, stream),
-    FIELD(FLAG, remote),        FIELD(FLAG, private_),      FIELD(FLAG, redacted),     FIELD(FLAG, fell_back),   FIELD(FLAG, unasked_thoughts),
+    FIELD(FLAG, remote),        FIELD(FLAG, private_),      FIELD(FLAG, redacted),     FIELD(FLAG, fell_back),   FIELD(FLAG, unasked_thoughts), FIELD(FLAG, away),
     FIELD(NUMBER, cost),        FIELD(NUMBER, complexity),  FIELD(SMALL, verdict),    FIELD(SMALL, finish),
     FIELD(COUNT, others),
 #undef FIELD

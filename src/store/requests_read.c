@@ -48,6 +48,7 @@ static void read_flags(struct request_row *r, int64_t flags)
     r->redacted = flags & ROW_REDACTED;
     r->fell_back = flags & ROW_FELL_BACK;
     r->unknown = flags & ROW_UNKNOWN;
+    r->away = flags & ROW_AWAY;
     r->unasked_thoughts = flags & ROW_UNASKED_THOUGHTS;
     r->verdict = (enum row_verdict)(flags >> ROW_VERDICT_SHIFT & 3);
     int finish = (int)(flags >> ROW_FINISH_SHIFT & 7);

@@ -142,6 +142,25 @@ def test_a_minute_of_failing_is_one_event(door):
     assert int(seen.split()[1]) <= 9 and door.show(swap)["state"] == "trial", seen  # those that were under way together may each end a run
 
 
+@pytest.mark.parametrize("breaker", [{"failures": 100}, {"failures": 1, "window": "10s", "open": "1h"}])
+def test_a_host_that_is_down_is_one_event_however_long(nursery, breaker):
+    """Nobody can be reached there, and others answer: no word about the model, whether its breaker is open or not."""
+    door = Door(nursery, breaker=breaker)
+    ask(door, BASELINE)
+    swap = door.trial()
+    ask(door, 40)
+    door.fakes["new"].stop()
+    assert set(ask(door, 160)) == {200}
+    wait_for("it is seen", lambda: guard(door, swap, "place")["evidence"].startswith("place: nobody can be reached there since "))
+    seen = door.show(swap)
+    assert seen["state"] == "trial" and guard(door, swap, "place")["verdict"] == "watched", seen
+    for name in ("errors", "fallback"):
+        told = guard(door, swap, name)["evidence"].split()
+        assert int(told[1]) <= 1 and int(told[3]) <= 41, told  # what is left out is no good evidence either
+    row = json.loads(cli("logs", "-n", "1", "--json", "--state", door.h.state).stdout)
+    assert row["chain"][0]["away"] is True, row
+
+
 def test_what_the_gateway_does_wrong_is_no_breach(nursery):
     """It has no room in its line for the new one, and the old one answers: no word about the new one."""
     door = Door(nursery, new_host={"slots": 1}, queue={"limit": 1})

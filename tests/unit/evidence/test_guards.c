@@ -509,6 +509,120 @@ static void test_memory(void **state)
     }
 }
 
+/* ---- the place ---- */
+
+static struct request_row minute_of(char what, struct dice *d)
+{
+    struct request_row r = answer(strchr("abB", what) ? "old" : "new", d);
+    switch (what) {
+    case 'a': /* nobody was there, another answered */
+    case 'r': /* nobody was there, and when it was asked again somebody was */
+        r.chain = STR("[{\"model\":\"new\",\"host\":\"x\",\"error\":\"backend_timeout\",\"away\":true}]");
+        break;
+    case 'b': /* left alone because nobody was there */
+        r.chain = STR("[{\"model\":\"new\",\"host\":\"x\",\"error\":\"breaker_open\",\"away\":true}]");
+        break;
+    case 'B': /* left alone for another reason */
+        r.chain = STR("[{\"model\":\"new\",\"host\":\"x\",\"error\":\"breaker_open\"}]");
+        break;
+    case 'A': /* nobody was there, and there is nobody else */
+        spoil(&r, FAULT_BACKEND, "backend_failed");
+        r.away = true;
+        break;
+    case 'x': /* it is there, and fails */
+        spoil(&r, FAULT_BACKEND, "backend_failed");
+        break;
+    default:
+        break;
+    }
+    r.fell_back = strchr("abB", what) != NULL;
+    return r;
+}
+
+/* A letter a minute: 'g' it answers, '.' nobody asks, else as above. */
+static void test_a_place_where_nobody_is_has_a_rule_of_its_own(void **state)
+{
+    static const char ten[] = "aaaaaaaaaa";
+    static const struct {
+        const char *minutes[3];
+        int errors, fallback;       /* bad ones that counted */
+        int away_min, after;        /* minutes in all; the minute of the breach, -1: none */
+        bool blind;                 /* nothing watches this trial */
+    } cases[] = {
+        { { "ggaaaag" }, 1, 1, 4, -1 },
+        { { "ggbbbbg" }, 0, 1, 4, -1 },
+        { { "ggAAAAg" }, 1, 0, 4, -1 },
+        { { "ggabbaAg" }, 1, 1, 5, -1 },      /* one outage, however it is met */
+        { { "ggabBbaAg" }, 1, 2, 6, -1 },     /* left alone for another reason is another event */
+        { { "ggaaxaag" }, 2, 2, 4, -1 },      /* something came from there, and it was bad */
+        { { "ggaargg" }, 1, 1, 2, -1 },
+        { { "gg", ten, "aaaaag" }, 1, 1, 15, -1 },   /* a minute short of it */
+        { { "gg", ten, "aaaaaag" }, 1, 1, 16, 17 },
+        { { "ggaaa............", "..", "g" }, 1, 1, 17, -1 }, /* back before anybody met it for so long */
+        { { "gga............", "........", "a" }, 1, 1, 21, -1 }, /* two are no proof */
+        { { "ggaa............", "........", "a" }, 1, 1, 22, 24 },
+        { { "gg", ten, "aaaaaaaaag" }, 1, 1, 19, -1, true },
+        { { "AAAAAAAAAAAAAgAAAAAAAAAAAAAg", "AAAAAAAAAAAAAgAAAAAAAAAAAAAg", "AAAAAAAAAAAAAg" }, 5, 0, 65, 64 }, /* up for a moment, again and again */
+        { { "xg", "xxxxxxxxxxxxxxxxxx", "g" }, -1, -1, 0, -1 }, /* never away: the guards of the test have the word */
+    };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct dice d = dice_of(31);
+        struct guards g, again;
+        struct buf text = { 0 }, twice = { 0 }, said = { 0 };
+        int after = -1, minute_now = 0, errors = 0, fallback = 0;
+        begin(&g, &d, 2000, 0.2);
+        snprintf(g.origin.source, sizeof g.origin.source, "%s", cases[i].blind ? "none" : "rows");
+        for (size_t part = 0; part < 3; part++)
+            for (const char *m = cases[i].minutes[part] ? cases[i].minutes[part] : ""; *m; m++, minute_now++) {
+                if (*m == '.')
+                    continue;
+                struct request_row r = minute_of(*m, &d);
+                r.time_ms = 1800000000000 + minute_now * minute;
+                int breach = guards_see(&g, &new, &r);
+                if (breach == GUARD_PLACE) {
+                    assert_int_equal(after, -1); /* once */
+                    after = minute_now;
+                    guards_say(&g, GUARD_PLACE, &said);
+                    assert_true(str_starts(buf_str(&said), STR("place: nobody can be reached there since 2027-01-15T08:")));
+                }
+                save(&g, &text);
+                assert_true(guards_read(&again, buf_str(&text)));
+                save(&again, &twice);
+                assert_true(str_eq(buf_str(&text), buf_str(&twice)));
+                g = again; /* a restart each minute */
+            }
+        for (size_t k = 0; k < g.watch.n; k++) {
+            errors += g.kinds[k] == GUARD_ERRORS ? (int)g.watch.guards[k].seen.bad : 0;
+            fallback += g.kinds[k] == GUARD_FALLBACK ? (int)g.watch.guards[k].seen.bad : 0;
+        }
+        if (after != cases[i].after || guards_away_ms(&g) != cases[i].away_min * minute || (cases[i].errors >= 0 && (errors != cases[i].errors || fallback != cases[i].fallback)))
+            fail_msg("%zu: after %d, away %lld min, errors %d, fallback %d", i, after, (long long)(guards_away_ms(&g) / minute), errors, fallback);
+        buf_free(&text);
+        buf_free(&twice);
+        buf_free(&said);
+    }
+}
+
+/* What the old model's host did is no more held against it. */
+static void test_the_old_ones_outages_are_one_event_each(void **state)
+{
+    struct dice d = dice_of(32);
+    struct baseline b;
+    baseline_begin(&b);
+    for (int i = 0; i < 200; i++) {
+        struct request_row r = answer("old", &d);
+        r.time_ms = 1800000000000 + i * minute;
+        if (i >= 20 && i < 120) {
+            spoil(&r, FAULT_BACKEND, "backend_failed");
+            r.away = true;
+        }
+        baseline_see(&b, &old, &r);
+    }
+    assert_int_equal(b.counts[GUARD_ERRORS].bad, 1);
+    assert_int_equal(b.counts[GUARD_ERRORS].total, 101);
+    baseline_end(&b);
+}
+
 /* As a gateway before this one has written it: one time for all loads, and other names are none. */
 static void test_a_text_of_before_goes_on(void **state)
 {
@@ -537,6 +651,8 @@ int main(void)
         cmocka_unit_test(test_without_a_baseline_nothing_is_watched),
         cmocka_unit_test(test_an_outage_is_one_event),
         cmocka_unit_test(test_runs_cost_little),
+        cmocka_unit_test(test_a_place_where_nobody_is_has_a_rule_of_its_own),
+        cmocka_unit_test(test_the_old_ones_outages_are_one_event_each),
         cmocka_unit_test(test_who_stays_down_goes_back),
         cmocka_unit_test(test_times_are_held_against_the_same_load),
         cmocka_unit_test(test_no_guard_sees_what_others_did_wrong),
