@@ -216,6 +216,7 @@ def test_what_memory_was_good_for(kept):
 def test_hours_go_on_over_a_kill(kept):
     """Another gateway finds its models loaded: that is no load, and what it counts is added."""
     h = kept
+    wait_for("its load is on record", lambda: of(stats(h, "--residency"), "pinned")["loads"] == 1)  # what is told nobody is not on the disk at once
     old = h.gateway()
     os.kill(old.pid, signal.SIGKILL)
     wait_for("another gateway", lambda: not old.alive() and h.gateway().pid != old.pid)

@@ -160,7 +160,7 @@ static void add_usage(yyjson_mut_doc *d, yyjson_mut_val *root, const struct answ
 
 static void add_timings(yyjson_mut_doc *d, yyjson_mut_val *root, const struct answer *a)
 {
-    int64_t ms = now_ms() - a->started + 1;
+    int64_t ms = a->plan.first_ms + (int64_t)(a->piece + a->reasoned) * a->plan.gap_ms + 1; /* as it was told: how busy the machine is, is not in it */
     yyjson_mut_val *t = yyjson_mut_obj_add_obj(d, root, "timings");
     yyjson_mut_obj_add_int(d, t, "cache_n", a->plan.cached);
     yyjson_mut_obj_add_int(d, t, "prompt_n", a->prompt_tokens);

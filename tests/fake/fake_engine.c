@@ -231,6 +231,7 @@ static void args_read(int argc, char **argv)
         if (!strcmp(name, "--version")) {
             char *version = beside("version");
             fprintf(stderr, "version: %s\n", version ? version : "0.1.0-dev (build 1, commit fa4e000)");
+            free(version); /* a build under the leak sanitizer would say it fails */
             exit(0);
         }
         if (!strcmp(name, "--help") || !strcmp(name, "-h"))
