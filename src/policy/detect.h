@@ -13,6 +13,8 @@ struct found {
 
 /* The next one at or after *from; *from goes behind it. False: no more. Findings do not overlap. */
 bool detect_next(struct str text, size_t *from, struct found *out);
+/* Is all of it one, seen with the name of the member that it is the value of? "hunter22" under "password", digits under "phone". */
+bool detect_named(struct str name, struct str value, struct found *out);
 const char *finding_name(enum finding f); /* "email" … */
 
 #endif

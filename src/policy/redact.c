@@ -5,6 +5,7 @@
 
 #include "base/random.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- values ---- */
@@ -161,6 +162,8 @@ struct walk {
     struct redaction *r;
     struct json_changes changes;
     unsigned seen;              /* enum finding, or-ed */
+    struct str name;            /* of the member that the text is the value of, where it may tell what that is */
+    struct json_span number;    /* it is a number, and stands there; empty: a string */
 };
 
 static void walk_value(struct walk *w, yyjson_val *v, enum zone zone);
@@ -190,7 +193,7 @@ static void walk_arguments(struct walk *w, yyjson_val *v)
 {
     struct json_doc inner;
     struct err e;
-    struct walk in = { .d = &inner, .on_text = w->on_text, .r = w->r };
+    struct walk in = { .d = &inner, .on_text = w->on_text, .r = w->r }; /* names and numbers anew */
     if (json_is_cut(w->d, v) || json_parse(&inner, json_str(v), &e)) {
         walk_string(w, v);
         return;
@@ -208,6 +211,35 @@ static void walk_arguments(struct walk *w, yyjson_val *v)
     json_free(&inner);
 }
 
+/* A card, or what a name says is a telephone number, may be written without quotes; its placeholder has them. */
+static void walk_number(struct walk *w, yyjson_val *key, yyjson_val *v)
+{
+    char digits[24];
+    int n = snprintf(digits, sizeof digits, "%llu", (unsigned long long)yyjson_get_uint(v));
+    struct str text = w->d->text;
+    size_t at = json_string_span(w->d, key).end;
+    while (at < text.n && text.p[at] != '-' && (text.p[at] < '0' || text.p[at] > '9')) /* blanks, the colon */
+        at++;
+    w->number = (struct json_span){ at, json_skip_value(text, at) };
+    w->on_text(w, v, str_make(digits, (size_t)n));
+    w->number = (struct json_span){ 0, 0 };
+}
+
+enum { LEAST_DIGITS = 1000000 }; /* a number of seven, and more, may be somebody's */
+
+/* A member of what is anybody's own: its name may be personal data itself, or say what its value is. */
+static void walk_member(struct walk *w, yyjson_val *key, yyjson_val *v)
+{
+    w->name = (struct str){ NULL, 0 };
+    walk_string(w, key);
+    w->name = json_str(key);
+    if (yyjson_is_uint(v) && yyjson_get_uint(v) >= LEAST_DIGITS)
+        walk_number(w, key, v);
+    else
+        walk_value(w, v, FREE);
+    w->name = (struct str){ NULL, 0 };
+}
+
 static void walk_value(struct walk *w, yyjson_val *v, enum zone zone)
 {
     size_t i, n;
@@ -221,6 +253,8 @@ static void walk_value(struct walk *w, yyjson_val *v, enum zone zone)
             continue;
         if (zone == MESSAGES && yyjson_is_str(item) && str_eq(name, STR("arguments")))
             walk_arguments(w, item);
+        else if (zone == FREE)
+            walk_member(w, key, item);
         else
             walk_value(w, item, behind(zone, name));
     }
@@ -228,11 +262,20 @@ static void walk_value(struct walk *w, yyjson_val *v, enum zone zone)
 
 /* ---- what is done with each text ---- */
 
+static bool next_of(const struct walk *w, struct str text, size_t *at, struct found *f)
+{
+    if (!*at && detect_named(w->name, text, f)) {
+        *at = text.n;
+        return true;
+    }
+    return detect_next(text, at, f);
+}
+
 static void look_for_any(struct walk *w, yyjson_val *v, struct str text)
 {
     enum { ALL = (1 << KINDS) - 1 };
     struct found f;
-    for (size_t at = 0; w->seen != ALL && detect_next(text, &at, &f);)
+    for (size_t at = 0; w->seen != ALL && next_of(w, text, &at, &f);)
         w->seen |= (unsigned)f.what;
 }
 
@@ -255,7 +298,7 @@ static void note_lookalikes(struct walk *w, yyjson_val *v, struct str text)
 static void collect(struct walk *w, yyjson_val *v, struct str text)
 {
     struct found f;
-    for (size_t at = 0; detect_next(text, &at, &f);)
+    for (size_t at = 0; next_of(w, text, &at, &f);)
         number_of(w->r, kind_of(f.what), str_make(text.p + f.at, f.n));
 }
 
@@ -334,12 +377,12 @@ static void replace(struct walk *w, yyjson_val *v, struct str text)
 {
     struct found f;
     size_t at = 0, done = 0;
-    bool found = detect_next(text, &at, &f);
+    bool found = next_of(w, text, &at, &f);
     if (!found && !has_known(w->r, text))
         return;
-    struct buf *to = json_changes_begin(&w->changes, json_string_span(w->d, v));
+    struct buf *to = json_changes_begin(&w->changes, w->number.end ? w->number : json_string_span(w->d, v));
     buf_add_char(to, '"');
-    for (; found; found = detect_next(text, &at, &f)) {
+    for (; found; found = next_of(w, text, &at, &f)) {
         put_between(w->r, str_make(text.p + done, f.at - done), to);
         put_placeholder(w->r, f.what, str_make(text.p + f.at, f.n), to);
         done = at;

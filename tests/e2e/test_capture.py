@@ -97,6 +97,22 @@ def test_what_is_kept_has_no_personal_data_and_what_is_private_is_not_kept(start
     assert written(h, MAIL, SECRET, "in private", "to measure", "elsewhere", "by its name", "iVBORw0") == set() and written(h, PLAIN) == {PLAIN}
 
 
+def test_names_and_numbers_of_arguments_are_looked_through(start):
+    """What tells the kind of a value stands beside it in JSON, the value may be a name itself, and it may have no quotes."""
+    h, _ = start(KEEPS)
+    arguments = {MAIL: {"password": SECRET, "card": 4111111111111111, "phone": 5551234}}
+    call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": json.dumps(arguments)}}
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {MAIL: {"const": 4111111111111111}}}}}
+    messages = [{"role": "user", "content": PLAIN}, {"role": "assistant", "content": None, "tool_calls": [call]}, {"role": "tool", "tool_call_id": "c1", "content": "done"}]
+    assert h.post("/v1/chat/completions", {"model": "chat", "messages": messages, "tools": [tool]}).status == 200
+    wait_kept(h, 1)
+    kept, = texts(h)
+    assert json.loads(kept["messages"][1]["tool_calls"][0]["function"]["arguments"]) == {"[EMAIL_1]": {"password": "[SECRET_1]", "card": "[CARD_1]", "phone": "[PHONE_1]"}}
+    assert kept["tools"][0]["function"]["parameters"]["properties"] == {"[EMAIL_1]": {"const": "[CARD_1]"}}
+    h.stop()
+    assert written(h, MAIL, SECRET, "4111111111111111", "5551234") == set()
+
+
 @pytest.mark.parametrize("privacy,kept", [({}, []), ({"redact": "on"}, ["to [EMAIL_1]"]), ({"detect": "mark"}, ["to [EMAIL_1]"])])
 def test_what_the_policy_keeps_here_is_not_kept_on_disk(start, nursery, privacy, kept):
     far = nursery.fake()

@@ -47,6 +47,13 @@ static void test_texts_of_a_request_leave_with_placeholders(void **state)
           "{\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[{\"function\":{\"arguments\":\"{broken [EMAIL_1]\"}}]}]}", 1 },
         { "{\"messages\":[{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"name\":\"x\",\"input\":{\"name\":\"a@b.co\"}}]}]}",
           "{\"messages\":[{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"name\":\"x\",\"input\":{\"name\":\"[EMAIL_1]\"}}]}]}", 1 },
+        /* names of members, and what they say of their values; numbers */
+        { "{\"metadata\":{\"a@b.co\":{\"password\":\"hunter22\",\"phone\":5551234,\"n\":5551234,\"card\": 4111111111111111 ,\"id\":\"x\"}}}",
+          "{\"metadata\":{\"[EMAIL_1]\":{\"password\":\"[SECRET_1]\",\"phone\":\"[PHONE_1]\",\"n\":\"[PHONE_1]\",\"card\": \"[CARD_1]\" ,\"id\":\"x\"}}}", 4 },
+        { "{\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[{\"function\":{\"arguments\":\"{\\\"a@b.co\\\":1,\\\"password\\\":\\\"hunter\\u00322\\\",\\\"card\\\":4111111111111111}\"}}]}]}",
+          "{\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[{\"function\":{\"arguments\":\"{\\\"[EMAIL_1]\\\":1,\\\"password\\\":\\\"[SECRET_1]\\\",\\\"card\\\":\\\"[CARD_1]\\\"}\"}}]}]}", 3 },
+        { "{\"metadata\":{\"passwords\":7,\"api_key\":\"$KEY\",\"tokens\":\"many\",\"created\":1764000000,\"ids\":[12345678]}}", "{\"metadata\":{\"passwords\":7,\"api_key\":\"$KEY\",\"tokens\":\"many\",\"created\":1764000000,\"ids\":[12345678]}}", 0 },
+        { "{\"metadata\":{\"password\":[\"it's5\\\"o\",{\"n\":\"hunter22\"}],\"secret\":\"\"}}", "{\"metadata\":{\"password\":[\"[SECRET_1]\",{\"n\":\"hunter22\"}],\"secret\":\"\"}}", 1 },
         /* what is known from its name is known without it, too */
         { "{\"messages\":[{\"role\":\"user\",\"content\":\"It is hunter22, hunter22!\"},{\"role\":\"user\",\"content\":\"password=hunter22\\nphone: 5551234\"},"
           "{\"role\":\"assistant\",\"tool_calls\":[{\"function\":{\"arguments\":\"{\\\"p\\\":\\\"xhunter22x 5551234\\\"}\"}}]}]}",
