@@ -34,21 +34,29 @@ struct gateway {
     struct line line;
     uint32_t serial;                /* of its start, from 1 on */
     bool ready;
+    bool cut;                       /* it was we who killed it */
     int64_t started_ms, kill_at_ms; /* 0: not due */
 };
 
+/* Its file is held: what is put in its place meanwhile, or that it is gone, changes nothing. An upgrade is asked for, and does not come with a crash. */
+struct program {
+    char *const *argv;              /* NULL: there is none */
+    char **kept;                    /* whose memory that is; NULL: main()'s */
+    int fd;
+};
+
 static struct {
-    char *const *argv;              /* what is started again */
-    char **heirs_argv;              /* what an upgrade has brought, until it is ready: then it is the one above */
-    char **kept_argv;               /* … and whose memory that is; NULL: main()'s */
+    struct program program;         /* what is started again */
+    struct program heirs;           /* what an upgrade has brought, until it is ready: then it is the one above */
     struct gateway slot[SLOTS];
     int main;                       /* which slot is the one that counts */
     enum { NOBODY, HEIR, ELDER } other;
     struct gateway *speaker;        /* whom answers go to; NULL: nobody */
     uint32_t starts;
     bool served;                    /* one of them was ready once */
+    bool killed;                    /* the last one that counted was, from outside */
     int64_t start_at_ms, backoff_ms;
-} g = { .slot = { { .line = { .sock = -1 } }, { .line = { .sock = -1 } } } };
+} g = { .program = { .fd = -1 }, .heirs = { .fd = -1 }, .slot = { { .line = { .sock = -1 } }, { .line = { .sock = -1 } } } };
 
 static struct gateway *counts(void)
 {
@@ -60,9 +68,22 @@ static struct gateway *other(void)
     return &g.slot[!g.main];
 }
 
+static struct program program_of(char *const *argv, char **kept)
+{
+    return (struct program){ .argv = argv, .kept = kept, .fd = os_hold(argv[0]) };
+}
+
+static void forget(struct program *p)
+{
+    if (p->fd >= 0)
+        close(p->fd);
+    free(p->kept); /* its texts lie in the same piece of memory */
+    *p = (struct program){ .fd = -1 };
+}
+
 void gateway_init(char *const *argv)
 {
-    g.argv = argv;
+    g.program = program_of(argv, NULL);
     g.start_at_ms = 1; /* at once: monotonic time is past that */
 }
 
@@ -100,13 +121,13 @@ void gateway_answer(uint32_t speaker)
 }
 
 /* An upgrade is through: what crashes from now on comes back as the new program. */
-static void take_argv_over(void)
+static void take_program_over(void)
 {
-    if (!g.heirs_argv)
+    if (!g.heirs.argv)
         return;
-    free(g.kept_argv); /* its texts lie in the same piece of memory */
-    g.argv = g.kept_argv = g.heirs_argv;
-    g.heirs_argv = NULL;
+    forget(&g.program);
+    g.program = g.heirs;
+    g.heirs = (struct program){ .fd = -1 };
 }
 
 void gateway_is_ready(void)
@@ -115,7 +136,7 @@ void gateway_is_ready(void)
         return;
     g.speaker->ready = g.served = true;
     g.backoff_ms = 0;
-    take_argv_over();
+    take_program_over();
 }
 
 /* ---- its words ---- */
@@ -246,28 +267,34 @@ void gateway_tell_reload(void)
 /* ---- its process ---- */
 
 struct birth {
-    char *const *argv;
+    const struct program *program;
     const char *heir;       /* what WIRE_HEIR_NAME is to say; NULL: it is alone */
+    bool after_kill;        /* … and WIRE_KILLED_NAME */
 };
 
 /* Where no number of ours lies in the way. */
-static int lift(int fd)
+static int lift(int fd) /* -1 stays what it is */
 {
     return fcntl(fd, F_DUPFD_CLOEXEC, WIRE_HEIR_FD + 1);
 }
 
 static _Noreturn void become(const struct birth *b, int sock, int to_other)
 {
-    int wire = lift(sock), heir = b->heir ? lift(to_other) : -1;
+    int wire = lift(sock), heir = b->heir ? lift(to_other) : -1, file = lift(b->program->fd), from = b->heir ? WIRE_HEIR_FD + 1 : WIRE_KEPT_FD + 1;
     unsetenv(WIRE_HEIR_NAME);
+    unsetenv(WIRE_KILLED_NAME);
     if (wire < 0 || dup2(wire, WIRE_FD) < 0)
         _exit(1);
     if (b->heir && (heir < 0 || dup2(heir, WIRE_HEIR_FD) < 0 || setenv(WIRE_HEIR_NAME, b->heir, 1)))
         _exit(1);
-    os_close_from(b->heir ? WIRE_HEIR_FD + 1 : WIRE_KEPT_FD + 1); /* that one is closed by itself, unless it was given to us */
-    execv(b->argv[0], b->argv);
-    log_error("cannot run %s: %s", b->argv[0], strerror(errno));
-    _exit(1); /* an exit of its own: there is no use in trying again */
+    if (b->after_kill && setenv(WIRE_KILLED_NAME, "1", 1))
+        _exit(1);
+    if (file >= 0 && (file = dup2(file, from)) == from && fcntl(from, F_SETFD, FD_CLOEXEC) == 0)
+        from++;
+    os_close_from(from); /* the one that is kept is closed by itself, unless it was given to us */
+    os_exec(file, b->program->argv);
+    log_error("cannot run %s: %s", b->program->argv[0], strerror(errno));
+    _exit(1); /* the end of all, when it never ran; else it is tried again, later each time */
 }
 
 static bool begin(struct gateway *w, const struct birth *b, int to_other, int64_t now_ms)
@@ -299,7 +326,7 @@ static void start(int64_t now_ms)
 {
     int pair[2] = { -1, -1 };
     bool linked = g.other == ELDER && other()->line.sock >= 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0;
-    struct birth b = { .argv = g.argv, .heir = linked ? "again" : NULL };
+    struct birth b = { .program = &g.program, .heir = linked ? "again" : NULL, .after_kill = g.killed };
     bool begun = begin(counts(), &b, pair[1], now_ms);
     if (begun && linked)
         tell_heir(other(), 0, pair[0]);
@@ -335,13 +362,15 @@ void gateway_upgrade(uint32_t id, struct str argv, int64_t now_ms)
         gateway_tell_failed(id, EBUSY, "there are two gateways already");
         return;
     }
-    free(g.heirs_argv);
-    g.heirs_argv = vector(argv);
-    if (!g.heirs_argv || socketpair(AF_UNIX, SOCK_STREAM, 0, pair)) {
-        gateway_tell_failed(id, g.heirs_argv ? errno : EINVAL, "cannot start another gateway");
+    char **v = vector(argv);
+    if (!v || socketpair(AF_UNIX, SOCK_STREAM, 0, pair)) {
+        gateway_tell_failed(id, v ? errno : EINVAL, "cannot start another gateway");
+        free(v);
         return;
     }
-    struct birth b = { .argv = g.heirs_argv, .heir = "heir" };
+    forget(&g.heirs);
+    g.heirs = program_of(v, v);
+    struct birth b = { .program = &g.heirs, .heir = "heir" };
     if (begin(other(), &b, pair[1], now_ms)) {
         g.other = HEIR;
         tell_heir(g.speaker, id, pair[0]);
@@ -354,7 +383,7 @@ void gateway_upgrade(uint32_t id, struct str argv, int64_t now_ms)
 
 static bool is_on_trial(void)
 {
-    return g.other == ELDER && g.heirs_argv && counts()->pid && !counts()->ready;
+    return g.other == ELDER && g.heirs.argv && counts()->pid && !counts()->ready;
 }
 
 void gateway_drop_heir(void)
@@ -383,6 +412,7 @@ bool gateway_take(void)
 static void go_mad(struct gateway *w, const char *why)
 {
     log_warn("the gateway %s: killed", why);
+    w->cut = true;
     kill(-w->pid, SIGKILL); /* first: one that sees its wire shut may exit before this comes, which would look like its own will */
     line_close(&w->line);
 }
@@ -427,6 +457,7 @@ void gateway_step(int64_t now_ms)
         if (!w->pid || !w->kill_at_ms || now_ms < w->kill_at_ms)
             continue;
         log_warn("the gateway did not end in time: killed");
+        w->cut = true;
         w->kill_at_ms = 0;
         kill(-w->pid, SIGKILL);
     }
@@ -512,19 +543,13 @@ void gateway_flush(void)
 
 /* ---- its end ---- */
 
-static void forget_heirs_argv(void)
-{
-    free(g.heirs_argv);
-    g.heirs_argv = NULL;
-}
-
 /* The one that had taken over died before it was ready: who was there before it goes on. */
 static void give_back(int status)
 {
     log_error("the new gateway %s before it was ready: the old one goes on", WIFSIGNALED(status) ? "died" : "ended");
     g.main = !g.main;
     g.other = NOBODY;
-    forget_heirs_argv();
+    forget(&g.heirs);
     tell_heir_gone(counts(), status);
 }
 
@@ -533,7 +558,7 @@ static enum gateway_end end_of_other(int status)
     bool was_heir = g.other == HEIR;
     g.other = NOBODY;
     if (was_heir)
-        forget_heirs_argv();
+        forget(&g.heirs);
     if (was_heir && counts()->pid)
         tell_heir_gone(counts(), status);
     return GATEWAY_END_NONE;
@@ -543,11 +568,12 @@ static enum gateway_end end_of_main(const struct gateway *dead, int status)
 {
     if (g.other == HEIR)
         kill(-other()->pid, SIGKILL); /* whose place it was to take is gone, and with it what it was to be given */
-    if (g.other == ELDER && !dead->ready && g.heirs_argv && other()->line.sock >= 0) { /* the elder may count again */
+    if (g.other == ELDER && !dead->ready && g.heirs.argv && other()->line.sock >= 0) { /* the elder may count again */
         give_back(status);
         return GATEWAY_END_NONE;
     }
-    forget_heirs_argv(); /* of an upgrade that was not through: what comes back is the program before it */
+    forget(&g.heirs); /* of an upgrade that was not through: what comes back is the program before it */
+    g.killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && !dead->cut;
     /* One that comes after a crash and cannot even begin (no memory, no descriptor, a lock that is not free yet) has no will of its own: what it was
      * started for is served, and its models are loaded. */
     bool lame = g.served && !dead->ready && WIFEXITED(status) && WEXITSTATUS(status) != 0;

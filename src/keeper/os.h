@@ -11,6 +11,11 @@ void os_die_with(pid_t parent);
 /* Closes every descriptor from `from` on. */
 void os_close_from(int from);
 
+/* A descriptor for the file that `path` leads to now, so that os_exec() can run it whatever becomes of the path; -1 where that cannot be had. */
+int os_hold(const char *path);
+/* What was held, when something else is at argv[0] by now or nothing; else, and without a held one (-1), what is at argv[0]. Returns when it cannot: errno. */
+void os_exec(int held, char *const *argv);
+
 /* The name that ps shows. */
 void os_be_called(const char *name);
 

@@ -18,6 +18,19 @@ void os_close_from(int from)
         close(fd);
 }
 
+/* There is no exec of a descriptor. */
+int os_hold(const char *path)
+{
+    (void)path;
+    return -1;
+}
+
+void os_exec(int held, char *const *argv)
+{
+    (void)held;
+    execv(argv[0], argv);
+}
+
 void os_adopt_orphans(void)
 {
 }

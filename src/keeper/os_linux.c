@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 void os_die_with(pid_t parent)
@@ -24,6 +26,20 @@ void os_close_from(int from)
     long max = sysconf(_SC_OPEN_MAX); /* a kernel before 5.9, or a seccomp filter that does not know the call */
     for (int fd = from; fd < (max < 0 || max > 65536 ? 65536 : max); fd++)
         close(fd);
+}
+
+int os_hold(const char *path)
+{
+    return open(path, O_PATH | O_CLOEXEC);
+}
+
+void os_exec(int held, char *const *argv)
+{
+    struct stat was, is;
+    bool moved = held >= 0 && !fstat(held, &was) && (stat(argv[0], &is) || is.st_dev != was.st_dev || is.st_ino != was.st_ino);
+    if (moved)
+        syscall(SYS_execveat, held, "", argv, environ, AT_EMPTY_PATH);
+    execv(argv[0], argv); /* by its path where it can be: that is the name it goes by, and what a script needs */
 }
 
 void os_be_called(const char *name)

@@ -15,6 +15,8 @@
 /* In the environment of a gateway that is started beside another: WIRE_HEIR_FD is its end of a socket between the two. "heir": it is to take the other's
  * place (WIRE_TAKE, once the other has let go); "again": it is the one that counts, and the other only ends what it had begun. */
 #define WIRE_HEIR_NAME "HOB_HEIR"
+/* In the environment of one that comes after one that was killed (SIGKILL) from outside: nothing was wrong with that one. */
+#define WIRE_KILLED_NAME "HOB_KILLED"
 /* WIRE_VERSION: both ends say the same or do not work together. Any word that is new, or means something else, makes another version. */
 enum { WIRE_FD = 3, WIRE_KEPT_FD = 4, WIRE_HEIR_FD = 5, WIRE_VERSION = 3, WIRE_MAX_BYTES = 1024 * 1024, WIRE_OBITUARY_BYTES = 64 * 1024 };
 

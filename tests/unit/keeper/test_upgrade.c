@@ -4,12 +4,14 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -399,6 +401,62 @@ static void test_when_the_new_one_crashes_it_comes_back_with_a_socket_to_the_eld
     stage_down(&s);
 }
 
+/* A program at a path of its own. */
+static void copy_stand_in(char to[32])
+{
+    char piece[16 * 1024];
+    ssize_t n;
+    snprintf(to, 32, "/tmp/hob-another-XXXXXX");
+    int out = mkstemp(to), in = open(stage_stand_in(), O_RDONLY | O_CLOEXEC);
+    assert_true(in >= 0 && out >= 0);
+    while ((n = read(in, piece, sizeof piece)) > 0)
+        assert_int_equal(write(out, piece, (size_t)n), n);
+    assert_true(n == 0 && fchmod(out, 0755) == 0 && close(out) == 0 && close(in) == 0);
+}
+
+/* What lies at its path by then was not asked to take over. */
+static void test_what_crashes_comes_back_as_the_program_that_it_was(void **state)
+{
+#ifdef __linux__
+    static const char *const instead[] = { NULL, "#!/bin/sh\nexit 77\n" };
+    for (size_t i = 0; i < COUNTOF(instead); i++) {
+        struct stage s, heir;
+        char another[32];
+        int mine = -1;
+        up(&s);
+        copy_stand_in(another);
+        const char *const argv[] = { another, s.path };
+        assert_int_equal(upgrade_as(&s, argv, COUNTOF(argv), &mine), WIRE_HEIR);
+        close(stage_meet_beside(&s, &heir, 'h'));
+        close(mine);
+        assert_int_equal(ask_plain(&heir, WIRE_TAKE), WIRE_DONE);
+        ready(&heir);
+        stage_deed(&s, 'x', 0);
+        assert_true(stage_eof(&s));
+        hello(&heir);
+        assert_int_equal(unlink(another), 0);
+        if (instead[i]) {
+            int fd = open(another, O_WRONLY | O_CREAT | O_EXCL, 0755);
+            assert_int_equal(write(fd, instead[i], strlen(instead[i])), strlen(instead[i]));
+            close(fd);
+        }
+        stage_deed(&heir, 's', 0);
+        stage_leave(&heir);
+        for (uint32_t starts = 3; starts < 5; starts++) {
+            stage_meet(&s);
+            assert_int_equal(hello(&s), starts);
+            ready(&s);
+            stage_deed(&s, 's', 0);
+        }
+        stage_meet(&s);
+        stage_down(&s);
+        unlink(another);
+    }
+#else
+    skip(); /* nothing runs what is at no path there */
+#endif
+}
+
 static void test_an_elder_that_crashes_stays_away(void **state)
 {
     struct stage s, heir;
@@ -516,6 +574,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_nobody_is_started_while_the_dead_ones_heir_still_dies),
         cmocka_unit_test(test_a_program_that_never_served_does_not_come_back),
         cmocka_unit_test(test_when_the_new_one_crashes_it_comes_back_with_a_socket_to_the_elder),
+        cmocka_unit_test(test_what_crashes_comes_back_as_the_program_that_it_was),
         cmocka_unit_test(test_an_elder_that_crashes_stays_away),
         cmocka_unit_test(test_an_elder_that_hangs_can_be_dropped),
         cmocka_unit_test(test_one_on_trial_can_be_dropped_by_its_elder),
