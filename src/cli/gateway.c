@@ -18,16 +18,19 @@
 #include "proc/run_keeper.h"
 #include "proc/sweep.h"
 #include "store/captured.h"
+#include "store/look.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { PORTS_TO_TRY = 100, FLUSH_LOOK_MS = 20 };
+enum { PORTS_TO_TRY = 100, FLUSH_LOOK_MS = 20, LOCK_TRIES = 20, LOCK_PAUSE_MS = 10 };
 
 /* ---- the end ---- */
 
@@ -289,7 +292,7 @@ static void listen_when_known(struct gateway *g)
         gateway_listen(g);
 }
 
-static void on_list(void *ctx, const struct keeper_child *children, size_t n);
+static keeper_list_fn on_list;
 
 static void swaps_known(void *ctx)
 {
@@ -297,7 +300,6 @@ static void swaps_known(void *ctx)
     g->swaps_known = true;
     told_config(g->told, swap_config(g));
     keeper_list(g->keeper, on_list, g); /* who runs is held against what is to run, and a swap may have moved it to another engine */
-
 }
 
 static void reload(void *ctx, struct reload_wish *w)
@@ -392,6 +394,13 @@ static void port_taken(struct gateway *g, const struct err *e)
     gateway_listen(g);
 }
 
+/* Of this process: on a busy machine the rest of a start is waiting for a turn. */
+static double processor_ms(void)
+{
+    struct timespec t;
+    return clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) ? 0 : (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
 static void on_listening(void *ctx, int fd, struct str bound, const struct err *e)
 {
     struct gateway *g = ctx;
@@ -411,8 +420,8 @@ static void on_listening(void *ctx, int fd, struct str bound, const struct err *
         return;
     g->listened = true;
     log_info("listening on %.*s", STR_ARG(bound));
-    log_debug("started in %.1f ms: %.1f ms to read the configuration, %.1f ms to build, the rest until the keeper gave the socket", clock_ms_between(g->began_ns,
-        clock_mono_ns()), clock_ms_between(g->began_ns, g->read_ns), clock_ms_between(g->read_ns, g->built_ns));
+    log_debug("started in %.1f ms: %.1f ms to read the configuration, %.1f ms to build, the rest until the store and the keeper had answered; %.1f ms of processor",
+        clock_ms_between(g->began_ns, clock_mono_ns()), clock_ms_between(g->began_ns, g->read_ns), clock_ms_between(g->read_ns, g->built_ns), processor_ms());
     if (!addr_is_loopback(&g->wanted))
         log_warn("keys and answers cross the network unencrypted: put a proxy with TLS in front, or listen on an address of a VPN");
     daemon_write_address(g->config, bound);
@@ -446,13 +455,34 @@ static void drop_powers(struct gateway *g)
         log_info("no filter of system calls for the gateway: %s", why);
 }
 
+static struct str host_of(const struct addr *a)
+{
+    struct str host = str_of(a->host);
+    return str_eq(host, STR("localhost")) ? STR("127.0.0.1") : host; /* as the keeper has it */
+}
+
+/* With --next-free-port a gateway before us may have had to go on from the port that is wanted: callers know that one, and it is still open. */
+static void keep_port(struct gateway *g, const struct str *doors, size_t n)
+{
+    struct addr is;
+    struct err e;
+    uint16_t found = 0;
+    for (size_t i = 0; i < n && g->next_free_port; i++)
+        if (!addr_parse(doors[i], &is, &e) && is.kind == ADDR_TCP && str_eq(host_of(&is), host_of(&g->wanted)) && is.port >= g->wanted.port &&
+            is.port - g->wanted.port < PORTS_TO_TRY && (!found || is.port < found))
+            found = is.port;
+    if (found && g->wanted.port)
+        g->wanted.port = found;
+}
+
 /* What runs already. After a crash that is what the last gateway had: its children are taken over, and those that nobody wants any more are stopped.
  * At the first start nothing of ours should run: what does is left over from a keeper that was killed. */
-static void on_list(void *ctx, const struct keeper_child *children, size_t n)
+static void on_list(void *ctx, const struct keeper_child *children, size_t n, const struct str *doors, size_t ndoors)
 {
     struct gateway *g = ctx;
     if (g->draining)
         return; /* the keeper ends what runs when we have ended */
+    keep_port(g, doors, ndoors);
     if (keeper_starts(g->keeper) == 1)
         sweep_strays(str_of(g->run_dir), SWEEP_ALL);
     drop_powers(g);
@@ -488,19 +518,30 @@ static void on_signal(void *ctx, int signum)
     gateway_drain(g);
 }
 
+/* A command may hold it for a moment, to see whether somebody serves (store.c). */
+static bool lock_soon(int fd)
+{
+    for (int i = 0; flock(fd, LOCK_EX | LOCK_NB); i++) {
+        if (i == LOCK_TRIES)
+            return false;
+        poll(NULL, 0, LOCK_PAUSE_MS);
+    }
+    return true;
+}
+
 /* One hob for a state folder. The lock is the process's: it goes with it, however it ends, so that the next gateway gets it. Who comes after one that had just
  * taken over waits for it: the one before that has it until it knows. */
 static int lock_state(struct gateway *g, bool again)
 {
     char path[4096];
     const struct config *c = g->config;
-    snprintf(path, sizeof path, "%.*s/lock", STR_ARG(c->state));
+    snprintf(path, sizeof path, "%.*s/" STORE_LOCK, STR_ARG(c->state));
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) {
         fprintf(stderr, "hob: cannot open %s: %s\n", path, strerror(errno));
         return EXIT_FAILED;
     }
-    if (flock(fd, again ? LOCK_EX : LOCK_EX | LOCK_NB)) {
+    if (again ? flock(fd, LOCK_EX) != 0 : !lock_soon(fd)) {
         fprintf(stderr, "hob: another hob serves with the state folder %.*s\nhob: stop it, or give this one a folder of its own with --state or `state:`\n",
             STR_ARG(c->state));
         close(fd);
@@ -550,7 +591,10 @@ void gateway_build(struct gateway *g)
     if (g->config->sandbox) /* we may start none, from drop_powers() on */
         run_by_keeper(g->loop, g->keeper, str_of(g->run_dir));
     g->meter = meter_new();
-    g->store = g->on_trial ? store_start_on_trial(g->loop, g->config->state, &g->opened) : store_start(g->loop, g->config->state);
+    if (g->on_trial)
+        g->store = store_start_on_trial(g->loop, g->config->state, &g->opened);
+    else
+        g->store = g->after_kill ? store_start_again(g->loop, g->config->state) : store_start(g->loop, g->config->state);
     g->swaps = swaps_new(g->loop, g->store, &swaps_ops, g);
     g->told = told_new(g->loop, g->store);
     g->fleet = fleet_new(g->loop, conf_hold(g->config), g->services, str_of(g->run_dir), g->store);
@@ -599,6 +643,7 @@ static void take_apart(struct gateway *g)
     reload_free(g->reload);
     api_free(g->api);
     meter_free(g->meter);
+    rundir_tidy(g->config->state, g->run_dir);
     conf_free(g->config);
 }
 
@@ -646,6 +691,8 @@ int gateway_run(const struct cli_args *a)
 {
     static struct gateway g; /* static: what an end at once leaves behind is still somebody's */
     bool again, heir = succeed_is_heir(&again);
+    g.after_kill = getenv(KEEPER_KILLED_NAME) != NULL;
+    unsetenv(KEEPER_KILLED_NAME);
     g.args = a;
     g.lock_fd = -1;
     g.began_ns = clock_mono_ns();

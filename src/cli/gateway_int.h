@@ -46,6 +46,7 @@ struct gateway {
     int lock_fd;                    /* of the state folder */
     int port_tries;
     bool next_free_port, strict;
+    bool after_kill;                /* the gateway before this one was killed, from outside */
     bool flipping;                  /* a swap changes what holds: who tells of it knows why */
     bool listed, swaps_known;       /* what runs; what is swapped: then it listens */
     bool listened;                  /* so far */

@@ -2,6 +2,7 @@
 #include "cli/rundir.h"
 
 #include <errno.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -30,13 +31,23 @@ static uint32_t hash(struct str s)
     return h;
 }
 
-enum err_code rundir_parent(char out[RUNDIR_MAX_BYTES], struct err *e)
+static void name_parent(char out[RUNDIR_MAX_BYTES])
 {
     enum { ROOM = RUNDIR_MAX_BYTES - 10 };
     const char *xdg = getenv("XDG_RUNTIME_DIR");
     int n = xdg && xdg[0] == '/' ? snprintf(out, ROOM, "%s/hob", xdg) : ROOM;
     if (n >= ROOM || access(xdg, W_OK)) /* none, too long for a socket, or not there */
         snprintf(out, ROOM, "/tmp/hob-%u", (unsigned)geteuid());
+}
+
+static void name(struct str state, const char *parent, char out[RUNDIR_MAX_BYTES])
+{
+    snprintf(out, RUNDIR_MAX_BYTES, "%.*s/%08x", RUNDIR_MAX_BYTES - 11, parent, hash(state));
+}
+
+enum err_code rundir_parent(char out[RUNDIR_MAX_BYTES], struct err *e)
+{
+    name_parent(out);
     return make_private(out, e);
 }
 
@@ -46,6 +57,31 @@ enum err_code rundir_make(struct str state, char out[RUNDIR_MAX_BYTES], struct e
     enum err_code rc = rundir_parent(parent, e);
     if (rc)
         return rc;
-    snprintf(out, RUNDIR_MAX_BYTES, "%.*s/%08x", RUNDIR_MAX_BYTES - 11, parent, hash(state));
+    name(state, parent, out);
     return make_private(out, e);
+}
+
+bool rundir_is_there(struct str state)
+{
+    char parent[RUNDIR_MAX_BYTES], path[RUNDIR_MAX_BYTES];
+    name_parent(parent);
+    name(state, parent, path);
+    return access(path, F_OK) == 0;
+}
+
+static int remove_empty(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    (void)st;
+    (void)at;
+    if (kind == FTW_DP)
+        rmdir(path); /* one that holds something stays */
+    return 0;
+}
+
+void rundir_tidy(struct str state, const char *run_dir)
+{
+    char children[4096];
+    snprintf(children, sizeof children, "%.*s/children", STR_ARG(state));
+    nftw(run_dir, remove_empty, 16, FTW_DEPTH | FTW_PHYS);
+    nftw(children, remove_empty, 16, FTW_DEPTH | FTW_PHYS);
 }

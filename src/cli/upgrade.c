@@ -194,13 +194,17 @@ static void tell_held(struct upgrade *u)
     }
 }
 
+/* What is in memory is told of in any case: of that the other knows that it answers. */
 static void tell_all_held(struct upgrade *u)
 {
-    size_t n = world_config(fleet_world(u->g->fleet))->nmodels;
+    struct world *w = fleet_world(u->g->fleet);
+    size_t n = world_config(w)->nmodels;
     free(u->held);
     u->held = calloc(n + 1, sizeof *u->held);
     if (!u->held)
         die("out of memory");
+    for (size_t i = 0; i < n; i++)
+        u->held[i] = world_backend(w, i)->kind->managed && world_backend(w, i)->state == BACKEND_HOT ? SIZE_MAX : 0;
     tell_held(u);
 }
 

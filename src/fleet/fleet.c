@@ -94,7 +94,7 @@ bool fleet_ready(struct fleet *f, struct buf *why)
 {
     for (size_t i = 0; i < f->world->config->nmodels; i++) {
         const struct fleet_place *p = f->world->place[i];
-        if (!p->m.set.keep_hot || p->m.state == SCHED_HOT)
+        if (!p->m.set.keep_hot || p->m.state == SCHED_HOT || (p->adopting && p->was_hot)) /* handed over: it answers, we have only not asked yet */
             continue;
         buf_printf(why, "%.*s is %s", STR_ARG(p->b->name), fleet_state_word(p->m.state));
         if (p->b->last_error.code)

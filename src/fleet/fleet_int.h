@@ -65,6 +65,7 @@ struct fleet_place {
     enum backend_state was;             /* the backend's, as last heard */
     bool stopping;                      /* we have told it to go */
     bool adopting;                      /* its child is an earlier gateway's, and not ours yet */
+    bool was_hot;                       /* … and that gateway said that it answers */
     struct place_look look;
     struct place_file file;
     struct place_template template;

@@ -48,8 +48,18 @@ static struct str name_of(const struct ghost *g)
     return world_config(g->world)->models[g->model].name;
 }
 
+/* Who speaks of its requests has it in memory. */
+static void know(struct fleet *f, struct str model)
+{
+    for (struct list *i = f->places.next; i != &f->places; i = i->next) {
+        struct fleet_place *p = list_entry(i, struct fleet_place, node);
+        p->was_hot = p->was_hot || (p->adopting && str_eq(p->b->name, model));
+    }
+}
+
 void ghosts_set(struct ghosts *all, struct str model, size_t n)
 {
+    know(all->fleet, model);
     const struct config *c = world_config(fleet_world(all->fleet));
     size_t have = 0;
     for (struct list *at = all->all.next, *next; at != &all->all; at = next) {

@@ -18,7 +18,7 @@ enum heir_word {
     HEIR_ROW_DONE,  /* id: that row is committed; with a text: it could not be, because */
     /* old -> new */
     HEIR_GO,        /* it has let go of everything: take over. fd: the lock on the state folder */
-    HEIR_HELD,      /* of the model `text` it has `number` requests under way */
+    HEIR_HELD,      /* of the model `text` it has `number` requests under way; at the beginning of each that is in memory, if only 0 */
     HEIR_CONN,      /* a connection, as id; number: 0 = of the public door, 1 = of the admin's; fd; text: what has come on it and was not answered, or the
                      * beginning of that: number + HEIR_MORE says that more follows */
     HEIR_BYTES,     /* more of that (id); number as above */

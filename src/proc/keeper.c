@@ -98,7 +98,7 @@ static void request_fail(struct request *r, const struct err *e)
         r->done.spawn(r->ctx, 0, e);
         break;
     case WIRE_LIST:
-        r->done.list(r->ctx, NULL, 0);
+        r->done.list(r->ctx, NULL, 0, NULL, 0);
         break;
     case WIRE_UPGRADE:
         r->done.upgrade(r->ctx, 0, -1, e);
@@ -364,15 +364,19 @@ static bool on_listed(struct keeper *k, struct request *r, struct wire_reader *i
 {
     struct arena a;
     arena_init(&a);
-    uint32_t n = wire_u32(in), listeners;
+    uint32_t n = wire_u32(in), ndoors = 0;
     bool ok = r && r->type == WIRE_LIST && !in->bad && n <= in->left.n / 16; /* each child takes 16 bytes and more */
     struct keeper_child *children = ok ? arena_array(&a, struct keeper_child, (size_t)n + 1) : NULL;
     for (uint32_t i = 0; ok && i < n; i++)
         ok = read_child(in, &a, &children[i]);
-    wire_list(in, &listeners);
+    struct wire_reader list = wire_reader(wire_list(in, &ndoors));
+    struct str *doors = arena_array(&a, struct str, (size_t)(in->bad ? 0 : ndoors) + 1);
+    wire_u32(&list);
+    for (uint32_t i = 0; !in->bad && i < ndoors; i++)
+        doors[i] = wire_text(&list);
     ok = ok && wire_reader_ok(in);
     if (ok)
-        r->done.list(r->ctx, children, n);
+        r->done.list(r->ctx, children, n, doors, ndoors);
     arena_fini(&a);
     return ok;
 }

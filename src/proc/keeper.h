@@ -13,6 +13,7 @@ struct keeper;
 
 #define KEEPER_KEPT_NAME "HOB_ACCEPTED"
 #define KEEPER_HEIR_NAME "HOB_HEIR"
+#define KEEPER_KILLED_NAME "HOB_KILLED"
 /* Where a gateway that hob-keeper started finds its end of the wire (WIRE_FD …, for who may not include the wire). */
 enum { KEEPER_FD = 3, KEEPER_KEPT_FD = 4, KEEPER_HEIR_FD = 5 };
 
@@ -62,7 +63,8 @@ struct keeper_child {
     size_t nargv;
     bool as_it_is;          /* who hands it on: it is to be kept, whatever it would be started with now */
 };
-typedef void keeper_list_fn(void *ctx, const struct keeper_child *children, size_t n); /* all dies on return */
+/* doors: the addresses where it listens for us, as they were bound. All dies on return. */
+typedef void keeper_list_fn(void *ctx, const struct keeper_child *children, size_t n, const struct str *doors, size_t ndoors);
 
 void keeper_listen(struct keeper *k, struct str addr, keeper_listen_fn *done, void *ctx);
 void keeper_start_child(struct keeper *k, const struct keeper_spawn *s, keeper_spawn_fn *done, void *ctx);

@@ -1,6 +1,7 @@
 /* The connection: how the file is opened, looked at, brought to this program's version, and set aside when it is broken. */
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/look.h"
 #include "store/store_int.h"
 
 #include <errno.h>
@@ -172,39 +173,12 @@ static void give_up(struct store_db *db)
         sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
 }
 
-/* One step, whole or not at all. */
-static enum err_code migrate_once(struct store_db *db, int *version, struct err *e)
+/* All steps in one transaction, which is left open: whoever dies in it has changed nothing. */
+static enum err_code migrate_on_trial(struct store_db *db, int *version, struct err *e)
 {
     enum err_code rc = begin_steps(db, version, e);
-    if (!rc && *version < store_schema())
+    while (!rc && *version < store_schema())
         rc = step(db, version, e);
-    if (!rc)
-        rc = exec_all(db, "COMMIT", e);
-    if (rc)
-        give_up(db);
-    return rc;
-}
-
-static enum err_code migrate(struct store_db *db, struct err *e)
-{
-    int version = 0;
-    enum err_code rc = read_version(db, &version, e);
-    while (!rc && version < store_schema())
-        rc = migrate_once(db, &version, e);
-    return !rc && version > store_schema() ? refuse_newer(db, version, e) : rc;
-}
-
-/* All steps in one transaction, which is left open: whoever dies in it has changed nothing. */
-static enum err_code migrate_on_trial(struct store_db *db, struct err *e)
-{
-    int version = 0;
-    enum err_code rc = read_version(db, &version, e);
-    if (!rc && version < store_schema())
-        rc = begin_steps(db, &version, e);
-    while (!rc && version < store_schema())
-        rc = step(db, &version, e);
-    if (!rc && version > store_schema())
-        rc = refuse_newer(db, version, e);
     if (rc)
         give_up(db);
     return rc;
@@ -213,6 +187,16 @@ static enum err_code migrate_on_trial(struct store_db *db, struct err *e)
 enum err_code db_keep(struct store_db *db, struct err *e)
 {
     return sqlite3_get_autocommit(db->sql) ? ERR_OK : exec_all(db, "COMMIT", e);
+}
+
+static enum err_code migrate(struct store_db *db, int *version, struct err *e)
+{
+    enum err_code rc = migrate_on_trial(db, version, e);
+    if (!rc)
+        rc = db_keep(db, e);
+    if (rc)
+        give_up(db);
+    return rc;
 }
 
 void db_durable(struct store_db *db)
@@ -344,6 +328,16 @@ static enum err_code rewrite_log(struct store_db *db, struct err *e)
     return code ? err_set(e, ERR_SYSTEM, "%.180s-wal could not be written anew: %s", db->path, sqlite3_errstr(code)) : ERR_OK;
 }
 
+/* Only who serves with a file takes it further: a program that did so in passing would leave the hob that serves, or the one that comes back, a file it does not know. */
+static enum err_code bring_up(struct store_db *db, enum db_mode mode, int *version, struct err *e)
+{
+    enum err_code rc = read_version(db, version, e);
+    bool ours = mode != DB_READ && (mode != DB_BESIDE || *version == 0); /* 0: a file that was just made */
+    if (!rc && ours && *version < store_schema())
+        rc = mode == DB_ON_TRIAL ? migrate_on_trial(db, version, e) : migrate(db, version, e);
+    return !rc && *version > store_schema() ? refuse_newer(db, *version, e) : rc;
+}
+
 /* How long the rows of a start wait for it: the log of one that was killed is read, a small file looked through. */
 static void tell_times(const struct store_db *db, int64_t began_ns, int64_t log_ns, int64_t checked_ns)
 {
@@ -371,15 +365,14 @@ static enum err_code open_once(struct store_db *db, enum db_mode mode, struct er
     if (!rc && write)
         rc = use_wal(db, e);
     log_ns = clock_mono_ns();
-    if (!rc && write && !trial) /* another process has had it until now */
+    if (!rc && write && !trial && !db->just_had) /* else another process has had it until now */
         rc = check(db, doubted, e);
+    db->just_had = false;
     checked_ns = clock_mono_ns();
     if (!rc && write && doubted)
         rc = rewrite_log(db, e);
     if (!rc)
-        rc = trial ? migrate_on_trial(db, e) : write ? migrate(db, e) : read_version(db, &version, e);
-    if (!rc && version > store_schema())
-        rc = refuse_newer(db, version, e);
+        rc = bring_up(db, mode, &version, e);
     if (!rc && db->speaks)
         log_begin(db);
     if (!rc && db->speaks && db->limits.power)
@@ -387,7 +380,7 @@ static enum err_code open_once(struct store_db *db, enum db_mode mode, struct er
     if (!rc && db->speaks)
         tell_times(db, began_ns, log_ns, checked_ns);
     db->suspect = db->suspect && rc;
-    if (rc || (!write && version < store_schema()))
+    if (rc || version < store_schema())
         db_close(db);
     return rc;
 }
@@ -439,12 +432,12 @@ enum err_code db_open(struct store_db *db, enum db_mode mode, struct err *e)
 {
     struct stat st;
     enum err_code rc = ERR_OK;
-    db->read_only = mode == DB_READ;
     switch (mode) {
     case DB_READ:
         rc = stat(db->path, &st) || !st.st_size ? ERR_OK : open_once(db, mode, e);
         break;
     case DB_WRITE:
+    case DB_BESIDE:
     case DB_ON_TRIAL:
         rc = open_once(db, mode, e);
         break;
@@ -471,4 +464,49 @@ void db_close(struct store_db *db)
     }
     sqlite3_close(db->sql);
     db->sql = NULL;
+}
+
+/* ---- looked at ---- */
+
+static enum err_code look(struct store_db *db, struct store_look *out, struct err *e)
+{
+    struct stat st;
+    char found[64] = "";
+    enum err_code rc = ERR_OK;
+    if (sqlite3_open_v2(db->path, &db->sql, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL) != SQLITE_OK)
+        return db_error(db, e);
+    sqlite3_busy_timeout(db->sql, DB_BUSY_MS);
+    sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    rc = exec_all(db, pragmas, e);
+    if (!rc)
+        rc = read_version(db, &out->version, e);
+    if (rc || stat(db->path, &st) || st.st_size > CHECK_DOUBTED_BYTES)
+        return rc;
+    rc = quick_check(db, found, e);
+    out->whole = !rc && !strcmp(found, "ok");
+    if (!rc && !out->whole) {
+        db->broken = true;
+        err_set(e, ERR_SYSTEM, "%.180s is broken: %.60s", db->path, found);
+        return err_hint(e, "It is set aside at the next start of `hob serve`.");
+    }
+    return rc;
+}
+
+enum err_code store_look(struct str state_folder, struct store_look *out, struct err *e)
+{
+    struct store_db *db = calloc(1, sizeof *db); /* thousands of bytes of path and statements */
+    struct stat st;
+    enum err_code rc = ERR_OK;
+    if (!db)
+        die("out of memory");
+    *out = (struct store_look){ .there = false };
+    snprintf(db->path, sizeof db->path, "%.*s/hob.db", STR_ARG(state_folder));
+    memcpy(out->path, db->path, sizeof out->path);
+    out->there = stat(db->path, &st) == 0;
+    if (out->there && st.st_size)
+        rc = look(db, out, e);
+    out->broken = db->broken;
+    sqlite3_close(db->sql);
+    free(db);
+    return rc;
 }

@@ -8,12 +8,17 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "loop/loop.h"
+#include "store/look.h"
 #include "store/store_int.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 enum {
     MAX_BATCH = 1024,               /* jobs in a transaction: the first of them shall not wait for ever */
@@ -721,14 +726,10 @@ static void start_writer(struct store *s)
     pthread_attr_destroy(&attr);
 }
 
-struct store *store_start(struct loop *l, struct str state_folder)
-{
-    return store_start_on_trial(l, state_folder, NULL);
-}
-
-struct store *store_start_on_trial(struct loop *l, struct str state_folder, struct store_job *opened)
+static struct store *start(struct loop *l, struct str state_folder, struct store_job *opened, bool just_had)
 {
     struct store *s = make(l, state_folder);
+    s->db.just_had = just_had;
     s->opened = opened;
     s->pause = opened != NULL;
     if (opened)
@@ -737,21 +738,25 @@ struct store *store_start_on_trial(struct loop *l, struct str state_folder, stru
     return s;
 }
 
-enum err_code store_open(struct str state_folder, struct store **out, struct err *e)
+struct store *store_start(struct loop *l, struct str state_folder)
 {
-    struct store *s = make(NULL, state_folder);
-    enum err_code rc = db_open(&s->db, DB_WRITE, e);
-    if (rc)
-        store_close(s);
-    else
-        *out = s;
-    return rc;
+    return start(l, state_folder, NULL, false);
 }
 
-enum err_code store_open_to_read(struct str state_folder, struct store **out, struct err *e)
+struct store *store_start_again(struct loop *l, struct str state_folder)
+{
+    return start(l, state_folder, NULL, true);
+}
+
+struct store *store_start_on_trial(struct loop *l, struct str state_folder, struct store_job *opened)
+{
+    return start(l, state_folder, opened, false);
+}
+
+static enum err_code open_here(struct str state_folder, enum db_mode mode, struct store **out, struct err *e)
 {
     struct store *s = make(NULL, state_folder);
-    enum err_code rc = db_open(&s->db, DB_READ, e);
+    enum err_code rc = db_open(&s->db, mode, e);
     if (rc || !s->db.sql) {
         store_close(s);
         s = NULL;
@@ -759,6 +764,28 @@ enum err_code store_open_to_read(struct str state_folder, struct store **out, st
     if (!rc)
         *out = s;
     return rc;
+}
+
+/* Whoever serves with a state folder has a lock on this file. It is asked for and let go of at once, which who begins to serve waits out. */
+static bool is_served(struct str state_folder)
+{
+    char path[DB_MAX_PATH];
+    snprintf(path, sizeof path, "%.*s/" STORE_LOCK, STR_ARG(state_folder));
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool served = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
+    if (fd >= 0)
+        close(fd);
+    return served;
+}
+
+enum err_code store_open(struct str state_folder, struct store **out, struct err *e)
+{
+    return open_here(state_folder, is_served(state_folder) ? DB_READ : DB_BESIDE, out, e);
+}
+
+enum err_code store_open_to_read(struct str state_folder, struct store **out, struct err *e)
+{
+    return open_here(state_folder, DB_READ, out, e);
 }
 
 static void stop_writer(struct store *s)

@@ -15,13 +15,16 @@ struct store_db;                /* the connection, for a room file's functions: 
 /* For the daemon: opens, creates and migrates on the writer's thread, so that nobody waits. A file that is broken, or is no database, is set aside
  * (hob.db.broken-DATE) with a warning; one that cannot be had, or is a newer hob's, is said once, fails the jobs, and is tried again from time to time. */
 struct store *store_start(struct loop *l, struct str state_folder);
+#define STORE_LOCK "lock"       /* in the state folder: flock'ed (LOCK_EX) by who serves with it, however many they are */
 struct store_job;
 /* For who may not get the file after all: it is opened, and brought to this program's version in a transaction that only store_resume() commits. Until then
  * nothing has changed, whoever dies, and what is handed in waits, unless it only reads. opened->done is called once on the loop: could it be had? Nothing is set aside. */
 struct store *store_start_on_trial(struct loop *l, struct str state_folder, struct store_job *opened);
-/* For a command: jobs run at once in the caller's thread. ERR_SYSTEM says what is wrong with the file, and what to do. */
+/* For a command that would keep what it learns: jobs run at once in the caller's thread. ERR_SYSTEM says what is wrong with the file, and what to do. A command takes
+ * no file to another version, and writes nothing where somebody serves: beside a daemon it only reads (a job that writes fails), and of an older hob's file there is
+ * nothing to be had: *out NULL and ERR_OK. */
 enum err_code store_open(struct str state_folder, struct store **out, struct err *e) __attribute__((warn_unused_result));
-/* For reading only; *out NULL and ERR_OK when there is no file yet. */
+/* For reading only; *out NULL and ERR_OK when there is no file yet, or an older hob's. */
 enum err_code store_open_to_read(struct str state_folder, struct store **out, struct err *e) __attribute__((warn_unused_result));
 /* Waits for the jobs that were handed in and runs their `done`; on the loop thread. Who holds it may still hand in jobs: they fail with
  * ERR_SHUTTING_DOWN. NULL is fine. */

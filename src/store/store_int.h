@@ -27,8 +27,8 @@ struct store_db {
     sqlite3 *sql;                   /* NULL: it could not be opened (again) */
     char path[DB_MAX_PATH];
     struct err why;                 /* why sql is NULL */
-    bool read_only;
     bool broken;                    /* something found the file to be no database: to be set aside */
+    bool just_had;                  /* another process of ours had it open until it was killed: not looked through, the first time */
     bool speaks;                    /* the daemon's: says what goes wrong, a command's errors are its own to print */
     bool failing;                   /* the last write went wrong, and that was said: failed */
     bool suspect;                   /* a read, a write or a sync has failed: what this connection and its descriptors believe to be on the disk may not be there */
@@ -47,11 +47,12 @@ extern const char *const store_migrations[];    /* number n takes the file from 
 
 enum db_mode {
     DB_READ,
-    DB_WRITE,
+    DB_WRITE,           /* brought to this program's version */
+    DB_BESIDE,          /* for a command: written to as it is, made where there is none; an older hob's is nobody's here but who serves with it */
     DB_WRITE_OR_ANEW,   /* what is broken is set aside */
     DB_ON_TRIAL,        /* brought to this program's version in a transaction that stays open until db_keep(); closed before that, nothing has changed */
 };
-/* db->path is set; on error db->sql is NULL. DB_READ: ERR_OK and db->sql NULL when there is no file, or none of this program's version yet. */
+/* db->path is set; on error db->sql is NULL. DB_READ, DB_BESIDE: ERR_OK and db->sql NULL when there is no file to read, or none of this program's version yet. */
 enum err_code db_open(struct store_db *db, enum db_mode mode, struct err *e) __attribute__((warn_unused_result));
 enum err_code db_keep(struct store_db *db, struct err *e) __attribute__((warn_unused_result));
 void db_close(struct store_db *db);

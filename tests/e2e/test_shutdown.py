@@ -173,3 +173,14 @@ def test_the_socket_of_a_killed_run_is_no_obstacle(nursery):
     all_gone(h)
     again = nursery.hob(h.config_path.read_text(), dir=None, env={"XDG_RUNTIME_DIR": h.env["XDG_RUNTIME_DIR"]}, wait="ready")
     assert again.chat("m", "hello").status == 200
+
+
+def test_no_folder_is_left_in_which_nothing_lies(world):
+    """Of its sockets' folders and of its engines' own: what holds nothing goes with it."""
+    run = world.dir / "r" / "hob"
+    assert list(run.iterdir()) and list((world.state / "children").iterdir())
+    world.tree()
+    world.signal(signal.SIGTERM)
+    assert world.wait_exit(5) == 0
+    all_gone(world)
+    assert not list(run.iterdir()) and not (world.state / "children").exists()

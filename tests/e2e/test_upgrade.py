@@ -6,7 +6,9 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import sqlite3
+import subprocess
 import threading
 
 import gates
@@ -19,11 +21,11 @@ from helpers import BIN, HOB, SLOW, chat_body, cli, content_of, wait_for
 class Old:
     """A hob that is to be upgraded, and its new programs: copies of the same one at other paths."""
 
-    def __init__(self, nursery, models=None, **config):
+    def __init__(self, nursery, models=None, args=(), **config):
         from helpers import FAKE
         self.dir = nursery.dir
         config = {"engines": {"llama": {"path": str(FAKE)}}, "models": models or nursery.model("m", slots=4), **config}
-        self.hob = nursery.hob(config, wait="ready")
+        self.hob = nursery.hob(config, wait="ready", args=args)
         self.copies = 0
 
     def copy(self):
@@ -618,3 +620,75 @@ def test_a_program_is_named_on_the_admin_socket_only(old):
         got = raw.call(str(o.hob.state / "hob.sock"), "POST", "/hob/v1/upgrade", json.dumps(body))
         assert got.status == 400 and says in got.error()["message"], got.body
     assert raw.call(str(o.hob.state / "hob.sock"), "GET", "/hob/v1/upgrade").get("allow") == "POST"
+
+
+# -- what a newer program may do beside an older hob, and after it
+
+LOOKS = [("preflight", "m"), ("engine", "probe", "llama", "llama"), ("fit", "m"), ("doctor",), ("gain",)]
+
+
+def test_a_newer_programs_commands_leave_the_store_to_who_serves(old, nursery):
+    """Only who serves takes a file further: a look in passing by the next release must not shut an older hob out of its own store."""
+    o = old()
+    next_one, known = BIN / "tests" / "fake" / "hob-next", schema(o)
+
+    def look(*words):
+        subprocess.run([next_one, *words, "-c", o.hob.config_path], env=o.hob.env, cwd=o.hob.dir, stdin=subprocess.DEVNULL, capture_output=True, timeout=60 * SLOW, check=False)
+        assert schema(o) == known, words
+
+    for words in LOOKS:
+        look(*words)
+    ids = [o.hob.chat("m", "hello").get("x-request-id")]
+    assert set(ids) <= set(o.rows())
+    o.hob.stop()
+    for words in LOOKS[:2]:
+        look(*words)
+    again = nursery.hob(o.hob.config_path.read_text(), dir=o.hob.dir, wait="ready")
+    ids.append(again.chat("m", "hello").get("x-request-id"))
+    assert set(ids) <= set(o.rows())
+    again.stop()
+
+
+def test_after_an_upgrade_readyz_knows_what_was_handed_over(old):
+    """A model that the old gateway had in memory answers, whether or not the new one has asked it yet; one that is still on its way does not."""
+    o = old()
+    o.hob.child().control.script("health_hang")
+    o.upgrade()
+    state = o.backends()[0]["state"]
+    got = o.hob.get("/readyz")
+    assert got.status == 200, (state, got.body)
+
+
+def test_after_an_upgrade_readyz_waits_for_what_loads(nursery, old):
+    models = {**nursery.model("m"), **nursery.model("slow", script="load_ms 3000", keep="demand")}
+    o = old(models=models)
+    config = json.loads(o.hob.config_path.read_text())
+    config["models"]["slow"]["keep"] = "hot"
+    o.hob.config_path.write_text(json.dumps(config))
+    assert o.cli("config", "reload").returncode == 0
+    wait_for("it loads", lambda: "slow" in o.pids())
+    o.upgrade()
+    seen = []
+    wait_for("it is ready", lambda: seen.append(o.hob.get("/readyz").status) or seen[-1] == 200, 20)
+    assert {b["state"] for b in o.backends()} == {"hot"}
+
+
+@pytest.mark.parametrize("how", ["killed", "upgraded"])
+def test_a_port_that_was_chosen_is_kept(nursery, old, how):
+    """--next-free-port: callers know the port that it found, whatever becomes of the one that was wanted."""
+    with socket.socket() as first:
+        first.bind(("127.0.0.1", 0))
+        first.listen()
+        wanted = first.getsockname()[1]
+        o = old(listen=f"127.0.0.1:{wanted}", args=("--next-free-port",))
+        assert o.hob.at[1] != wanted
+    if how == "killed":
+        dead = o.hob.gateway()
+        os.kill(dead.pid, signal.SIGKILL)
+        wait_for("it is dead", lambda: not dead.alive())
+    else:
+        o.upgrade()
+    assert o.hob.chat("m", "hello").status == 200  # at the port of before: nobody else accepts there
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", wanted), 5).close()
+    assert (o.hob.state / "listen").read_text() == f"127.0.0.1:{o.hob.at[1]}"

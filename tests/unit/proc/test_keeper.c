@@ -24,6 +24,8 @@ struct play {
     enum err_code code;
     char bound[128], listed[256], died[256];
     bool free_inside;
+    size_t ndoors;
+    char door[128];
 };
 
 static void done(struct play *p)
@@ -87,9 +89,11 @@ static void on_listening(void *ctx, int fd, struct str bound, const struct err *
     done(p);
 }
 
-static void on_list(void *ctx, const struct keeper_child *children, size_t n)
+static void on_list(void *ctx, const struct keeper_child *children, size_t n, const struct str *doors, size_t ndoors)
 {
     struct play *p = ctx;
+    p->ndoors = ndoors;
+    snprintf(p->door, sizeof p->door, "%.*s", ndoors ? (int)doors[0].n : 0, ndoors ? doors[0].p : "");
     p->listed[0] = 0;
     for (size_t i = 0; i < n; i++)
         snprintf(p->listed + strlen(p->listed), sizeof p->listed - strlen(p->listed), "%.*s %d %zu %.*s;", STR_ARG(children[i].label),
@@ -228,6 +232,14 @@ static void test_the_next_gateway_finds_the_children_of_the_last(void **state)
     wait_for_it(&p);
     assert_string_equal(p.listed, wanted);
     assert_int_equal(keeper_starts(p.keeper), 2);
+    assert_int_equal(p.ndoors, 0);
+    keeper_listen(p.keeper, STR("127.0.0.1:0"), on_listening, &p);
+    wait_for_it(&p);
+    close(p.fd);
+    keeper_list(p.keeper, on_list, &p);
+    wait_for_it(&p);
+    assert_int_equal(p.ndoors, 1);
+    assert_string_equal(p.door, p.bound); /* and its doors, as they were bound */
     down(&p);
 }
 

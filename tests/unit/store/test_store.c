@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "loop/loop.h"
+#include "store/look.h"
 #include "store/store_int.h"
 
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -636,11 +638,132 @@ static void test_a_command_reads_beside_the_daemon(void **state)
     r.job.done = NULL;
     assert_int_equal(store_do(s, &r.job, &e), ERR_SYSTEM); /* only reads */
     store_close(s);
-    assert_int_equal(store_open(str_of(folder), &s, &e), ERR_OK); /* one that writes, too */
-    assert_int_equal(store_do(s, &r.job, &e), ERR_OK);
-    store_close(s);
-    assert_int_equal(count_rows(b.store), 2);
     close_bench(&b);
+}
+
+static int version_there(void)
+{
+    char path[128];
+    sqlite3 *db;
+    sqlite3_stmt *q;
+    snprintf(path, sizeof path, "%s/hob.db", folder);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &q, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(q), SQLITE_ROW);
+    int version = sqlite3_column_int(q, 0);
+    sqlite3_finalize(q);
+    sqlite3_close(db);
+    return version;
+}
+
+static void do_by_hand(const char *text)
+{
+    char path[128];
+    sqlite3 *db;
+    snprintf(path, sizeof path, "%s/hob.db", folder);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void lower_version(void)
+{
+    char text[64];
+    snprintf(text, sizeof text, "PRAGMA user_version=%d", store_schema() - 1);
+    do_by_hand(text);
+}
+
+static enum err_code write_one(struct store *s, struct err *e)
+{
+    struct row r;
+    row_init(&r, NULL, 1);
+    r.job.done = NULL;
+    return store_do(s, &r.job, e);
+}
+
+/* Who serves has the lock; whose the file is goes by its version. */
+static void test_a_command_changes_only_what_is_nobodys(void **state)
+{
+    static const struct { bool file, older, served, opens, writes; } rows[] = {
+        { .opens = true, .writes = true }, /* it makes one */
+        { .served = true },                /* whoever serves makes one */
+        { .file = true, .opens = true, .writes = true },
+        { .file = true, .served = true, .opens = true },
+        { .file = true, .older = true },
+        { .file = true, .older = true, .served = true },
+    };
+    char lock[128], path[128];
+    snprintf(lock, sizeof lock, "%s/" STORE_LOCK, folder);
+    snprintf(path, sizeof path, "%s/hob.db", folder);
+    int held = open(lock, O_RDWR | O_CREAT, 0600);
+    for (size_t i = 0; i < COUNTOF(rows); i++) {
+        struct bench b;
+        struct store *s = NULL;
+        struct err e;
+        unlink(path);
+        if (rows[i].file) {
+            open_bench(&b);
+            close_bench(&b);
+        }
+        if (rows[i].older)
+            lower_version();
+        assert_int_equal(flock(held, rows[i].served ? LOCK_EX : LOCK_UN), 0);
+        assert_int_equal(store_open(str_of(folder), &s, &e), ERR_OK);
+        if ((s != NULL) != rows[i].opens)
+            fail_msg("row %zu: %s", i, s ? "opened" : "not opened");
+        if (s && (write_one(s, &e) == ERR_OK) != rows[i].writes)
+            fail_msg("row %zu: %s", i, rows[i].writes ? e.text : "it wrote");
+        store_close(s);
+        assert_int_equal(access(path, F_OK) == 0, rows[i].file || rows[i].writes);
+        if (rows[i].file)
+            assert_int_equal(version_there(), store_schema() - rows[i].older);
+    }
+    close(held);
+}
+
+/* Its steps are all taken, or none. */
+static void test_who_serves_takes_an_older_file_further_at_once(void **state)
+{
+    struct err e;
+    struct bench b;
+    for (int i = 0; i < 3; i++)
+        do_by_hand(store_migrations[i]);
+    do_by_hand("CREATE TABLE served (is_in_the_way INTEGER); PRAGMA user_version=3");
+    log_set_level(LOG_ERROR);
+    for (int good = 0; good < 2; good++) {
+        if (good)
+            do_by_hand("DROP TABLE served");
+        open_bench(&b);
+        assert_int_equal(write_one(b.store, &e), good ? ERR_OK : ERR_SYSTEM);
+        close_bench(&b);
+        assert_int_equal(version_there(), good ? store_schema() : 3);
+    }
+    log_set_level(LOG_INFO);
+}
+
+/* Of one that was killed with it: not looked through. What is broken in it all the same shows when it is used. */
+static void test_a_file_that_somebody_just_had_is_opened_as_it_is(void **state)
+{
+    for (int again = 0; again < 2; again++) {
+        struct bench b;
+        struct stat st;
+        struct err e;
+        char path[128];
+        snprintf(path, sizeof path, "%s/hob.db", folder);
+        open_bench(&b);
+        close_bench(&b);
+        assert_int_equal(stat(path, &st), 0);
+        write_file("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 16, st.st_size - 1024); /* a page that nobody needs for this */
+        log_set_level(LOG_ERROR);
+        b.loop = loop_new();
+        b.store = again ? store_start_again(b.loop, str_of(folder)) : store_start(b.loop, str_of(folder));
+        assert_int_equal(write_one(b.store, &e), ERR_OK);
+        assert_int_equal(count_files("hob.db.broken-*") > 0, !again);
+        close_bench(&b);
+        log_set_level(LOG_INFO);
+        assert_int_equal(remove_folder(NULL), 0);
+        assert_int_equal(make_folder(NULL), 0);
+    }
 }
 
 static void test_programs_that_begin_together_make_one_file(void **state)
@@ -684,6 +807,9 @@ int main(void)
         CASE(test_a_folder_that_is_not_there_is_an_error),
         CASE(test_only_we_may_read_it),
         CASE(test_a_command_reads_beside_the_daemon),
+        CASE(test_a_command_changes_only_what_is_nobodys),
+        CASE(test_who_serves_takes_an_older_file_further_at_once),
+        CASE(test_a_file_that_somebody_just_had_is_opened_as_it_is),
         CASE(test_programs_that_begin_together_make_one_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
