@@ -65,7 +65,12 @@ void admin_put_when(struct json_out *o, const char *key, int64_t wall_ms);      
 
 /* ---- views.c: JSON out of what is known. A field whose value nobody knows yet is null, never a guess. ---- */
 /* measured: bytes of RAM a model has now, -1 = unknown. Shown is that, or what the fleet has last measured where that is more (a GPU's). */
-void view_ps(const struct world *w, const struct fleet_budget *budget, const struct api_load *load, const int64_t *measured, struct buf *out);
+/* The gateway itself; each NULL: not known. */
+struct view_gateway {
+    const struct api_load *load;
+    const struct store_health *store;
+};
+void view_ps(const struct world *w, const struct fleet_budget *budget, const struct view_gateway *gateway, const int64_t *measured, struct buf *out);
 void view_models(const struct world *w, struct buf *out);
 /* What an action answers. took_ms: how long it took. */
 void view_done(const struct world *w, size_t model, int64_t took_ms, struct buf *out);

@@ -30,6 +30,7 @@ static void answer(struct ps *p)
 {
     struct fleet_budget budget;
     struct api_load load;
+    struct store_health store;
     struct buf body = { 0 };
     int64_t *measured = calloc(p->n + 1, sizeof *measured);
     if (!measured)
@@ -39,7 +40,10 @@ static void answer(struct ps *p)
     fleet_budget(p->admin->fleet, &budget);
     if (p->admin->api)
         api_load(p->admin->api, &load);
-    view_ps(p->world, &budget, p->admin->api ? &load : NULL, measured, &body);
+    if (p->admin->store)
+        store_health(p->admin->store, &store);
+    struct view_gateway gateway = { p->admin->api ? &load : NULL, p->admin->store ? &store : NULL };
+    view_ps(p->world, &budget, &gateway, measured, &body);
     reply_json(p->r, 200, STR(""), buf_str(&body));
     buf_free(&body);
     free(measured);

@@ -271,7 +271,6 @@ static void put_backend(struct json_out *o, const struct backend *b, const struc
 
 static void put_load(struct json_out *o, const struct api_load *l)
 {
-    begin(o, "gateway");
     begin(o, "memory");
     put_int(o, "limit_bytes", l->memory.limit_bytes ? l->memory.limit_bytes : -1);
     put_int(o, "used_bytes", l->memory.limit_bytes ? l->memory.used_bytes : -1);
@@ -286,11 +285,19 @@ static void put_load(struct json_out *o, const struct api_load *l)
     put_int(o, "running", (int64_t)l->running);
     put_int(o, "limit", (int64_t)l->most_running);
     json_end_object(o);
+}
+
+static void put_store(struct json_out *o, const struct store_health *h)
+{
+    begin(o, "store");
+    json_key(o, STR("failing"));
+    json_bool(o, h->failing);
+    put_int(o, "held_rows", (int64_t)h->held);
+    put_str(o, "reason", str_of(h->failing ? h->why : ""));
     json_end_object(o);
 }
 
-/* load NULL: not known. */
-void view_ps(const struct world *w, const struct fleet_budget *budget, const struct api_load *load, const int64_t *measured, struct buf *out)
+void view_ps(const struct world *w, const struct fleet_budget *budget, const struct view_gateway *gateway, const int64_t *measured, struct buf *out)
 {
     struct json_out o = json_out(out);
     struct fleet_figures figures;
@@ -308,8 +315,14 @@ void view_ps(const struct world *w, const struct fleet_budget *budget, const str
     put_int(&o, "used_bytes", budget->used_bytes);
     put_int(&o, "others_bytes", budget->others_bytes);
     json_end_object(&o);
-    if (load)
-        put_load(&o, load);
+    if (gateway->load || gateway->store)
+        begin(&o, "gateway");
+    if (gateway->load)
+        put_load(&o, gateway->load);
+    if (gateway->store)
+        put_store(&o, gateway->store);
+    if (gateway->load || gateway->store)
+        json_end_object(&o);
     json_end_object(&o);
 }
 

@@ -129,6 +129,8 @@ static int run(const struct cli_args *a)
         print_json(&d);
     else
         print_lines(&d);
+    if (d.run_dir_made && d.run_dir[0])
+        rmdir(d.run_dir); /* as it was; unless a hob began to use it just now */
     int rc = all_well(&d) ? EXIT_OK : EXIT_FAILED;
     conf_free(d.config);
     arena_fini(&d.arena);

@@ -19,6 +19,10 @@ struct doctor {
     struct config *config;           /* NULL when it cannot be read: checks that need it are left out */
     char run_dir[RUNDIR_MAX_BYTES];  /* "" when there is none */
     bool daemon;                     /* one runs with our state folder */
+    bool store_failing;              /* … and says that it cannot write; why */
+    struct str store_why;
+    int64_t held_rows;               /* … so many wait in memory */
+    bool run_dir_made;               /* by us: there was none */
     const char *check;               /* the row that is at work: the name of what it finds */
     struct finding *first, *last;
 };
@@ -32,6 +36,7 @@ extern const struct check doctor_setup_checks[], doctor_model_checks[], doctor_h
     doctor_sandbox_checks[]; /* each ended by a row without a name */
 
 void doctor_kinds(struct doctor *d); /* of hosts: a row of theirs with a file of its own */
+void doctor_store(struct doctor *d); /* of the set-up: likewise; behind the daemon's row */
 
 /* A finding of the running check; `of` (a model's name) is added to its name, NULL for none. */
 void doctor_say(struct doctor *d, const char *of, enum doctor_health h, const char *fmt, ...) __attribute__((format(printf, 4, 5)));

@@ -3,7 +3,6 @@
 #include "cli/doctor.h"
 #include "cli/table.h"
 #include "json/json.h"
-#include "store/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -77,22 +76,10 @@ static void state_folder(struct doctor *d)
     }
 }
 
-static void remembered(struct doctor *d)
-{
-    struct store *store = NULL;
-    struct err e;
-    if (store_open_to_read(d->config->state, &store, &e)) {
-        doctor_say(d, NULL, HEALTH_WARN, "%s", e.text);
-        doctor_fix(d, "%s", e.hint[0] ? e.hint : "move the file away: what it remembers is learned again");
-    } else {
-        doctor_say(d, NULL, HEALTH_OK, store ? "hob.db can be read" : "nothing is remembered yet");
-    }
-    store_close(store);
-}
-
 static void run_folder(struct doctor *d)
 {
     struct err e;
+    d->run_dir_made = !rundir_is_there(d->config->state);
     if (rundir_make(d->config->state, d->run_dir, &e)) {
         d->run_dir[0] = 0;
         doctor_say(d, NULL, HEALTH_FAIL, "%s", e.text);
@@ -104,6 +91,13 @@ static void run_folder(struct doctor *d)
 
 /* ---- the daemon ---- */
 
+static void look_at_store(struct doctor *d, yyjson_val *store)
+{
+    d->store_failing = yyjson_get_bool(yyjson_obj_get(store, "failing"));
+    d->held_rows = yyjson_get_sint(yyjson_obj_get(store, "held_rows"));
+    d->store_why = arena_copy(&d->arena, json_str(yyjson_obj_get(store, "reason")));
+}
+
 static void look_at_backends(struct doctor *d, const struct door *door)
 {
     struct question q = { .method = "GET", .path = "/hob/v1/ps", .connect_ms = 1000, .answer_ms = 10000 };
@@ -114,7 +108,8 @@ static void look_at_backends(struct doctor *d, const struct door *door)
     yyjson_val *b;
     if (door_ask(door, &q, &got, &e))
         return;
-    if (!json_parse(&doc, buf_str(&got.body), &e))
+    if (!json_parse(&doc, buf_str(&got.body), &e)) {
+        look_at_store(d, yyjson_ptr_get(doc.root, "/gateway/store"));
         yyjson_arr_foreach(yyjson_obj_get(doc.root, "backends"), i, n, b) {
             const char *model = yyjson_get_str(yyjson_obj_get(b, "model"));
             struct str error = json_str(yyjson_obj_get(b, "last_error"));
@@ -123,6 +118,7 @@ static void look_at_backends(struct doctor *d, const struct door *door)
             doctor_say(d, model, HEALTH_FAIL, "failed: %.*s", STR_ARG(error));
             doctor_fix(d, "when the cause is gone: hob load %s", model);
         }
+    }
     json_free(&doc);
     buf_free(&got.body);
 }
@@ -237,10 +233,10 @@ static void kept_asks(struct doctor *d)
 const struct check doctor_setup_checks[] = {
     { "config",  configuration,  false },
     { "state",   state_folder,   true },
-    { "store",   remembered,     true },
     { "capture", kept_asks,      true },
     { "run_dir", run_folder,     true },
     { "daemon",  running_daemon, true },
+    { "store",   doctor_store,   true },
     { "port",    port,           true },
     { NULL, NULL, false },
 };

@@ -149,7 +149,7 @@ static void put_budget(struct buf *out, yyjson_val *budget)
     buf_lit(out, "\n");
 }
 
-/* Of the gateway itself only what is near its limit. */
+/* Of the gateway itself only what is near its limit, or not well. */
 static void put_gateway(struct buf *out, yyjson_val *gateway)
 {
     char used[32], limit[32];
@@ -165,6 +165,10 @@ static void put_gateway(struct buf *out, yyjson_val *gateway)
         if (most > 0 && n >= most)
             buf_printf(out, "overloaded: %lld %s, of %lld (`limits: {%s: …}`)\n", (long long)n, counted[i][2], (long long)most, counted[i][0]);
     }
+    yyjson_val *store = yyjson_obj_get(gateway, "store");
+    if (yyjson_get_bool(yyjson_obj_get(store, "failing")))
+        buf_printf(out, "rows about requests cannot be written, %lld wait in memory: %.*s\n", (long long)number(yyjson_obj_get(store, "held_rows")),
+            STR_ARG(json_str(yyjson_obj_get(store, "reason"))));
 }
 
 static int print_table(struct str json)

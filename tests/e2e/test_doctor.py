@@ -4,6 +4,8 @@ import json
 import os
 import pathlib
 import socket
+import sqlite3
+import subprocess
 import tempfile
 
 import pytest
@@ -69,6 +71,52 @@ def test_what_is_remembered(doctor, place):
     code, found = doctor({})
     assert code == 0 and found["store"]["status"] == "warn" and "no database" in found["store"]["detail"]
     assert (place / "st" / "hob.db").read_bytes() == b"words " * 1000
+
+
+def database(path, version, rows=0):
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE t (x)")
+        db.executemany("INSERT INTO t VALUES (?)", [(b"x" * 1000,)] * rows)
+        db.execute(f"PRAGMA user_version = {version}")
+
+
+@pytest.mark.parametrize("version, code, status, says", [(9999, 1, "fail", "newer hob's"), (1, 0, "ok", "older hob's")])
+def test_a_store_of_another_version(doctor, place, version, code, status, says):
+    database(place / "st" / "hob.db", version)
+    got, found = doctor({})
+    assert (got, found["store"]["status"]) == (code, status) and says in found["store"]["detail"]
+    assert version != 9999 or "--state" in found["store"]["fix"]
+
+
+def test_a_store_with_a_broken_page(doctor, place):
+    file = place / "st" / "hob.db"
+    database(file, 1, rows=50)
+    with open(file, "r+b") as f:
+        f.seek(5 * 4096)
+        f.write(b"\xff" * 4096)
+    code, found = doctor({})
+    assert code == 0 and found["store"]["status"] == "warn" and "broken" in found["store"]["detail"] and "set aside" in found["store"]["fix"]
+
+
+DISKS = {"full": ("size=1m", "dd if=/dev/zero of={st}/rest bs=4k", "is full", "make room"), "read-only": ("size=1m", "mount -o remount,ro {st}", "read-only", "system's log"),
+         "nearly full": ("size=20m", "true", "nearly full", "make room")}
+
+
+@pytest.mark.parametrize("disk", DISKS)
+def test_a_disk_that_takes_nothing(place, disk):
+    """On a tmpfs in a mount namespace of its own."""
+    options, then, says, fix = DISKS[disk]
+    st = place / "st"
+    st.mkdir(mode=0o700)
+    if subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", st], capture_output=True, check=False).returncode:
+        pytest.skip("no tmpfs can be mounted here")
+    (place / "hob.yaml").write_text(json.dumps({"listen": f"127.0.0.1:{free_port()}", "state": str(st), "models": {}}))
+    script = f"mount -t tmpfs -o {options},mode=0700 tmpfs {st} && {{ {then.format(st=st)} 2>&-; exec {HOB} doctor --json; }}"
+    r = subprocess.run(["unshare", "-rm", "sh", "-c", script], env=environment(place), cwd=place, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    store = next(c for c in json.loads(r.stdout)["checks"] if c["name"] == "store")
+    assert says in store["detail"] and fix in store["fix"]
+    assert (r.returncode, store["status"]) == ((0, "warn") if disk == "nearly full" else (1, "fail"))
 
 
 def test_folders(doctor, place):

@@ -105,6 +105,23 @@ def test_no_row_is_lost_or_doubled_when_the_disk_comes_back(served, shim, durabi
         assert summed + db.execute("SELECT count(*) FROM requests, request_books WHERE at > summed_at").fetchone()[0] == len(want)
 
 
+def test_what_the_daemon_cannot_write_is_told(served, shim):
+    h = served()
+    ask(h, 1)
+    rule = shim.rule("pwrite", program="hob", path="*hob.db", error="ENOSPC")
+    ask(h, 2)
+    r = cli("doctor", "-c", h.config_path, "--json", env=h.env)
+    store = next(c for c in json.loads(r.stdout)["checks"] if c["name"] == "store")
+    assert r.returncode == 1 and store["status"] == "fail" and "2 rows wait" in store["detail"] and "full" in store["detail"], store
+    assert "cannot be written, 2 wait" in cli("ps", "-c", h.config_path, env=h.env).stdout
+    rule.off()
+    shim.clear()
+    well_again(h)
+    r = cli("doctor", "-c", h.config_path, "--json", env=h.env)
+    assert next(c for c in json.loads(r.stdout)["checks"] if c["name"] == "store")["status"] == "ok"
+    assert "cannot be written" not in cli("ps", "-c", h.config_path, env=h.env).stdout
+
+
 def test_refuse_takes_nothing_that_cannot_be_written_down(served, shim):
     h = served(rows={"on_error": "refuse"})
     ids = ask(h, 2)

@@ -79,7 +79,7 @@ static void test_ps_has_every_field_scripts_rely_on(void **state)
 {
     static const char *const fields[] = { "model", "host", "state", "keep", "pid", "engine", "memory.estimated_bytes", "memory.measured_bytes", "context",
         "slots.total", "slots.used", "queue.depth", "queue.oldest_ms", "queue.eta_ms", "pinned", "memory.booked_bytes", "leases", "idle_ms", "breaker", "deprecated_until", "flags", "draft", "last_error" };
-    view_ps(fleet_world(k.fleet), &unknown_budget, NULL, (int64_t[]){ 123456, -1 }, &k.text);
+    view_ps(fleet_world(k.fleet), &unknown_budget, &(struct view_gateway){ NULL, NULL }, (int64_t[]){ 123456, -1 }, &k.text);
     yyjson_val *root = read_view(), *all = at(root, "backends");
     assert_int_equal(yyjson_arr_size(all), 2);
     for (size_t b = 0; b < 2; b++)
@@ -90,7 +90,7 @@ static void test_ps_has_every_field_scripts_rely_on(void **state)
 
 static void test_ps_says_what_is_and_null_for_what_nobody_knows(void **state)
 {
-    view_ps(fleet_world(k.fleet), &unknown_budget, NULL, (int64_t[]){ 123456, -1 }, &k.text);
+    view_ps(fleet_world(k.fleet), &unknown_budget, &(struct view_gateway){ NULL, NULL }, (int64_t[]){ 123456, -1 }, &k.text);
     yyjson_val *all = at(read_view(), "backends"), *near = yyjson_arr_get(all, NEAR), *far = yyjson_arr_get(all, FAR);
     assert_string_equal(yyjson_get_str(at(near, "state")), "cold");
     assert_string_equal(yyjson_get_str(at(near, "keep")), "hot");
@@ -113,7 +113,7 @@ static void test_an_error_is_told_with_its_hint(void **state)
     struct backend *b = world_backend(fleet_world(k.fleet), NEAR);
     err_set(&b->last_error, ERR_WEIGHTS_MISSING, "there is no file \"x\"");
     err_hint(&b->last_error, "Get it");
-    view_ps(fleet_world(k.fleet), &unknown_budget, NULL, (int64_t[]){ -1, -1 }, &k.text);
+    view_ps(fleet_world(k.fleet), &unknown_budget, &(struct view_gateway){ NULL, NULL }, (int64_t[]){ -1, -1 }, &k.text);
     assert_string_equal(yyjson_get_str(at(yyjson_arr_get(at(read_view(), "backends"), NEAR), "last_error")), "there is no file \"x\". Get it");
 }
 
@@ -127,7 +127,7 @@ static void test_a_draft_and_what_is_special_are_told(void **state)
     b->drafted = 8;
     b->accepted = 6;
     b->model = &with_draft;
-    view_ps(fleet_world(k.fleet), &unknown_budget, NULL, (int64_t[]){ -1, -1 }, &k.text);
+    view_ps(fleet_world(k.fleet), &unknown_budget, &(struct view_gateway){ NULL, NULL }, (int64_t[]){ -1, -1 }, &k.text);
     b->model = before;
     yyjson_val *all = at(read_view(), "backends"), *near = yyjson_arr_get(all, NEAR);
     assert_string_equal(yyjson_get_str(yyjson_arr_get(at(near, "flags"), 0)), "prompts_not_kept");
