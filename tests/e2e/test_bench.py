@@ -119,7 +119,8 @@ def test_cold_starts_are_measured_when_asked_for(h, child):
 
 def test_energy_as_somebody_says(h):
     e = measured(h, "m", *SMALL, "--watts", "100")["energy"]
-    assert e["source"] == "configured" and abs(e["watts"] - 100) < 60 and e["tokens_per_joule"] > 0 and e["joules_per_run"] > 0, e
+    # It is read before and after, which is longer than the answer takes: on a busy machine by much.
+    assert e["source"] == "configured" and e["watts"] >= 99 and e["tokens_per_joule"] > 0 and e["joules_per_run"] > 0, e
 
 
 def test_a_host(h):
