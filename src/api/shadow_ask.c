@@ -6,6 +6,7 @@
 #include "api/caller.h"
 #include "base/clock.h"
 #include "conf/conf.h"
+#include "policy/redact.h"
 #include "policy/schema.h"
 
 #include <stdio.h>
@@ -201,6 +202,7 @@ bool shadow_ask_take(struct shadow_ask *k, struct exchange *x, struct str from, 
     k->class = x->class;
     k->privacy = x->decision.privacy;
     k->local_only = x->decision.local_only;
+    k->disguised = x->decision.by_rule && x->decision.by_rule->redact == TRI_YES;
     k->by_itself = x->ask.known_background;
     return true;
 }
@@ -262,6 +264,8 @@ enum err_code shadow_ask_dress(struct shadow_ask *k, struct exchange *x, struct 
     if (rc)
         return rc;
     d->local_only |= k->local_only;
+    if (k->disguised && d->privacy == PRIVATE_NO && redact_findings(&x->doc)) /* by a header, the caller or the hour: the copy's decision knew none of these */
+        d->privacy = PRIVATE_FOUND;
     if ((d->privacy != PRIVATE_NO || d->local_only) && !backend_is_local(world_backend(x->world, model)))
         return err_set(e, ERR_PRIVATE_NO_PLACE, "It is private, and '%.*s' is not local.", STR_ARG(to));
     x->ask.caller = buf_str(&k->caller);

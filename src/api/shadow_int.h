@@ -22,6 +22,7 @@ struct shadow_ask {
     enum caller_class class;
     enum ask_privacy privacy;
     bool local_only, by_itself;
+    bool disguised;             /* its rule has personal data disguised: a copy with such data goes nowhere else */
     struct shadow_side old, new;        /* their codes are static texts */
     bool heard_old, heard_new;
     struct digest said_old, said_new;

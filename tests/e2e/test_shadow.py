@@ -135,6 +135,17 @@ def test_what_is_private_stays(nursery):
     assert not any(leaks(file.read_bytes().decode(errors="replace")) for file in door.h.dir.rglob("*") if file.is_file())
 
 
+def test_what_a_rule_disguises_stays(nursery):
+    """The rule goes by what a copy has no more: a header, the caller, the hour."""
+    door = Shadow(nursery, new={"local": "off"}, privacy={"detect": "off"}, routes=[{"when": {"header": "x-team: legal*"}, "redact": True}])
+    swap = door.begin()
+    assert door.h.chat("chat", TEXT, headers=[("x-team", "legal-3")]).status == 200
+    assert door.h.chat("chat", "nothing to hide", headers=[("x-team", "legal-3")]).status == 200
+    assert door.pairs(swap, 1)["unfit"] == 1
+    sent, = door.fakes["new"].log().chats
+    assert "nothing to hide" in sent.body.decode(), sent
+
+
 def test_nothing_is_loaded_for_it(nursery):
     models = {**nursery.model("old"), **nursery.model("new", keep="demand")}
     door = Shadow.__new__(Shadow)
