@@ -15,6 +15,7 @@ import subprocess
 
 FORM = os.environ.get("HOB_TEST_FORM", "quick")
 assert FORM in ("quick", "long"), f"HOB_TEST_FORM is quick or long, not {FORM!r}"
+SECONDS = float(os.environ.get("HOB_TEST_SECONDS", "inf"))  # where a long form says so: after these it ends, and tells how far it came
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 

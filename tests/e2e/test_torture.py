@@ -24,7 +24,6 @@ UNIT = BIN / "tests" / "unit"
 UNFIT = {"test_store_power"}
 BRIEF = {"HOB_TEST_BRIEF": "1"}  # test_http_client without its TLS peer, whose memory is not ours; test_store_log with fewer rows
 SUITES = sorted(p.name for p in UNIT.glob("test_*") if p.is_file() and os.access(p, os.X_OK) and p.name not in UNFIT)
-SECONDS = float(os.environ.get("HOB_TEST_SECONDS", "inf"))
 BOOK = gates.ROOT / ".hob" / "torture.jsonl"
 
 
@@ -40,7 +39,7 @@ def program(suite):
 
 
 def test_an_allocation_that_fails_crashes_nothing():
-    draw, end = gates.rng("malloc"), time.monotonic() + SECONDS
+    draw, end = gates.rng("malloc"), time.monotonic() + gates.SECONDS
     chosen = [s for s in SUITES if re.search(os.environ.get("HOB_TEST_SUITES", ""), s)]
     if gates.FORM == "long":
         seen = no_memory.Book(run, program, BOOK).look_at(chosen, end=end)
