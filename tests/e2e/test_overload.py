@@ -159,6 +159,31 @@ def test_collected_answers_stay_under_the_cap(nursery):
     wait_for("it takes requests again", lambda: h.chat("m", "hello").status == 200)
 
 
+def test_who_only_keeps_a_connection_open_loses_it_before_memory_is_out(nursery):
+    """From 95 % of the limit, which a reload brings down on what is there. What is under way stays."""
+    up = nursery.fake()
+    h = host_hob(nursery, up, limits={"memory": 64 * MIB})
+    busy, collected = h.open_chat("m", "[[words 3]] [[stall_after 1]]", stream=True), []
+    assert busy.start().status == 200
+    idle = [idle_connection(h) for _ in range(3)]
+    try:
+        while metric(h, "hob_memory_bytes", part="used") < 31 * MIB:  # by answers that are collected, and do not go on
+            collected.append(h.open_chat("m", "[[words 60]] [[word_bytes 20480]] [[stall_after 50]]"))
+            up.wait("it has come", lambda log: log.in_flight == 1 + len(collected))
+        assert metric(h, "hob_overload_level") == 0 and not any(is_closed(c) for c in idle)
+        config = json.loads(h.config_path.read_text())
+        h.config_path.write_text(json.dumps({**config, "limits": {"memory": 32 * MIB}}))
+        assert cli("config", "reload", "-c", h.config_path).returncode == 0
+        wait_for("it sheds", lambda: metric(h, "hob_overload_level") == 2)
+        wait_for("the idle ones are closed", lambda: all(is_closed(c) for c in idle))
+        check_overloaded(h.chat("m", "hello"))
+        assert up.log().in_flight == 1 + len(collected)
+    finally:
+        for c in (*collected, *idle, busy):
+            c.close()
+    wait_for("it takes requests again", lambda: h.chat("m", "hello").status == 200, 20)
+
+
 # -- connections and descriptors
 
 
