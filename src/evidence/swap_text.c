@@ -147,15 +147,17 @@ static void put_window(struct json_out *o, const struct swap *s)
 static void put_guards(struct json_out *o, const struct swap *s)
 {
     struct guards *g = malloc(sizeof *g);
+    if (!g)
+        die("out of memory for guards"); /* an empty list would be a statement */
     json_key(o, STR("guards"));
     json_begin_array(o);
-    for (size_t i = 0; i < s->nroles && g; i++)
+    for (size_t i = 0; i < s->nroles; i++)
         if (s->roles[i].guards.n && guards_read(g, s->roles[i].guards))
             guards_view(g, s->roles[i].name, o);
     json_end_array(o);
     json_key(o, STR("baselines"));
     json_begin_array(o);
-    for (size_t i = 0; i < s->nroles && g; i++)
+    for (size_t i = 0; i < s->nroles; i++)
         if (s->roles[i].guards.n && guards_read(g, s->roles[i].guards))
             guards_view_origin(g, s->roles[i].name, o);
     json_end_array(o);
