@@ -63,19 +63,21 @@ struct choice_bufs {
 
 /* ---- relay ---- */
 struct relay {
-    struct answer_frame frame;
+    /* looked at with each event: close together */
     struct answer_facts facts;
+    struct mould mould;      /* of its last event that was nothing but a text */
+    struct choice *choices;  /* what has come of each */
+    size_t nchoices;
+    struct kept *kept;       /* what the first has said; NULL = nothing, or the frame does not ask for it */
+    struct answer_frame frame;
+
     struct json_scratch *scratch;
     struct buf end;          /* the chunk with finish_reason, held until usage is known */
     struct buf usage;        /* the usage chunk, when the caller wants it */
     char id[128];            /* of the first chunk: all others get the same */
     int64_t created_s;       /* likewise; 0 = none yet */
-    struct choice *choices;  /* what has come of each */
-    size_t nchoices;
     struct choice_bufs bufs;
     struct buf anew;         /* an event's choices, where they cannot leave as they came */
-    struct kept *kept;       /* what the first has said; NULL = nothing, or the frame does not ask for it */
-    struct mould mould;      /* of its last event that was nothing but a text */
 };
 
 void relay_init(struct relay *r, const struct answer_frame *f, struct json_scratch *scratch);

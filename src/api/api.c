@@ -42,6 +42,7 @@ void api_free(struct api *a)
     }
     later_cancel(&a->drained);
     json_scratch_free(&a->scratch);
+    buf_free(&a->passing);
     metrics_free(a->metrics);
     schema_cache_free(a->schemas);
     classifier_free(a->classifier);

@@ -33,6 +33,7 @@ struct api {
     struct list spare;              /* exchanges to be used again */
     size_t nspare;
     struct json_scratch scratch;    /* for events and answers: each dies before the next is read */
+    struct buf passing;             /* memory for events on their way to a caller: one read of one stream after the other has it, so it is always at hand */
     struct metrics *metrics;
     struct places places;           /* the last snapshot */
     struct rush rush;               /* who sends too many at once at what is loading */

@@ -15,6 +15,20 @@ bool attempt_wants_events(const struct attempt *t)
     return t->way == WAY_RELAY || t->way == WAY_COLLECT;
 }
 
+/* Hundreds of streams with a buffer each would all have theirs out of the processor's cache whenever an event comes. */
+static void swap_passing(struct attempt *t)
+{
+    struct buf mine = t->out;
+    t->out = t->x->api->passing;
+    t->x->api->passing = mine;
+}
+
+void attempt_was_fed(struct attempt *t)
+{
+    if (!t->out.n && !t->x->api->passing.p)
+        swap_passing(t);
+}
+
 static void hold_or_not(struct attempt *t, size_t before)
 {
     bool held = t->holds;
@@ -28,6 +42,8 @@ static void take_event(void *ctx, struct str data)
     struct attempt *t = ctx;
     if (exchange_over(t->x) || t->broke.code)
         return;
+    if (!t->out.p)
+        swap_passing(t);
     size_t before = t->out.n;
     enum err_code rc = t->way == WAY_RELAY ? relay_event(&t->relay, data, &t->out, &t->broke) : collect_event(t->collect, data, &t->broke);
     if (rc) {

@@ -89,15 +89,20 @@ struct attempt {
     int status;                         /* the place's */
     bool told_began;                    /* its answer's first content has been noticed */
     bool paused;
+    bool tools;                         /* some are offered: what it says is kept */
+    bool holds;                         /* its text may be calls of them: what came since held_from waits in `out` */
+    bool left;                          /* some of its events have gone to the caller */
     struct http_call *call;
     const struct dialect *dialect;      /* in which the place is asked, and answers */
     struct dialect_reader *reader;
     struct mend *mend;                  /* puts values back into its answer; NULL = there are none */
     struct collect *collect;
-    struct relay relay;
-    struct buf out;                     /* on its way to the caller */
-    struct timer deadline;              /* of what it is at: each state has one */
+    struct buf out;                     /* on its way to the caller; while that is nothing, its memory is with the api (api->passing) */
+    int64_t first_ns;                   /* when its answer began; 0 = it has not, and so below */
+    struct thinking think;              /* shall it think? The request's, until this place's answer was nothing else */
     struct err broke;                   /* an error found while reading events */
+    struct relay relay;
+    struct timer deadline;              /* of what it is at: each state has one */
 
     size_t at;                          /* candidate in the chain */
     struct world *world;                /* in which its place is: the request's, or the newer one */
@@ -112,20 +117,16 @@ struct attempt {
     int64_t limit_ms;                   /* so much the deadline was, for the error */
     int64_t mourns_until_ms;
     struct err broken;                  /* what it is in mourning for */
-    int64_t waited_ns, sent_ns, first_ns; /* 0 = has not happened */
+    int64_t waited_ns, sent_ns;
     int64_t sent_ms;                    /* likewise, in loop time */
     int64_t load_ms;                    /* of the wait: until the model was loaded */
     int64_t others;                     /* requests that its host had besides when it was sent */
     int64_t gathered;                   /* bytes of an answer that is kept until it is whole */
 
     enum schema_step schema_step;
-    struct thinking think;              /* shall it think? The request's, until this place's answer was nothing else */
     bool thought_again;                 /* it was asked again because of its thoughts */
     struct length length;
     struct reword plan;                 /* what the policies make of the request for this try */
-    bool tools;                         /* some are offered: what it says is kept */
-    bool holds;                         /* its text may be calls of them: what came since held_from waits in `out` */
-    bool left;                          /* some of its events have gone to the caller */
     size_t held_from;
     enum { TOOLS_NOTHING, TOOLS_VALID, TOOLS_REPAIRED, TOOLS_READ /* they came as text */, TOOLS_UNMET /* and were passed on */ } tools_outcome;
     bool mends;                         /* its place has been asked to mend its answer: attempt_unmet() */
@@ -159,7 +160,7 @@ struct books {
     struct timer patience;              /* nobody waits longer for a disk */
     struct err why;                     /* code ERR_OK: it was answered */
     int64_t settled_ns;
-    int64_t bytes_in, bytes_out;
+    int64_t bytes_in;
     char client_id[64];
     struct buf chain;                   /* JSON */
     struct buf refusal;                 /* what the caller hears of an error: in the books before it leaves */
@@ -210,14 +211,18 @@ struct reading {
 struct exchange {
     struct api *api;
     struct world *world;                /* held: decision and names are of its configuration */
+    /* looked at with each event, as what stands above */
+    enum exchange_state state;          /* exchange_enter() is its only writer */
+    bool committed;                     /* the status line has gone to the caller */
+    struct http_req *req;               /* NULL once answered, or when the caller is gone */
+    struct attempt *lead;               /* whose answer the caller gets, as things stand */
+    struct asker *asker;                /* it is a request's own chat, or a copy of an ask: the answer goes there, and there is no caller */
+    int64_t streamed;                   /* bytes of events that have gone to the caller */
+    struct timer tick;                  /* signs of life for a waiting stream */
+
     struct world *newer;                /* held; NULL until a place is looked for that a reload has replaced */
     struct list node;
     struct later dispose;
-    enum exchange_state state;          /* exchange_enter() is its only writer */
-    struct http_req *req;               /* NULL once answered, or when the caller is gone */
-    struct attempt *lead;               /* whose answer the caller gets, as things stand */
-    bool committed;                     /* the status line has gone to the caller */
-    struct timer tick;                  /* signs of life for a waiting stream */
     struct attempt first;
     struct attempt *second;             /* a hedge; NULL = there was none */
 
@@ -249,8 +254,7 @@ struct exchange {
     uint64_t caller;                    /* who asks, as a number; 0 = not looked at yet */
     char evidence[256];                 /* of the last failure, for the row; "" = nothing failed */
 
-    struct asker *asker;                /* it is a request's own chat, or a copy of an ask: the answer goes there, and there is no caller */
-    bool is_copy;                       /* the latter (api/shadow.h): nobody's request, in no count */
+    bool is_copy;                       /* its asker has a copy of an ask (api/shadow.h): nobody's request, in no count */
     struct shadow_ask *shadow;          /* what is kept for a copy of its ask, or of that copy; NULL = there is none */
     struct inner inner;                 /* the chat of its own that it has under way */
     struct verified {
@@ -437,7 +441,8 @@ void exchange_mend_whole(struct attempt *t);                            /* t->in
 void exchange_undress(struct exchange *x);
 
 /* ---- exchange_reply.c ---- */
-void exchange_send_out(struct exchange *x);                             /* what the lead has for the caller, as part of a stream */
+void exchange_send_out(struct exchange *x);                             /* what the lead has for the caller, as part of a stream … */
+void exchange_flush_out(struct exchange *x);                            /* … of which that is all for now */
 void exchange_answer_whole(struct exchange *x);                         /* likewise, as the whole answer */
 void exchange_write_error(struct exchange *x, const struct err *e);     /* into the books: the body, or a stream's last event */
 void exchange_answer_error(struct exchange *x, const struct err *e);    /* that leaves */
@@ -469,6 +474,7 @@ bool attempt_has_left(const struct attempt *t);                         /* a par
 const struct answer_facts *attempt_facts(const struct attempt *t);
 bool attempt_wants_events(const struct attempt *t);
 void attempt_begin_answer(struct attempt *t);
+void attempt_was_fed(struct attempt *t);                                /* with all that has come of its answer so far */
 /* The place has said all it will: what is not read of it yet is. Then the facts are whole, and so is t->whole of an answer that came as one object. */
 enum err_code attempt_read_answer(struct attempt *t, struct err *e) __attribute__((warn_unused_result));
 void attempt_forget_whole(struct attempt *t);

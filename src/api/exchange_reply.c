@@ -64,9 +64,17 @@ void exchange_send_out(struct exchange *x)
     if (!x->committed)
         commit(x);
     http_reply_write(x->req, buf_str(&t->out));
-    x->books.bytes_out += (int64_t)t->out.n;
+    x->streamed += (int64_t)t->out.n;
     t->out.n = 0;
     timer_set(&x->tick, world_config(x->world)->keepalive_ms);
+}
+
+void exchange_flush_out(struct exchange *x)
+{
+    struct attempt *t = x->lead;
+    if (!x->committed || !x->req)
+        return;
+    http_reply_flush(x->req);
     if (!t->paused && t->call && http_reply_pending(x->req) > HIGH_WATER_BYTES) {
         t->paused = true;
         http_call_pause(t->call, true);

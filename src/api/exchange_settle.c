@@ -142,7 +142,7 @@ static void note_figures(const struct exchange *x, struct request_row *r)
     r->ttft_ms = t->first_ns ? clock_ms_between(x->started_ns, t->first_ns) : -1;
     r->total_ms = clock_ms_between(x->started_ns, b->settled_ns);
     r->bytes_in = b->bytes_in;
-    r->bytes_out = b->bytes_out + (int64_t)(b->why.code ? b->refusal.n : t->out.n);
+    r->bytes_out = x->streamed + (int64_t)(b->why.code ? b->refusal.n : t->out.n);
     r->cost = exchange_cost(x);
     r->complexity = x->ask.complexity.score > 0 ? x->ask.complexity.score : -1;
 }
@@ -316,7 +316,8 @@ void books_clear(struct exchange *x, size_t keep_bytes)
     b->why.code = ERR_OK;
     b->why.fault = FAULT_NONE;
     b->open = b->closed = false;
-    b->bytes_in = b->bytes_out = 0;
+    b->bytes_in = 0;
+    x->streamed = 0;
     b->client_id[0] = 0;
     buf_reset(&b->chain, keep_bytes);
     buf_reset(&b->refusal, keep_bytes);

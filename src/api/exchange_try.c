@@ -3,6 +3,7 @@
 #include "api/exchange_int.h"
 #include "backend/health.h"
 #include "base/clock.h"
+#include "base/uncleared.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -199,7 +200,7 @@ static bool has_thought_enough(struct attempt *t)
 
 static void feed_events(struct attempt *t, struct str bytes)
 {
-    struct err e;
+    struct err e UNCLEARED;
     if (attempt_facts(t)->done)
         return; /* only the end of the body is waited for, and not for long */
     enum err_code rc = t->dialect->feed(t->reader, bytes, &e);
@@ -244,7 +245,7 @@ static void refused(struct attempt *t)
 static void on_answer_body(void *ctx, struct str bytes)
 {
     struct attempt *t = ctx;
-    struct err e;
+    struct err e UNCLEARED;
     if (t->status == 200 && attempt_gathers(t, bytes.n, &e)) {
         exchange_try_failed(t, &e);
         return;
@@ -280,7 +281,15 @@ static void on_answer_done(void *ctx, enum err_code rc, const struct err *e)
         complete(t);
 }
 
-static const struct http_call_ops call_ops = { on_answer_head, on_answer_body, on_answer_done };
+static void on_answer_fed(void *ctx)
+{
+    struct attempt *t = ctx;
+    if (t == t->x->lead)
+        exchange_flush_out(t->x);
+    attempt_was_fed(t);
+}
+
+static const struct http_call_ops call_ops = { on_answer_head, on_answer_body, on_answer_done, on_answer_fed };
 
 /* ---- to the place ---- */
 

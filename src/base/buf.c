@@ -22,23 +22,26 @@ void buf_free(struct buf *b)
     *b = (struct buf){ .max = b->max };
 }
 
-char *buf_reserve(struct buf *b, size_t n)
+static void grow(struct buf *b, size_t n)
 {
-    size_t need;
+    size_t need, cap = b->cap ? b->cap : 256;
     if (__builtin_add_overflow(b->n, n, &need))
         die("buffer of %zu bytes asked to grow by %zu", b->n, n);
-    if (need > b->cap) {
-        size_t cap = b->cap ? b->cap : 256;
-        while (cap < need)
-            cap *= 2;
-        char *p;
-        while (!(p = realloc(b->p, cap)) && no_memory && no_memory(cap))
-            continue;
-        if (!p)
-            die("out of memory: %zu bytes for a buffer", cap);
-        b->p = p;
-        b->cap = cap;
-    }
+    while (cap < need)
+        cap *= 2;
+    char *p;
+    while (!(p = realloc(b->p, cap)) && no_memory && no_memory(cap))
+        continue;
+    if (!p)
+        die("out of memory: %zu bytes for a buffer", cap);
+    b->p = p;
+    b->cap = cap;
+}
+
+char *buf_reserve(struct buf *b, size_t n)
+{
+    if (n > b->cap - b->n)
+        grow(b, n);
     return b->p + b->n;
 }
 

@@ -7,6 +7,7 @@
  * How an answer is read is in client_answer.c; here is who is told what, and when. The rule for all functions below that end a call or close a
  * link: they are the last thing their caller does with it. */
 #include "base/log.h"
+#include "base/uncleared.h"
 #include "http/client_answer.h"
 #include "http/client_int.h"
 
@@ -216,12 +217,16 @@ static void on_read(void *ctx, struct str bytes)
         link_close(k);
         return;
     }
-    struct err e;
+    struct err e UNCLEARED;
     size_t behind;
     k->pool->silent_ms = k->pool->used_ms = loop_now_ms(k->pool->loop);
     c->feeding = true;
     enum answer_state state = answer_feed(&c->answer, bytes, &behind, &e);
+    if (c->ops->on_fed && state != ANSWER_DROPPED)
+        c->ops->on_fed(c->ctx);
     c->feeding = false;
+    if (c->answer.dropped)
+        state = ANSWER_DROPPED;
     switch (state) {
     case ANSWER_READING:
         arm_limit(c);

@@ -58,6 +58,7 @@ struct http_call_ops {
     /* ERR_OK: the answer is whole. Else ERR_UP_REFUSED (no connection), ERR_UP_RESET (ended early), ERR_UP_GARBLED (not HTTP, head over 64 KiB,
      * chunk errors, two Content-Lengths …), ERR_UP_TIMEOUT (e says which: connect, first byte, idle). e is never NULL; it dies on return. */
     void (*on_done)(void *ctx, enum err_code rc, const struct err *e);
+    void (*on_fed)(void *ctx); /* all that one read has brought of the body was handed on; more comes later, or on_done. NULL is fine */
 };
 
 struct http_request {

@@ -40,7 +40,6 @@ static void req_free(struct http_req *r)
     buf_free(&r->ahead);
     buf_free(&r->text);
     buf_free(&r->extra);
-    buf_free(&r->staged);
     free(r);
 }
 
@@ -106,6 +105,8 @@ void http_req_die(struct http_req *r, bool reset)
     if (r->state == REQ_DEAD)
         return;
     r->state = REQ_DEAD;
+    if (r->server->on_stage == r)
+        r->server->on_stage = NULL;
     r->server->n--;
     r->server->nover -= r->over;
     forget(r);
@@ -147,7 +148,6 @@ static void wait_for_next(struct http_req *r)
     buf_reset(&r->body, KEEP_BYTES);
     buf_reset(&r->text, KEEP_BYTES);
     buf_reset(&r->extra, KEEP_BYTES);
-    buf_reset(&r->staged, KEEP_BYTES);
     set_deadline(r, TIMING_IDLE, r->server->limits.keep_alive_ms);
     if (r->ahead.n && !r->feeding)
         loop_later(r->server->loop, &r->turn);
@@ -548,7 +548,8 @@ static void on_turn(void *ctx)
     } else if (r->server->pass && (r->parked || r->state == REQ_IDLE) && http_req_pass(r)) {
         return;
     } else if (r->state == REQ_HANDLED) {
-        http_req_flush(r);
+        if (r->begun)
+            http_reply_flush(r);
         tell_drained(r); /* what was only staged counted as pending; when the kernel takes it whole the connection has nothing to say */
     } else if (r->state == REQ_IDLE && r->ahead.n) {
         go_on_with_ahead(r);
@@ -729,6 +730,7 @@ void http_server_free(struct http_server *s)
         caller_gone(list_entry(s->all.next, struct http_req, node));
     while (!list_empty(&s->quiet))
         caller_gone(list_entry(s->quiet.next, struct http_req, node));
+    buf_free(&s->stage);
     free(s);
 }
 

@@ -110,10 +110,11 @@ void http_req_add_headers(struct http_req *r, struct str lines);
  * Date-less, and Connection are the server's. HEAD sends no body. body is several pieces, written in one go. */
 void http_reply(struct http_req *r, int status, struct str content_type, struct str headers, const struct str *body, size_t pieces);
 
-/* A streamed answer: chunked for HTTP/1.1, to the end of the connection for 1.0. Writes made in one turn of the loop leave together:
- * each http_reply_write() is staged and flushed at the end of the turn, or at 32 KiB. Each is one chunk or part of one. */
+/* A streamed answer: chunked for HTTP/1.1, to the end of the connection for 1.0. Each http_reply_write() is staged, and leaves as one chunk with those
+ * before it: when who writes says that this was all for now, at the end of the turn of the loop, or at 32 KiB. */
 void http_reply_begin(struct http_req *r, int status, struct str content_type, struct str headers);
 void http_reply_write(struct http_req *r, struct str bytes);
+void http_reply_flush(struct http_req *r);
 size_t http_reply_pending(const struct http_req *r); /* bytes the kernel has not taken yet */
 void http_reply_end(struct http_req *r);
 

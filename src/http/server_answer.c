@@ -1,7 +1,8 @@
-/* Answers: a whole one in one writev, a streamed one as a chunk per turn of the loop.
+/* Answers: a whole one in one writev, a streamed one as a chunk per flush, or per turn of the loop.
  *
- * The head is composed into `text` and leaves together with the first bytes of the body. A stream's bytes are staged until the end of the turn, so
- * that however many events one read from a backend brought, the caller gets them as one chunk in one system call. */
+ * The head is composed into `text` and leaves together with the first bytes of the body. A stream's bytes are staged, so that however many events
+ * one read from a backend brought, the caller gets them as one chunk in one system call. Who flushes when that read has been told need not be come back
+ * to at the end of the turn, when with hundreds of streams the processor's cache knows nothing of this one any more. */
 #include "http/server_int.h"
 
 
@@ -71,6 +72,7 @@ static void start_answer(struct http_req *r)
 void http_reply(struct http_req *r, int status, struct str content_type, struct str headers, const struct str *body, size_t pieces)
 {
     struct str out[1 + PIECES_MAX];
+    struct buf joined = { 0 };
     size_t n = 1, total = 0;
     start_answer(r);
     for (size_t i = 0; i < pieces; i++)
@@ -80,15 +82,16 @@ void http_reply(struct http_req *r, int status, struct str content_type, struct 
         pieces = 0;
     if (pieces > PIECES_MAX) { /* more than one writev holds: as one */
         for (size_t i = 0; i < pieces; i++)
-            buf_add(&r->staged, body[i]);
-        out[n++] = buf_str(&r->staged);
+            buf_add(&joined, body[i]);
+        out[n++] = buf_str(&joined);
     } else {
         for (size_t i = 0; i < pieces; i++)
             out[n++] = body[i];
     }
     out[0] = buf_str(&r->text);
     write_pieces(r, out, n);
-    r->text.n = r->staged.n = 0;
+    buf_free(&joined);
+    r->text.n = 0;
     if (r->server->overload && conn_pending(r->conn))
         overload_landed(r->server->overload, (int64_t)conn_pending(r->conn));
     http_req_answered(r);
@@ -109,16 +112,24 @@ void http_reply_begin(struct http_req *r, int status, struct str content_type, s
 /* What is staged of a body has room before it for the line of its chunk, and gets the chunk's end behind it, so that an event leaves as one piece. */
 static size_t staged_bytes(const struct http_req *r)
 {
-    return r->staged.n ? r->staged.n - CHUNK_ROOM : 0;
+    return r->server->on_stage == r ? r->server->stage.n - CHUNK_ROOM : 0;
 }
 
+static void send_staged(struct http_req *r, struct str extra, bool over);
+
+/* There is one stage: who comes next makes the former one leave. */
 static void stage(struct http_req *r, struct str bytes)
 {
-    if (!r->staged.n) {
-        buf_reserve(&r->staged, CHUNK_ROOM + bytes.n + sizeof "\r\n0\r\n\r\n");
-        r->staged.n = CHUNK_ROOM;
+    struct http_server *s = r->server;
+    if (s->on_stage != r) {
+        if (s->on_stage)
+            send_staged(s->on_stage, STR(""), false);
+        s->stage.n = 0;
+        buf_reserve(&s->stage, CHUNK_ROOM + STAGE_MAX + sizeof "\r\n0\r\n\r\n");
+        s->stage.n = CHUNK_ROOM;
+        s->on_stage = r;
     }
-    buf_add(&r->staged, bytes);
+    buf_add(&s->stage, bytes);
 }
 
 /* Where the chunk begins, its line written. By hand: it is done for each event of each stream. */
@@ -136,6 +147,7 @@ static void send_staged(struct http_req *r, struct str extra, bool over)
 {
     static const struct str ends[2][2] = { { { "", 0 }, { "0\r\n\r\n", 5 } }, { { "\r\n", 2 }, { "\r\n0\r\n\r\n", 7 } } }; /* [it has a body][over] */
     struct str out[4];
+    struct http_server *s = r->server;
     size_t n = 0, body = staged_bytes(r) + extra.n;
     bool framed = r->chunked_out && !r->bodyless;
     struct str end = framed ? ends[body > 0][over] : STR("");
@@ -143,18 +155,23 @@ static void send_staged(struct http_req *r, struct str extra, bool over)
         out[n++] = buf_str(&r->text);
     if (body) {
         stage(r, extra.n ? STR("") : end);
-        out[n++] = str_from(buf_str(&r->staged), framed ? put_chunk_head(r->staged.p, body) : CHUNK_ROOM);
+        out[n++] = str_from(buf_str(&s->stage), framed ? put_chunk_head(s->stage.p, body) : CHUNK_ROOM);
         out[n++] = extra;
     }
     if (extra.n || !body)
         out[n++] = end;
+    if (s->on_stage == r)
+        s->on_stage = NULL;
     write_pieces(r, out, n);
-    r->text.n = r->staged.n = 0;
+    r->text.n = 0;
 }
 
-void http_req_flush(struct http_req *r)
+void http_reply_flush(struct http_req *r)
 {
-    if (r->text.n || r->staged.n)
+    if (!r->begun || r->state != REQ_HANDLED)
+        die("a flush of no answer");
+    later_cancel(&r->turn);
+    if (r->text.n || staged_bytes(r))
         send_staged(r, STR(""), false);
 }
 
@@ -191,6 +208,6 @@ void http_abort(struct http_req *r)
     if (r->state != REQ_HANDLED)
         die("an abort of no request");
     if (r->begun)
-        http_req_flush(r);
+        http_reply_flush(r);
     http_req_die(r, r->begun && !r->chunked_out);
 }

@@ -73,13 +73,23 @@ enum req_timing { TIMING_NOTHING, TIMING_IDLE, TIMING_HEAD, TIMING_BODY, TIMING_
 
 /* A connection and the one request it has at a time. */
 struct http_req {
-    struct list node;
+    /* looked at with each event of a stream: close together */
     struct http_server *server;
     struct conn *conn;
     enum req_state state;
     enum req_timing timing;
-    struct timer deadline;
+    bool begun, chunked_out, bodyless;
+    bool close_after;              /* the connection ends with this answer */
+    bool discard;                  /* input is not understood (any more), or not wanted: forget it */
+    bool feeding;                  /* feed() is on the stack */
+    bool over;                     /* beyond the limit of connections */
+    bool parked;                   /* whole, and to go to another process at the end of the turn */
+    struct buf text;               /* head of the answer, when not sent yet */
+    uint64_t wrote;                /* all bytes given to the connection */
     struct later turn;             /* end of turn: flush, go on with a pipelined request, or free */
+
+    struct list node;
+    struct timer deadline;
     uint64_t mark;                 /* progress as of when the deadline was set */
     int64_t promised;              /* of the ledger of memory, for what has not come or is not made yet */
     int64_t started_ns;
@@ -93,17 +103,7 @@ struct http_req {
 
     const struct http_req_ops *ops;
     void *ops_ctx;
-
-    struct buf text;               /* head of the answer, when not sent yet */
     struct buf extra;              /* header lines that any answer gets */
-    struct buf staged;             /* body bytes of this turn */
-    uint64_t wrote;                /* all bytes given to the connection */
-    bool begun, chunked_out, bodyless;
-    bool close_after;              /* the connection ends with this answer */
-    bool discard;                  /* input is not understood (any more), or not wanted: forget it */
-    bool feeding;                  /* feed() is on the stack */
-    bool over;                     /* beyond the limit of connections */
-    bool parked;                   /* whole, and to go to another process at the end of the turn */
 };
 
 struct http_server {
@@ -117,6 +117,8 @@ struct http_server {
     size_t most;                   /* connections; 0 = no limit */
     struct overload *overload;     /* NULL: nobody counts */
     uint64_t evicted, over, turned_away;
+    struct buf stage;              /* of a stream: what was written and has not left … */
+    struct http_req *on_stage;     /* … for this one; NULL: nothing is there */
     bool draining;
     http_pass_fn *pass;            /* where connections go that wait for nothing of ours; NULL: they stay */
     void *pass_ctx;
@@ -127,7 +129,5 @@ void http_req_die(struct http_req *r, bool reset);
 void http_req_watch_writing(struct http_req *r);     /* after each write: is the caller taking it? */
 /* server_pass.c */
 bool http_req_pass(struct http_req *r);              /* true: it is gone, to another process */
-/* server_answer.c */
-void http_req_flush(struct http_req *r);
 
 #endif

@@ -38,11 +38,31 @@ size_t json_utf8(const unsigned char *p, size_t n, size_t *bad)
     return 0;
 }
 
+#define EACH_BYTE(c) (0x0101010101010101u * (c))
+
+/* Which of eight bytes, none of them above 0x7f, are c: the highest bit of each says so, though not of those behind the first. */
+static uint64_t are(uint64_t eight, unsigned char c)
+{
+    uint64_t zero = eight ^ EACH_BYTE(c);
+    return (zero - EACH_BYTE(1u)) & EACH_BYTE(0x80u);
+}
+
+/* Eight bytes of ASCII that mean themselves. */
+static bool are_plain(const unsigned char p[8])
+{
+    uint64_t eight;
+    memcpy(&eight, p, sizeof eight);
+    return !((eight | (eight - EACH_BYTE(0x20u)) | are(eight, '"') | are(eight, '\\')) & EACH_BYTE(0x80u));
+}
+
 bool json_means_itself(struct str text)
 {
     const unsigned char *p = (const unsigned char *)text.p;
     size_t at = 0, step, bad;
     for (; at < text.n; at += step) {
+        step = 8;
+        if (text.n - at >= step && are_plain(p + at))
+            continue;
         if (p[at] < 0x20 || p[at] == '"' || p[at] == '\\')
             return false;
         step = p[at] < 0x80 ? 1 : json_utf8(p + at, text.n - at, &bad);

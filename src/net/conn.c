@@ -9,6 +9,7 @@
 #include "net/conn.h"
 
 #include "base/buf.h"
+#include "base/uncleared.h"
 #include "net/resolve.h"
 
 #include <errno.h>
@@ -309,7 +310,7 @@ static unsigned gather(uv_buf_t b[PIECES], const struct str *pieces, size_t n, s
 /* What the kernel takes of the pieces at once; less than all is not an error. */
 static size_t write_now(struct conn *c, const struct str *pieces, size_t n)
 {
-    uv_buf_t b[PIECES];
+    uv_buf_t b[PIECES] UNCLEARED;
     size_t bytes;
     unsigned used = gather(b, pieces, n, 0, &bytes);
     if (used == 0)

@@ -277,7 +277,11 @@ def test_slow_readers(world):
         for c in readers:
             c.close()
     up.wait("nothing is left at work", lambda log: log.in_flight == 0, 60)
-    r = cli("logs", "-n", "all", "-c", h.config_path, "--json", env=h.env)
-    gone = [row for row in map(json.loads, r.stdout.splitlines()) if row["code"] == "caller_gone"]
-    assert len(gone) == n and {row["status"] for row in gone} == {499}
+
+    def gone():
+        r = cli("logs", "-n", "all", "-c", h.config_path, "--json", env=h.env)
+        return [row["status"] for row in map(json.loads, r.stdout.splitlines()) if row["code"] == "caller_gone"]
+
+    wait_for("each has its row", lambda: len(gone()) >= n, 60)
+    assert gone() == [499] * n
     invariants.check()

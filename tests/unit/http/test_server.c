@@ -554,6 +554,66 @@ static void test_writes_of_one_turn_leave_as_one_chunk(void **state)
     wait_for(got_at_end("/x="));
 }
 
+/* Before the turn is over, and not once more at its end. */
+static void test_a_flush_leaves_at_once(void **state)
+{
+    call(false);
+    say(STR("GET /hold HTTP/1.1\r\n" HOST "\r\n"));
+    wait_for(stage->held);
+    http_reply_begin(stage->held, 200, STR(""), STR(""));
+    http_reply_write(stage->held, STR("data: 1\n\n"));
+    http_reply_write(stage->held, STR("data: 2\n\n"));
+    http_reply_flush(stage->held);
+    assert_int_equal(http_reply_pending(stage->held), 0);
+    http_reply_flush(stage->held); /* nothing is nothing: an empty chunk would be the end */
+    http_reply_write(stage->held, STR("end"));
+    http_reply_flush(stage->held);
+    http_reply_end(stage->held);
+    stage->held = NULL;
+    wait_for(got_at_end("0\r\n\r\n"));
+    assert_got("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n12\r\ndata: 1\n\ndata: 2\n\n\r\n3\r\nend\r\n0\r\n\r\n");
+}
+
+static struct http_req *hold_another(int fd[2])
+{
+    struct http_req *first = stage->held;
+    stage->held = NULL;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+    fcntl(fd[0], F_SETFL, O_NONBLOCK);
+    http_server_take(stage->server, fd[1]);
+    assert_true(write(fd[0], "GET /hold HTTP/1.1\r\n" HOST "\r\n", 31) == 31);
+    wait_for(stage->held);
+    struct http_req *second = stage->held;
+    stage->held = first;
+    return second;
+}
+
+/* Streams that are written to by turns share one stage, and none gets a byte of another; what one that is cut off had there is nobody's. */
+static void test_streams_share_a_stage_and_no_bytes(void **state)
+{
+    char got[256] = "";
+    int fd[2];
+    call(false);
+    say(STR("GET /hold HTTP/1.1\r\n" HOST "\r\n"));
+    wait_for(stage->held);
+    struct http_req *second = hold_another(fd);
+    http_reply_begin(stage->held, 200, STR(""), STR(""));
+    http_reply_begin(second, 200, STR(""), STR(""));
+    http_reply_write(stage->held, STR("one"));
+    http_reply_write(second, STR("eins"));
+    http_reply_write(stage->held, STR("two"));
+    http_reply_write(second, STR("zwei"));
+    http_abort(second);
+    http_reply_write(stage->held, STR("three"));
+    http_reply_end(stage->held);
+    stage->held = NULL;
+    wait_for(got_at_end("0\r\n\r\n"));
+    assert_got("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n3\r\ntwo\r\n5\r\nthree\r\n0\r\n\r\n");
+    assert_true(read(fd[0], got, sizeof got - 1) > 0);
+    assert_string_equal(got, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\neins\r\n4\r\nzwei\r\n");
+    close(fd[0]);
+}
+
 static void test_a_stream_to_http_1_0_and_to_head(void **state)
 {
     call(true);
@@ -964,6 +1024,8 @@ int main(void)
         claim(test_a_caller_that_takes_nothing_is_cut_off),
         claim(test_writes_of_one_turn_leave_as_one_chunk),
         claim(test_a_stream_to_http_1_0_and_to_head),
+        claim(test_a_flush_leaves_at_once),
+        claim(test_streams_share_a_stage_and_no_bytes),
         claim(test_on_drain_also_tells_of_what_was_only_staged),
         claim(test_a_slow_reader_is_noticed_and_on_drain_says_when_it_caught_up),
         claim(test_what_is_written_as_the_reader_catches_up_is_not_forgotten),

@@ -130,6 +130,34 @@ static void test_every_byte_at_every_place_reads_back(void **state)
     }
 }
 
+/* It is looked through eight bytes at a time: each byte at each place of two eights and a rest, and sequences across their borders. */
+static void test_what_means_itself(void **state)
+{
+    enum { N = 20 };
+    static const struct { const char *bytes; bool whole; } sequences[] = {
+        { "\xc3\xa9", true }, { "\xe2\x82\xac", true }, { "\xf0\x9f\x8d\xb2", true },
+        { "\xc0\xaf", false }, { "\xed\xa0\x80", false }, { "\xf4\x90\x80\x80", false }, { "\xe2\x82", false },
+    };
+    char text[N];
+    for (int c = 0; c < 0x100; c++) {
+        for (size_t at = 0; at < N; at++) {
+            memset(text, at % 2 ? ' ' : '~', N);
+            text[at] = (char)c;
+            assert_int_equal(json_means_itself(str_make(text, N)), c >= 0x20 && c < 0x80 && c != '"' && c != '\\');
+        }
+    }
+    for (size_t i = 0; i < COUNTOF(sequences); i++) {
+        size_t n = strlen(sequences[i].bytes);
+        for (size_t at = 0; at + n <= N; at++) {
+            memset(text, 'a', N);
+            memcpy(text + at, sequences[i].bytes, n);
+            assert_int_equal(json_means_itself(str_make(text, N)), sequences[i].whole);
+            assert_false(n > 1 && json_means_itself(str_make(text, at + n - 1)));
+        }
+    }
+    assert_true(json_means_itself(STR("")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +166,7 @@ int main(void)
         cmocka_unit_test(test_escapes),
         cmocka_unit_test(test_what_nobody_knows_is_null),
         cmocka_unit_test(test_every_byte_at_every_place_reads_back),
+        cmocka_unit_test(test_what_means_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
