@@ -136,7 +136,8 @@ void gateway_is_ready(void)
         return;
     g.speaker->ready = g.served = true;
     g.backoff_ms = 0;
-    take_program_over();
+    if (g.other != HEIR) /* else it is the one before it that has become ready only now */
+        take_program_over();
 }
 
 /* ---- its words ---- */
@@ -375,6 +376,7 @@ void gateway_upgrade(uint32_t id, struct str argv, int64_t now_ms)
         g.other = HEIR;
         tell_heir(g.speaker, id, pair[0]);
     } else {
+        forget(&g.heirs);
         gateway_tell_failed(id, EAGAIN, "cannot start another gateway");
     }
     close(pair[0]);

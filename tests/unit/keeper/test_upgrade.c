@@ -366,6 +366,29 @@ static void test_a_program_that_never_served_does_not_come_back(void **state)
     stage_down(&s);
 }
 
+/* The one that counts becomes ready beside its heir: that makes the heir's program nobody's. */
+static void test_who_is_ready_late_stays_what_it_is(void **state)
+{
+    struct stage s, heir;
+    int mine = -1;
+    stage_up(&s);
+    stage_meet(&s);
+    assert_int_equal(hello(&s), 1);
+    const char *const argv[] = { "/bin/sh", "-c", "[ \"$HOB_HEIR\" ] && exec \"$0\" \"$1\"", stage_stand_in(), s.path };
+    assert_int_equal(upgrade_as(&s, argv, COUNTOF(argv), &mine), WIRE_HEIR);
+    close(stage_meet_beside(&s, &heir, 'h'));
+    close(mine);
+    hello(&heir);
+    ready(&s);
+    stage_deed(&heir, 's', 0);
+    stage_leave(&heir);
+    children(&s); /* what was said before has been read */
+    stage_deed(&s, 's', 0);
+    stage_meet(&s);
+    assert_int_equal(hello(&s), 3);
+    stage_down(&s);
+}
+
 static void test_when_the_new_one_crashes_it_comes_back_with_a_socket_to_the_elder(void **state)
 {
     struct stage s, heir, next;
@@ -573,6 +596,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_when_the_old_one_crashes_its_heir_goes_and_it_comes_back),
         cmocka_unit_test(test_nobody_is_started_while_the_dead_ones_heir_still_dies),
         cmocka_unit_test(test_a_program_that_never_served_does_not_come_back),
+        cmocka_unit_test(test_who_is_ready_late_stays_what_it_is),
         cmocka_unit_test(test_when_the_new_one_crashes_it_comes_back_with_a_socket_to_the_elder),
         cmocka_unit_test(test_what_crashes_comes_back_as_the_program_that_it_was),
         cmocka_unit_test(test_an_elder_that_crashes_stays_away),
