@@ -145,7 +145,10 @@ static enum err_code read_version(struct store_db *db, int *version, struct err 
 
 static enum err_code refuse_newer(struct store_db *db, int version, struct err *e)
 {
+    char copy[DB_MAX_PATH + 32];
     err_set(e, ERR_SYSTEM, "%.200s is of a newer hob: version %d, this one knows up to %d", db->path, version, store_schema());
+    if (before_find(db, copy, sizeof copy)) /* doc/guide/service.md, "Going back" */
+        return err_hint(e, "Use that hob, or go back to %.150s, which is the file as it was.", copy);
     return err_hint(e, "Use that hob, or another state folder (--state), or move the file away.");
 }
 
@@ -186,7 +189,10 @@ static enum err_code migrate_on_trial(struct store_db *db, int *version, struct 
 
 enum err_code db_keep(struct store_db *db, struct err *e)
 {
-    return sqlite3_get_autocommit(db->sql) ? ERR_OK : exec_all(db, "COMMIT", e);
+    enum err_code rc = sqlite3_get_autocommit(db->sql) ? ERR_OK : exec_all(db, "COMMIT", e);
+    if (!rc)
+        before_keep(db);
+    return rc;
 }
 
 static enum err_code migrate(struct store_db *db, int *version, struct err *e)
@@ -333,6 +339,8 @@ static enum err_code bring_up(struct store_db *db, enum db_mode mode, int *versi
 {
     enum err_code rc = read_version(db, version, e);
     bool ours = mode != DB_READ && (mode != DB_BESIDE || *version == 0); /* 0: a file that was just made */
+    if (!rc && ours && *version && *version < store_schema() && db->speaks)
+        before_begin(db, *version);
     if (!rc && ours && *version < store_schema())
         rc = mode == DB_ON_TRIAL ? migrate_on_trial(db, version, e) : migrate(db, version, e);
     return !rc && *version > store_schema() ? refuse_newer(db, *version, e) : rc;
@@ -442,6 +450,7 @@ enum err_code db_open(struct store_db *db, enum db_mode mode, struct err *e)
         rc = open_once(db, mode, e);
         break;
     case DB_WRITE_OR_ANEW:
+        before_sweep(db);
         rc = open_or_begin_anew(db, e);
         break;
     }
@@ -456,6 +465,7 @@ void db_close(struct store_db *db)
         sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     db->captured_due_ms = 0;
     books_forget(db);
+    before_end(db);
     log_end(db);
     for (size_t i = 0; i < COUNTOF(db->kept); i++) {
         sqlite3_finalize(db->kept[i].stmt);

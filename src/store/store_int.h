@@ -38,6 +38,7 @@ struct store_db {
     struct requests_limits limits;
     int64_t apart_ms;               /* wall clock less monotonic, when it was last looked at; 0 = not yet */
     int64_t doubted_until_ms;       /* monotonic: the wall clock has jumped, and is not believed where rows are to go for their age */
+    struct before *before;          /* the file as it was before its steps, for a copy (before.c); NULL = none is wanted */
     struct spool *spool;            /* rows that wait for the disk (spool.c); NULL = there never were any */
     int64_t captured_due_ms;        /* when the next of the asks that are kept is over, wall clock; INT64_MAX = there is none, 0 = not looked at yet */
     struct request_books *books;    /* what is known of the rows (requests_books.c); NULL = nothing yet */
@@ -79,6 +80,13 @@ void log_begin(struct store_db *db);
 void log_tidy(struct store_db *db);     /* between two batches: what is due. Waits only where the disk cannot keep up */
 void log_wipe(struct store_db *db);     /* between two batches: all of it into the file, and none of it left */
 void log_end(struct store_db *db);      /* before the connection is closed: nobody is at work on the log any more */
+
+/* ---- before.c: a copy of the file as it was before this program took it further ---- */
+void before_begin(struct store_db *db, int version);    /* before the steps: what is there now is what is copied */
+void before_keep(struct store_db *db);                  /* the steps stand: copies, beside all else */
+void before_end(struct store_db *db);                   /* waits for it; without before_keep(), there is none */
+void before_sweep(const struct store_db *db);           /* those whose time is over */
+bool before_find(const struct store_db *db, char *out, size_t room);    /* the newest that this program knows */
 
 /* ---- spool.c ---- */
 struct request_row;

@@ -455,6 +455,10 @@ def test_a_store_that_the_new_one_cannot_bring_to_its_version_stays_the_old_ones
         db.execute("DROP TABLE next")
     o.upgrade(next_one)
     wait_for("the schema of the new one", lambda: schema(o) == known + 1)
+    copy = o.hob.state / f"hob.db.version-{known}"
+    wait_for("the file as it was", copy.exists)
+    with sqlite3.connect(f"file:{copy}?mode=ro", uri=True) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (known,) and db.execute("SELECT count(*) FROM requests").fetchone() == (2,)
     ids.append(o.hob.chat("m", "hello").get("x-request-id"))
     assert set(ids) <= set(o.rows())
     got = o.ask(o.copy())

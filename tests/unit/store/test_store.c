@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include <glob.h>
 #include <cmocka.h>
@@ -741,6 +742,78 @@ static void test_who_serves_takes_an_older_file_further_at_once(void **state)
     log_set_level(LOG_INFO);
 }
 
+static int64_t number_in(const char *file, const char *question)
+{
+    char path[128];
+    sqlite3 *db;
+    sqlite3_stmt *q;
+    snprintf(path, sizeof path, "%s/%s", folder, file);
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, question, -1, &q, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(q), SQLITE_ROW);
+    int64_t n = sqlite3_column_int64(q, 0);
+    sqlite3_finalize(q);
+    sqlite3_close(db);
+    return n;
+}
+
+static void leave_file(const char *name, int64_t days)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    struct timespec when[2] = { { .tv_sec = time(NULL) - days * 24 * 3600 }, { .tv_sec = time(NULL) - days * 24 * 3600 } };
+    assert_int_equal(futimens(fd, when), 0);
+    close(fd);
+}
+
+/* It is there for who goes back, without what is to be gone when its time is over, and goes when its own is. */
+static void test_the_file_as_it_was_is_kept(void **state)
+{
+    int before = store_schema() - 1;
+    char name[64], path[160], text[64];
+    struct stat st;
+    struct bench b;
+    struct err e;
+    for (int i = 0; i < before; i++)
+        do_by_hand(store_migrations[i]);
+    snprintf(text, sizeof text, "PRAGMA user_version=%d", before);
+    do_by_hand(text);
+    do_by_hand("PRAGMA journal_mode=WAL; CREATE TABLE t (n INTEGER PRIMARY KEY, fill BLOB);"
+        "WITH RECURSIVE c(n) AS (SELECT 100 UNION ALL SELECT n + 1 FROM c WHERE n < 3000) INSERT INTO t SELECT n, zeroblob(300) FROM c;"
+        "INSERT INTO captured (time_ms, until_ms, role, id, caller, model, host, flags, print, text) VALUES (1, 9999999999999, 'chat', 'i', '', 'm', '', 0, 0, 'a text of somebody')");
+    leave_file("hob.db.version-1", 15);
+    leave_file("hob.db.version-2", 13);
+    leave_file("hob.db.version-3.part", 0);
+    snprintf(name, sizeof name, "hob.db.version-%d", before);
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    open_bench(&b);
+    assert_int_equal(write_one(b.store, &e), ERR_OK);
+    close_bench(&b);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(number_in(name, "PRAGMA user_version"), before);
+    assert_int_equal(number_in(name, "SELECT count(*) FROM t"), 2901); /* not the row that came after */
+    assert_int_equal(number_in(name, "SELECT count(*) FROM captured"), 0);
+    assert_int_equal(number_in(name, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"), 1);
+    assert_int_equal(number_in("hob.db", "SELECT count(*) FROM captured"), 1);
+    assert_int_equal(number_in("hob.db", "PRAGMA user_version"), before + 1);
+    assert_int_equal(count_files("hob.db.version-*"), 2); /* that of version 2 is not old enough */
+    int fd = open(path, O_RDONLY);
+    char *all = malloc((size_t)st.st_size);
+    assert_true(all && read(fd, all, (size_t)st.st_size) == st.st_size);
+    assert_null(memmem(all, (size_t)st.st_size, "a text of somebody", 18));
+    free(all);
+    close(fd);
+    open_bench(&b); /* it is made once */
+    close_bench(&b);
+    assert_int_equal(count_files("hob.db.version-*"), 2);
+    do_by_hand("PRAGMA user_version=9999");
+    struct store *s = NULL;
+    assert_int_equal(store_open_to_read(str_of(folder), &s, &e), ERR_SYSTEM);
+    assert_non_null(strstr(e.hint, name));
+}
+
 /* Of one that was killed with it: not looked through. What is broken in it all the same shows when it is used. */
 static void test_a_file_that_somebody_just_had_is_opened_as_it_is(void **state)
 {
@@ -809,6 +882,7 @@ int main(void)
         CASE(test_a_command_reads_beside_the_daemon),
         CASE(test_a_command_changes_only_what_is_nobodys),
         CASE(test_who_serves_takes_an_older_file_further_at_once),
+        CASE(test_the_file_as_it_was_is_kept),
         CASE(test_a_file_that_somebody_just_had_is_opened_as_it_is),
         CASE(test_programs_that_begin_together_make_one_file),
     };
