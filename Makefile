@@ -67,7 +67,8 @@ valgrind:
 # What the suites reach: prints lines and branches, whole and of the parsers.
 coverage:
 	@scripts/deps checks
-	@scripts/configure build-cov -Dtests=enabled -Db_coverage=true -Dhardening=false -Dc_args=-fprofile-update=atomic
+	@scripts/configure build-cov -Dtests=enabled -Db_coverage=true -Dhardening=false -Doptimization=0 \
+		-Dc_args=-fprofile-update=atomic,-Dyyjson_inline=inline
 	@ninja -C build-cov
 	@scripts/test build-cov coverage; ended=$$?; scripts/coverage build-cov && exit $$ended
 
