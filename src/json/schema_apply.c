@@ -178,7 +178,7 @@ bool apply_contains(struct run *r, const struct node *n, const struct rule *rule
         return false;
     if (hits < k->min)
         return check_fault_count(r, out, n, word_arg(n, WORD_MIN_CONTAINS) ? WORD_MIN_CONTAINS : WORD_CONTAINS, v, hits);
-    return hits <= k->max || check_fault_count(r, out, n, WORD_MAX_CONTAINS, v, hits);
+    return hits <= k->max ? true : check_fault_count(r, out, n, WORD_MAX_CONTAINS, v, hits);
 }
 
 bool apply_unevaluated_items(struct run *r, const struct node *n, const struct rule *rule, yyjson_val *v, struct seen *seen, struct found *out)
@@ -316,7 +316,7 @@ bool apply_any_of(struct run *r, const struct node *n, const struct rule *rule, 
         if (!ok && one.at)
             keep_nearest(&best, &one, v, r->level);
     }
-    return (any && !given_up(r)) || fault_none(r, n, WORD_ANY_OF, &best, v, out);
+    return any && !given_up(r) ? true : fault_none(r, n, WORD_ANY_OF, &best, v, out);
 }
 
 bool apply_one_of(struct run *r, const struct node *n, const struct rule *rule, yyjson_val *v, struct seen *seen, struct found *out)
@@ -340,7 +340,9 @@ bool apply_one_of(struct run *r, const struct node *n, const struct rule *rule, 
 bool apply_not(struct run *r, const struct node *n, const struct rule *rule, yyjson_val *v, struct seen *seen, struct found *out)
 {
     bool fits = check_node(r, rule->node, v, NULL, NULL);
-    return !given_up(r) && (!fits || check_fault(r, out, n, WORD_NOT, v));
+    if (given_up(r))
+        return false;
+    return fits ? check_fault(r, out, n, WORD_NOT, v) : true;
 }
 
 bool apply_choice(struct run *r, const struct node *n, const struct rule *rule, yyjson_val *v, struct seen *seen, struct found *out)

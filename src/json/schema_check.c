@@ -178,7 +178,7 @@ bool assert_enum(struct run *r, const struct node *n, const struct rule *rule, y
 
 bool assert_const(struct run *r, const struct node *n, const struct rule *rule, yyjson_val *v, struct seen *seen, struct found *out)
 {
-    return same(r, rule->value, v) || check_fault(r, out, n, WORD_CONST, v);
+    return same(r, rule->value, v) ? true : check_fault(r, out, n, WORD_CONST, v);
 }
 
 bool assert_multiple_of(struct run *r, const struct node *n, const struct rule *rule, yyjson_val *v, struct seen *seen, struct found *out)
@@ -186,27 +186,27 @@ bool assert_multiple_of(struct run *r, const struct node *n, const struct rule *
     bool plain = !unsafe_yyjson_is_real(v) && !unsafe_yyjson_is_real(rule->value);
     if (!plain && !check_spend(r, 100)) /* their digits are printed */
         return false;
-    return number_is_multiple(v, rule->value) || check_fault(r, out, n, WORD_MULTIPLE_OF, v);
+    return number_is_multiple(v, rule->value) ? true : check_fault(r, out, n, WORD_MULTIPLE_OF, v);
 }
 
 bool assert_minimum(struct run *r, const struct node *n, const struct rule *rule, yyjson_val *v, struct seen *seen, struct found *out)
 {
-    return number_compare(v, rule->value) >= 0 || check_fault(r, out, n, WORD_MINIMUM, v);
+    return number_compare(v, rule->value) >= 0 ? true : check_fault(r, out, n, WORD_MINIMUM, v);
 }
 
 bool assert_exclusive_minimum(struct run *r, const struct node *n, const struct rule *rule, yyjson_val *v, struct seen *seen, struct found *out)
 {
-    return number_compare(v, rule->value) > 0 || check_fault(r, out, n, WORD_EXCLUSIVE_MINIMUM, v);
+    return number_compare(v, rule->value) > 0 ? true : check_fault(r, out, n, WORD_EXCLUSIVE_MINIMUM, v);
 }
 
 bool assert_maximum(struct run *r, const struct node *n, const struct rule *rule, yyjson_val *v, struct seen *seen, struct found *out)
 {
-    return number_compare(v, rule->value) <= 0 || check_fault(r, out, n, WORD_MAXIMUM, v);
+    return number_compare(v, rule->value) <= 0 ? true : check_fault(r, out, n, WORD_MAXIMUM, v);
 }
 
 bool assert_exclusive_maximum(struct run *r, const struct node *n, const struct rule *rule, yyjson_val *v, struct seen *seen, struct found *out)
 {
-    return number_compare(v, rule->value) < 0 || check_fault(r, out, n, WORD_EXCLUSIVE_MAXIMUM, v);
+    return number_compare(v, rule->value) < 0 ? true : check_fault(r, out, n, WORD_EXCLUSIVE_MAXIMUM, v);
 }
 
 /* A code point has one to four bytes: often that is all one needs to know. */
@@ -218,7 +218,7 @@ bool assert_min_length(struct run *r, const struct node *n, const struct rule *r
     if (!check_spend(r, bytes / 64))
         return false;
     size_t length = say_length(json_str(v));
-    return length >= rule->count || check_fault_count(r, out, n, WORD_MIN_LENGTH, v, length);
+    return length >= rule->count ? true : check_fault_count(r, out, n, WORD_MIN_LENGTH, v, length);
 }
 
 bool assert_max_length(struct run *r, const struct node *n, const struct rule *rule, yyjson_val *v, struct seen *seen, struct found *out)
@@ -229,32 +229,32 @@ bool assert_max_length(struct run *r, const struct node *n, const struct rule *r
     if (!check_spend(r, bytes / 64))
         return false;
     size_t length = say_length(json_str(v));
-    return length <= rule->count || check_fault_count(r, out, n, WORD_MAX_LENGTH, v, length);
+    return length <= rule->count ? true : check_fault_count(r, out, n, WORD_MAX_LENGTH, v, length);
 }
 
 bool assert_pattern(struct run *r, const struct node *n, const struct rule *rule, yyjson_val *v, struct seen *seen, struct found *out)
 {
-    return pattern_matches(r, rule->pattern, json_str(v)) || check_fault(r, out, n, WORD_PATTERN, v);
+    return pattern_matches(r, rule->pattern, json_str(v)) ? true : check_fault(r, out, n, WORD_PATTERN, v);
 }
 
 bool assert_format(struct run *r, const struct node *n, const struct rule *rule, yyjson_val *v, struct seen *seen, struct found *out)
 {
     if (!check_spend(r, unsafe_yyjson_get_len(v) / 16))
         return false;
-    return format_fits(rule->format, json_str(v)) || check_fault(r, out, n, WORD_FORMAT, v);
+    return format_fits(rule->format, json_str(v)) ? true : check_fault(r, out, n, WORD_FORMAT, v);
 }
 
 /* minItems, maxItems, minProperties, maxProperties */
 static bool at_least(struct run *r, const struct node *n, const struct rule *rule, yyjson_val *v, struct found *out)
 {
     size_t count = unsafe_yyjson_get_len(v);
-    return count >= rule->count || check_fault_count(r, out, n, rule->kind->word, v, count);
+    return count >= rule->count ? true : check_fault_count(r, out, n, rule->kind->word, v, count);
 }
 
 static bool at_most(struct run *r, const struct node *n, const struct rule *rule, yyjson_val *v, struct found *out)
 {
     size_t count = unsafe_yyjson_get_len(v);
-    return count <= rule->count || check_fault_count(r, out, n, rule->kind->word, v, count);
+    return count <= rule->count ? true : check_fault_count(r, out, n, rule->kind->word, v, count);
 }
 
 bool assert_min_items(struct run *r, const struct node *n, const struct rule *rule, yyjson_val *v, struct seen *seen, struct found *out)
@@ -283,7 +283,7 @@ bool assert_unique_items(struct run *r, const struct node *n, const struct rule 
     bool twins = value_find_twins(v, &r->steps, &first, &second);
     if (!check_spend(r, 0))
         return false;
-    return !twins || check_fault_count(r, out, n, WORD_UNIQUE_ITEMS, yyjson_arr_get(v, second), first);
+    return !twins ? true : check_fault_count(r, out, n, WORD_UNIQUE_ITEMS, yyjson_arr_get(v, second), first);
 }
 
 /* ---- the whole ---- */

@@ -12,7 +12,7 @@ bool number_is_whole(yyjson_val *v)
     if (!yyjson_is_real(v))
         return yyjson_is_int(v);
     double d = unsafe_yyjson_get_real(v);
-    return isfinite(d) && d == trunc(d);
+    return d == trunc(d); /* JSON has no infinity */
 }
 
 static int sign(bool greater, bool less)
@@ -37,7 +37,7 @@ static struct whole whole(yyjson_val *v)
 static int compare_whole(struct whole a, struct whole b)
 {
     if (a.negative != b.negative)
-        return a.size || b.size ? (a.negative ? -1 : 1) : 0;
+        return a.negative ? -1 : 1; /* what is negative is no 0 */
     int c = sign(a.size > b.size, a.size < b.size);
     return a.negative ? -c : c;
 }
@@ -82,25 +82,24 @@ static struct decimal decimal(yyjson_val *v)
         return d;
     }
     double x = fabs(unsafe_yyjson_get_real(v));
-    for (int precision = 14; precision <= 16; precision++) {
+    for (int precision = 14;; precision++) {
         snprintf(text, sizeof text, "%.*e", precision, x);
-        if (strtod(text, NULL) == x)
+        if (precision == 16 || strtod(text, NULL) == x)
             break;
     }
     const char *p = text;
     int behind = 0;
     int64_t exponent = 0;
     bool fraction = false;
-    for (; *p && *p != 'e'; p++) {
-        if (*p < '0' || *p > '9') {
+    for (; *p != 'e'; p++) {
+        if (*p < '0') { /* the point */
             fraction = true;
             continue;
         }
         d.digits = d.digits * 10 + (uint64_t)(*p - '0');
         behind += fraction;
     }
-    if (*p)
-        str_to_int(str_of(p[1] == '+' ? p + 2 : p + 1), -400, 400, &exponent);
+    str_to_int(str_of(p[1] == '+' ? p + 2 : p + 1), -400, 400, &exponent);
     d.exponent = (int)exponent - behind;
     while (d.digits && d.digits % 10 == 0) {
         d.digits /= 10;

@@ -104,7 +104,7 @@ static bool take_units(struct str *s, const char *units, bool *any)
     while (s->n && is_digit(s->p[0])) {
         take_some_digits(s);
         const char *unit = s->n && s->p[0] ? strchr(units + from, s->p[0]) : NULL;
-        if (!unit || (*any && from && unit != units + from)) /* PT1H2S: RFC 3339 leaves none out */
+        if (!unit || (*any && unit != units + from)) /* PT1H2S: RFC 3339 leaves none out */
             return false;
         from = (size_t)(unit - units) + 1;
         *any = true;
@@ -205,7 +205,7 @@ static bool fits_ipv6(struct str s)
     int before = take_groups(&s, &gap), after = 0;
     if (before >= 0 && gap)
         after = str_starts(s, STR(":")) ? -1 : take_groups(&s, &second);
-    if (before < 0 || after < 0 || second || s.n)
+    if (before < 0 || after < 0 || second)
         return false;
     return gap ? before + after < 8 : before == 8;
 }
@@ -223,9 +223,10 @@ static bool fits_uuid(struct str s)
 static bool fits_quoted(struct str s) /* the part before the @, in quotes */
 {
     for (size_t i = 1; i + 1 < s.n; i++) {
-        if (s.p[i] == '\\' && ++i + 1 >= s.n)
+        bool escaped = s.p[i] == '\\';
+        if (escaped && ++i + 1 >= s.n)
             return false;
-        else if (s.p[i] == '"' && s.p[i - 1] != '\\')
+        if (s.p[i] == '"' && !escaped)
             return false;
         if (s.p[i] < ' ' || s.p[i] > '~')
             return false;
@@ -289,10 +290,11 @@ static bool fits_authority(struct str s) /* behind the "//" */
             close++;
         if (close == host.n || !fits_ipv6(str_make(host.p + 1, close - 1)))
             return false;
-        host = str_make(host.p + close + 1, host.n - close - 1);
+        host = str_make(host.p + close + 1, host.n - close - 1); /* nothing but a port may follow */
+    } else {
+        while (host.n && !is_one_of(host.p[0], ":[]"))
+            host = str_make(host.p + 1, host.n - 1);
     }
-    while (host.n && !is_one_of(host.p[0], ":[]"))
-        host = str_make(host.p + 1, host.n - 1);
     if (take(&host, ":"))
         take_some_digits(&host);
     return host.n == 0;
@@ -375,5 +377,5 @@ struct str format_name(enum format f)
 
 bool format_fits(enum format f, struct str text)
 {
-    return f == FORMAT_NONE || formats[f].fits(text);
+    return formats[f].fits(text);
 }

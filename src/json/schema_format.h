@@ -6,6 +6,6 @@
 
 enum format format_named(struct str name); /* FORMAT_NONE: not one of ours */
 struct str format_name(enum format f);
-bool format_fits(enum format f, struct str text);
+bool format_fits(enum format f, struct str text); /* f: one of ours */
 
 #endif

@@ -35,7 +35,7 @@ static size_t path_start(struct str uri) /* behind "scheme://host" */
 /* Writes path to p without "." and ".." segments; returns its length. */
 static size_t without_dots(char *p, struct str path)
 {
-    size_t n = 0;
+    size_t n = 0, root = str_starts(path, STR("/")) ? 1 : 0; /* its slash stays */
     for (size_t at = 0; at < path.n;) {
         size_t end = at;
         while (end < path.n && path.p[end] != '/')
@@ -43,8 +43,9 @@ static size_t without_dots(char *p, struct str path)
         struct str part = str_make(path.p + at, end - at);
         bool last = end == path.n;
         if (str_eq(part, STR(".."))) {
-            while (n > 1 && p[--n - 1] != '/')
-                ;
+            n -= n > root; /* the slash behind what goes */
+            while (n > root && p[n - 1] != '/')
+                n--;
         } else if (!str_eq(part, STR("."))) {
             memcpy(p + n, part.p, part.n);
             n += part.n;

@@ -20,6 +20,53 @@ static enum err_code try(struct str text, struct err *e)
     return rc;
 }
 
+static void test_what_a_tree_costs_is_known_before(void **state)
+{
+    static const char *const cases[] = { "1", "[]", "{}", "[1,2,[3]]", "{\"a\":{\"b\":[1,\",:[{\"]}}", "\"\"" };
+    struct json_doc d;
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        assert_int_equal(json_parse(&d, str_of(cases[i]), NULL), ERR_OK);
+        assert_true(json_doc_bytes(&d) > 0 && json_doc_bytes(&d) <= json_tree_bytes(str_of(cases[i])));
+        json_free(&d);
+        assert_int_equal(json_doc_bytes(&d), 0);
+    }
+}
+
+static void test_what_means_itself_needs_no_escape(void **state)
+{
+    static const struct { struct str text; bool plain; } cases[] = {
+        { STR(""), true }, { STR("abc \x7f"), true }, { STR("\xc3\xa9\xf0\x9f\x98\x80"), true }, { STR("a\nb"), false }, { STR("a\"b"), false }, { STR("a\\b"), false }, { STR("a\xff"), false },
+        { STR("a\xc3"), false }, { STR("a\0"), false },
+    };
+    for (size_t i = 0; i < COUNTOF(cases); i++)
+        assert_int_equal(json_means_itself(cases[i].text), cases[i].plain);
+}
+
+/* In an object that is compared key by key, and in one that is sorted; read again and again into the same memory. */
+static void test_keys_are_told_apart_however_many(void **state)
+{
+    struct json_scratch s = { 0 };
+    struct json_doc d;
+    struct buf text = { 0 };
+    for (int copies = 0; copies < 2; copies++)
+        for (int n = 1; n < 200; n += 7) {
+            buf_reset(&text, SIZE_MAX);
+            buf_add_char(&text, '{');
+            for (int i = 0; i < n; i++)
+                buf_printf(&text, "\"%0*d\":%d,", 1 + i % 9, i, i);
+            buf_printf(&text, copies ? "\"0\":[]}" : "\"\":[]}");
+            struct err e = { 0 };
+            enum err_code rc = json_parse_sure(&d, buf_str(&text), &s, &e);
+            assert_int_equal(rc, copies ? ERR_BAD_REQUEST : ERR_OK);
+            assert_int_equal(json_parse_fast(&d, buf_str(&text), &s, &e), ERR_OK);
+        }
+    struct err e = { 0 };
+    assert_int_equal(json_parse(&d, STR("{\"a b\\u0001\":{\"\xc3\xa9\":1,\"\xc3\xa9\":2}}"), &e), ERR_BAD_REQUEST);
+    assert_string_equal(e.param, "a?b?.??");
+    buf_free(&text);
+    json_scratch_free(&s);
+}
+
 static void test_strict_reading(void **state)
 {
     static const struct { struct str text; const char *problem; } cases[] = { /* NULL: read */
@@ -294,6 +341,9 @@ static void test_large_chat(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_a_tree_costs_is_known_before),
+        cmocka_unit_test(test_what_means_itself_needs_no_escape),
+        cmocka_unit_test(test_keys_are_told_apart_however_many),
         cmocka_unit_test(test_strict_reading),
         cmocka_unit_test(test_every_cut_and_every_byte),
         cmocka_unit_test(test_keys_given_twice),
