@@ -64,7 +64,7 @@ bool str_to_int(struct str s, int64_t min, int64_t max, int64_t *out)
     bool negative = s.n && s.p[0] == '-';
     if (negative)
         s = str_from(s, 1);
-    if (s.n == 0)
+    if (s.n == 0 || (negative && min >= 0)) /* not even "-0": no address has such a port */
         return false;
     int64_t v = 0;
     for (size_t i = 0; i < s.n; i++) {

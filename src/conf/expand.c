@@ -131,6 +131,10 @@ static bool is_kept(const struct expansion *x, struct str name)
 static enum err_code put_reference(struct expansion *x, struct str inside, struct err *e)
 {
     x->any = true;
+    if (str_find(inside, STR("${")) >= 0) { /* it would end at the inner one's brace, and the outer brace would be a part of the value */
+        err_set(e, ERR_CONFIG, "a ${ within a ${");
+        return err_hint(e, "a default is plain text: ${env:NAME:-default}");
+    }
     if (str_starts(inside, STR("env:")))
         return put_env(x, str_from(inside, 4), e);
     if (str_starts(inside, STR("file:")))

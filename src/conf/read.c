@@ -20,33 +20,37 @@ static void remember(struct reading *r, const void *field, struct conf_place at)
 
 /* ---- defaults ---- */
 
-static enum err_code set_default(struct reading *r, const struct setting *s, void *field)
+static void set_default_to(struct reading *r, const struct setting *s, struct str text, void *field)
+{
+    if (value_read(s, text, text, &r->c->arena, field, r->e))
+        die("the default of %s does not parse: %s", s->path, r->e->text);
+}
+
+static void set_default(struct reading *r, const struct setting *s, void *field)
 {
     struct str rest = str_of(s->def);
-    enum err_code rc = ERR_OK;
-    if (!setting_is_list(s))
-        return value_read(s, rest, rest, &r->c->arena, field, r->e);
-    while (!rc && rest.n) {
-        struct str word = str_cut(rest, ' ', &rest);
-        rc = value_read(s, word, word, &r->c->arena, field, r->e);
+    if (!setting_is_list(s)) {
+        set_default_to(r, s, rest, field);
+        return;
     }
-    return rc;
+    while (rest.n) {
+        struct str word = str_cut(rest, ' ', &rest);
+        set_default_to(r, s, word, field);
+    }
 }
 
 /* Everything below path that does not belong to an entry further down. */
-static enum err_code set_defaults(struct reading *r, struct str path, void *base)
+static void set_defaults(struct reading *r, struct str path, void *base)
 {
     for (size_t i = 0; i < nsettings; i++) {
         struct str full = str_of(settings[i].path);
         struct str below = str_from(full, path.n);
         if (!settings[i].def || !str_starts(full, path) || str_find(below, STR("*")) >= 0 || str_find(below, STR("[]")) >= 0)
             continue;
-        if (path.n && (full.n == path.n || full.p[path.n] != '.'))
+        if (path.n && full.p[path.n] != '.') /* full ends in a NUL */
             continue;
-        if (set_default(r, &settings[i], (char *)base + settings[i].at))
-            die("the default of %s does not parse: %s", settings[i].path, r->e->text);
+        set_default(r, &settings[i], (char *)base + settings[i].at);
     }
-    return ERR_OK;
 }
 
 /* ---- one setting ---- */
@@ -219,7 +223,7 @@ static enum err_code read_entry(struct reading *r, const struct node *n, const s
     *(struct conf_place *)((char *)entry + g->place_at) = n->key_place;
     enum err_code rc = check_name(r, *name, n->key_place, g->what);
     if (!rc)
-        rc = set_defaults(r, child->path, entry);
+        set_defaults(r, child->path, entry);
     size_t cursor = 0;
     struct child inside;
     bool has_keys = child_next(child->path, &cursor, &inside);
@@ -252,9 +256,11 @@ static enum err_code read_entries(struct reading *r, const struct node *map, con
     for (const struct node *n = map->first; n; n = n->next)
         first_is_named |= is_always(g, n->key);
     char *entries = make_entries(r, g, map->n + (g->always && !first_is_named), base), *next = entries + (g->always ? g->size : 0);
-    enum err_code rc = g->always ? set_defaults(r, child->path, entries) : ERR_OK;
-    if (g->always)
+    enum err_code rc = ERR_OK;
+    if (g->always) {
+        set_defaults(r, child->path, entries);
         *(struct str *)(void *)(entries + g->name_at) = str_of(g->always);
+    }
     for (const struct node *n = map->first; !rc && n; n = n->next) {
         bool first = is_always(g, n->key);
         rc = read_entry(r, n, child, first ? entries : next);
@@ -276,9 +282,8 @@ static enum err_code read_items(struct reading *r, const struct node *list, cons
         *(struct conf_place *)(void *)(entry + g->place_at) = n->place;
         if (n->kind != NODE_MAP)
             return refuse_shape(r, n, list->key, "maps of keys in its list");
-        rc = set_defaults(r, path, entry);
-        if (!rc)
-            rc = read_group(r, n, path, entry);
+        set_defaults(r, path, entry);
+        rc = read_group(r, n, path, entry);
         if (!rc)
             rc = check_required(r, path, entry, (struct str){ NULL, 0 }, n->place, g->what);
     }
@@ -353,10 +358,11 @@ struct conf_place said_where(const struct config *c, const void *field)
 
 enum err_code read_tree(struct reading *r, const struct node *root)
 {
-    enum err_code rc = set_defaults(r, (struct str){ "", 0 }, r->c);
-    if (!rc && root && !is_nothing(root) && root->kind != NODE_MAP)
+    enum err_code rc = ERR_OK;
+    set_defaults(r, (struct str){ "", 0 }, r->c);
+    if (root && !is_nothing(root) && root->kind != NODE_MAP)
         return fail_at(r->name, root->place, r->e, "a config is a map of settings, like `listen: 127.0.0.1:8080`");
-    if (!rc && root && root->kind == NODE_MAP)
+    if (root && root->kind == NODE_MAP)
         rc = read_group(r, root, (struct str){ "", 0 }, r->c);
     if (!rc)
         rc = add_always(r);

@@ -104,7 +104,7 @@ static enum err_code read_count(const struct value *v, void *field)
     if (is_zero_word(v, field))
         return ERR_OK;
     bool fits = split_number(v->text, &number, &unit);
-    if (v->text.n == 0 || v->text.p[0] < '0' || v->text.p[0] > '9' || unit.n)
+    if (v->text.p[0] < '0' || v->text.p[0] > '9' || unit.n)
         return err_set(v->e, ERR_CONFIG, "%s is not a whole number%s%s", v->shown, v->s->zero ? " or " : "", v->s->zero ? v->s->zero : "");
     return store_number(v, number, fits, field);
 }
@@ -397,7 +397,7 @@ static enum err_code check_authority(const struct value *v, struct str rest, str
     bool brackets;
     for (size_t i = 0; i < rest.n; i++) {
         unsigned char c = (unsigned char)rest.p[i];
-        if (c <= ' ' || c == 0x7F || strchr("?#\\\"<>", c))
+        if (c <= ' ' || strchr("?#\\\"<>", c))
             return err_set(v->e, ERR_CONFIG, "%s holds a character that may not stand in a host's address", v->shown);
         if (c >= 0x80 && i >= authority.n)
             return err_set(v->e, ERR_CONFIG, "%s: in its path stands what is not ASCII: write it in percent signs (%%C3%%BC)", v->shown);
@@ -477,7 +477,7 @@ static enum err_code read_command(const struct value *v, void *field)
 static enum err_code read_secret(const struct value *v, void *field)
 {
     for (size_t i = 0; i < v->text.n; i++)
-        if (v->text.p[i] <= ' ' || v->text.p[i] > '~')
+        if ((unsigned char)v->text.p[i] <= ' ' || (unsigned char)v->text.p[i] > '~')
             return err_set(v->e, ERR_CONFIG, "holds a space or another character that may not stand in a key");
     if (str_eq(v->text, STR("(hidden)"))) {
         err_set(v->e, ERR_CONFIG, "'(hidden)' is what `hob config show` prints for a key, not a key");

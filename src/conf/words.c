@@ -73,9 +73,10 @@ static void put_place(char *out, size_t room, struct str name, struct conf_place
     bool cut = name.n > MAX_NAME_SHOWN;
     if (cut)
         name = str_from(name, name.n - MAX_NAME_SHOWN);
-    int n = snprintf(out, room, "%s%.*s:", cut ? "..." : "", STR_ARG(name));
-    if (at.line && n > 0 && (size_t)n < room)
-        snprintf(out + n, room - (size_t)n, "%d:%d:", at.line, at.column);
+    if (at.line)
+        snprintf(out, room, "%s%.*s:%d:%d:", cut ? "..." : "", STR_ARG(name), at.line, at.column);
+    else
+        snprintf(out, room, "%s%.*s:", cut ? "..." : "", STR_ARG(name));
 }
 
 enum err_code fail_here(struct str name, struct conf_place at, struct str key, struct err *e)

@@ -32,6 +32,8 @@ static void test_numbers_must_be_whole_and_in_range(void **state)
     }
     int64_t v = 0;
     assert_false(str_to_int(STR("11"), 0, 10, &v));
+    assert_false(str_to_int(STR("-0"), 0, 10, &v)); /* where no sign can be */
+    assert_true(str_to_int(STR("-0"), -1, 10, &v) && v == 0);
 }
 
 static void test_cut_and_find(void **state)

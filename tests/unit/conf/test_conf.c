@@ -265,6 +265,13 @@ static const struct {
     { "drain: ${env:HOB_T_HIDE}\n", "hob.yaml:1:8: drain: '${env:HOB_T_HIDE}' is not a duration, like 250ms, 10s, 15m, 1h or 2d" },
     /* names */
     { "models: {'a b': {file: m}}\n", "hob.yaml:1:10: 'a b' is no name for a model" },
+    { "models: {'a!b': {file: m}}\n", "hob.yaml:1:10: 'a!b' is no name for a model" },
+    { "models: {'a~b': {file: m}}\n", "hob.yaml:1:10: 'a~b' is no name for a model" },
+    { "models: {'a^b': {file: m}}\n", "hob.yaml:1:10: 'a^b' is no name for a model" },
+    { "models: {'a;b': {file: m}}\n", "hob.yaml:1:10: 'a;b' is no name for a model" },
+    { "models: {m: {file: m, aliases: {a: b}}}\n", "hob.yaml:1:32: 'aliases' needs a list, here is a map of keys" },
+    { "models: {m: {file: m, args: {a: b}}}\n", "hob.yaml:1:29: 'args' needs a list, [--flag, value], here is a map of keys" },
+    { "auto: {weights: {analysis: }}\n", "hob.yaml:1:18: 'analysis' has no value: leave the line out, or give it one" },
     { "models: {'': {file: m}}\n", "hob.yaml:1:10: '' is no name for a model" },
     { "models: {m: {file: m, aliases: [ok, 'n o']}}\n", "hob.yaml:1:37: 'n o' is no name for a model" },
     { "models: {auto: {file: m}}\n", "hob.yaml:1:10: 'auto' is taken: a caller who names it leaves the choice to hob" },
@@ -573,6 +580,25 @@ static void test_lists_have_bounds(void **state)
     buf_free(&text);
 }
 
+static void test_a_key_may_be_empty(void **state)
+{
+    struct config *c = parse("hosts: {h: {url: 'http://a', key: ''}}\n");
+    assert_int_equal(c->hosts[0].key.hidden.n, 0);
+    conf_free(c);
+}
+
+static void test_a_name_has_128_bytes_at_most(void **state)
+{
+    char text[200];
+    for (int n = 127; n <= 129; n++) {
+        struct config *c = NULL;
+        struct err e = { 0 };
+        snprintf(text, sizeof text, "models: {A%0*d: {file: m}}\n", n - 1, 0);
+        assert_int_equal(conf_parse(STR("hob.yaml"), str_of(text), &c, &e), n > CONF_MAX_NAME_BYTES ? ERR_CONFIG : ERR_OK);
+        conf_free(c);
+    }
+}
+
 static void test_a_child_serves_one_thing(void **state)
 {
     struct config *c = NULL;
@@ -849,6 +875,8 @@ int main(void)
         cmocka_unit_test(test_where_models_are_pulled_from),
         cmocka_unit_test(test_a_configuration_goes_with_its_last_holder),
         cmocka_unit_test(test_lists_have_bounds),
+        cmocka_unit_test(test_a_key_may_be_empty),
+        cmocka_unit_test(test_a_name_has_128_bytes_at_most),
         cmocka_unit_test(test_a_child_serves_one_thing),
         cmocka_unit_test(test_too_much_is_refused),
         cmocka_unit_test(test_without_home_a_tilde_has_no_meaning),
