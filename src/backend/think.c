@@ -308,9 +308,9 @@ static struct str host_in(struct str url)
 static bool is_home(const struct conf_host *h)
 {
     static const char *const globs[] = { "10.*", "192.168.*", "172.16.*", "172.17.*", "172.18.*", "172.19.*", "172.2?.*", "172.30.*", "172.31.*", "100.64.*",
-        "*.local", "*.lan", "*.internal", "*.home.arpa", "*.ts.net", "fd*:*" };
+        "*.local", "*.lan", "*.internal", "*.home.arpa", "*.ts.net", "::1", "fd*:*", "fe80:*" };
     struct str host = h ? host_in(h->url) : STR("");
-    bool home = !h || h->local || !memchr(host.p, '.', host.n);
+    bool home = !h || h->local || (!memchr(host.p, '.', host.n) && !memchr(host.p, ':', host.n)); /* a name of this network alone */
     for (size_t i = 0; !home && i < COUNTOF(globs); i++)
         home = str_glob(str_of(globs[i]), host);
     return home;
@@ -344,7 +344,8 @@ struct think_place think_family(const struct conf_host *place, struct str model,
     if (f) {
         t.thinks = f->thinks;
         t.by = said ? said : f->by;
-        set_words(&t, f);
+        if (t.by == f->by) /* else its word is of another way */
+            set_words(&t, f);
     }
     if (!said || (f && f->by == said))
         return t;

@@ -72,6 +72,11 @@ static void test_a_wish_is_read_in_every_dialect(void **state)
         { "{\"thinking_budget_tokens\":0}", NO, "thinking_budget_tokens" },
         { "{\"reasoning_budget_tokens\":0}", NO, "reasoning_budget_tokens" },
         { "{\"thinking_budget\":512.0}", TRI_YES, EFFORT_UNSAID, 512, false, "thinking_budget" },
+        { "{\"thinking_budget_tokens\":-7}", UNSAID, "thinking_budget_tokens" },
+        { "{\"thinking_budget_tokens\":1e300,\"thinking_budget\":\"5\",\"\":1}", UNSAID, NULL },
+        { "{\"thinking_budget_tokens\":50,\"reasoning\":{\"max_tokens\":100}}", TRI_YES, EFFORT_UNSAID, 50, false, "thinking_budget_tokens" },
+        { "{\"reasoning_effort\":\"low\",\"think\":\"high\"}", TRI_YES, EFFORT_LOW, 0, false, "reasoning_effort" },
+        { "[1]", UNSAID, NULL },
         { "{\"thinking_budget_tokens\":-1}", UNSAID, "thinking_budget_tokens" }, /* no limit: no word on whether */
         /* several: a no holds, the least budget, the first effort */
         { "{\"enable_thinking\":true,\"thinking\":\"off\"}", TRI_NO, EFFORT_UNSAID, 0, true, "enable_thinking" },
@@ -108,6 +113,43 @@ static void test_a_word_nobody_knows_is_a_yes_that_is_known_as_such(void **state
     json_free(&d);
 }
 
+static void test_what_says_nothing_is_told(void **state)
+{
+    static const struct { const char *in, *param; } rows[] = { /* NULL: fine */
+        { "{}", NULL },                                   { "{\"thinking\":\"on\"}", NULL },                   { "{\"chat_template_kwargs\":{\"thinking\":\"odd\"}}", NULL },
+        { "{\"thinking_budget_tokens\":-1}", NULL },      { "{\"thinking_budget_tokens\":-2}", "thinking_budget_tokens" },
+        { "{\"reasoning\":{\"max_tokens\":-5}}", "reasoning" }, { "{\"reasoning_effort\":\"heroic\"}", "reasoning_effort" }, { "{\"think\":\"\"}", "think" },
+    };
+    for (size_t i = 0; i < COUNTOF(rows); i++) {
+        struct json_doc d;
+        struct err e = { 0 };
+        parse(&d, rows[i].in);
+        enum err_code rc = think_ask_check(d.root, &e);
+        if (rc != (rows[i].param ? ERR_INVALID_REQUEST : ERR_OK) || (rc && strcmp(e.param, rows[i].param)))
+            fail_msg("%s: %d, %s", rows[i].in, rc, e.param);
+        json_free(&d);
+    }
+}
+
+static void test_the_names_of_its_fields(void **state)
+{
+    for (size_t bit = 0; bit < THINK_FIELDS; bit++)
+        assert_true(think_is_field(str_of(think_field_name(bit))));
+    assert_null(think_field_name(THINK_FIELDS));
+    assert_false(think_is_field(STR("thinkin")) || think_is_field(STR("")));
+}
+
+static void test_a_template_tells_whether_it_thinks(void **state)
+{
+    static const struct { struct template_look l; enum thinks thinks; } rows[] = {
+        { { .parses = false, .thinking = true }, THINKS_UNKNOWN },          { { .parses = true }, THINKS_NONE },
+        { { .parses = true, .thinking = true, .enable_thinking = true }, THINKS_SWITCHABLE }, { { .parses = true, .thinking = true, .thinking_named = true }, THINKS_SWITCHABLE },
+        { { .parses = true, .thinking = true, .opens_thought = true }, THINKS_FORCED },       { { .parses = true, .thinking = true }, THINKS_ALWAYS },
+    };
+    for (size_t i = 0; i < COUNTOF(rows); i++)
+        assert_int_equal(think_of_template(&rows[i].l), rows[i].thinks);
+}
+
 /* ---- families ---- */
 
 static void test_families_go_by_host_and_model(void **state)
@@ -141,14 +183,48 @@ static void test_families_go_by_host_and_model(void **state)
         { "https://api.deepseek.com", "deepseek-chat", false, THINK_BY_AUTO, THINK_BY_THINKING, THINKS_SWITCHABLE, NULL },
         { "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "qwen-plus", false, THINK_BY_AUTO, THINK_BY_SWITCH, THINKS_SWITCHABLE, NULL },
         { "https://api.groq.com/openai/v1", "openai/gpt-oss-120b", false, THINK_BY_AUTO, THINK_BY_EFFORT, THINKS_ALWAYS, "low" },
+        { "http://[::1]:8000/v1", "Qwen/Qwen3-32B", false, THINK_BY_AUTO, THINK_BY_TEMPLATE, THINKS_SWITCHABLE, NULL },
+        { "http://[fd00::7]:8000", "Qwen/Qwen3-32B", false, THINK_BY_AUTO, THINK_BY_TEMPLATE, THINKS_SWITCHABLE, NULL },
+        { "http://[fe80::1%eth0]:8000", "Qwen/Qwen3-32B", false, THINK_BY_AUTO, THINK_BY_TEMPLATE, THINKS_SWITCHABLE, NULL },
+        { "https://[2001:db8::1]/v1", "Qwen/Qwen3-32B", false, THINK_BY_AUTO, THINK_BY_AUTO, THINKS_UNKNOWN, NULL }, /* in public */
+        { "http://vllm:8000", "qwen3:8b", false, THINK_BY_EFFORT, THINK_BY_EFFORT, THINKS_SWITCHABLE, NULL },
+        { "http://vllm:8000", "gpt-oss-20b", false, THINK_BY_TEMPLATE, THINK_BY_TEMPLATE, THINKS_ALWAYS, NULL },
+        { "http://vllm:8000", "qwen3:8b", false, THINK_BY_TEMPLATE, THINK_BY_TEMPLATE, THINKS_SWITCHABLE, NULL },
+        { "http://vllm:8000", "gpt-oss-20b", false, THINK_BY_EFFORT, THINK_BY_EFFORT, THINKS_ALWAYS, "low" },
+        { "https://cloud.example.com/v1", "gpt-oss-20b", false, THINK_BY_EFFORT, THINK_BY_EFFORT, THINKS_UNKNOWN, "low" }, /* in the words of its like */
         { "https://cloud.example.com/v1", "big", false, THINK_BY_EFFORT, THINK_BY_EFFORT, THINKS_UNKNOWN, NULL },
     };
+    int wrong = 0;
     for (size_t i = 0; i < COUNTOF(cases); i++) {
         struct conf_host h = { .kind = HOST_OPENAI, .url = str_of(cases[i].url), .local = cases[i].local };
         struct think_place t = think_family(&h, str_of(cases[i].model), cases[i].said);
         const char *word = t.variable ? t.variable : t.least;
         if (t.by != cases[i].by || t.thinks != cases[i].thinks || !word != !cases[i].word || (word && strcmp(word, cases[i].word)))
-            fail_msg("%s at %s: by %d, %s, %s", cases[i].model, cases[i].url, t.by, thinks_name[t.thinks], word ? word : "(none)");
+            wrong++, print_error("%s at %s: by %d, %s, %s", cases[i].model, cases[i].url, t.by, thinks_name[t.thinks], word ? word : "(none)");
+    }
+    assert_int_equal(wrong, 0);
+}
+
+static void test_a_program_of_ours_and_another_hob(void **state)
+{
+    struct conf_host other = { .kind = HOST_HOB, .url = STR("https://hob.example.org") };
+    struct think_place t = think_family(NULL, STR("qwen3"), THINK_BY_AUTO);
+    assert_true(t.by == THINK_BY_TEMPLATE && t.lenient && t.limit == LIMIT_TOKENS);
+    t = think_family(&other, STR("qwen3"), THINK_BY_AUTO);
+    assert_true(t.by == THINK_BY_HOB && t.lenient && t.limit == LIMIT_TOKENS && t.thinks == THINKS_UNKNOWN);
+    assert_int_equal(think_family(&other, STR("qwen3"), THINK_BY_EFFORT).by, THINK_BY_EFFORT);
+}
+
+static void test_a_way_that_is_said_has_its_limit(void **state)
+{
+    static const struct { enum conf_think_by said; enum think_limit limit; } rows[] = {
+        { THINK_BY_TEMPLATE, LIMIT_TOKENS }, { THINK_BY_REASONING, LIMIT_INSIDE }, { THINK_BY_THINKING, LIMIT_INSIDE }, { THINK_BY_SWITCH, LIMIT_BUDGET }, { THINK_BY_EFFORT, LIMIT_NOT },
+        { THINK_BY_NONE, LIMIT_NOT },
+    };
+    const struct conf_host cloud = { .kind = HOST_OPENAI, .url = STR("https://cloud.example.com/v1") };
+    for (size_t i = 0; i < COUNTOF(rows); i++) {
+        struct think_place t = think_family(&cloud, STR("big"), rows[i].said);
+        assert_true(t.by == rows[i].said && t.limit == rows[i].limit && !t.lenient);
     }
 }
 
@@ -164,6 +240,9 @@ static const struct think_place template = { THINKS_SWITCHABLE, THINK_BY_TEMPLAT
     toggle = { THINKS_SWITCHABLE, THINK_BY_SWITCH, NULL, NULL, LIMIT_BUDGET, false, false },
     other_hob = { THINKS_UNKNOWN, THINK_BY_HOB, NULL, NULL, LIMIT_TOKENS, false, true },
     unknown = { THINKS_UNKNOWN, THINK_BY_AUTO, NULL, NULL, LIMIT_NOT, false, false },
+    none = { THINKS_NONE, THINK_BY_NONE, NULL, NULL, LIMIT_NOT, false, false },
+    plain = { THINKS_NONE, THINK_BY_TEMPLATE, NULL, NULL, LIMIT_TOKENS, false, true },
+    forced_not = { THINKS_FORCED, THINK_BY_NONE, NULL, NULL, LIMIT_NOT, false, true },
     unknown_at_home = { THINKS_UNKNOWN, THINK_BY_AUTO, NULL, NULL, LIMIT_NOT, false, true };
 
 #define OFF { .decided = true }
@@ -222,9 +301,31 @@ static void test_each_place_is_told_in_its_own_way(void **state)
         { &unknown, OFF, "{\"thinking\":true,\"think\":\"low\"}", "{\"thinking\":false,\"think\":false}" },
         { &unknown, OFF, "{\"reasoning\":{\"effort\":\"low\"},\"thinking_budget_tokens\":9}", "{\"reasoning\":{\"enabled\":false}}" },
         { &unknown, OFF, "{\"chat_template_kwargs\":{\"enable_thinking\":true,\"x\":1}}", "{\"chat_template_kwargs\":{\"x\":1,\"enable_thinking\":false}}" },
+        { &unknown, { .decided = false }, "{\"enable_thinking\":true}", NULL },
+        { &unknown, ON, "{\"thinking\":\"off\"}", NULL }, /* a place of which nothing is known is not made to think */
+        { &unknown, ON, "{\"thinking\":\"off\",\"think\":true}", "{\"thinking\":\"on\",\"think\":true}" },
+        { &unknown, OFF, "{\"thinking\":\"off\",\"think\":true}", "{\"thinking\":\"off\",\"think\":false}" },
+        { &unknown, BUDGET, "{\"thinking_budget\":900}", NULL },
+        { &unknown, BUDGET, "{\"thinking\":\"off\",\"think\":true,\"thinking_budget\":900}", "{\"thinking\":\"on\",\"think\":true,\"thinking_budget\":512}" },
+        { &unknown, BUDGET, "{\"thinking\":\"off\",\"think\":true,\"reasoning_budget_tokens\":900}", "{\"thinking\":\"on\",\"think\":true,\"thinking_budget_tokens\":512}" },
+        { &unknown, BUDGET, "{\"thinking\":\"off\",\"think\":true}", "{\"thinking\":\"on\",\"think\":true}" },
+        { &unknown, LOW, "{\"reasoning_effort\":\"low\",\"think\":false}", "{\"reasoning_effort\":\"low\",\"think\":true}" },
+        { &unknown, ON, "{\"reasoning_effort\":\"low\",\"think\":false}", "{\"reasoning_effort\":\"medium\",\"think\":true}" },
+        { &none, OFF, "{}", NULL },
+        { &none, ON, "{\"enable_thinking\":true}", NULL },
+        { &plain, OFF, "{}", NULL },
+        { &forced_not, OFF, "{\"think\":false}", NULL },
+        { &thinking, ON, "{}", "{\"thinking\":{\"type\":\"enabled\"}}" },
+        { &template, LOW, "{\"chat_template_kwargs\":{\"reasoning_effort\":\"low\",\"thinking_budget\":5}}",
+          "{\"chat_template_kwargs\":{\"reasoning_effort\":\"low\",\"enable_thinking\":true},\"reasoning_effort\":\"low\"}" },
+        { &template, OFF, "{\"chat_template_kwargs\":{\"reasoning_effort\":\"low\"}}", "{\"chat_template_kwargs\":{\"enable_thinking\":false}}" },
+        { &effort, LOW, "{\"reasoning_effort\":\"low\",\"think\":false}", "{\"reasoning_effort\":\"low\"}" },
+        { &effort, ON, "{\"reasoning_effort\":\"odd\"}", "{}" },
+        { &unknown_at_home, { .decided = true, .on = true, .insist = true }, "{}", NULL },
         { &unknown, INSIST, "{}", NULL },
         { &unknown_at_home, INSIST, "{}", "{\"chat_template_kwargs\":{\"enable_thinking\":false}}" },
     };
+    int wrong = 0;
     for (size_t i = 0; i < COUNTOF(cases); i++) {
         struct json_doc d;
         struct think_wish w;
@@ -237,10 +338,11 @@ static void test_each_place_is_told_in_its_own_way(void **state)
         think_put(&o, d.root, &cases[i].plan, &w, cases[i].place);
         json_end_object(&o);
         if (fits != !cases[i].out || (cases[i].out && !str_eq(buf_str(&out), str_of(cases[i].out))))
-            fail_msg("case %zu, %s: %s, %.*s", i, cases[i].in, fits ? "as it came" : "anew", STR_ARG(buf_str(&out)));
+            wrong++, print_error("case %zu, %s: %s, %.*s\n", i, cases[i].in, fits ? "as it came" : "anew", STR_ARG(buf_str(&out)));
         buf_free(&out);
         json_free(&d);
     }
+    assert_int_equal(wrong, 0);
 }
 
 int main(void)
@@ -248,6 +350,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_wish_is_read_in_every_dialect),
         cmocka_unit_test(test_a_word_nobody_knows_is_a_yes_that_is_known_as_such),
+        cmocka_unit_test(test_what_says_nothing_is_told),
+        cmocka_unit_test(test_the_names_of_its_fields),
+        cmocka_unit_test(test_a_template_tells_whether_it_thinks),
+        cmocka_unit_test(test_a_program_of_ours_and_another_hob),
+        cmocka_unit_test(test_a_way_that_is_said_has_its_limit),
         cmocka_unit_test(test_families_go_by_host_and_model),
         cmocka_unit_test(test_each_place_is_told_in_its_own_way),
     };
