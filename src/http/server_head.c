@@ -234,7 +234,7 @@ static enum err_code scan(struct http_head *h, struct str bytes, size_t *from, s
         at += n + (lf ? 1 : 0);
         if (lf && h->last != '\r')
             return err_set(e, ERR_BAD_REQUEST, "a line that does not end in CR LF");
-        if (h->line_n && !line_fits(h, lf != NULL))
+        if (!line_fits(h, lf != NULL))
             return too_long(h, e);
         if (!lf)
             break;
@@ -265,7 +265,7 @@ static bool is_known_bad_method(struct str line, struct str *method)
 {
     struct str rest;
     *method = str_cut(line, ' ', &rest);
-    return rest.p && method->n && method->n <= 32 && all_in(*method, IN_TOKEN);
+    return rest.p && method->n <= 32 && all_in(*method, IN_TOKEN);
 }
 
 static enum err_code explain(struct http_head *h, llhttp_errno_t code, struct err *e)
@@ -279,8 +279,6 @@ static enum err_code explain(struct http_head *h, llhttp_errno_t code, struct er
         return err_set(e, h->refused, "chunk extensions and trailers are not taken");
     if (code == HPE_INVALID_METHOD && is_known_bad_method(buf_str(&h->bytes), &method))
         return err_set(e, ERR_METHOD, "unknown method '%.*s'", STR_ARG(method));
-    if (code == HPE_PAUSED_H2_UPGRADE)
-        return err_set(e, ERR_BAD_REQUEST, "HTTP/2 is not spoken here");
     const char *reason = llhttp_get_error_reason(&h->parser);
     return err_set(e, ERR_BAD_REQUEST, "not HTTP/1.1: %s", reason && *reason ? reason : llhttp_errno_name(code));
 }
@@ -309,7 +307,7 @@ static enum err_code check_line(struct http_head *h, struct err *e)
 static bool is_port(struct str s)
 {
     int64_t number;
-    return s.n <= 5 && (s.n == 0 || s.p[0] != '-') && (s.n == 0 || str_to_int(s, 0, 65535, &number));
+    return s.n <= 5 && (s.n == 0 || str_to_int(s, 0, 65535, &number));
 }
 
 static bool host_is_valid(struct str v)
@@ -435,8 +433,8 @@ static enum err_code parse(struct http_head *h, struct err *e)
     llhttp_errno_t code = llhttp_execute(&h->parser, h->bytes.p, h->bytes.n);
     if (code != HPE_OK && code != HPE_PAUSED_UPGRADE)
         return explain(h, code, e);
-    if (!h->whole)
-        return err_set(e, ERR_BAD_REQUEST, "an incomplete head");
+    if (!h->whole) /* PRI * HTTP/2.0, of which more would have to follow */
+        return err_set(e, ERR_BAD_REQUEST, "HTTP/2 is not spoken here");
     enum err_code rc = check_line(h, e);
     if (!rc)
         rc = check_fields(h, e);

@@ -18,7 +18,7 @@ const char *web_url_show(struct str url, char *out, size_t room)
 {
     size_t n = 0;
     for (size_t i = 0; i < url.n && n + 1 < room && url.p[i] != '?' && url.p[i] != '#'; i++)
-        out[n++] = url.p[i] > ' ' && url.p[i] < 0x7F ? url.p[i] : '?';
+        out[n++] = (unsigned char)url.p[i] > ' ' && (unsigned char)url.p[i] < 0x7F ? url.p[i] : '?';
     out[n] = 0;
     return out;
 }
@@ -26,7 +26,7 @@ const char *web_url_show(struct str url, char *out, size_t room)
 static bool all_plain(struct str s)
 {
     for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] <= ' ' || s.p[i] >= 0x7F || strchr("\\\"<>^`{|}", s.p[i]))
+        if ((unsigned char)s.p[i] <= ' ' || (unsigned char)s.p[i] >= 0x7F || strchr("\\\"<>^`{|}", s.p[i]))
             return false;
     return true;
 }

@@ -118,8 +118,8 @@ static void note_string(struct scan *s, struct str content)
 
 static void note_name(struct scan *s, struct str name)
 {
-    const char *before = name.p > s->text.p ? name.p - 1 : "";
-    if (*before == '.' && !str_eq(name, STR("reasoning_content"))) /* a message's own */
+    if (name.p[-1] == '.' && /* there is something before it: the delimiter at least */
+        !str_eq(name, STR("reasoning_content"))) /* a message's own */
         return;
     if (str_eq(name, STR("add_generation_prompt")))
         s->generates = true;
@@ -133,7 +133,7 @@ static void note_name(struct scan *s, struct str name)
 static int line_of(const struct scan *s, size_t at)
 {
     int line = 1;
-    for (size_t i = 0; i < at && i < s->text.n; i++)
+    for (size_t i = 0; i < at; i++)
         line += s->text.p[i] == '\n';
     return line;
 }

@@ -191,6 +191,14 @@ static const struct {
     { L("GET /\x7f HTTP/1.1\r\n" HOST "\r\n"), ERR_BAD_REQUEST },
     { L("GET /caf\xc3\xa9 HTTP/1.1\r\n" HOST "\r\n"), ERR_BAD_REQUEST },
     { L("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), ERR_BAD_REQUEST },
+    { L("G@T / HTTP/1.1\r\n" HOST "\r\n"), ERR_BAD_REQUEST },
+    { L("ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEF / HTTP/1.1\r\n" HOST "\r\n"), ERR_METHOD },
+    { L("ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFG / HTTP/1.1\r\n" HOST "\r\n"), ERR_BAD_REQUEST },
+    { L("GET / HTTP/1.1\r\nHost: a:123456\r\n\r\n"), ERR_BAD_REQUEST },
+    { L("GET / HTTP/1.1\r\nHost: a:-0\r\n\r\n"), ERR_BAD_REQUEST },
+    { L("GET / HTTP/1.1\r\nHost: [::1/]\r\n\r\n"), ERR_BAD_REQUEST },
+    { L("GET / HTTP/1.1\r\n" HOST "Content-Encoding: gzip\r\nExpect: much\r\n\r\n"), ERR_MEDIA_TYPE },
+    { L("GET / HTTP/1.1\r\n" HOST "Expect: much\r\nContent-Encoding: gzip\r\n\r\n"), ERR_EXPECTATION },
     { L("\x16\x03\x01\x02\x00\x01\x00"), ERR_BAD_REQUEST }, /* TLS */
 
     /* what is not offered */
@@ -265,6 +273,22 @@ static void test_what_is_understood(void **state)
         struct parsed p = feed(&h, in, in.n, in.n);
         assert_int_equal(p.rc, ERR_OK);
         assert_string_equal(p.what, understood[i].what);
+    }
+    http_head_fini(&h);
+}
+
+static void test_a_refusal_needs_no_place_for_its_words(void **state)
+{
+    static const struct { struct str in; enum err_code rc; } rows[] = {
+        { L("GET / HTTP/1.1\r\nHost: a b\r\n\r\n"), ERR_BAD_REQUEST }, { L("GET / HTTP/1.1\r\n" HOST "Expect: much\r\n\r\n"), ERR_EXPECTATION },
+    };
+    struct http_head h;
+    bool whole;
+    size_t used;
+    http_head_init(&h, &http_limits_default);
+    for (size_t i = 0; i < COUNTOF(rows); i++) {
+        http_head_reset(&h);
+        assert_int_equal(http_head_feed(&h, rows[i].in, &used, &whole, NULL), rows[i].rc);
     }
     http_head_fini(&h);
 }
@@ -467,6 +491,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_framing_table_holds_at_every_split),
         cmocka_unit_test(test_what_is_understood),
+        cmocka_unit_test(test_a_refusal_needs_no_place_for_its_words),
         cmocka_unit_test(test_a_head_ends_where_it_ends),
         cmocka_unit_test(test_limits_at_below_and_above),
         cmocka_unit_test(test_a_line_without_end_is_cut_off_at_its_limit),

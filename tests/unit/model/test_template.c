@@ -21,7 +21,8 @@ static void test_what_parses(void **state)
         "{% set a = 1 %}", "{% set ns.a = b == c %}", "{% set a %}text{% endset %}", "{% set a | upper %}x{% endset %}", "{% set (a, b) = c %}",
         "{% macro f(a, b='x') %}{{ a }}{% endmacro %}", "{% raw %}{{ {% if {# '{% endraw %}", "{%- raw -%}{%- endraw -%}", "{% generation %}{% endgeneration %}",
         "{% filter upper %}x{% endfilter %}", "{% call f() %}{% endcall %}", "{% do x.append(1) %}", "{% for a in b %}{% if c %}{% break %}{% endif %}{% continue %}{% endfor %}",
-        "{{ a[b[(c)]] }}", "{{ 'a\nb' }}", "{{ a }}\n{{ b }}", chatml,
+        "{{ a[b[(c)]] }}", "{{ 'a\nb' }}", "{%\t\r\nif x\t%}{%\tendif\r%}", "{% raw %}{% x %}{%- \t\r\nendraw %}", "{% raw %}{%+ endraw %}", "{{ A_z09 ~ b[0] }}",
+        "{% set a=1 %}", "{% raw %}{% endraw %}", "{{ a }}\n{{ b }}", chatml,
     };
     for (size_t i = 0; i < COUNTOF(cases); i++) {
         struct template_look l = template_look(str_of(cases[i]));
@@ -46,6 +47,9 @@ static void test_where_it_breaks(void **state)
         { "{% endiff %}", 1, "'endiff' is not known" },          { "{% endelse %}", 1, "'endelse' is not known" },
         { "{% %}", 1, "without a name" },                        { "{%", 1, "no '%}'" },
         { "{% set a %}", 1, "'set' is never closed" },           { "{% set a == b %}", 1, "'set' is never closed" },
+        { "{% raw %}{%", 1, "'raw' is never closed" },            { "{% raw %}{%- ", 1, "'raw' is never closed" },
+        { "{% abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz %}", 1, "'abcdefghijklmnopqrstuvwxyzabcdef' is not known" },
+        { "{%-", 1, "no '%}'" },                                 { "{%- ", 1, "no '%}'" },
         { "{% raw %}{% endif %}", 1, "'raw' is never closed" },  { "{% end %}", 1, "'end' is not known" },
     };
     for (size_t i = 0; i < COUNTOF(cases); i++) {
@@ -89,6 +93,11 @@ static void test_what_it_speaks_of(void **state)
         { "{{ messages }}", 0 },
         { "{% if tools %}{% endif %}", TOOLS },
         { "{{ tools | tojson }}", TOOLS },
+        { "{{ message.tools }}{{ message.thinking }}", 0 },
+        { "{{ message.reasoning_content }}", THINKING },
+        { "{{ thinking_budget }}", THINKING | SWITCH },
+        { "{{ thinking }}", THINKING | SWITCH },
+        { "{% if add_generation_prompt %}<mm:think>\\n{% endif %}", THINKING },
         { "{{ mytools }}{{ tools_x }} tools {# tools #}{{ 'tools' }}", 0 },
         { "{% if m.role == \"system\" %}{% endif %}", SYSTEM },
         { "system", 0 },

@@ -37,6 +37,16 @@ static void test_addresses_as_people_write_them(void **state)
         { "[::1]8080",           NULL, -1, false },
         { "[anvil]:80",          NULL, -1, false },
         { "unix:",               NULL, -1, false },
+        { "A-Z_09.z:1",          "A-Z_09.z",       1,    false },
+        { "[1::1]:1",            "1::1",           1,    false },
+        { "[0:1::1]:1",          "0:1::1",         1,    false },
+        { "[::1:0:0:1]:1",       "::1:0:0:1",      1,    false },
+        { "[0:0:1::1]:1",        "0:0:1::1",       1,    false },
+        { "[::2]:1",             "::2",            1,    false },
+        { "anvil:-0",            NULL, -1, false },
+        { "a{b:1",               NULL, -1, false },
+        { "a^b:1",               NULL, -1, false },
+        { "a;b:1",               NULL, -1, false },
     };
     for (size_t i = 0; i < COUNTOF(cases); i++) {
         struct addr a = { .port = 7 };
@@ -70,6 +80,19 @@ static void test_a_socket_path_may_have_107_bytes(void **state)
     assert_int_equal(addr_parse(str_of(text), &a, NULL), ERR_CONFIG);
 }
 
+static void test_what_is_too_long_or_holds_a_nul_is_refused(void **state)
+{
+    char text[400];
+    struct addr a = { .port = 7 };
+    assert_int_equal(addr_parse(STR("unix:/a\0b"), &a, NULL), ERR_CONFIG);
+    for (int n = 1; n < 300; n++) {
+        snprintf(text, sizeof text, "a%0*d:80", n - 1, 0);
+        assert_int_equal(addr_parse(str_of(text), &a, NULL), n <= 63 ? ERR_OK : ERR_CONFIG);
+        snprintf(text, sizeof text, "[::1%%%0*d]:80", n, 0);
+        assert_int_equal(addr_parse(str_of(text), &a, NULL), n <= 15 ? ERR_OK : ERR_CONFIG);
+    }
+}
+
 static void test_urls(void **state)
 {
     static const struct {
@@ -90,6 +113,9 @@ static void test_urls(void **state)
         { "https:anvil",               NULL, 0, NULL },
         { "ftp://anvil",               NULL, 0, NULL },
         { "anvil:80",                  NULL, 0, NULL },
+        { "anvil",                     NULL, 0, NULL },
+        { "",                          NULL, 0, NULL },
+        { "http://anvil/\x7f",         NULL, 0, NULL },
         { "http://",                   NULL, 0, NULL },
         { "http:///v1",                NULL, 0, NULL },
         { "http://me:secret@anvil/",   NULL, 0, NULL },
@@ -123,6 +149,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_addresses_as_people_write_them),
         cmocka_unit_test(test_a_socket_path_may_have_107_bytes),
+        cmocka_unit_test(test_what_is_too_long_or_holds_a_nul_is_refused),
         cmocka_unit_test(test_urls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
