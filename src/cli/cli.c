@@ -41,28 +41,68 @@ void cli_unknown_word(const struct command *c, struct str word)
     fputc('\n', stderr);
 }
 
-static void sub_usage(const struct command *c, const struct cli_sub_run *r)
+static const struct cli_sub *find_sub(const struct command *c, struct str word)
 {
-    fprintf(stderr, "hob: hob %s %s\n", c->name, r->usage);
+    for (const struct cli_sub *s = c->subs; s && s->name; s++)
+        if (str_eq(word, str_of(s->name)))
+            return s;
+    return NULL;
 }
 
-int cli_dispatch(const struct cli_args *a, const struct cli_sub_run *runs, const char *otherwise)
+static void sub_usage(FILE *to, const char *head, const struct command *c, const struct cli_sub *s)
 {
-    const struct cli_sub *subs = a->command->subs;
-    struct str word = a->nwords ? a->words[0] : str_of(otherwise ? otherwise : "");
-    size_t n = a->nwords ? a->nwords - 1 : 0;
-    for (size_t i = 0; subs[i].name; i++) {
-        if (!str_eq(word, str_of(subs[i].name)))
+    fprintf(to, "%shob %s %s%s%s\n", head, c->name, s->name, s->usage && s->usage[0] ? " " : "", s->usage ? s->usage : "");
+}
+
+bool cli_option_of(const struct cli_option *o, struct str word)
+{
+    if (!o->of)
+        return true;
+    for (struct str rest, list = str_of(o->of); list.n; list = rest)
+        if (str_eq(str_cut(list, ' ', &rest), word))
+            return true;
+    return false;
+}
+
+bool cli_has_own_options(const struct command *c)
+{
+    for (const struct cli_option *o = c->options; o && o->name; o++)
+        if (o->of)
+            return true;
+    return false;
+}
+
+static int check_options(const struct cli_args *a, const struct cli_sub *s)
+{
+    for (size_t i = 0; i < a->ngiven; i++) {
+        struct str name = str_of(a->given[i].option->name);
+        bool takes = false;
+        for (const struct cli_option *o = a->command->options; o->name; o++)
+            takes |= str_eq(str_of(o->name), name) && cli_option_of(o, str_of(s->name));
+        if (takes)
             continue;
-        if (n >= runs[i].least && n <= runs[i].most)
-            return runs[i].run(a, a->words + 1, n);
-        sub_usage(a->command, &runs[i]);
+        fprintf(stderr, "hob: `hob %s %s` takes no %.*s\nhob: `hob help %s %s` shows how it is used\n", a->command->name, s->name, STR_ARG(name), a->command->name, s->name);
+        return EXIT_USAGE;
+    }
+    return EXIT_OK;
+}
+
+int cli_dispatch(const struct cli_args *a, const char *otherwise)
+{
+    const struct cli_sub *s = find_sub(a->command, a->nwords ? a->words[0] : str_of(otherwise ? otherwise : ""));
+    size_t n = a->nwords ? a->nwords - 1 : 0;
+    if (s && n >= s->least && n <= s->most) {
+        int code = check_options(a, s);
+        return code ? code : s->run(a, a->words + 1, n);
+    }
+    if (s) {
+        sub_usage(stderr, "hob: ", a->command, s);
         return EXIT_USAGE;
     }
     if (a->nwords)
-        cli_unknown_word(a->command, word);
-    for (size_t i = 0; subs[i].name; i++)
-        sub_usage(a->command, &runs[i]);
+        cli_unknown_word(a->command, a->words[0]);
+    for (s = a->command->subs; s->name; s++)
+        sub_usage(stderr, "hob: ", a->command, s);
     return EXIT_USAGE;
 }
 
@@ -76,7 +116,7 @@ static const struct cli_option *find_option(const struct command *c, struct str 
 
 static int unknown_option(const struct command *c, struct str word)
 {
-    struct str names[32];
+    struct str names[64];
     size_t n = 0;
     for (const struct cli_option *o = c->options; o && o->name && n < COUNTOF(names); o++)
         names[n++] = str_of(o->name);
@@ -202,8 +242,23 @@ enum { USAGE_COLUMNS = 28 };
 static int run_help(const struct cli_args *a);
 
 static const struct cli_option no_options[] = { CLI_END };
-const struct command cli_help = { "help", "[COMMAND]", "show what there is, or how one command is used", "hob help serve", run_help, no_options, false, 1,
+const struct command cli_help = { "help", "[COMMAND [WORD]]", "show what there is, or how one command is used", "hob help serve", run_help, no_options, false, 2,
     .words = CLI_WORDS_COMMANDS };
+
+/* Of a command those that all its words take; of a word its own, and then those. */
+static void help_options(FILE *to, const struct command *c, struct str word)
+{
+    bool any = false;
+    for (int own = 1; own >= 0; own--)
+        for (const struct cli_option *o = c->options; o && o->name; o++) {
+            char left[64];
+            if ((o->of != NULL) != own || !cli_option_of(o, word))
+                continue;
+            snprintf(left, sizeof left, "%s%s%s%s%s", o->letter ? o->letter : "", o->letter ? ", " : "", o->name, o->value ? " " : "", o->value ? o->value : "");
+            fprintf(to, "%s  %-24s %s\n", any ? "" : "\noptions:\n", left, o->what);
+            any = true;
+        }
+}
 
 static void help_command(FILE *to, const struct command *c)
 {
@@ -214,14 +269,21 @@ static void help_command(FILE *to, const struct command *c)
         fprintf(to, "\nwords:\n");
     for (const struct cli_sub *s = c->subs; s && s->name; s++)
         fprintf(to, "  %-24s %s\n", s->name, s->what);
-    if (c->options && c->options->name)
-        fprintf(to, "\noptions:\n");
-    for (const struct cli_option *o = c->options; o && o->name; o++) {
-        char left[64];
-        snprintf(left, sizeof left, "%s%s%s%s%s", o->letter ? o->letter : "", o->letter ? ", " : "", o->name, o->value ? " " : "",
-            o->value ? o->value : "");
-        fprintf(to, "  %-24s %s\n", left, o->what);
+    help_options(to, c, STR(""));
+    if (cli_has_own_options(c))
+        fprintf(to, "\n`hob help %s WORD` shows the options of a word.\n", c->name);
+}
+
+/* Of a word; where its words have neither usage nor options of their own, of the command. */
+static void help_sub(FILE *to, const struct command *c, const struct cli_sub *s)
+{
+    if (!s->usage) {
+        help_command(to, c);
+        return;
     }
+    sub_usage(to, "usage: ", c, s);
+    fprintf(to, "\n  %s\n", s->what);
+    help_options(to, c, str_of(s->name));
 }
 
 /* A usage too long for its column has a line of its own. */
@@ -253,13 +315,37 @@ static int run_help(const struct cli_args *a)
     const struct command *c = find_command(a->words[0]);
     if (!c)
         return unknown_command(a->words[0]);
-    help_command(stdout, c);
+    const struct cli_sub *s = a->nwords > 1 ? find_sub(c, a->words[1]) : NULL;
+    if (a->nwords > 1 && !s) {
+        cli_unknown_word(c, a->words[1]);
+        return EXIT_USAGE;
+    }
+    if (s)
+        help_sub(stdout, c, s);
+    else
+        help_command(stdout, c);
     return EXIT_OK;
 }
 
 static bool asks_help(struct str word)
 {
     return str_eq(word, STR("--help")) || str_eq(word, STR("-h"));
+}
+
+/* Anywhere before `--`; was it given? */
+static bool wants_help(const struct cli_args *a)
+{
+    const struct cli_sub *s = NULL;
+    bool asked = false;
+    for (int i = 2; i < a->argc && !str_eq(str_of(a->argv[i]), STR("--")); i++) {
+        asked |= asks_help(str_of(a->argv[i]));
+        s = s ? s : find_sub(a->command, str_of(a->argv[i]));
+    }
+    if (asked && s)
+        help_sub(stdout, a->command, s);
+    else if (asked)
+        help_command(stdout, a->command);
+    return asked;
 }
 
 int cli_main(int argc, char **argv)
@@ -276,11 +362,8 @@ int cli_main(int argc, char **argv)
     struct cli_args a = { .command = find_command(name), .program = argv[0], .argc = argc, .argv = argv };
     if (!a.command)
         return unknown_command(name);
-    for (int i = 2; i < argc && !str_eq(str_of(argv[i]), STR("--")); i++)
-        if (asks_help(str_of(argv[i]))) {
-            help_command(stdout, a.command);
-            return EXIT_OK;
-        }
+    if (wants_help(&a))
+        return EXIT_OK;
     int rc = read_args(&a, argv + 2, argc - 2);
     if (!rc && a.nwords > a.command->max_words) {
         fprintf(stderr, "hob: `hob %s` does not know what to do with '%.*s'\nhob: `hob help %s` shows how it is used\n", a.command->name,

@@ -15,6 +15,7 @@ struct cli_option {
     const char *letter;      /* "-l" or NULL */
     const char *value;       /* "ADDR", or NULL for a flag */
     const char *what;
+    const char *of;          /* the command's words that take it, "plan start"; NULL: all. One name may stand in several rows, for different words. */
 };
 
 struct cli_args {
@@ -35,6 +36,9 @@ enum cli_words { CLI_WORDS_NONE, CLI_WORDS_MODELS, CLI_WORDS_NAMES, CLI_WORDS_CO
 struct cli_sub {
     const char *name, *what;
     enum cli_words words;    /* behind it */
+    const char *usage;       /* behind its name: "RUN [-o FILE]"; NULL: the command's tells it */
+    int (*run)(const struct cli_args *a, const struct str *words, size_t n); /* for cli_dispatch(): with the words behind it */
+    size_t least, most;      /* so many of those */
 };
 
 struct command {
@@ -61,15 +65,13 @@ bool cli_flag(const struct cli_args *a, const char *name);
 /* Says that a command knows no such first word, and the nearest it knows. The command's usage belongs behind it. */
 void cli_unknown_word(const struct command *c, struct str word);
 
-/* What a word of a command's subs does: a row for each of them, in their order. */
-struct cli_sub_run {
-    int (*run)(const struct cli_args *a, const struct str *words, size_t n);
-    size_t least, most;         /* words behind it */
-    const char *usage;          /* "show RUN" */
-};
-/* Runs what the first word names, with the words behind it; says how the word, or the command, is used when that is wrong.
+/* Runs what the first word names, with the words behind it; says how the word, or the command, is used when that is wrong, or when an option is another word's.
  * otherwise: the word where none is given; NULL: one must be. */
-int cli_dispatch(const struct cli_args *a, const struct cli_sub_run *runs, const char *otherwise);
+int cli_dispatch(const struct cli_args *a, const char *otherwise);
+/* Does the word take it? Of an empty word: do all? */
+bool cli_option_of(const struct cli_option *o, struct str word);
+/* Do words of it have options of their own? */
+bool cli_has_own_options(const struct command *c);
 
 /* Options every command that needs the configuration or the daemon takes. */
 #define CLI_COMMON                                                                             \

@@ -39,12 +39,32 @@ static const char words_head[] =
     "    prev=${words[${#words[@]}-2]}\n"
     "    command=${words[1]}\n";
 
-static void put_options(struct buf *out, const struct command *c)
+/* word: whose they are; empty: those that every word takes. */
+static void put_options(struct buf *out, const struct command *c, struct str word)
 {
-    buf_printf(out, "        _hob_words \"$cur\" --help");
+    buf_printf(out, "_hob_words \"$cur\" --help");
     for (const struct cli_option *o = c->options; o && o->name; o++)
-        buf_printf(out, " %s%s%s", o->name, o->letter ? " " : "", o->letter ? o->letter : "");
-    buf_lit(out, "\n");
+        if (cli_option_of(o, word))
+            buf_printf(out, " %s%s%s", o->name, o->letter ? " " : "", o->letter ? o->letter : "");
+}
+
+static void put_all_options(struct buf *out, const struct command *c)
+{
+    if (!cli_has_own_options(c)) {
+        buf_lit(out, "            ");
+        put_options(out, c, STR(""));
+        buf_lit(out, "\n");
+        return;
+    }
+    buf_lit(out, "            case $word in\n");
+    for (const struct cli_sub *s = c->subs; s->name; s++) {
+        buf_printf(out, "            %s) ", s->name);
+        put_options(out, c, str_of(s->name));
+        buf_lit(out, " ;;\n");
+    }
+    buf_lit(out, "            *) ");
+    put_options(out, c, STR(""));
+    buf_lit(out, " ;;\n            esac\n");
 }
 
 /* Patterns of a case: `--config|-c`. */
@@ -91,8 +111,8 @@ static void put_words(struct buf *out, enum cli_words words)
 static void put_command(struct buf *out, const struct command *c)
 {
     bool behind = false;
-    buf_printf(out, "    %s)\n        if [[ $cur == -* ]]; then\n    ", c->name);
-    put_options(out, c);
+    buf_printf(out, "    %s)\n        if [[ $cur == -* ]]; then\n", c->name);
+    put_all_options(out, c);
     if (c->subs) {
         buf_lit(out, "        elif ((n == 0)); then\n            _hob_words \"$cur\"");
         for (const struct cli_sub *s = c->subs; s->name; s++) {

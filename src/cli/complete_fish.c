@@ -48,10 +48,11 @@ static void put_head(struct buf *out)
                  "complete -c hob -n __hob_start -l version -d 'print the version'\n");
 }
 
-static void put_option(struct buf *out, const struct command *c, const struct cli_option *o)
+/* word: the one that takes it, where not all do. */
+static void put_option(struct buf *out, const struct command *c, const struct cli_option *o, struct str word)
 {
     const char *words;
-    buf_printf(out, "complete -c hob -n '__hob_at %s' -l %s", c->name, o->name + 2);
+    buf_printf(out, "complete -c hob -n '__hob_at %s%s%.*s' -l %s", c->name, word.n ? " \"\" " : "", STR_ARG(word), o->name + 2);
     if (o->letter)
         buf_printf(out, " -s %s", o->letter + 1);
     if (o->value)
@@ -77,6 +78,16 @@ static void put_option(struct buf *out, const struct command *c, const struct cl
     buf_lit(out, "'\n");
 }
 
+static void put_options(struct buf *out, const struct command *c)
+{
+    for (const struct cli_option *o = c->options; o && o->name; o++) {
+        if (!o->of)
+            put_option(out, c, o, STR(""));
+        for (struct str rest, list = str_of(o->of ? o->of : ""); list.n; list = rest)
+            put_option(out, c, o, str_cut(list, ' ', &rest));
+    }
+}
+
 static void put_words(struct buf *out, const char *condition, enum cli_words words)
 {
     const char *names = names_argument(words);
@@ -96,8 +107,7 @@ static void put_command(struct buf *out, const struct command *c)
     buf_printf(out, "\ncomplete -c hob -n __hob_start -a %s -d '", c->name);
     put_text(out, c->what);
     buf_printf(out, "'\ncomplete -c hob -n '__hob_at %s' -s h -l help -d 'show how it is used'\n", c->name);
-    for (const struct cli_option *o = c->options; o && o->name; o++)
-        put_option(out, c, o);
+    put_options(out, c);
     buf_printf(&condition, "__hob_at %s 0", c->name);
     buf_add_char(&condition, 0);
     put_words(out, condition.p, c->words);

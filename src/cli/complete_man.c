@@ -68,6 +68,10 @@ static void put_option(struct buf *out, const struct cli_option *o)
         buf_lit(out, "\\fR");
     }
     buf_lit(out, "\n");
+    for (struct str rest, list = str_of(o->of ? o->of : ""); list.n; list = rest) {
+        struct str word = str_cut(list, ' ', &rest);
+        buf_printf(out, "%.*s%s", STR_ARG(word), rest.n ? ", " : ": ");
+    }
     put_text(out, o->what);
     buf_lit(out, "\n");
 }

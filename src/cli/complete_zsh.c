@@ -77,35 +77,49 @@ static void put_option(struct buf *out, const struct cli_option *o)
     }
 }
 
+/* Inside "…" inside '…'. */
+static void put_quoted(struct buf *out, const char *text)
+{
+    for (const char *p = text; *p; p++) {
+        if (*p == '\'')
+            buf_lit(out, "'\\''");
+        else if (strchr("\"$`\\:", *p))
+            buf_printf(out, "\\%c", *p);
+        else
+            buf_add_char(out, *p);
+    }
+}
+
 static void put_subs(struct buf *out, const struct command *c)
 {
-    bool behind = false;
     buf_lit(out, " \\\n            '1:what:((");
     for (const struct cli_sub *s = c->subs; s->name; s++) {
         buf_printf(out, "%s%s\\:\"", s == c->subs ? "" : " ", s->name);
-        for (const char *p = s->what; *p; p++) { /* inside "…" inside '…' */
-            if (*p == '\'')
-                buf_lit(out, "'\\''");
-            else if (strchr("\"$`\\:", *p))
-                buf_printf(out, "\\%c", *p);
-            else
-                buf_add_char(out, *p);
-        }
+        put_quoted(out, s->what);
         buf_lit(out, "\"");
-        behind = behind || s->words == CLI_WORDS_FILES;
     }
     buf_lit(out, "))'");
-    if (behind)
-        buf_lit(out, " \\\n            '2:file:_files'");
 }
 
-static void put_command(struct buf *out, const struct command *c)
+static void put_behind(struct buf *out, enum cli_words words)
 {
-    buf_printf(out, "    %s)\n        _arguments \\\n            '(- *)'{-h,--help}'[show how it is used]'", c->name);
+    if (words == CLI_WORDS_NONE)
+        return;
+    buf_lit(out, " \\\n            '2:name:");
+    put_action(out, words);
+    buf_lit(out, "'");
+}
+
+/* s: the word that stands there; NULL: none that is known does. */
+static void put_arguments(struct buf *out, const struct command *c, const struct cli_sub *s)
+{
+    buf_lit(out, "_arguments \\\n            '(- *)'{-h,--help}'[show how it is used]'");
     for (const struct cli_option *o = c->options; o && o->name; o++)
-        put_option(out, o);
+        if (cli_option_of(o, str_of(s ? s->name : "")))
+            put_option(out, o);
     if (c->subs) {
         put_subs(out, c);
+        put_behind(out, s ? s->words : CLI_WORDS_NONE);
     } else if (c->words != CLI_WORDS_NONE) {
         buf_lit(out, " \\\n            '1:name:");
         put_action(out, c->words);
@@ -114,6 +128,23 @@ static void put_command(struct buf *out, const struct command *c)
     if (c->max_words > 2)
         buf_lit(out, " \\\n            '*:: :'");
     buf_lit(out, " ;;\n");
+}
+
+static void put_command(struct buf *out, const struct command *c)
+{
+    buf_printf(out, "    %s)\n        ", c->name);
+    if (!c->subs) {
+        put_arguments(out, c, NULL);
+        return;
+    }
+    buf_lit(out, "case $words[2] in\n");
+    for (const struct cli_sub *s = c->subs; s->name; s++) {
+        buf_printf(out, "        %s) ", s->name);
+        put_arguments(out, c, s);
+    }
+    buf_lit(out, "        *) ");
+    put_arguments(out, c, NULL);
+    buf_lit(out, "        esac ;;\n");
 }
 
 static void put_commands(struct buf *out)

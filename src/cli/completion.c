@@ -16,8 +16,12 @@ enum value_kind value_kind_of(const struct cli_option *o, const char **words)
         { "LEVEL", VALUE_WORDS,  "error warn info debug trace" },
         { "MANAGER", VALUE_WORDS, "systemd launchd" },
         { "CLASS", VALUE_WORDS,  "chat program background" },
+        { "FORM",  VALUE_WORDS,  "json markdown junit" },
+        { "KIND",  VALUE_WORDS,  "promptfoo jsonl" },
+        { "FROM",  VALUE_WORDS,  "rows saved none" },
         { "MODEL", VALUE_NAMES,  "models" },
         { "ROLE",  VALUE_NAMES,  "all" },
+        { "ROLE=MODEL", VALUE_NAMES, "all" },
     };
     for (size_t i = 0; o->value && i < COUNTOF(rows); i++)
         if (str_eq(str_of(o->value), str_of(rows[i].name))) {

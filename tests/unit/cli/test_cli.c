@@ -37,8 +37,30 @@ static const struct cli_option eat_options[] = {
 static const struct command eat = { .name = "eat", .usage = "[DISH]", .what = "eat", .run = run_eat, .options = eat_options, .max_words = 3 };
 static const struct command load = { .name = "load", .usage = "", .what = "load", .run = run_load, .options = eat_options };
 static const struct command hidden = { .name = "hidden", .usage = "", .what = "x", .run = run_eat, .hidden = true, .max_words = 1000 };
+
+/* Words with options of their own; --heat is one thing for the one and another for the other. */
+static int run_boil(const struct cli_args *a, const struct str *words, size_t n)
+{
+    seen.runs++;
+    seen.args = *a;
+    return 70 + (int)n;
+}
+
+static const struct cli_sub cook_subs[] = {
+    { "boil", "in water", CLI_WORDS_NONE, "DISH [DISH]", run_boil, 1, 2 }, { "look", "what there is", CLI_WORDS_NONE, "", run_boil, 0, 0 }, { .name = NULL },
+};
+static int run_cook(const struct cli_args *a)
+{
+    return cli_dispatch(a, "look");
+}
+
+static const struct cli_option cook_options[] = {
+    { "--heat", NULL, "DEGREES", "of the water", "boil" }, { "--heat", NULL, "WORD", "those that are hot", "look" }, { "--lid", NULL, NULL, "with a lid", "boil" },
+    { "--json", NULL, NULL, "one JSON object" }, CLI_END,
+};
+static const struct command cook = { .name = "cook", .usage = "boil DISH | look", .what = "cook", .run = run_cook, .options = cook_options, .max_words = CLI_MAX_ARGS, .subs = cook_subs };
 extern const struct command cli_help;
-const struct command *const cli_commands[] = { &eat, &load, &hidden, &cli_help, NULL };
+const struct command *const cli_commands[] = { &eat, &load, &cook, &hidden, &cli_help, NULL };
 
 /* Runs it with stdout and stderr caught; what they said goes to seen.text unless that is full already. */
 static int call(const char *const *words)
@@ -121,6 +143,13 @@ static void test_wrong_use_is_named_and_runs_nothing(void **state)
         { { "" }, "no command ''" },
         { { NULL }, "commands:" },
         { { "help", "eta" }, "did you mean 'eat'?" },
+        { { "cook", "look", "--lid" }, "`hob cook look` takes no --lid" },
+        { { "cook", "--lid" }, "`hob help cook look` shows" },
+        { { "cook", "boil" }, "hob: hob cook boil DISH [DISH]\n" },
+        { { "cook", "look", "there" }, "hob: hob cook look\n" },
+        { { "cook", "bowl" }, "no `hob cook bowl`, did you mean 'boil'?" },
+        { { "help", "cook", "bowl" }, "did you mean 'boil'?" },
+        { { "help", "eat", "soup" }, "no `hob eat soup`" },
     };
     for (size_t i = 0; i < COUNTOF(cases); i++) {
         assert_int_equal(call(cases[i].words), EXIT_USAGE);
@@ -135,12 +164,35 @@ static void test_help_is_found_where_it_is_looked_for(void **state)
     static const struct { const char *words[4]; const char *text; } cases[] = {
         { { "help" }, "commands:" },   { { "--help" }, "commands:" },      { { "-h" }, "commands:" },
         { { "help", "eat" }, "--pepper GRAINS" }, { { "eat", "--help" }, "--pepper GRAINS" }, { { "eat", "soup", "-h" }, "usage: hob eat [DISH]" },
+        { { "cook", "-h" }, "`hob help cook WORD`" }, { { "help", "cook", "boil" }, "of the water" }, { { "cook", "boil", "-h" }, "usage: hob cook boil DISH [DISH]\n" },
+        { { "cook", "--lid", "look", "-h" }, "those that are hot" }, { { "cook", "look", "-h" }, "--json" },
     };
     for (size_t i = 0; i < COUNTOF(cases); i++) {
         assert_int_equal(call(cases[i].words), EXIT_OK);
         assert_int_equal(seen.runs, 0);
         if (!strstr(seen.text, cases[i].text) || strstr(seen.text, "hidden"))
             fail_msg("case %zu: %s", i, seen.text);
+    }
+}
+
+static void test_a_word_has_its_own_options(void **state)
+{
+    static const struct { const char *words[6], *heat; int rc; } cases[] = {
+        { { "cook", "boil", "soup", "--heat", "90", "--lid" }, "90", 71 },
+        { { "cook", "--lid", "boil", "a", "b" }, NULL, 72 },
+        { { "cook", "look", "--heat=very", "--json" }, "very", 70 },
+        { { "cook", "--heat=little" }, "little", 70 },
+    };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        const char *words[7] = { NULL };
+        memcpy(words, cases[i].words, sizeof cases[i].words);
+        assert_int_equal(call(words), cases[i].rc);
+        assert_true(str_eq(cli_option_value(&seen.args, "--heat"), str_of(cases[i].heat ? cases[i].heat : "")));
+    }
+    static const char *const help[][4] = { { "cook", "-h" }, { "cook", "look", "-h" } };
+    for (size_t i = 0; i < COUNTOF(help); i++) {
+        assert_int_equal(call(help[i]), EXIT_OK);
+        assert_null(strstr(seen.text, "--lid"));
     }
 }
 
@@ -198,6 +250,7 @@ int main(void)
         cmocka_unit_test(test_options_are_read_in_all_their_spellings),
         cmocka_unit_test(test_wrong_use_is_named_and_runs_nothing),
         cmocka_unit_test(test_help_is_found_where_it_is_looked_for),
+        cmocka_unit_test(test_a_word_has_its_own_options),
         cmocka_unit_test(test_what_is_too_much_is_refused_not_cut),
         cmocka_unit_test(test_the_state_folder_is_absolute),
     };

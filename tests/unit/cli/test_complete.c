@@ -9,7 +9,8 @@
 #include <cmocka.h>
 
 static const struct cli_option options[] = {
-    { "--file", "-f", "FILE", "it's a `file`: [x] \\ 1" }, { "--level", NULL, "LEVEL", "how much" }, { "--dry", NULL, NULL, "nothing" }, CLI_END,
+    { "--file", "-f", "FILE", "it's a `file`: [x] \\ 1" }, { "--level", NULL, "LEVEL", "how much" }, { "--dry", NULL, NULL, "nothing" },
+    { "--deep", NULL, NULL, "into it" , "in" }, { "--both", NULL, NULL, "of two", "in out" }, CLI_END,
 };
 static const struct cli_option more_options[] = { { "--file", "-f", "FILE", "again" }, { "--to", NULL, "WORD", "…" }, CLI_END };
 static const struct cli_sub subs[] = { { "in", "into it", CLI_WORDS_FILES }, { "out", "it's \"out\"", CLI_WORDS_NONE }, { .name = NULL } };
@@ -39,6 +40,30 @@ static void test_all_that_may_be_seen_is_in_it_and_nothing_else(void **state)
         assert_true(str_find(buf_str(&out), STR("secret")) < 0);
         buf_free(&out);
     }
+}
+
+/* In bash and zsh by a case of the word, in fish by a condition, in the page by name. */
+static void test_options_of_a_word_come_with_it(void **state)
+{
+    static const char *const want[] = {
+        "            in) _hob_words \"$cur\" --help --file -f --level --dry --deep --both ;;\n            out) _hob_words \"$cur\" --help --file -f --level --dry --both ;;\n"
+        "            *) _hob_words \"$cur\" --help --file -f --level --dry ;;\n",
+        "complete -c hob -n '__hob_at cook \"\" in' -l deep ", "complete -c hob -n '__hob_at cook \"\" out' -l both ", "complete -c hob -n '__hob_at cook' -l dry ",
+        "in, out: of two\n",
+    };
+    struct buf out = { 0 };
+    print_all(&out);
+    for (size_t i = 0; i < COUNTOF(want); i++)
+        if (str_find(buf_str(&out), str_of(want[i])) < 0)
+            fail_msg("no %s in\n%s", want[i], out.p);
+    buf_reset(&out, 0);
+    complete_zsh(&out);
+    struct str zsh = buf_str(&out), in = str_from(zsh, (size_t)str_find(zsh, STR("        in) "))), both;
+    struct str of_out = str_from(in, (size_t)str_find(in, STR("        out) ")));
+    assert_true(str_find(in, STR("--deep[")) >= 0 && str_find(of_out, STR("--deep[")) < 0);
+    both = str_from(of_out, (size_t)str_find(of_out, STR("        *) ")));
+    assert_true(str_find(of_out, STR("--both[")) >= 0 && str_find(both, STR("--both[")) < 0);
+    buf_free(&out);
 }
 
 static void test_value_options_come_once(void **state)
@@ -73,6 +98,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_that_may_be_seen_is_in_it_and_nothing_else),
+        cmocka_unit_test(test_options_of_a_word_come_with_it),
         cmocka_unit_test(test_value_options_come_once),
         cmocka_unit_test(test_texts_cannot_leave_their_quotes),
     };
