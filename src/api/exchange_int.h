@@ -494,6 +494,7 @@ void shadow_make_way(struct exchange *x, const struct backend *b); /* it is abou
 void shadow_hear(struct attempt *t);                            /* its answer is good, and still there as a whole */
 void shadow_settled(struct exchange *x);                        /* it is over, and its request's bytes are still there: the copy is made, or forgotten */
 void shadow_forget(struct exchange *x);
+int64_t shadow_budget(const struct exchange *x);                /* of a copy whose ask named none: tokens that its answer may have; else 0 */
 
 /* ---- exchange_tell.c ---- */
 bool exchange_fell_back(const struct exchange *x);              /* another than the first candidate answers */

@@ -19,6 +19,7 @@ void attempt_plan(struct attempt *t)
 {
     const struct exchange *x = t->x;
     t->plan = role_alone(x);
+    t->plan.max_tokens = x->is_copy ? shadow_budget(x) : 0;
     t->mends = t->thought_again = false;
     t->think = x->think;
     t->spent = (struct tokens){ 0 };

@@ -22,6 +22,8 @@ enum {
     SHADOW_MAX_AGE_MS = 3600 * 1000,
     SHADOW_TRIES = 3,                   /* of one that callers have cut off */
     SHADOW_MAX_COURSES = 64,
+    SHADOW_TIMES_OUTPUT = 4,            /* where an ask names no `max_tokens`: its copy's answer may have so many times what the real one had, and at least */
+    SHADOW_LEAST_OUTPUT = 2048,
 };
 
 struct shadow_wish {

@@ -252,6 +252,15 @@ static enum err_code decide(struct exchange *x, struct str to, size_t *model, st
     return err_set(e, ERR_NO_BACKEND, "A rule has others answer what is asked of '%.*s'.", STR_ARG(to));
 }
 
+/* A model that does not find an end would go on to that of its window, for nobody. What is longer than this is cut, and shows as that. */
+int64_t shadow_budget(const struct exchange *x)
+{
+    int64_t most = x->shadow ? SHADOW_TIMES_OUTPUT * x->shadow->old.output : 0;
+    if (!x->shadow || x->ask.max_tokens)
+        return 0;
+    return most > SHADOW_LEAST_OUTPUT ? most : SHADOW_LEAST_OUTPUT;
+}
+
 enum err_code shadow_ask_dress(struct shadow_ask *k, struct exchange *x, struct str role, struct str to, struct err *e)
 {
     const struct config *c = world_config(x->world);

@@ -104,6 +104,17 @@ def test_what_differs_is_seen(door):
     assert (door.measure(swap, "fits")["old"], door.measure(swap, "fits")["new"], door.measure(swap, "fits")["pairs"]) == (1, 0, 1)
 
 
+def test_an_answer_without_an_end_is_cut(door):
+    """A real ask without `max_tokens`: its copy's answer may be some times as long as the real one, no longer."""
+    swap = door.begin()
+    for i, (words, said, most) in enumerate([(3, {}, 2048), (1000, {}, 4000), (3, {"max_tokens": 50}, 50), (3, {"max_completion_tokens": 60}, None)]):
+        door.fakes["old"].default(f"[[words {words}]]")
+        assert door.h.chat("chat", "go on", **said).status == 200
+        door.pairs(swap, i + 1)
+        sent = json.loads(door.fakes["new"].log().chats[-1].body)
+        assert sent.get("max_tokens") == most and sent.get("max_completion_tokens") == said.get("max_completion_tokens"), sent
+
+
 def test_a_request_goes_before_it(nursery):
     """One slot, and a copy has it: who comes gets it at once, and the copy is tried again."""
     door = Shadow(nursery, new={"slots": 1})
@@ -215,5 +226,9 @@ def test_by_hand(door):
     assert json.loads(run("status", swap, "--json"))["shadow"]["pairs"] == 1
     assert json.loads(run("status", "--json"))["swaps"][0]["shadow"]["pairs"] == 1
     assert [s["step"] for s in door.log(int(swap))] == ["plan", "shadow"]
+    report = run("report", swap)
+    assert "\nShadow: copies of 100 % of the asks, from 20" in report and "; 1 pair of answers. Nobody" in report, report
+    assert "\n| answered, % | 1 | 100.0 | 100.0 | +0.0 (" in report and "| cannot tell: about " in report and "\n| total, ms | 1 | " in report, report
     run("retire", swap)
+    assert "\nShadow, over: copies" in run("report", swap)
     assert f"swap {int(swap) + 1}: shadow" in run("plan", "--role", "chat=new", "--shadow", "10%")
