@@ -141,7 +141,7 @@ void bench_show_comparison(const struct speed_comparison *c, struct str against,
         snprintf(text, sizeof text, "%+.1f %%", 100 * d->change);
         table_cell(&t, str_of(text));
         snprintf(text, sizeof text, "%+.1f to %+.1f %%", 100 * d->lo, 100 * d->hi);
-        table_cell(&t, str_of(text));
+        table_cell(&t, str_of(isnan(d->lo) ? "" : text));
         table_cell(&t, str_of(speed_verdict_names[d->verdict]));
     }
     if (c->n)

@@ -121,7 +121,7 @@ struct speed_difference {
     const char *figure;         /* "prompt_tps" … */
     bool more_is_better;
     double a, b;                /* medians over rounds */
-    double change, lo, hi;      /* (b - a) / a, with its 95 % interval: bootstrap of medians of logarithms */
+    double change, lo, hi;      /* (b - a) / a, with its 95 % interval: bootstrap of medians of logarithms; lo, hi NaN: too few runs for one */
     size_t na, nb;              /* rounds */
     enum speed_verdict verdict;
 };

@@ -85,7 +85,7 @@ static double plain_median(double *v, size_t n)
 
 static enum speed_verdict judge(const struct speed_difference *d)
 {
-    if (d->na < SPEED_LEAST_ROUNDS || d->nb < SPEED_LEAST_ROUNDS || (d->lo <= 0 && d->hi >= 0))
+    if (isnan(d->lo) || (d->lo <= 0 && d->hi >= 0))
         return SPEED_CANNOT_TELL;
     return (d->change > 0) == d->more_is_better ? SPEED_BETTER : SPEED_WORSE;
 }
@@ -105,8 +105,9 @@ static bool compare_figure(yyjson_val *a, yyjson_val *b, size_t figure, struct s
     out->a = plain_median(va, out->na);
     out->b = plain_median(vb, out->nb);
     out->change = expm1(d.value);
-    out->lo = expm1(d.lo);
-    out->hi = expm1(d.hi);
+    bool enough = out->na >= SPEED_LEAST_ROUNDS && out->nb >= SPEED_LEAST_ROUNDS; /* of one run the interval is a point, of three it is too narrow by much */
+    out->lo = enough ? expm1(d.lo) : NAN;
+    out->hi = enough ? expm1(d.hi) : NAN;
     out->verdict = judge(out);
     return true;
 }

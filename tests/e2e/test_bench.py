@@ -1,6 +1,7 @@
 """Speed, measured at the public door: what is told, what counts for nothing, and what is compared with what. No time is asserted."""
 
 import json
+import re
 import subprocess
 import threading
 
@@ -239,7 +240,9 @@ def test_against_what_was_kept(h, child):
     other = measured(h, "there", *five, "--against", str(path))["comparison"]["warnings"]
     assert "the host differs: local, now far" in other and "the model differs: m, now there" in other
     few = measured(h, "m", *SMALL, "--against", "before")["comparison"]
-    assert all(d["verdict"] == "cannot tell" for d in few["differences"]) and any("but 2 runs" in w for w in few["warnings"])
+    assert all(d["verdict"] == "cannot tell" and d["ci"] == [None, None] for d in few["differences"]) and any("but 2 runs" in w for w in few["warnings"])
+    for line in cli("bench", "m", "-c", h.config_path, *SMALL, "--against", "before", env=h.env, timeout=60).stdout.split("VERDICT\n")[1].splitlines()[:4]:
+        assert re.search(r" %  +-  +cannot tell$", line), line
 
 
 def test_several_models_are_lines(h):
