@@ -78,13 +78,38 @@ static int take_choice(const struct cli_args *a, struct str suite, struct chosen
     return take_lengths(a, suite, o);
 }
 
+/* Neither a file nor built in: which of those was meant, by its name without a folder and an ending. */
+static int no_such_suite(struct str name)
+{
+    struct str names[16], stem = name;
+    size_t n = 0;
+    for (const struct suite_builtin *b = suite_builtins; b->name && n < COUNTOF(names); b++)
+        names[n++] = str_of(b->name);
+    for (size_t i = name.n; i > 0 && stem.n == name.n; i--)
+        stem = name.p[i - 1] == '/' ? str_from(name, i) : stem;
+    for (size_t i = stem.n; i > 0; i--)
+        if (stem.p[i - 1] == '.')
+            stem = str_make(stem.p, i - 1);
+    struct str near = str_nearest(stem, names, n);
+    fprintf(stderr, "hob: there is no file '%.*s', and no built-in suite of that name", STR_ARG(name));
+    if (near.n)
+        fprintf(stderr, ", did you mean '%.*s'?", STR_ARG(near));
+    fprintf(stderr, "\nhob: built in are");
+    for (size_t i = 0; i < n; i++)
+        fprintf(stderr, "%s %.*s", i ? "," : "", STR_ARG(names[i]));
+    fputc('\n', stderr);
+    return EXIT_USAGE;
+}
+
 int eval_suite_open(const struct cli_args *a, struct str name, struct suite **out)
 {
     struct chosen o;
     struct buf text = { 0 };
     struct err e = { 0 };
-    bool builtin = is_builtin(name) || (str_find(name, STR("/")) < 0 && str_find(name, STR(".")) < 0 && access(name.p, F_OK));
+    bool builtin = is_builtin(name);
     int code = take_choice(a, name, &o);
+    if (!code && !builtin && !str_eq(name, STR("-")) && access(name.p, F_OK))
+        code = no_such_suite(name);
     if (!code && !builtin)
         code = input_read(name.p, &text);
     if (!code && (builtin ? suite_builtin_read(name, &o.choice, out, &e) : suite_read(name, buf_str(&text), suite_form_of(name), out, &e))) {

@@ -167,6 +167,14 @@ def test_wrong_use_is_told(h, args, words):
     assert r.returncode == 2 and words in r.stderr and r.stdout == "", r
 
 
+@pytest.mark.parametrize("name, near", [("t-suit", "t-suite"), ("json-bench.yaml", "json-bench"), ("suites/chat_bench.yml", "chat-bench"), ("zzz", None), ("./nowhere.json", None)])
+def test_neither_a_file_nor_built_in(h, name, near):
+    for command in (("check", name), ("run", name, "--models", "one")):
+        r = cli("eval", *command, "-c", h.config_path, env=h.env)
+        assert r.returncode == 2 and f"no file '{name}', and no built-in suite of that name" in r.stderr and "built in are t-suite, " in r.stderr and "vlm-bench" in r.stderr, r
+        assert (f"did you mean '{near}'?" if near else "") in r.stderr and ("did you mean" in r.stderr) == bool(near), r
+
+
 def test_a_suite_that_is_none(h):
     r = run(h, '{"suite": "s", "cases": [{"id": "a", "inptu": "x"}]}', "--models", "a")
     assert r.returncode == 2 and "suite.yaml:1:" in r.stderr and "input" in r.stderr, r
