@@ -60,6 +60,8 @@ struct admin_look {
 struct admin_look *admin_look_new(struct admin *a, struct http_req *r, admin_look_fn *fn);
 void admin_look_go(struct admin *a, struct admin_look *l); /* answers, and frees it */
 void admin_look_refuse(struct admin_look *l, const struct err *e);  /* instead of going: says why, and frees it */
+/* What the query names, percent-decoded, in the arena; empty: nothing. */
+struct str admin_query_text(struct admin_look *l, const char *name);
 void admin_put_text(struct json_out *o, const char *key, struct str text);       /* empty = null */
 void admin_put_when(struct json_out *o, const char *key, int64_t wall_ms);       /* "2026-11-21T14:30:05Z"; 0 = null */
 

@@ -78,6 +78,19 @@ void admin_look_refuse(struct admin_look *l, const struct err *e)
     look_free(l);
 }
 
+struct str admin_query_text(struct admin_look *l, const char *name)
+{
+    struct str query = http_req_query(l->r), value, rest, found = STR("");
+    for (; query.n; query = rest)
+        if (str_eq(str_cut(str_cut(query, '&', &rest), '=', &value), str_of(name))) {
+            struct buf text = { 0 };
+            http_percent_decode(&text, value);
+            found = arena_copy(&l->arena, buf_str(&text));
+            buf_free(&text);
+        }
+    return found;
+}
+
 void admin_put_text(struct json_out *o, const char *key, struct str text)
 {
     json_key(o, str_of(key));

@@ -66,23 +66,10 @@ static enum err_code look(struct admin_look *l, struct store *s)
     return rc;
 }
 
-static struct str role_of(struct admin_look *l, struct str query)
-{
-    struct str value, rest, role = STR("");
-    for (; query.n; query = rest)
-        if (str_eq(str_cut(str_cut(query, '&', &rest), '=', &value), STR("role"))) {
-            struct buf text = { 0 };
-            http_percent_decode(&text, value);
-            role = arena_copy(&l->arena, buf_str(&text));
-            buf_free(&text);
-        }
-    return role;
-}
-
 void admin_served(struct admin *a, struct http_req *r)
 {
     struct admin_look *l = admin_look_new(a, r, look);
     struct periods *p = l->ctx = arena_new(&l->arena, struct periods);
-    p->role = role_of(l, http_req_query(r));
+    p->role = admin_query_text(l, "role");
     admin_look_go(a, l);
 }

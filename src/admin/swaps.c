@@ -1,7 +1,7 @@
 /* Swaps over the admin door.
  *
  *   GET  swaps?id=N           {"schema":1,"swaps":[…]}, or that one as an object
- *   GET  swaps/log?id=N&n=M   {"schema":1,"steps":[{"swap","time","actor","step","state","role","reason","roles":[…]}]}, oldest first
+ *   GET  swaps/log?id=N&n=M&role=R   {"schema":1,"steps":[{"swap","time","actor","step","state","role","reason","roles":[…]}]}, oldest first
  *   POST swaps/plan           {"roles":[{"role","to"}] or "engine":{"name","to","version_from","version_to","build_from","build_to","architectures":{…}},"window_ms","share","alert_only","preflight":{…},"refused","why"}
  *   POST swaps/step           {"id","step":"evidence|smoke|shadow|start|promote|rollback|retire","role","why","force","early","window_ms","share","idle_ms","baseline","proof":{…}}
  *
@@ -17,7 +17,7 @@
 
 #include <stdlib.h>
 
-enum { STEPS_DEFAULT = 100, DAY_MS = 24 * 3600 * 1000, SHORTEST_MS = 1000 };
+enum { STEPS_DEFAULT = 100, STEPS_MOST = 100000, DAY_MS = 24 * 3600 * 1000, SHORTEST_MS = 1000 };
 
 /* ---- answers ---- */
 
@@ -366,9 +366,40 @@ static void put_figures(struct json_out *o, struct str figures)
     json_free(&d);
 }
 
+struct wanted {
+    int64_t swap, last;     /* swap below 1: of all */
+    struct str role;        /* empty: of all; of a build's swap a model */
+    struct json_out *out;
+};
+
+static bool names(yyjson_val *list, struct str role)
+{
+    size_t i, n;
+    yyjson_val *v;
+    yyjson_arr_foreach(list, i, n, v)
+        if (str_eq(json_str(yyjson_is_obj(v) ? yyjson_obj_get(v, "role") : v), role))
+            return true;
+    return false;
+}
+
+/* What a step moved is in its figures. */
+static bool is_of(const struct swap_step_row *r, struct str role)
+{
+    struct json_doc d = { 0 };
+    struct err e;
+    if (!role.n)
+        return true;
+    bool moved = !json_parse(&d, r->figures, &e) && (names(yyjson_obj_get(d.root, "roles"), role) || names(yyjson_obj_get(yyjson_obj_get(d.root, "engine"), "models"), role));
+    json_free(&d);
+    return moved;
+}
+
 static void put_step(void *ctx, const struct swap_step_row *r)
 {
-    struct json_out *o = ctx;
+    const struct wanted *w = ctx;
+    struct json_out *o = w->out;
+    if (!is_of(r, w->role))
+        return;
     json_begin_object(o);
     json_key(o, STR("swap"));
     json_int(o, r->swap);
@@ -382,16 +413,13 @@ static void put_step(void *ctx, const struct swap_step_row *r)
     json_end_object(o);
 }
 
-struct wanted {
-    int64_t swap, last;     /* swap below 1: of all */
-};
-
 static enum err_code look(struct admin_look *l, struct store *s)
 {
-    const struct wanted *w = l->ctx;
+    struct wanted *w = l->ctx;
+    w->out = &l->out;
     json_key(&l->out, STR("steps"));
     json_begin_array(&l->out);
-    enum err_code rc = s ? swap_steps_read(s, w->swap > 0 ? w->swap : 0, (size_t)w->last, put_step, &l->out, &l->e) : ERR_OK;
+    enum err_code rc = s ? swap_steps_read(s, w->swap > 0 ? w->swap : 0, (size_t)w->last, put_step, w, &l->e) : ERR_OK;
     json_end_array(&l->out);
     return rc;
 }
@@ -404,6 +432,7 @@ void admin_swap_log(struct admin *a, struct http_req *r)
     struct admin_look *l = admin_look_new(a, r, look);
     struct wanted *w = l->ctx = arena_new(&l->arena, struct wanted);
     w->swap = id;
-    w->last = n < 0 ? STEPS_DEFAULT : n;
+    w->role = admin_query_text(l, "role");
+    w->last = n > 0 ? n : w->role.n ? STEPS_MOST : STEPS_DEFAULT; /* those of one role are counted among all */
     admin_look_go(a, l);
 }

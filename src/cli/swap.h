@@ -45,10 +45,15 @@ int swap_take_step(const struct cli_args *a, int64_t id, const char *step, struc
 int swap_start_engine(const struct cli_args *a, int64_t id, yyjson_val *swap, int (*start)(void *ctx, struct buf *answer), void *ctx);
 
 /* ---- swap_show.c: what they share ---- */
+/* Of a shadow's measure: a share in hundredths; else what has three digits before its point needs none behind it. Into out, which is also returned as text. */
+struct str swap_amount(double v, struct str unit, bool sign, char out[32]);
 /* The number of a swap. EXIT_OK, or EXIT_USAGE with a word. */
 int swap_number(struct str word, int64_t *id);
 /* Asks the daemon; the answer's text is in body (the caller's to free), and parsed in d unless that is NULL. As ask_daemon(); a gate's no is EXIT_GATE. */
 int swap_ask(const struct cli_args *a, const char *method, const char *path, struct str request, struct buf *body, struct json_doc *d);
+/* `?key=value`, or `&key=value`; nothing where the value is empty. */
+struct buf;
+void swap_put_query(struct buf *path, const char *key, struct str value);
 /* As --json wants it: the object, or lines for people. */
 int swap_print(const struct cli_args *a, struct str object);
 void swap_print_object(yyjson_val *swap);

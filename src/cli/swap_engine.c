@@ -239,7 +239,7 @@ static int put_body(struct engine_plan *p, struct buf *body)
     json_bool(&o, cli_flag(p->args, "--alert-only"));
     json_key(&o, STR("refused"));
     json_bool(&o, p->refused);
-    put_text(&o, "why", buf_str(&p->why));
+    put_text(&o, "why", p->why.n ? buf_str(&p->why) : cli_option_value(p->args, "--why"));
     json_key(&o, STR("preflight"));
     json_begin_object(&o);
     json_key(&o, STR("ok"));

@@ -40,19 +40,13 @@ static int print(yyjson_val *history)
     return fflush(stdout) ? EXIT_FAILED : EXIT_OK;
 }
 
-static void put_path(struct buf *path, struct str role)
-{
-    buf_lit(path, "/hob/v1/models/history");
-    for (size_t i = 0; i < role.n; i++)
-        buf_printf(path, "%s%%%02X", i ? "" : "?role=", (unsigned char)role.p[i]);
-    buf_add_char(path, '\0');
-}
-
 int swap_history(const struct cli_args *a, const struct str *words, size_t n)
 {
     struct buf body = { 0 }, path = { 0 };
     struct json_doc d = { 0 };
-    put_path(&path, n ? words[0] : STR(""));
+    buf_lit(&path, "/hob/v1/models/history");
+    swap_put_query(&path, "role", n ? words[0] : STR(""));
+    buf_add_char(&path, '\0');
     int code = swap_ask(a, "GET", path.p, STR(""), &body, &d);
     yyjson_val *history = yyjson_obj_get(d.root, "history");
     if (!code && cli_flag(a, "--json"))

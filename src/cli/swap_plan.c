@@ -89,7 +89,7 @@ static int put_body(struct planning *p, struct buf *body)
     json_key(&o, STR("refused"));
     json_bool(&o, p->refused);
     json_key(&o, STR("why"));
-    json_string(&o, buf_str(&p->why));
+    json_string(&o, p->why.n ? buf_str(&p->why) : cli_option_value(p->args, "--why"));
     json_key(&o, STR("preflight"));
     json_begin_array(&o);
     json_raw(&o, buf_str(&p->checks));

@@ -5,6 +5,7 @@
 #include "cli/input.h"
 #include "cli/table.h"
 #include "evidence/kept.h"
+#include "evidence/swap.h"
 
 #include <stdio.h>
 
@@ -198,13 +199,80 @@ static void put_guards(struct report *r, struct str role)
     }
 }
 
+/* ---- its shadow ---- */
+
+static void put_amount(struct buf *out, yyjson_val *v, struct str unit, bool sign)
+{
+    char text[32];
+    buf_add(out, yyjson_is_num(v) ? swap_amount(yyjson_get_num(v), unit, sign, text) : STR("-"));
+}
+
+static void put_measure(struct report *r, yyjson_val *m)
+{
+    struct str unit = text_at(m, "unit"), name = text_at(m, "name");
+    yyjson_val *ci = yyjson_obj_get(m, "ci"), *needed = yyjson_obj_get(m, "needed");
+    struct buf verdict = { 0 };
+    buf_add(&verdict, text_at(m, "verdict"));
+    if (yyjson_is_int(needed))
+        buf_printf(&verdict, ": about %lld pairs would tell", (long long)yyjson_get_sint(needed));
+    buf_lit(&r->out, "| ");
+    for (size_t i = 0; i < name.n; i++)
+        buf_add_char(&r->out, name.p[i] == '_' ? ' ' : name.p[i]);
+    buf_printf(&r->out, ", %.*s | %.0f | ", STR_ARG(str_eq(unit, STR("share")) ? STR("%") : unit), number_at(m, "pairs"));
+    put_amount(&r->out, yyjson_obj_get(m, "old"), unit, false);
+    buf_lit(&r->out, " | ");
+    put_amount(&r->out, yyjson_obj_get(m, "new"), unit, false);
+    buf_lit(&r->out, " | ");
+    put_amount(&r->out, yyjson_obj_get(m, "difference"), unit, true);
+    buf_lit(&r->out, " (");
+    put_amount(&r->out, yyjson_arr_get(ci, 0), unit, false);
+    buf_lit(&r->out, " to ");
+    put_amount(&r->out, yyjson_arr_get(ci, 1), unit, false);
+    buf_lit(&r->out, ") |");
+    cell(&r->out, buf_str(&verdict));
+    buf_lit(&r->out, "\n");
+    buf_free(&verdict);
+}
+
+static void put_measures(struct report *r, struct str role)
+{
+    size_t i, n, shown = 0;
+    yyjson_val *m;
+    yyjson_arr_foreach(yyjson_obj_get(yyjson_obj_get(r->swap.root, "shadow"), "measures"), i, n, m) {
+        if (!str_eq(text_at(m, "role"), role))
+            continue;
+        if (!shown++)
+            buf_lit(&r->out, "\n| in the shadow | pairs | old | new | difference (95 %) | verdict |\n|---|---:|---:|---:|---|---|\n");
+        put_measure(r, m);
+    }
+}
+
+static void put_shadow(struct report *r)
+{
+    static const struct { const char *key, *words; } lost[] = { { "dropped", "dropped" }, { "cancelled", "cut off for somebody who came" }, { "unfit", "that said nothing" } };
+    yyjson_val *s = yyjson_obj_get(r->swap.root, "shadow");
+    char cost[32];
+    if (yyjson_is_null(s))
+        buf_lit(&r->out, "\nShadow: the store cannot be read, where its pairs are.\n");
+    if (!yyjson_is_obj(s))
+        return;
+    buf_printf(&r->out, "\nShadow%s: copies of %.3g %% of the asks, from %.*s; %.0f pair%s of answers", yyjson_is_true(yyjson_obj_get(s, "on")) ? "" : ", over",
+        100 * number_at(s, "share"), STR_ARG(text_at(s, "from")), number_at(s, "pairs"), number_at(s, "pairs") == 1 ? "" : "s");
+    for (size_t i = 0; i < COUNTOF(lost); i++)
+        if (number_at(s, lost[i].key) > 0)
+            buf_printf(&r->out, ", %.0f %s", number_at(s, lost[i].key), lost[i].words);
+    if (yyjson_is_num(yyjson_obj_get(s, "cost")))
+        buf_printf(&r->out, "; the copies cost %.*s", STR_ARG(show_money(number_at(s, "cost"), cost)));
+    buf_lit(&r->out, ". Nobody has said what a right answer to them is: this is no evidence.\n");
+}
+
 /* ---- the whole ---- */
 
 static void put_head(struct report *r)
 {
     yyjson_val *s = r->swap.root, *window = yyjson_obj_get(s, "window");
     struct str from = text_at(window, "from"), why = text_at(s, "why");
-    buf_printf(&r->out, "# Swap %lld: %.*s\n\n", (long long)r->id, STR_ARG(text_at(s, "state")));
+    buf_printf(&r->out, "# Swap %lld: %.*s\n\n", (long long)r->id, STR_ARG(swap_state_words(text_at(s, "state"))));
     buf_printf(&r->out, "Planned %.*s", STR_ARG(text_at(s, "made")));
     if (from.n)
         buf_printf(&r->out, "; on trial from %.*s, for %.3g days until %.*s", STR_ARG(from), number_at(window, "days"), STR_ARG(text_at(window, "until")));
@@ -243,7 +311,7 @@ static void put_steps(struct report *r)
         static const char *const keys[] = { "time", "step", "state", "role", "actor", "reason" };
         buf_lit(&r->out, "|");
         for (size_t k = 0; k < COUNTOF(keys); k++)
-            cell(&r->out, text_at(s, keys[k]));
+            cell(&r->out, swap_state_words(text_at(s, keys[k])));
         buf_lit(&r->out, "\n");
     }
     buf_lit(&r->out, "\nNext: ");
@@ -257,9 +325,11 @@ static void write_markdown(struct report *r)
     yyjson_val *role;
     put_head(r);
     put_engine(r);
+    put_shadow(r);
     yyjson_arr_foreach(roles_of(r), i, n, role) {
         put_fate(r, role);
         put_proofs(r, role);
+        put_measures(r, name_of(role));
         put_guards(r, name_of(role));
     }
     put_steps(r);

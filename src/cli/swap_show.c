@@ -3,6 +3,7 @@
 
 #include "cli/ask.h"
 #include "cli/table.h"
+#include "evidence/swap.h"
 
 #include <stdio.h>
 
@@ -86,7 +87,7 @@ static void print_role(yyjson_val *r)
     size_t i, n;
     yyjson_val *v;
     struct str why = text_at(r, "why"), verdict = text_at(r, "verdict");
-    printf("  %.*s: %.*s -> %.*s, %.*s%s%.*s%s%.*s\n", STR_ARG(text_at(r, "role")), STR_ARG(text_at(r, "from")), STR_ARG(text_at(r, "to")), STR_ARG(text_at(r, "state")),
+    printf("  %.*s: %.*s -> %.*s, %.*s%s%.*s%s%.*s\n", STR_ARG(text_at(r, "role")), STR_ARG(text_at(r, "from")), STR_ARG(text_at(r, "to")), STR_ARG(swap_state_words(text_at(r, "state"))),
         verdict.n ? "; evidence: " : "", STR_ARG(verdict), why.n ? "; " : "", STR_ARG(why));
     yyjson_arr_foreach(yyjson_obj_get(r, "evidence"), i, n, v)
         print_proof(v);
@@ -94,12 +95,18 @@ static void print_role(yyjson_val *r)
 
 /* ---- a shadow ---- */
 
-/* A share in hundredths; else what has three digits before its point needs none behind it. */
-static void print_amount(struct str unit, double v, bool sign)
+struct str swap_amount(double v, struct str unit, bool sign, char out[32])
 {
     bool share = str_eq(unit, STR("share"));
     double shown = share ? 100 * v : v;
-    printf(sign ? "%+.*f" : "%.*f", share || (shown > -100 && shown < 100) ? 1 : 0, shown);
+    snprintf(out, 32, sign ? "%+.*f" : "%.*f", share || (shown > -100 && shown < 100) ? 1 : 0, shown);
+    return str_of(out);
+}
+
+static void print_amount(struct str unit, double v, bool sign)
+{
+    char text[32];
+    printf("%.*s", STR_ARG(swap_amount(v, unit, sign, text)));
 }
 
 static void print_unit(yyjson_val *m, const char *key, bool sign)
@@ -188,7 +195,7 @@ static void print_model(yyjson_val *m)
     size_t i, n;
     yyjson_val *v;
     struct str why = text_at(m, "why"), verdict = text_at(m, "verdict");
-    printf("  %.*s: %.*s%s%s%.*s%s%.*s\n", STR_ARG(text_at(m, "model")), STR_ARG(text_at(m, "state")), place_of(m), verdict.n ? "; evidence: " : "", STR_ARG(verdict),
+    printf("  %.*s: %.*s%s%s%.*s%s%.*s\n", STR_ARG(text_at(m, "model")), STR_ARG(swap_state_words(text_at(m, "state"))), place_of(m), verdict.n ? "; evidence: " : "", STR_ARG(verdict),
         why.n ? "; " : "", STR_ARG(why));
     yyjson_arr_foreach(yyjson_obj_get(m, "evidence"), i, n, v)
         print_proof(v);
@@ -224,7 +231,7 @@ void swap_print_object(yyjson_val *s)
     yyjson_val *window = yyjson_obj_get(s, "window"), *r;
     struct str from = text_at(window, "from"), until = text_at(window, "until"), why = text_at(s, "why");
     size_t i, n;
-    printf("swap %lld: %.*s", (long long)yyjson_get_sint(yyjson_obj_get(s, "id")), STR_ARG(text_at(s, "state")));
+    printf("swap %lld: %.*s", (long long)yyjson_get_sint(yyjson_obj_get(s, "id")), STR_ARG(swap_state_words(text_at(s, "state"))));
     if (from.n)
         printf(", from %.*s until %.*s (%.3g days)", STR_ARG(day_of(from)), STR_ARG(day_of(until)), number_at(window, "days"));
     if (number_at(s, "share") < 1)
@@ -288,7 +295,7 @@ static void print_steps(yyjson_val *steps)
         table_int(&t, yyjson_get_sint(yyjson_obj_get(s, "swap")));
         table_cell(&t, text_at(s, "time"));
         table_cell(&t, text_at(s, "step"));
-        table_cell(&t, text_at(s, "state"));
+        table_cell(&t, swap_state_words(text_at(s, "state")));
         table_cell(&t, text_at(s, "actor"));
         cell_roles(&t, s);
         table_cell(&t, text_at(s, "reason"));
@@ -299,27 +306,47 @@ static void print_steps(yyjson_val *steps)
     table_fini(&t);
 }
 
+void swap_put_query(struct buf *path, const char *key, struct str value)
+{
+    if (!value.n)
+        return;
+    buf_printf(path, "%c%s=", memchr(path->p, '?', path->n) ? '&' : '?', key);
+    for (size_t i = 0; i < value.n; i++)
+        buf_printf(path, value.p[i] >= '0' && value.p[i] <= '9' ? "%c" : "%%%02X", (unsigned char)value.p[i]); /* numbers are read as they come */
+}
+
+/* Each swap begins with a plan, so nothing is a word that nobody knows. */
+static int none_found(struct str id, struct str role)
+{
+    if (!role.n)
+        fprintf(stderr, "hob: There is no swap %.*s. `hob swap status` lists them.\n", STR_ARG(id));
+    else
+        fprintf(stderr, "hob: no step%s%.*s has moved '%.*s'\n", id.n ? " of swap " : "", STR_ARG(id), STR_ARG(role));
+    return EXIT_FAILED;
+}
+
 int swap_log(const struct cli_args *a, const struct str *words, size_t n)
 {
-    struct buf body = { 0 };
+    struct buf body = { 0 }, path = { 0 };
     struct json_doc d = { 0 };
-    char path[64] = "/hob/v1/swaps/log";
-    int64_t id;
-    int code = n ? swap_number(words[0], &id) : EXIT_OK;
+    struct str id = n ? words[0] : STR(""), role = cli_option_value(a, "--role");
+    int64_t number;
+    int code = n ? swap_number(id, &number) : EXIT_OK;
     if (code)
         return code;
-    if (n)
-        snprintf(path, sizeof path, "/hob/v1/swaps/log?id=%lld", (long long)id);
-    code = swap_ask(a, "GET", path, STR(""), &body, &d);
-    if (!code && n && !yyjson_arr_size(yyjson_obj_get(d.root, "steps"))) { /* each begins with a plan */
-        fprintf(stderr, "hob: There is no swap %lld. `hob swap status` lists them.\n", (long long)id);
-        code = EXIT_FAILED;
-    }
+    buf_lit(&path, "/hob/v1/swaps/log");
+    swap_put_query(&path, "id", id);
+    swap_put_query(&path, "role", role);
+    buf_add_char(&path, '\0');
+    code = swap_ask(a, "GET", path.p, STR(""), &body, &d);
+    if (!code && (n || role.n) && !yyjson_arr_size(yyjson_obj_get(d.root, "steps")))
+        code = none_found(id, role);
     if (!code && cli_flag(a, "--json"))
         code = print_answer(buf_str(&body));
     else if (!code)
         print_steps(yyjson_obj_get(d.root, "steps"));
     json_free(&d);
     buf_free(&body);
+    buf_free(&path);
     return code;
 }

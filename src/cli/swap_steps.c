@@ -226,6 +226,10 @@ int swap_start(const struct cli_args *a, const struct str *words, size_t n)
         fprintf(stderr, "hob: --baseline wants rows, saved or none, not '%.*s'\n", STR_ARG(s.step.baseline));
         return EXIT_USAGE;
     }
+    if (!code && s.step.force && !str_trim(s.step.why).n) {
+        fprintf(stderr, "hob: --force wants --why TEXT, which says why: it is kept with the swap\n");
+        return EXIT_USAGE;
+    }
     if (!code && cli_option_value(a, "--shadow").n)
         return begin_shadow(a, s.step.id);
     snprintf(path, sizeof path, "/hob/v1/swaps?id=%lld", (long long)s.step.id);

@@ -7,6 +7,11 @@ const char *const swap_state_name[SWAP_STATES] = {
     [SWAP_PLANNED] = "planned", [SWAP_REFUSED] = "refused", [SWAP_EVIDENCED] = "evidenced", [SWAP_SHADOW] = "shadow", [SWAP_TRIAL] = "trial",
     [SWAP_PROMOTED] = "promoted", [SWAP_ROLLED_BACK] = "rolled_back", [SWAP_RETIRED] = "retired",
 };
+struct str swap_state_words(struct str name)
+{
+    return str_eq(name, str_of(swap_state_name[SWAP_ROLLED_BACK])) ? STR("rolled back") : name;
+}
+
 const char *const swap_verdict_name[SWAP_VERDICTS] = {
     [SWAP_UNJUDGED] = "", [SWAP_BETTER] = "better", [SWAP_NOT_WORSE] = "not worse", [SWAP_WORSE] = "worse", [SWAP_CANNOT_TELL] = "cannot tell",
 };
@@ -136,14 +141,15 @@ static enum err_code check_state(const struct swap *s, const struct swap_wish *w
             continue;
         meant++;
         if (!(moves[w->step].from & ON(r->state)))
-            return err_set(e, ERR_WRONG_STATE, "'%.*s' of swap %lld is %s: it cannot take the step '%s'.", STR_ARG(r->name), (long long)s->id,
-                swap_state_name[r->state], swap_step_name[w->step]);
+            return err_set(e, ERR_WRONG_STATE, "'%.*s' of swap %lld is %.*s: it cannot take the step '%s'.", STR_ARG(r->name), (long long)s->id,
+                STR_ARG(swap_state_words(str_of(swap_state_name[r->state]))), swap_step_name[w->step]);
     }
     if (meant)
         return ERR_OK;
     if (w->role.n)
         return no_such_role(s, w->role, e);
-    return err_set(e, ERR_WRONG_STATE, "Swap %lld is %s: it cannot take the step '%s'.", (long long)s->id, swap_state_name[s->state], swap_step_name[w->step]);
+    return err_set(e, ERR_WRONG_STATE, "Swap %lld is %.*s: it cannot take the step '%s'.", (long long)s->id, STR_ARG(swap_state_words(str_of(swap_state_name[s->state]))),
+        swap_step_name[w->step]);
 }
 
 static bool any_judged(const struct swap *s)

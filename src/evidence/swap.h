@@ -22,6 +22,7 @@
 
 enum swap_state { SWAP_PLANNED, SWAP_REFUSED, SWAP_EVIDENCED, SWAP_SHADOW, SWAP_TRIAL, SWAP_PROMOTED, SWAP_ROLLED_BACK, SWAP_RETIRED, SWAP_STATES };
 extern const char *const swap_state_name[SWAP_STATES];
+struct str swap_state_words(struct str name); /* of such a name, as people write it: "rolled back" */
 
 enum swap_verdict { SWAP_UNJUDGED, SWAP_BETTER, SWAP_NOT_WORSE, SWAP_WORSE, SWAP_CANNOT_TELL, SWAP_VERDICTS };
 extern const char *const swap_verdict_name[SWAP_VERDICTS]; /* "" "better" "not worse" "worse" "cannot tell" */

@@ -277,16 +277,19 @@ def test_a_swap_by_hand(nursery, tmp_path):
     assert door.who() == "old"
     assert "trial" in swap("start", "1").stdout and door.who() == "new"
     assert "48 h more" in swap("promote", "1", code=4).stderr
-    assert "rolled_back" in swap("rollback", "1", "--why", "just so").stdout and door.who() == "old"
-    assert "just so" in swap("log", "1").stdout
+    assert "rolled back" in swap("rollback", "1", "--why", "just so").stdout and door.who() == "old"
+    assert "just so" in swap("log", "1").stdout and " rolled back " in swap("log", "1").stdout and "is rolled back" in swap("promote", "1", code=1).stderr
+    assert swap("log", "1", "--role", "chat").stdout == swap("log", "1").stdout
+    assert "no step of swap 1 has moved 'fast'" in swap("log", "1", "--role", "fast", code=1).stderr and "has moved 'fast'" in swap("log", "--role", "fast", code=1).stderr
+    assert "takes no --early" in swap("log", "1", "--early", code=2).stderr
     assert "no swap 99" in swap("log", "99", code=1).stderr
     # a candidate that is worse: found by evidence, and kept out
     door.fakes["new"].default('[[text "no"]]')
-    swap("plan", "--role", "chat=new")
+    assert "better, they say" in swap("plan", "--role", "chat=new", "--why", "better, they say").stdout
     got = json.loads(swap("evidence", "2", "--json", "-q", "--suite", str(strict_suite(tmp_path)), code=4).stdout)
     assert got["roles"][0]["verdict"] == "worse", got
     assert "worse than old" in swap("start", "2", code=4).stderr and door.who() == "old"
-    assert "says why" in swap("start", "2", "--force", code=4).stderr
+    assert all("says why" in swap("start", "2", "--force", *why, code=2).stderr for why in ((), ("--why", " ")))
     assert "by force" in swap("start", "2", "--force", "--why", "to see it").stdout and door.who() == "new"
     # who does not answer at all is not begun with
     door.fakes["new"].default("[[status 500]]")

@@ -325,7 +325,7 @@ def test_by_hand(builds):
     assert "one answers in the new build" in r.stderr and "two answers in the new build" in r.stderr and "by force" in r.stdout, r
     assert builds.all_in("new") and all(builds.models(1)[m]["smoked"] for m in ("one", "two"))
     assert "not up in the new build yet" in builds.cli("status", "1").stdout  # idle
-    assert "rolled_back" in builds.cli("rollback", "1", "--why", "just so").stdout
+    assert "rolled back" in builds.cli("rollback", "1", "--why", "just so").stdout
     wait_for("both are back", lambda: builds.all_in("old"), 30)
     assert "(3 models)" in builds.cli("log", "1").stdout
     # one that comes up and answers nothing
