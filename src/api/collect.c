@@ -127,9 +127,10 @@ enum err_code collect_event(struct collect *c, struct str data, struct err *e)
         c->facts.done = true;
         return ERR_OK;
     }
-    if (json_parse_fast(&d, data, c->scratch, e))
-        return err_set(e, ERR_UP_GARBLED, "it sent an event that is no JSON");
-    enum err_code rc = yyjson_is_obj(d.root) ? on_chunk(c, d.root, e) : err_set(e, ERR_UP_GARBLED, "it sent an event that is no object");
+    enum err_code rc = json_parse_sure(&d, data, c->scratch, e);
+    if (rc)
+        return err_set(e, ERR_UP_GARBLED, rc == ERR_BAD_REQUEST ? "it sent an event with a key twice, or nested too deep" : "it sent an event that is no JSON");
+    rc = yyjson_is_obj(d.root) ? on_chunk(c, d.root, e) : err_set(e, ERR_UP_GARBLED, "it sent an event that is no object");
     json_free(&d);
     return rc;
 }

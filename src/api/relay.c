@@ -356,9 +356,10 @@ enum err_code relay_event(struct relay *r, struct str data, struct buf *out, str
     }
     if (!r->facts.finish[0] && mould_fits(&r->mould, data, &text))
         return cast(r, text, out, e);
-    if (json_parse_fast(&d, data, r->scratch, e))
-        return err_set(e, ERR_UP_GARBLED, "it sent an event that is no JSON");
-    enum err_code rc = yyjson_is_obj(d.root) ? on_chunk(r, &d, out, e) : err_set(e, ERR_UP_GARBLED, "it sent an event that is no object");
+    enum err_code rc = json_parse_sure(&d, data, r->scratch, e); /* it leaves as it came: whoever reads it next reads the same */
+    if (rc)
+        return err_set(e, ERR_UP_GARBLED, rc == ERR_BAD_REQUEST ? "it sent an event with a key twice, or nested too deep" : "it sent an event that is no JSON");
+    rc = yyjson_is_obj(d.root) ? on_chunk(r, &d, out, e) : err_set(e, ERR_UP_GARBLED, "it sent an event that is no object");
     json_free(&d);
     return rc;
 }

@@ -453,6 +453,9 @@ def events():
     for odd in (b"{", b"}", b"x", b"null", b"1", b"[]", b'"x"', b"[[DONE]]", b"<html>", b"{}}", b'{"a":1}{"b":2}', b"\xff", b'{"a":"\xff"}',
                 b'{"a":"\\ud800"}', b'{"a":"\0"}', b"\0", b"{'a':1}", b"[" * 100, b'{"a":' * 100 + b"1" + b"}" * 100, b'{"a":NaN}', b'{"a":1e999}',
                 b"data: {}", b"[done]", b"[DONE]x",
+                b'{"choices":[{"delta":{"content":"a"}}],"choices":[{"delta":{"content":"b"}}]}', b'{"choices":[{"delta":{"content":"a","content":"b"}}]}',
+                b'{"choices":[{"delta":{"content":"a"},"delta":{"tool_calls":[{}]}}]}', b'{"choices":[],"_routing":1,"_routing":2}', b'{"model":"a","model":"b"}',
+                b'{"usage":{"prompt_tokens":1,"prompt_tokens":2}}',
                 b'{"choices":[null]}', b'{"choices":[1]}', b'{"choices":[[]]}', b'{"choices":[{"delta":1}]}', b'{"choices":[{"delta":[]}]}',
                 json.dumps(PIECES[1]).encode()[:-1], json.dumps(PIECES[1]).encode()[:40]):
         yield case(f"an event amid is {odd[:20]!r} of {len(odd)}", begin + sse(odd) + rest)
