@@ -25,7 +25,7 @@ struct api *api_new(struct loop *l, struct fleet *f, struct meter *m)
     later_init(&a->drained, drained, a);
     a->metrics = metrics_new(a);
     a->attempts = attempts_new();
-    a->stranger_said_ms = INT64_MIN / 2;
+    turned_init(&a->turned, l);
     door_set(&a->door, api_config(a), true);
     return a;
 }
@@ -41,6 +41,7 @@ void api_free(struct api *a)
         exchange_free_spare(x);
     }
     later_cancel(&a->drained);
+    turned_fini(&a->turned);
     json_scratch_free(&a->scratch);
     buf_free(&a->passing);
     metrics_free(a->metrics);

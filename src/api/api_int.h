@@ -2,6 +2,7 @@
 #ifndef HOB_API_INT_H
 #define HOB_API_INT_H
 
+#include "api/turned.h"
 #include "api/api.h"
 #include "api/places.h"
 #include "api/reply.h"
@@ -40,7 +41,7 @@ struct api {
     struct keys *keys;              /* NULL until they are read: nobody needs one */
     struct attempts *attempts;
     struct door door;               /* of the configuration in force */
-    int64_t stranger_said_ms;       /* when somebody who was turned away there was last spoken of */
+    struct turned_log turned;       /* who was turned away without a row */
     const struct http_handler *admin; /* behind /hob/v1/ */
     void *admin_ctx;
     struct schema_cache *schemas;   /* NULL until somebody asks for JSON */
@@ -132,6 +133,7 @@ enum context_event { CONTEXT_WAS_REFUSED, CONTEXT_WAS_TRIMMED, CONTEXT_WAS_CUT }
 void metrics_context(struct metrics *m, enum context_event what, struct str model, struct str host);
 void metrics_hedge(struct metrics *m, struct str from, struct str to, bool won);
 void metrics_shadow(struct metrics *m, struct str model, const char *end); /* of a copy of an ask: "pair", "dropped", "cancelled", "unfit" */
+void metrics_turned(struct metrics *m, const char *reason);
 void metrics_overloaded(struct metrics *m, enum overload_cause why);
 enum row_end { ROW_WRITTEN, ROW_LOST, ROW_HELD /* it waits for the disk */, ROW_LATE /* its answer has left without it */ };
 void metrics_row(struct metrics *m, enum row_end end, double seconds, double commit_seconds); /* the latter negative: nobody knows */

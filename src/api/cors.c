@@ -2,27 +2,14 @@
  * is for everybody. */
 #include "api/api_int.h"
 
-enum { SAY_AGAIN_MS = 60000 };
-
 /* What an answer tells that is no part of its body. */
 #define EXPOSED "x-request-id, x-should-retry, retry-after, x-hob-model, x-hob-host, x-hob-tier, x-hob-role, x-hob-fallback, x-hob-dropped, x-hob-context, x-hob-schema, x-hob-lint, deprecation, sunset, link"
-
-static void say(struct api *a, const struct err *e)
-{
-    int64_t now = loop_now_ms(a->loop);
-    if (now - a->stranger_said_ms < SAY_AGAIN_MS)
-        return;
-    a->stranger_said_ms = now;
-    log_warn("turned away: %s %s", e->text, e->hint);
-}
 
 enum err_code api_let_in(struct api *a, struct http_req *r, struct err *e)
 {
     struct str origin;
     struct buf lines = { 0 };
     enum err_code rc = door_check(&a->door, http_req_method(r), http_req_headers(r), &origin, e);
-    if (rc)
-        say(a, e);
     if (rc || !origin.n)
         return rc;
     buf_printf(&lines, "Access-Control-Allow-Origin: %.*s\r\nVary: Origin\r\nAccess-Control-Expose-Headers: " EXPOSED "\r\n", STR_ARG(origin));

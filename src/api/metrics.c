@@ -13,7 +13,7 @@ static const double row_buckets[] = { 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.
 enum { M_REQUESTS, M_SECONDS, M_TTFT, M_TOKENS, M_FALLBACKS, M_HEDGES, M_SHADOWS, M_THOUGHTS, M_ROWS, M_ROWS_LOST, M_ROWS_HELD, M_HELD, M_STORE_FAILING, M_ROWS_LATE, M_ROW_WAIT, M_ROW_COMMIT, M_LAG, M_RUNNING, M_WAITING, M_UP, M_WEDGED, M_LOAD,
     M_MEMORY, M_EVICTIONS, M_BUDGET, M_CONNECTIONS, M_INFO, M_BREAKER, M_OPENS, M_HOST_UP, M_HOST_PROBE, M_HOST_TOKENS,
     M_HOST_COST, M_HOST_ASLEEP, M_REFUSED, M_TRIMMED, M_TRUNCATED,
-    M_OWN_MEMORY, M_OVERLOADED, M_OVERLOAD, M_OVERLOADS, M_LIMIT, M_EVICTED, M_CAPTURED, M_COUNT };
+    M_OWN_MEMORY, M_OVERLOADED, M_OVERLOAD, M_OVERLOADS, M_LIMIT, M_EVICTED, M_TURNED, M_CAPTURED, M_COUNT };
 
 static const struct meter_row metric_rows[M_COUNT] = {
     [M_REQUESTS]    = { "hob_requests_total", "Requests by outcome; code is ok or an error's.", METER_COUNTER, { "endpoint", "model", "host", "code" }, NULL, 0 },
@@ -58,6 +58,7 @@ static const struct meter_row metric_rows[M_COUNT] = {
     [M_OVERLOADS]   = { "hob_overload_total", "How often new requests began to be refused for want of memory.", METER_COUNTER, { NULL }, NULL, 0 },
     [M_LIMIT]       = { "hob_limit", "How many there may be at a time: connections, requests.", METER_GAUGE, { "of" }, NULL, 0 },
     [M_EVICTED]     = { "hob_connections_closed_total", "Connections closed for others' sake: idle ones (idle), and new ones where there was no idle one (new).", METER_COUNTER, { "which" }, NULL, 0 },
+    [M_TURNED]      = { "hob_turned_away_total", "Requests, or what came instead of one, refused before a model was chosen: by what was spoken (tls, http2, http09, proxy, ssh, not_http), framing, headers, slow, host, origin, attempts, memory, requests, connections.", METER_COUNTER, { "reason" }, NULL, 0 },
     [M_CAPTURED]    = { "hob_captured_total", "Asks of roles with `capture`: kept, dropped (the store was behind), large, or media (parts that are no text).", METER_COUNTER, { "end" }, NULL, 0 },
     [M_INFO]        = { "hob_build_info", "1; the version is the label.", METER_GAUGE, { "version" }, NULL, 0 },
 };
@@ -233,6 +234,12 @@ void metrics_overloaded(struct metrics *m, enum overload_cause why)
 {
     static const struct str names[] = { [OVERLOADED_MEMORY] = STR("memory"), [OVERLOADED_REQUESTS] = STR("requests"), [OVERLOADED_CONNECTIONS] = STR("connections") };
     meter_inc(meter_series(m->f[M_OVERLOADED], &names[why]), 1);
+}
+
+void metrics_turned(struct metrics *m, const char *reason)
+{
+    struct str label = str_of(reason);
+    meter_inc(meter_series(m->f[M_TURNED], &label), 1);
 }
 
 void metrics_capture(struct metrics *m, enum capture_end end)

@@ -115,6 +115,20 @@ static bool gets_a_row(const struct route *t, enum err_code code)
     return t && t->body != BODY_NONE && code != ERR_TOO_MANY_ATTEMPTS && code != ERR_HOST && code != ERR_ORIGIN && code != ERR_OVERLOADED;
 }
 
+/* Whoever gets no row leaves a line in the log at least. */
+static void note_turned(struct api *a, struct http_req *r, const struct err *e, bool has_row)
+{
+    static const enum turned of_overload[] = { [OVERLOADED_MEMORY] = TURNED_MEMORY, [OVERLOADED_REQUESTS] = TURNED_REQUESTS, [OVERLOADED_CONNECTIONS] = TURNED_CONNECTIONS };
+    unsigned char peer[16];
+    enum turned why = turned_why(e, http_req_tongue(r), of_overload[e->code == ERR_OVERLOADED ? api_why_overloaded(a, r) : OVERLOADED_MEMORY]);
+    if (why == TURNED_REASONS)
+        return;
+    metrics_turned(a->metrics, turned_name[why]);
+    http_req_peer(r, peer);
+    if (!has_row)
+        turned_say(&a->turned, why, peer, e);
+}
+
 static void on_refused(void *ctx, struct http_req *r, const struct err *e)
 {
     struct api *a = ctx;
@@ -123,6 +137,7 @@ static void on_refused(void *ctx, struct http_req *r, const struct err *e)
     const struct route *t = find_route(http_req_method(r), http_req_path(r), &path_known);
     if (e->code == ERR_OVERLOADED)
         metrics_overloaded(a->metrics, api_why_overloaded(a, r));
+    note_turned(a, r, e, gets_a_row(t, e->code));
     if (gets_a_row(t, e->code)) {
         exchange_refuse(a, r, route_task(t), e);
         return;

@@ -22,6 +22,7 @@ enum {
     QUIET_MS = 100,              /* who has asked for nothing for so long can be closed in another's favour */
     OVER_LEAST = 8, OVER_PART = 16, /* beyond the limit are taken so many, or a 16th of it */
     OVER_HEAD_MS = 2000,         /* and they have so long to ask */
+    SAY_AGAIN_MS = 60 * 1000,
     HURRY_MS = 1000, HURRY_BYTES_PER_MS = 64, /* while memory is short a body is looked at after so long, and has to have brought 64 KB a second */
 };
 
@@ -679,6 +680,16 @@ static struct http_req *take(struct http_server *s, int fd, bool over)
     return r;
 }
 
+/* Nobody hears a word, so the log has one, once a minute. */
+static void say_full(struct http_server *s)
+{
+    int64_t now_ms = loop_now_ms(s->loop);
+    if (s->said_full_ms && now_ms - s->said_full_ms < SAY_AGAIN_MS)
+        return;
+    s->said_full_ms = now_ms ? now_ms : 1;
+    log_warn("connections are closed as they come: all %zu are being served (`limits: {connections: …}`), and %llu were closed so far", s->n, (unsigned long long)s->turned_away);
+}
+
 void http_server_take(struct http_server *s, int fd)
 {
     bool over;
@@ -687,6 +698,7 @@ void http_server_take(struct http_server *s, int fd)
         return;
     }
     s->turned_away++;
+    say_full(s);
     close(fd);
 }
 
@@ -777,6 +789,11 @@ void http_req_put_back_body(struct http_req *r, struct buf *from)
 struct str http_req_body(const struct http_req *r)
 {
     return buf_str(&r->body);
+}
+
+enum http_tongue http_req_tongue(const struct http_req *r)
+{
+    return r->head.tongue;
 }
 
 void http_req_peer(const struct http_req *r, unsigned char out[16])

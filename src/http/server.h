@@ -84,6 +84,9 @@ struct str http_req_header(const struct http_req *r, struct str name);
 struct str http_req_body(const struct http_req *r);
 void http_req_take_body(struct http_req *r, struct buf *to); /* it is the caller's to free, and the request has none any more */
 void http_req_put_back_body(struct http_req *r, struct buf *from); /* it has it again: on_pass needs it */
+/* What was spoken by who was refused, as far as it was no HTTP of ours: its first bytes, or its first line, say so. */
+enum http_tongue { TONGUE_HTTP, TONGUE_TLS, TONGUE_HTTP2, TONGUE_HTTP09, TONGUE_PROXY, TONGUE_SSH, TONGUE_OTHER, HTTP_TONGUES };
+enum http_tongue http_req_tongue(const struct http_req *r);
 void http_req_peer(const struct http_req *r, unsigned char out[16]); /* as conn_peer() has it */
 const struct http_server *http_req_server(const struct http_req *r);
 int64_t http_req_started_ns(const struct http_req *r); /* clock_mono_ns() when its first byte came */

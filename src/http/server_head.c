@@ -219,13 +219,69 @@ static bool may_start(char c)
     return c == '\r' || c == '\n' || (byte_class[(unsigned char)c] & IN_TOKEN);
 }
 
+static enum err_code is_no_http(struct http_head *h, char first, struct err *e)
+{
+    h->tongue = first == 0x16 ? TONGUE_TLS : TONGUE_OTHER;
+    if (h->tongue == TONGUE_OTHER)
+        return err_set(e, ERR_BAD_REQUEST, "this is not HTTP");
+    err_set(e, ERR_BAD_REQUEST, "you spoke TLS, and this port speaks plain HTTP");
+    return err_hint(e, "Ask it by http://, or put a proxy in front that speaks TLS.");
+}
+
+static enum err_code is_http2(struct http_head *h, struct err *e)
+{
+    h->tongue = TONGUE_HTTP2;
+    err_set(e, ERR_BAD_REQUEST, "HTTP/2 is not spoken here");
+    return err_hint(e, "Ask with HTTP/1.1.");
+}
+
+static enum err_code explain(struct http_head *h, llhttp_errno_t code, struct err *e);
+
+/* Who speaks something else, or HTTP/0.9, may wait for an answer without sending the empty line that ends a head. */
+static enum err_code other_tongue(struct http_head *h, struct err *e)
+{
+    struct str line = buf_str(&h->bytes), rest;
+    if (str_eq(line, STR("PRI * HTTP/2.0\r\n")))
+        return is_http2(h, e);
+    if (str_find(line, STR(" HTTP/")) >= 0)
+        return ERR_OK;
+    if (str_starts(line, STR("SSH-"))) {
+        h->tongue = TONGUE_SSH;
+        return err_set(e, ERR_BAD_REQUEST, "you spoke SSH, and this port speaks HTTP");
+    }
+    if (str_starts(line, STR("PROXY "))) {
+        h->tongue = TONGUE_PROXY;
+        err_set(e, ERR_BAD_REQUEST, "a PROXY header comes first, and none is taken here");
+        return err_hint(e, "Switch it off in the proxy in front (HAProxy: no `send-proxy`).");
+    }
+    llhttp_init(&h->parser, HTTP_REQUEST, &settings);
+    h->parser.data = h;
+    llhttp_errno_t code = llhttp_execute(&h->parser, line.p, line.n);
+    (void)str_cut(line, ' ', &rest);
+    h->tongue = code != HPE_INVALID_METHOD && rest.p ? TONGUE_HTTP09 : TONGUE_OTHER;
+    if (h->tongue == TONGUE_OTHER)
+        return code == HPE_OK ? err_set(e, ERR_BAD_REQUEST, "this is not HTTP") : explain(h, code, e);
+    return err_set(e, ERR_BAD_REQUEST, "a request line without a version: HTTP/0.9 is not spoken here");
+}
+
+/* from, at: where the line begins and ends in these bytes; its beginning may have come before. The usual end is known at a glance. */
+static enum err_code end_first_line(struct http_head *h, struct str bytes, size_t *from, size_t at, struct err *e)
+{
+    struct str here = str_make(bytes.p + *from, at - *from);
+    if (str_ends(here, STR(" HTTP/1.1\r\n")))
+        return ERR_OK;
+    buf_add(&h->bytes, here);
+    *from = at;
+    return other_tongue(h, e);
+}
+
 /* Looks for the empty line. *used: bytes looked at; *from: where the head starts in them. */
 static enum err_code scan(struct http_head *h, struct str bytes, size_t *from, size_t *used, bool *whole, struct err *e)
 {
     size_t at = 0;
     while (at < bytes.n) {
         if (h->lines == 0 && h->line_n == 0 && !may_start(bytes.p[at]))
-            return err_set(e, ERR_BAD_REQUEST, "this is not HTTP");
+            return is_no_http(h, bytes.p[at], e);
         const char *lf = memchr(bytes.p + at, '\n', bytes.n - at);
         size_t n = lf ? (size_t)(lf - bytes.p) - at : bytes.n - at;
         if (n)
@@ -243,7 +299,9 @@ static enum err_code scan(struct http_head *h, struct str bytes, size_t *from, s
         h->line_n = 0;
         h->last = '\n';
         if (!empty) {
-            h->lines++;
+            enum err_code rc = h->lines++ == 0 ? end_first_line(h, bytes, from, at, e) : ERR_OK;
+            if (rc)
+                return rc;
         } else if (h->lines) {
             *whole = true;
             break;
@@ -252,7 +310,8 @@ static enum err_code scan(struct http_head *h, struct str bytes, size_t *from, s
             h->bytes.n = 0;
             *from = at;
         } else {
-            return err_set(e, ERR_BAD_REQUEST, "empty lines before the request line");
+            h->tongue = TONGUE_PROXY;
+            return err_set(e, ERR_BAD_REQUEST, "empty lines before the request line, as a PROXY header of version 2 begins; none is taken here");
         }
     }
     *used = at;

@@ -36,6 +36,7 @@ struct http_head {
     char last;                   /* the byte before the next one */
     bool skipped_empty;          /* one empty line before the request line is forgiven */
     bool in_name, whole;
+    enum http_tongue tongue;     /* of who was refused */
     struct buf *body;            /* where chunks go; NULL while the head is parsed */
     size_t body_limit;
     bool body_whole;
@@ -119,6 +120,7 @@ struct http_server {
     uint64_t evicted, over, turned_away;
     struct buf stage;              /* of a stream: what was written and has not left … */
     struct http_req *on_stage;     /* … for this one; NULL: nothing is there */
+    int64_t said_full_ms;          /* loop time, when that connections are closed as they come was said; 0 = never */
     bool draining;
     http_pass_fn *pass;            /* where connections go that wait for nothing of ours; NULL: they stay */
     void *pass_ctx;

@@ -516,7 +516,7 @@ def versions():
                        ("a proxy's line", b"PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n"), ("a proxy's signature", b"\r\n\r\n\x00\r\nQUIT\n"),
                        ("Redis", b"*1\r\n$4\r\nPING\r\n"), ("SMTP", b"EHLO localhost\r\n"), ("an answer", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
                        ("JSON", FIRST + b"\r\n"), ("a chunk", chunks(FIRST))):
-        yield refused(f"{name}, not HTTP", data, 405 if name in ("a proxy's line", "SMTP") else 400)  # a word and a space: a method nobody knows
+        yield refused(f"{name}, not HTTP", data, 405 if name == "SMTP" else 400)  # a word and a space: a method nobody knows
 
 
 METHODS = [

@@ -201,6 +201,16 @@ static const struct {
     { L("GET / HTTP/1.1\r\n" HOST "Expect: much\r\nContent-Encoding: gzip\r\n\r\n"), ERR_EXPECTATION },
     { L("\x16\x03\x01\x02\x00\x01\x00"), ERR_BAD_REQUEST }, /* TLS */
 
+    /* others' first lines: no empty line may ever come */
+    { L("GET /\r\n"), ERR_BAD_REQUEST },
+    { L("PRI * HTTP/2.0\r\n"), ERR_BAD_REQUEST },
+    { L("\r\nGET /\r\n"), ERR_BAD_REQUEST },
+    { L("GET / ICE/1.1\r\n"), ERR_BAD_REQUEST },
+    { L("SSH-2.0-OpenSSH_9.9\r\n"), ERR_BAD_REQUEST },
+    { L("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n"), ERR_BAD_REQUEST },
+    { L("\r\n\r\n\0\r\nQUIT\n"), ERR_BAD_REQUEST },
+    { L("EHLO localhost\r\n"), ERR_METHOD },
+
     /* what is not offered */
     { L("POST / HTTP/1.1\r\n" HOST "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\nContent-Length: 0\r\n\r\n"), ERR_OK },
     { L("CONNECT a:80 HTTP/1.1\r\n" HOST "\r\n"), ERR_METHOD },
