@@ -88,6 +88,8 @@ struct row {
 
 static const struct row rows[] = {
     { STR(OK_ "Content-Length: 3\r\n\r\nabc"), "200  Content-Length=3>abc", WHOLE, .keeps = true },
+    { STR(OK_ "Content-Type: a/b\r\ncontent-type: c/d\r\nContent-Typo: e\r\nX-Seventeen-Bytes: f\r\nContent-Length: 0\r\n\r\n"),
+      "200 a/b Content-Type=a/b content-type=c/d Content-Typo=e X-Seventeen-Bytes=f Content-Length=0>", WHOLE, .keeps = true },
     { STR(OK_ "Content-Type: a/b; c=d\r\nX:\r\nY: z \t\r\nContent-Length: 0\r\n\r\n"),
       "200 a/b Content-Type=a/b; c=d X= Y=z Content-Length=0>", WHOLE, .keeps = true },
     { STR("HTTP/1.1 404\r\ncontent-length: 1\r\n\r\nx"), "404  content-length=1>x", WHOLE, .keeps = true },

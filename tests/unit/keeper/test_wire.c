@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -212,6 +214,79 @@ static void test_descriptors_arrive_with_their_messages(void **state)
     line_close(&b);
 }
 
+/* What the kernel says beside the bytes and is no descriptor is passed over. */
+static void test_other_words_of_the_kernel_are_no_descriptors(void **state)
+{
+    int pair_of[2], on = 1, fd;
+    char byte = 0;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair_of), 0);
+#ifdef SO_PASSCRED
+    assert_int_equal(setsockopt(pair_of[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof on), 0);
+#endif
+    assert_int_equal(wire_send(pair_of[0], STR("a"), -1), 1);
+    assert_int_equal(wire_recv(pair_of[1], &byte, 1, &fd), 1);
+    assert_true(byte == 'a' && fd == -1);
+    close(pair_of[0]);
+    close(pair_of[1]);
+    struct sockaddr_in here = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t n = sizeof here;
+    int to = socket(AF_INET, SOCK_DGRAM, 0), from = socket(AF_INET, SOCK_DGRAM, 0);
+    assert_true(to >= 0 && from >= 0);
+    assert_int_equal(bind(to, (struct sockaddr *)&here, sizeof here), 0);
+    assert_int_equal(getsockname(to, (struct sockaddr *)&here, &n), 0);
+    assert_int_equal(setsockopt(to, IPPROTO_IP, IP_RECVTTL, &on, sizeof on), 0);
+    assert_int_equal(connect(from, (struct sockaddr *)&here, sizeof here), 0);
+    assert_int_equal(send(from, "b", 1, 0), 1);
+    assert_int_equal(wire_recv(to, &byte, 1, &fd), 1);
+    assert_true(byte == 'b' && fd == -1);
+    close(to);
+    close(from);
+}
+
+static int waiting[2];
+
+static void on_alarm(int sig)
+{
+    static char bytes[4096];
+    (void)sig;
+    if (waiting[0] >= 0)
+        (void)!write(waiting[0], "c", 1);
+    else
+        while (read(waiting[1], bytes, sizeof bytes) > 0)
+            ;
+}
+
+/* A signal ends neither a word that is waited for nor one that waits. */
+static void test_a_signal_is_no_end(void **state)
+{
+    struct sigaction act = { .sa_handler = on_alarm }, was;
+    struct itimerval soon = { { 0, 2000 }, { 0, 2000 } }, never = { { 0, 0 }, { 0, 0 } };
+    int pair_of[2], fd;
+    char byte = 0;
+    static char many[4096];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair_of), 0);
+    assert_int_equal(sigaction(SIGALRM, &act, &was), 0);
+    waiting[0] = pair_of[0];
+    assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+    assert_int_equal(wire_recv(pair_of[1], &byte, 1, &fd), 1);
+    assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+    assert_int_equal(byte, 'c');
+    waiting[0] = -1;
+    waiting[1] = pair_of[1];
+    assert_int_equal(fcntl(pair_of[0], F_SETFL, O_NONBLOCK), 0);
+    assert_int_equal(fcntl(pair_of[1], F_SETFL, O_NONBLOCK), 0);
+    while (wire_send(pair_of[0], str_make(many, sizeof many), -1) > 0)
+        ;
+    assert_true(errno == EAGAIN || errno == EWOULDBLOCK);
+    assert_int_equal(fcntl(pair_of[0], F_SETFL, 0), 0);
+    assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+    assert_int_equal(wire_send(pair_of[0], str_make(many, sizeof many), -1), sizeof many);
+    assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+    sigaction(SIGALRM, &was, NULL);
+    close(pair_of[0]);
+    close(pair_of[1]);
+}
+
 static void test_a_full_socket_keeps_what_waits_and_its_descriptors(void **state)
 {
     struct line a, b;
@@ -297,6 +372,8 @@ int main(void)
         cmocka_unit_test(test_a_list_that_claims_four_billion_ends_at_its_bytes),
         cmocka_unit_test(test_random_bytes_never_leave_the_buffer),
         cmocka_unit_test(test_descriptors_arrive_with_their_messages),
+        cmocka_unit_test(test_other_words_of_the_kernel_are_no_descriptors),
+        cmocka_unit_test(test_a_signal_is_no_end),
         cmocka_unit_test(test_a_full_socket_keeps_what_waits_and_its_descriptors),
         cmocka_unit_test(test_more_waiting_than_allowed_breaks_the_line),
         cmocka_unit_test(test_a_promised_descriptor_that_did_not_come_breaks_the_line),

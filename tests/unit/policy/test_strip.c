@@ -179,6 +179,8 @@ static void test_nothing_is_held_once_it_is_certain(void **state)
     static const struct { const char *in, *text, *thought; bool settled, open; } cases[] = {
         { "H", "H", "", true },
         { "<", "", "", false },
+        { "\t\r\n <think>\t\r\na</think>\r\t\nb", "b", "a", true },
+        { "\t\r\nb", "\t\r\nb", "", true },
         { "<b", "<b", "", true },
         { "\n<thx", "\n<thx", "", true },
         { "<think>", "", "", false },
@@ -205,11 +207,28 @@ static void test_nothing_is_held_once_it_is_certain(void **state)
     }
 }
 
+static void test_a_tag_is_found_wherever_it_stands(void **state)
+{
+    static const struct { const char *in, *tag; } cases[] = {
+        { "", "" }, { "plain < [ text", "" }, { "a <think>b", "<think>" }, { "a</think>", "</think>" }, { "<thin", "" }, { "[THINK]<think>", "[THINK]" },
+        { "x \xe2\x97\x81/think\xe2\x96\xb7", "\xe2\x97\x81/think\xe2\x96\xb7" }, { "\xe2\x86\x92", "" },
+        { "<|content|> <|begin|>assistant", "" }, /* what is passed over is no tag of thoughts */
+        { "<|content|><|end|>", "<|end|>" },
+    };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct str in = str_of(cases[i].in), got = strip_tag_in(in);
+        if (!str_eq(got, str_of(cases[i].tag)))
+            fail_msg("%s: '%.*s'", cases[i].in, STR_ARG(got));
+        assert_true(!got.n || (got.p >= in.p && got.p + got.n <= in.p + in.n));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_leading_thoughts_leave_any_text_at_any_split),
         cmocka_unit_test(test_nothing_is_held_once_it_is_certain),
+        cmocka_unit_test(test_a_tag_is_found_wherever_it_stands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
