@@ -47,7 +47,7 @@ static bool is_zone(struct str s)
     if (s.n > 2 && str_starts(s, STR("25")))
         s = str_from(s, 2);
     for (size_t i = 0; i < s.n; i++)
-        if (!is_alnum(s.p[i]) && !strchr("-._", s.p[i]))
+        if (!is_alnum(s.p[i]) && (!s.p[i] || !strchr("-._", s.p[i])))
             return false;
     return s.n > 0 && s.n <= HOSTNAME_ZONE_BYTES;
 }
@@ -114,7 +114,7 @@ const char *hostname_fault(struct str host, bool brackets, const char **hint)
     if (brackets)
         return is_ip6(host) ? NULL : "is no IPv6 address";
     for (size_t i = 0; i < host.n; i++)
-        if (!is_alnum(host.p[i]) && !strchr("-._", host.p[i]))
+        if (!is_alnum(host.p[i]) && (!host.p[i] || !strchr("-._", host.p[i])))
             return "holds a character that may not stand in a name";
     struct str name = host;
     name.n -= name.n > 1 && name.p[name.n - 1] == '.';

@@ -85,6 +85,8 @@ static void test_what_is_too_long_or_holds_a_nul_is_refused(void **state)
     char text[400];
     struct addr a = { .port = 7 };
     assert_int_equal(addr_parse(STR("unix:/a\0b"), &a, NULL), ERR_CONFIG);
+    assert_int_equal(addr_parse(STR("a\0b:80"), &a, NULL), ERR_CONFIG);
+    assert_int_equal(addr_parse(STR("[::1%a\0b]:80"), &a, NULL), ERR_CONFIG);
     for (int n = 1; n < 300; n++) {
         snprintf(text, sizeof text, "a%0*d:80", n - 1, 0);
         assert_int_equal(addr_parse(str_of(text), &a, NULL), n <= 63 ? ERR_OK : ERR_CONFIG);
