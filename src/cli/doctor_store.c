@@ -59,13 +59,12 @@ static bool is_shut(struct doctor *d, const struct store_look *l)
     return false;
 }
 
-/* The nearest folder that there is tells of the disk. */
-static bool is_disk_at_fault(struct doctor *d, const struct store_look *l)
+static bool is_disk_at_fault(struct doctor *d)
 {
     struct statvfs disk;
     char left[32];
     struct str state = d->config->state;
-    if (statvfs(state.p, &disk))
+    if (statvfs(state.p, &disk)) /* it is yet to be made */
         return false;
     int64_t free_bytes = disk.f_bavail > (uint64_t)INT64_MAX / (disk.f_frsize ? disk.f_frsize : 1) ? INT64_MAX : (int64_t)(disk.f_bavail * disk.f_frsize);
     if (disk.f_flag & ST_RDONLY) {
@@ -81,7 +80,6 @@ static bool is_disk_at_fault(struct doctor *d, const struct store_look *l)
     } else {
         return false;
     }
-    (void)l;
     return true;
 }
 
@@ -104,7 +102,7 @@ void doctor_store(struct doctor *d)
     struct store_look l;
     struct err e = { .code = ERR_OK };
     (void)!store_look(d->config->state, &l, &e);
-    if (is_disk_at_fault(d, &l) || is_shut(d, &l) || is_unsound(d, &l, &e) || is_foreign(d, &l) || daemon_complains(d))
+    if (is_disk_at_fault(d) || is_shut(d, &l) || is_unsound(d, &l, &e) || is_foreign(d, &l) || daemon_complains(d))
         return;
     if (!l.there)
         doctor_say(d, NULL, HEALTH_OK, "nothing is remembered yet");

@@ -273,8 +273,8 @@ struct birth {
     bool after_kill;        /* … and WIRE_KILLED_NAME */
 };
 
-/* Where no number of ours lies in the way. */
-static int lift(int fd) /* -1 stays what it is */
+/* Where no number of ours lies in the way. Of -1: -1. */
+static int lift(int fd)
 {
     return fcntl(fd, F_DUPFD_CLOEXEC, WIRE_HEIR_FD + 1);
 }
