@@ -64,7 +64,7 @@ void turns_forget(struct fleet_place *p)
 /* Nobody needs to wait for it any more. One that fails is waited for: what it fails of may be the engine's doing. */
 static bool is_over(const struct fleet_place *p)
 {
-    if (p->changed)
+    if (p->changed && !p->queued) /* it goes. One that is queued has had its turn, and was changed once more meanwhile */
         return false;
     return p->m.state == SCHED_HOT || (p->m.state == SCHED_COLD && !p->m.nwaiting && !p->m.asked && (p->m.resting || !sched_is_pinned(&p->m)));
 }

@@ -56,7 +56,7 @@ def test_what_is_in_a_row(served):
     want = {"schema": 1, "id": answer.get("x-request-id"), "client_id": "mine-7", "caller": None, "class": "chat", "endpoint": "chat", "role": "chat",
             "tier": None, "asked": "chat", "model": "m", "host": "up", "remote": False, "reason": routing["reason"], "status": 200, "fault": None,
             "code": "ok", "tokens": routing["tokens"] | {"reasoning": row["tokens"]["reasoning"]}, "load_ms": 0,
-            "chain": [{"model": "lost", "host": "down", "error": "backend_failed"}], "fell_back": True, "finish": "stop", "others": 0, "stream": False, "private": False, "cost": None}
+            "chain": [{"model": "lost", "host": "down", "error": "backend_failed", "away": True}], "fell_back": True, "finish": "stop", "others": 0, "stream": False, "private": False, "cost": None}
     assert {k: row[k] for k in want} == want
     assert "Connection refused" in row["evidence"]  # why it fell back
     assert 0 < row["ttft_ms"] <= row["total_ms"] and row["bytes_in"] > 0 and row["bytes_out"] == len(answer.body)

@@ -785,6 +785,34 @@ static void test_another_build_of_an_engine_comes_to_one_child_at_a_time(void **
     assert_string_equal(engine_of(HUGE_ONE), "/c/llama-server"); /* what does not run has it at once */
 }
 
+/* The build is changed again while the one whose turn it is loads: it is next once more, and nobody waits for ever. */
+static void test_the_build_changes_again_in_the_middle_of_a_turn(void **state)
+{
+    struct guest g;
+    use_engine("/a/llama-server");
+    fleet_start(k.fleet);
+    turn();
+    becomes(k.b[PINNED], BACKEND_HOT);
+    expect_waiting(&g, 1, ROOMY);
+    becomes(k.b[ROOMY], BACKEND_HOT);
+    drop(&g.lease);
+    use_engine("/b/llama-server");
+    comes_back(PINNED);
+    becomes(k.b[PINNED], BACKEND_HOT);
+    comes_back(ROOMY); /* the last of them: nobody is queued */
+    use_engine("/a/llama-server");
+    assert_int_equal(k.unloads[PINNED], 1);
+    becomes(k.b[ROOMY], BACKEND_HOT);
+    assert_true(k.unloads[PINNED] == 2 && k.unloads[ROOMY] == 1);
+    comes_back(PINNED);
+    becomes(k.b[PINNED], BACKEND_HOT);
+    comes_back(ROOMY);
+    becomes(k.b[ROOMY], BACKEND_HOT);
+    assert_null(k.fleet->turn);
+    assert_string_equal(engine_of(PINNED), "/a/llama-server");
+    assert_string_equal(engine_of(ROOMY), "/a/llama-server");
+}
+
 static void stopped(void *ctx)
 {
     k.stops++;
@@ -1017,6 +1045,7 @@ int main(void)
         IN_KITCHEN(test_who_waits_for_a_child_that_ends_while_it_is_taken_over_gets_another),
         IN_KITCHEN(test_one_that_is_removed_goes_whatever_the_pool_has_of_it),
         IN_KITCHEN(test_another_build_of_an_engine_comes_to_one_child_at_a_time),
+        IN_KITCHEN(test_the_build_changes_again_in_the_middle_of_a_turn),
         IN_KITCHEN(test_stopping_refuses_who_waits_and_ends_when_all_are_down),
         IN_KITCHEN(test_stopping_what_never_ran_ends_as_well),
         IN_KITCHEN(test_a_load_by_hand_waits_until_it_is_hot),
