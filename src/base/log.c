@@ -3,7 +3,9 @@
 
 #include "base/clock.h"
 
+#include <poll.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -37,6 +39,29 @@ static int put_time(char *out, size_t room)
     return (int)n + snprintf(out + n, room - n, ".%03dZ ", (int)(now % 1000));
 }
 
+/* Who is to read may be a pipe that stands still: a full one would hold up whoever writes, for ever. What finds no room is left out, and that it was is said when there
+ * is some again. An error of poll() says nothing about room: then it is tried. */
+static void put(const char *line, size_t n)
+{
+    static _Atomic unsigned lost; /* the store's thread has words too */
+    struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };
+    if (!poll(&out, 1, 0)) {
+        lost++;
+        return;
+    }
+    unsigned before = atomic_exchange(&lost, 0);
+    if (before) {
+        char words[96];
+        int w = snprintf(words, sizeof words, "hob: warn: nobody read the log for a while: %u lines are missing here\n", before);
+        if (write(STDERR_FILENO, words, (size_t)w) < 0 || !poll(&out, 1, 0)) {
+            lost += 1; /* this one; those before were said, or nobody is there at all */
+            return;
+        }
+    }
+    ssize_t rc = write(STDERR_FILENO, line, n); /* a log that cannot be written must not stop the serving */
+    (void)rc;
+}
+
 void log_at(enum log_level level, const char *fmt, ...)
 {
     if (level > log_current)
@@ -58,6 +83,5 @@ void log_at(enum log_level level, const char *fmt, ...)
         if ((unsigned char)line[i] < ' ' || line[i] == 127)
             line[i] = '?';
     line[n] = '\n';
-    ssize_t rc = write(STDERR_FILENO, line, (size_t)n + 1); /* a log that cannot be written must not stop the serving */
-    (void)rc;
+    put(line, (size_t)n + 1);
 }

@@ -14,7 +14,8 @@ struct secret {
 void log_set_level(enum log_level level);
 bool log_level_parse(struct str name, enum log_level *out);
 
-/* One line each; control characters in it are printed as '?', so that nobody outside can forge a line. */
+/* One line each; control characters in it are printed as '?', so that nobody outside can forge a line. Never waits for who reads stderr: a line that finds no room
+ * in a pipe is left out, and how many were is said when there is room again. */
 void log_at(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_error(...) log_at(LOG_ERROR, __VA_ARGS__)
