@@ -12,6 +12,12 @@ struct str swap_state_words(struct str name)
     return str_eq(name, str_of(swap_state_name[SWAP_ROLLED_BACK])) ? STR("rolled back") : name;
 }
 
+/* Behind "is". */
+static struct str is_words(enum swap_state state)
+{
+    return state == SWAP_TRIAL ? STR("on trial") : state == SWAP_SHADOW ? STR("in its shadow") : swap_state_words(str_of(swap_state_name[state]));
+}
+
 const char *const swap_verdict_name[SWAP_VERDICTS] = {
     [SWAP_UNJUDGED] = "", [SWAP_BETTER] = "better", [SWAP_NOT_WORSE] = "not worse", [SWAP_WORSE] = "worse", [SWAP_CANNOT_TELL] = "cannot tell",
 };
@@ -142,13 +148,13 @@ static enum err_code check_state(const struct swap *s, const struct swap_wish *w
         meant++;
         if (!(moves[w->step].from & ON(r->state)))
             return err_set(e, ERR_WRONG_STATE, "'%.*s' of swap %lld is %.*s: it cannot take the step '%s'.", STR_ARG(r->name), (long long)s->id,
-                STR_ARG(swap_state_words(str_of(swap_state_name[r->state]))), swap_step_name[w->step]);
+                STR_ARG(is_words(r->state)), swap_step_name[w->step]);
     }
     if (meant)
         return ERR_OK;
     if (w->role.n)
         return no_such_role(s, w->role, e);
-    return err_set(e, ERR_WRONG_STATE, "Swap %lld is %.*s: it cannot take the step '%s'.", (long long)s->id, STR_ARG(swap_state_words(str_of(swap_state_name[s->state]))),
+    return err_set(e, ERR_WRONG_STATE, "Swap %lld is %.*s: it cannot take the step '%s'.", (long long)s->id, STR_ARG(is_words(s->state)),
         swap_step_name[w->step]);
 }
 

@@ -325,7 +325,7 @@ static void write_it(struct swaps *s, const struct swap *w, bool step, struct st
     if (step) {
         figures_of(w, &s->wish, &s->figures);
         s->put.step = (struct swap_step_row){ .time_ms = clock_wall_ms(), .actor = actor, .step = str_of(swap_step_name[s->wish.step]), .state = str_of(swap_state_name[w->state]),
-            .role = s->wish.role, .reason = s->wish.why, .figures = buf_str(&s->figures) };
+            .role = s->wish.role, .reason = s->wish.step == STEP_PLAN && !s->wish.why.n ? w->why : s->wish.why, .figures = buf_str(&s->figures) };
     }
     s->busy = true;
     swaps_put(s->store, &s->put);

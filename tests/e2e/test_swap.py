@@ -276,7 +276,7 @@ def test_a_swap_by_hand(nursery, tmp_path):
     assert "30 pairs" in swap("status", "1").stdout
     assert door.who() == "old"
     assert "trial" in swap("start", "1").stdout and door.who() == "new"
-    assert "48 h more" in swap("promote", "1", code=4).stderr
+    assert "48 h more" in swap("promote", "1", code=4).stderr and "is on trial" in swap("start", "1", code=1).stderr
     assert "rolled back" in swap("rollback", "1", "--why", "just so").stdout and door.who() == "old"
     assert "just so" in swap("log", "1").stdout and " rolled back " in swap("log", "1").stdout and "is rolled back" in swap("promote", "1", code=1).stderr
     assert swap("log", "1", "--role", "chat").stdout == swap("log", "1").stdout
@@ -286,6 +286,7 @@ def test_a_swap_by_hand(nursery, tmp_path):
     # a candidate that is worse: found by evidence, and kept out
     door.fakes["new"].default('[[text "no"]]')
     assert "better, they say" in swap("plan", "--role", "chat=new", "--why", "better, they say").stdout
+    assert "better, they say" in swap("log", "2").stdout
     got = json.loads(swap("evidence", "2", "--json", "-q", "--suite", str(strict_suite(tmp_path)), code=4).stdout)
     assert got["roles"][0]["verdict"] == "worse", got
     assert "worse than old" in swap("start", "2", code=4).stderr and door.who() == "old"
