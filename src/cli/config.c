@@ -19,6 +19,19 @@ static int print_all(struct buf *out)
     return whole ? EXIT_OK : EXIT_FAILED;
 }
 
+/* A rule for what is not there opens nothing, and nothing that comes there later. */
+static void warn_missing_paths(const struct conf_model *m)
+{
+    for (size_t i = 0; i < m->paths.n; i++) {
+        char path[4096];
+        struct str p = m->paths.at[i];
+        p.n -= str_ends(p, STR(":rw")) ? 3 : 0;
+        int n = snprintf(path, sizeof path, "%.*s", STR_ARG(p));
+        if (n < (int)sizeof path && access(path, F_OK))
+            log_warn("the model %.*s: `paths`: %.*s is not there, or leads nowhere: nothing is opened to it", STR_ARG(m->name), STR_ARG(p));
+    }
+}
+
 /* Files that are not there stop only their model or host, or let nobody in by that key, so they are a warning here. */
 static void warn_missing_files(const struct config *c)
 {
@@ -31,6 +44,7 @@ static void warn_missing_files(const struct config *c)
         const struct conf_model *m = &c->models[i];
         if (m->file.n && access(m->file.p, R_OK))
             log_warn("the model %.*s: there is no file %.*s", STR_ARG(m->name), STR_ARG(m->file));
+        warn_missing_paths(m);
     }
     keys_check_files(c);
 }

@@ -245,6 +245,25 @@ def test_paths_open_what_they_name_and_no_more(probe, home, nursery):
     assert p.denied(("write", f"{read_only}/b"), ("write", home["plain.txt"]), ("read", home[".ssh/id_ed25519"])) == []
 
 
+@fenced
+def test_paths_may_be_links_and_open_where_they_lead_and_no_more(probe, home, nursery):
+    """A link, a chain of them, one among the parents, one to a file: what they lead to is open by either name, and what lies beside it is not; nor what a link inside leads out to."""
+    real, beside = nursery.dir / "real" / "inner", nursery.dir / "real"
+    real.mkdir(parents=True)
+    (real / "a").write_text("there")
+    (beside / "b").write_text("canary")
+    (real / "out").symlink_to(home[".ssh/id_ed25519"])
+    (nursery.dir / "one").symlink_to("real/inner")                # relative
+    (nursery.dir / "two").symlink_to(nursery.dir / "one")          # a chain
+    (nursery.dir / "parent").symlink_to(beside)
+    (nursery.dir / "file").symlink_to(home["plain.txt"])
+    for path in ("one", "two", "parent/inner"):
+        p = probe(paths=[str(nursery.dir / path), str(nursery.dir / "file"), str(nursery.dir / "not-there")])
+        assert p(("read", f"{nursery.dir}/{path}/a"), ("read", f"{real}/a"), ("read", f"{nursery.dir}/file")) == [["ok", "there"], ["ok", "there"], ["ok", "canary"]]
+        assert p.denied(("read", f"{beside}/b"), ("read", f"{nursery.dir}/parent/b"), ("list", f"{nursery.dir}/parent"), ("read", f"{real}/out"), ("write", f"{real}/c"),
+                        ("read", home[".ssh/id_ed25519"])) == []
+
+
 def find(tree, key):
     """The first value of that key, at any depth."""
     if isinstance(tree, dict):
@@ -257,6 +276,13 @@ def test_paths_are_relative_to_the_configuration_and_know_home(nursery):
     (place / "hob.yaml").write_text('models: {m: {command: "x ${port}", paths: [sub/dir, "~/a:rw", /abs]}}\n')
     r = cli("config", "show", "-c", place / "hob.yaml", "--json")
     assert find(json.loads(r.stdout), "paths") == [f"{place}/sub/dir", f"{os.environ['HOME']}/a:rw", "/abs"], r
+    (place / "sub" / "dir").mkdir(parents=True)
+    (place / "nowhere").symlink_to("not-there")
+    (place / "hob.yaml").write_text('models: {m: {command: "x ${port}", paths: [sub/dir, nowhere, "gone:rw"]}}\n')
+    r = cli("config", "check", place / "hob.yaml")
+    assert r.returncode == 0 and "sub/dir" not in r.stderr, r
+    for name in ("nowhere", "gone"):
+        assert f"`paths`: {place}/{name} is not there, or leads nowhere" in r.stderr, r
 
 
 @fenced
