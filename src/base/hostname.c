@@ -44,8 +44,11 @@ static bool as_text(struct str s, char *out, size_t room)
 
 static bool is_zone(struct str s)
 {
-    if (s.n > 2 && str_starts(s, STR("25")))
+    if (s.n > 2 && str_starts(s, STR("25"))) {
         s = str_from(s, 2);
+        if (s.n > 2 && str_starts(s, STR("25"))) /* written again, it would be read as another zone */
+            return false;
+    }
     for (size_t i = 0; i < s.n; i++)
         if (!is_alnum(s.p[i]) && (!s.p[i] || !strchr("-._", s.p[i])))
             return false;

@@ -87,6 +87,7 @@ static void test_what_is_too_long_or_holds_a_nul_is_refused(void **state)
     assert_int_equal(addr_parse(STR("unix:/a\0b"), &a, NULL), ERR_CONFIG);
     assert_int_equal(addr_parse(STR("a\0b:80"), &a, NULL), ERR_CONFIG);
     assert_int_equal(addr_parse(STR("[::1%a\0b]:80"), &a, NULL), ERR_CONFIG);
+    assert_int_equal(addr_parse(STR("[::1%2525et]:80"), &a, NULL), ERR_CONFIG); /* a zone that begins with "25" cannot be written back */
     for (int n = 1; n < 300; n++) {
         snprintf(text, sizeof text, "a%0*d:80", n - 1, 0);
         assert_int_equal(addr_parse(str_of(text), &a, NULL), n <= 63 ? ERR_OK : ERR_CONFIG);
