@@ -62,6 +62,7 @@ static enum err_code db_error(struct store_db *db, struct err *e)
         db->why = *e;
         return e->code;
     }
+    db->stale |= code == SQLITE_READONLY;
     for (size_t i = 0; i < COUNTOF(known_errors); i++)
         if (known_errors[i].code == code) {
             err_set(e, ERR_SYSTEM, "%.200s: %s", db->path, known_errors[i].text);
@@ -359,7 +360,7 @@ static enum err_code open_once(struct store_db *db, enum db_mode mode, struct er
     int64_t began_ns = clock_mono_ns(), log_ns = 0, checked_ns = 0;
     int flags = (write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     int version = 0;
-    db->broken = false;
+    db->broken = db->stale = false;
     enum err_code rc = write ? make_file(db, e) : ERR_OK;
     if (!rc && sqlite3_open_v2(db->path, &db->sql, flags, NULL) != SQLITE_OK)
         rc = db_error(db, e);

@@ -216,7 +216,7 @@ static void have_file(struct store *s)
 {
     struct err e;
     int64_t now = clock_mono_ms();
-    if (s->db.sql && !s->db.broken && !s->db.suspect)
+    if (s->db.sql && !s->db.broken && !s->db.suspect && !s->db.stale)
         return;
     if (!s->db.broken)
         db_close(&s->db); /* at once: nothing is told done any more that may not be on the disk */

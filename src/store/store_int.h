@@ -32,6 +32,7 @@ struct store_db {
     bool speaks;                    /* the daemon's: says what goes wrong, a command's errors are its own to print */
     bool failing;                   /* the last write went wrong, and that was said: failed */
     bool suspect;                   /* a read, a write or a sync has failed: what this connection and its descriptors believe to be on the disk may not be there */
+    bool stale;                     /* SQLite opens for reading what it cannot open for writing, also for want of a descriptor: this connection will never write */
     struct err failed;
     struct { const char *text; sqlite3_stmt *stmt; } kept[DB_MAX_STATEMENTS];
     struct db_log log;

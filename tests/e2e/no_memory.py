@@ -88,13 +88,13 @@ class Book:
         return whole, [self.seen[c] for c in chosen if c in self.seen], sorted({c[0] for c in chosen if c not in self.seen})
 
 
-def judge(whole, done, left, of, least):
-    """Records the figures; what must not be."""
+def judge(whole, done, left, of, every, least):
+    """Records the figures, of so many that there are; what must not be."""
     bad = [f"{name} with all its memory: {r['outcome']}" for name, r in whole.items() if r["outcome"] != "passed"]
     bad += [f"{r['name']} allocation {r['n']}{' and on' if r['good'] else ''}: {r['outcome']}\n{r['said']}" for r in done if r["outcome"] not in GOOD]
-    print({o: sum(r["outcome"] == o for r in done) for o in {r["outcome"] for r in done}}, "not done:", left)
+    print("\n\n".join(bad), {o: sum(r["outcome"] == o for r in done) for o in {r["outcome"] for r in done}}, "not done:", left)
     if gates.FORM == "long":
-        gates.record("malloc-failure", f"{of} each of whose places failed, once and from then on", len(whole) - len(left), f">= {len(whole)}")
+        gates.record("malloc-failure", f"{of} each of whose places failed, once and from then on", len(whole) - len(left), f">= {every}")
     gates.record("malloc-failure", f"places in {of}", sum(r["places"] for r in whole.values()), "")
     gates.record("malloc-failure", f"runs of {of} in which an allocation failed", sum(r["hit"] for r in done), f">= {least}")
     gates.record("malloc-failure", f"of the runs of {of} those that passed all the same and were looked at for leaks", sum(r.get("looked", False) for r in done), "")

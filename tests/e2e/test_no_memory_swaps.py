@@ -113,7 +113,7 @@ def test_commands_without_memory_say_so_or_go_on(swaps):
         seen = book.look_at(draw.sample(COMMANDS, 2), lambda every: draw.sample(every, COMMAND_RUNS))
     else:
         seen = book.look_at(COMMANDS, end=time.monotonic() + gates.SECONDS)
-    bad = no_memory.judge(*seen, "commands", gates.sized(4, 3000))
+    bad = no_memory.judge(*seen, "commands", len(COMMANDS), gates.sized(4, 3000))
     swaps.under_way()
     assert not bad, "\n\n".join(bad[:20])
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 
@@ -210,3 +211,18 @@ def test_a_state_folder_that_is_full_while_serving(fake, hob, tmp_path, monkeypa
     with sqlite3.connect(tmp_path / "hob.db") as db:
         got = ["req_" + i.hex() for i, in db.execute("SELECT id FROM requests")]
     assert sorted(got) == sorted(ids) and h.gateway().pid == gateway and metric(h, "hob_rows_lost_total") in (0, None)
+
+
+def test_a_start_without_a_descriptor_for_the_store_is_got_over(shim, fake, hob):
+    """SQLite then opens for reading alone, and would never write."""
+    h = hob({"hosts": {"up": {"url": fake.url}}, "models": {"m": {"host": "up"}}}, env=shim.env)
+    ids = ask(h, 1)
+    for n in (1, 2, 3):  # the file, its log, what is shared of it
+        old = h.gateway()
+        with shim.rule("open", error="EMFILE", program="hob", path="*hob.db", once=n) as r:
+            os.kill(old.pid, signal.SIGKILL)
+            wait_for("another gateway", lambda old=old: not old.alive() and h.gateway().pid != old.pid)
+            ids += ask(h, 1)
+            wait_for("it came to pass", lambda r=r: r.fired)
+            wait_for("its row is written", lambda: set(ids) <= set(ids_in(h)), 30)
+        shim.clear()

@@ -45,5 +45,5 @@ def test_an_allocation_that_fails_crashes_nothing():
         seen = no_memory.Book(run, program, BOOK).look_at(chosen, end=end)
     else:
         seen = no_memory.Book(run, program).look_at(draw.sample(chosen, min(len(chosen), 8)), lambda every: draw.sample(every, min(len(every), 24)))
-    bad = no_memory.judge(*seen, "unit suites", gates.sized(10, 10000))
+    bad = no_memory.judge(*seen, "unit suites", len(SUITES), gates.sized(10, 10000))
     assert not bad, "\n\n".join(bad[:20])
