@@ -57,12 +57,13 @@ void child_fence_prepare(struct child *c)
     arena_fini(&a);
 }
 
-static void add_paths(struct fence_rules *f, const struct conf_strs *paths)
+static void add_paths(struct fence_rules *f, const struct conf_strs *paths, bool written)
 {
     for (size_t i = 0; i < paths->n; i++) {
         struct str path = paths->at[i];
         bool writes = str_ends(path, STR(":rw"));
-        fence_add(f, writes ? FENCE_ALL : FENCE_RUN, str_make(path.p, path.n - (writes ? 3 : 0)));
+        if (writes == written)
+            fence_add_path(f, writes ? FENCE_ALL : FENCE_RUN, str_make(path.p, path.n - (writes ? 3 : 0)));
     }
 }
 
@@ -110,8 +111,9 @@ void child_fence(struct child *c, struct launch *l)
         fence_add(f, FENCE_READ, str_of(c->key_file));
     if (m->keep_prompts)
         fence_add(f, FENCE_WRITE, arena_printf(&l->arena, "%.*s/prompts", STR_ARG(c->b->config->state)));
+    add_paths(f, &m->paths, true);
     add_weights(f, m);
-    add_paths(f, &m->paths);
+    add_paths(f, &m->paths, false);
     fence_add_program(f, l->argv[0]);
     for (size_t i = 1; i < l->nargv; i++)
         fence_add_word(f, l->argv[i]);

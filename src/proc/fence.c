@@ -169,6 +169,62 @@ static bool resolve(struct str path, char out[PATH_MAX], struct stat *st)
     return path.n && !memchr(path.p, 0, path.n) && n < (int)sizeof plain && realpath(plain, out) && stat(out, st) == 0;
 }
 
+static bool is_written(const struct fence_rules *f, struct str folder)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (strchr("was", f->at[i].p[0]) && holds(str_from(f->at[i], 1), folder))
+            return true;
+    return false;
+}
+
+static bool join(char out[PATH_MAX], struct str one, struct str two)
+{
+    int n = snprintf(out, PATH_MAX, "%.*s/%.*s", STR_ARG(one), STR_ARG(two));
+    return n >= 0 && n < PATH_MAX;
+}
+
+/* Does a name lead through a folder that the child may write in, link for link? One that ends at such a folder does not. */
+static bool leads_through_written(const struct fence_rules *f, struct str name)
+{
+    enum { LINKS_MAX = 40 };
+    char at[PATH_MAX] = "", todo[PATH_MAX], next[PATH_MAX], link[PATH_MAX]; /* what is settled, without a link in it; what is left to do */
+    bool whole = str_starts(name, STR("/"));
+    if ((!whole && !getcwd(link, sizeof link)) || !join(todo, whole ? STR("") : str_of(link), name))
+        return true;
+    for (int links = 0; todo[0] && links <= LINKS_MAX;) {
+        struct str rest, step = str_cut(str_of(todo), '/', &rest);
+        size_t n = strlen(at);
+        if (step.n && is_written(f, str_of(at)))
+            return true;
+        if (str_eq(step, STR(".."))) {
+            at[n ? (size_t)(strrchr(at, '/') - at) : 0] = 0;
+        } else if (step.n && !str_eq(step, STR("."))) {
+            if (!join(next, str_of(at), step))
+                return true;
+            ssize_t bytes = readlink(next, link, sizeof link - 1);
+            if (bytes < 0) {
+                memcpy(at, next, sizeof at);
+            } else {
+                links++;
+                link[bytes] = 0;
+                at[link[0] == '/' ? 0 : n] = 0;
+                if (!join(next, str_of(link), rest))
+                    return true;
+                rest = str_of(next);
+            }
+        }
+        memmove(todo, rest.n ? rest.p : "", rest.n);
+        todo[rest.n] = 0;
+    }
+    return todo[0];
+}
+
+void fence_add_path(struct fence_rules *f, enum fence_access access, struct str path)
+{
+    if (!leads_through_written(f, path))
+        fence_add(f, access, path);
+}
+
 /* ---- the program ---- */
 
 static bool is_there(struct str folder, const char *name)
@@ -249,7 +305,7 @@ void fence_add_program(struct fence_rules *f, struct str path)
 {
     char real[PATH_MAX], cwd[PATH_MAX];
     struct stat st;
-    for (int links = 0; links < 3 && path.n && resolve(path, real, &st); links++) { /* a script's program may be a script */
+    for (int links = 0; links < 3 && path.n && !leads_through_written(f, path) && resolve(path, real, &st); links++) { /* a script's program may be a script */
         if (path.p[0] != '/' && getcwd(cwd, sizeof cwd))
             path = arena_printf(f->arena, "%s/%.*s", cwd, STR_ARG(path));
         add_place(f, path);
@@ -274,7 +330,7 @@ static void open_named(struct fence_rules *f, enum fence_access of_folders, stru
 {
     char real[PATH_MAX];
     struct stat st;
-    if (!resolve(path, real, &st))
+    if (leads_through_written(f, path) || !resolve(path, real, &st))
         return;
     struct str at = arena_copy(f->arena, str_of(real));
     if (S_ISDIR(st.st_mode)) {

@@ -1,7 +1,10 @@
 /* What a child may reach of this machine, as rules that the keeper puts up around it (keeper/fence.h): the table of what every engine needs, and what
  * follows from the program, its words and its environment. Whatever is not in the rules is not there for it.
  *
- * A folder that holds the home folder, or `closed` (what is hob's own), is never opened whole because a word names it. */
+ * A folder that holds the home folder, or `closed` (what is hob's own), is never opened whole because a word names it.
+ *
+ * Where a child may write it may leave a link for its next start: a name that leads through a folder of FENCE_WRITE, FENCE_ALL or FENCE_SHARED opens nothing
+ * beyond that folder. So these are added first. */
 #ifndef HOB_PROC_FENCE_H
 #define HOB_PROC_FENCE_H
 
@@ -32,6 +35,7 @@ struct fence_rules {
 
 void fence_init(struct fence_rules *f, struct arena *a, struct str closed); /* all open, no rule */
 void fence_add(struct fence_rules *f, enum fence_access access, struct str path); /* absolute, or it is no rule */
+void fence_add_path(struct fence_rules *f, enum fence_access access, struct str path); /* likewise, named by the operator */
 void fence_add_system(struct fence_rules *f);   /* libraries, locales, /proc, /sys, /dev/null … */
 bool fence_add_gpus(struct fence_rules *f);     /* what drivers have in /dev. true: several GPUs that speak TCP with each other */
 void fence_add_program(struct fence_rules *f, struct str path); /* its folder, its libraries, and the program that runs it if it is a script */

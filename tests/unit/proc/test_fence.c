@@ -119,6 +119,53 @@ static void test_a_word_opens_what_it_names(void **state)
     }
 }
 
+static void link_to(const char *from, const char *to)
+{
+    assert_int_equal(symlink(to[0] == '/' && to[1] ? at(to).p : to, at(from).p), 0);
+}
+
+/* Who may write in home/work may have put every link in it, for the next start. */
+static void test_a_name_through_a_folder_that_is_written_opens_nothing_beyond_it(void **state)
+{
+    static const struct {
+        const char *name;
+        bool opens;
+    } cases[] = {
+        { "/home/models/a.gguf", true },
+        { "/home/outer", true },            /* a link, in a folder that nobody writes in */
+        { "/home/work", true },             /* the folder itself: it has its rule */
+        { "/home/work/a.gguf", false },
+        { "/home/work/deep/a.gguf", false },  /* deep is a link to home/models */
+        { "/home/work/../models/a.gguf", false },
+        { "/home/through", false },         /* a link to a link in there */
+        { "/home/to-work/a.gguf", false },  /* by another name */
+        { "/home/round", false },
+    };
+    put("home/work", NULL, 0);
+    link_to("/home/outer", "models/a.gguf");
+    link_to("/home/work/a.gguf", "/home/models/a.gguf");
+    link_to("/home/work/deep", "../models");
+    link_to("/home/through", "/home/work/a.gguf");
+    link_to("/home/to-work", "work");
+    link_to("/home/round", "round");
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        static const char letters[] = { FENCE_ALL, FENCE_WRITE, FENCE_SHARED };
+        for (size_t k = 0; k < COUNTOF(letters); k++) {
+            fresh();
+            fence_add(&f, letters[k], at("/home/work"));
+            size_t before = f.n;
+            fence_add_word(&f, at(cases[i].name));
+            assert_int_equal(f.n > before, cases[i].opens);
+            fence_add_program(&f, at(cases[i].name));
+            fence_add_path(&f, FENCE_RUN, at(cases[i].name));
+            assert_int_equal(f.n > before, cases[i].opens);
+        }
+    }
+    fresh();
+    fence_add_word(&f, at("/home/work/a.gguf")); /* nobody writes there: it is what it leads to */
+    assert_true(has("r/home/models/a.gguf"));
+}
+
 static void test_an_environment_opens_the_paths_it_names(void **state)
 {
     static const struct {
@@ -182,6 +229,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_word_opens_what_it_names),
+        cmocka_unit_test(test_a_name_through_a_folder_that_is_written_opens_nothing_beyond_it),
         cmocka_unit_test(test_an_environment_opens_the_paths_it_names),
         cmocka_unit_test(test_a_program_brings_its_folder_its_libraries_and_what_runs_it),
         cmocka_unit_test(test_the_system_is_no_secret),
