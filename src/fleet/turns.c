@@ -114,8 +114,9 @@ static void take_turns(void *ctx)
         f->turn_told = true;
         log_warn("%.*s does not come up in the other build of its engine: the others keep what they have until it does, or is unloaded", STR_ARG(f->turn->b->name));
     }
-    if (!f->turn && f->nqueued)
-        begin(next_of(f));
+    struct fleet_place *next = f->turn || !f->nqueued ? NULL : next_of(f);
+    if (next)
+        begin(next);
     fleet_carry(f);
 }
 
