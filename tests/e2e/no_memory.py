@@ -90,7 +90,7 @@ class Book:
 
 def judge(whole, done, left, of, every, least):
     """Records the figures, of so many that there are; what must not be."""
-    bad = [f"{name} with all its memory: {r['outcome']}" for name, r in whole.items() if r["outcome"] != "passed"]
+    bad = [f"{name} with all its memory: {r['outcome']}" for name, r in whole.items() if r["outcome"] not in GOOD]
     bad += [f"{r['name']} allocation {r['n']}{' and on' if r['good'] else ''}: {r['outcome']}\n{r['said']}" for r in done if r["outcome"] not in GOOD]
     print("\n\n".join(bad), {o: sum(r["outcome"] == o for r in done) for o in {r["outcome"] for r in done}}, "not done:", left)
     if gates.FORM == "long":

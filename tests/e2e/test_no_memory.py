@@ -43,7 +43,7 @@ OTHERS = [
 class World:
     """hob with a far host and a model of its own."""
 
-    CHATS, OTHERS, ASKED = CHATS, OTHERS, ("m", "f")
+    CHATS, OTHERS, ASKED, READERS = CHATS, OTHERS, ("m", "f"), 2
 
     def __init__(self, nursery):
         self.shim = faults.Faults(nursery.dir)
@@ -58,7 +58,7 @@ class World:
 
     def begin(self):
         self.h = self.nursery.hob(self.config, env=self.shim.env, wait="ready")
-        self.world = Invariants(self.h)
+        self.world = Invariants(self.h, readers=self.READERS)
         self.rows, self.told, self.read = Rows(self.h.state), set(), 0
         self.load()
 

@@ -26,7 +26,7 @@ BENCH = "--contexts 64 --concurrency 1,2 --tokens 8 --runs 1 -q"
 class Swaps(World):
     """`chat` is on trial and kept, `code` has a shadow; who looks at it looks."""
 
-    ASKED = ("chat", "code")
+    ASKED, READERS = ("chat", "code"), 8  # it stays at 6, however often it is looked at
     CHATS = [
         ("chat", "hello [[words 5]]", {}),
         ("chat", "hello jane@example.com [[words 5]]", {"stream": True, "stream_options": {"include_usage": True}}),
@@ -89,10 +89,10 @@ def test_a_gateway_with_swaps_says_so_or_goes_on(swaps):
 # -- the commands
 
 COMMANDS = [
-    "eval run small.yaml --models old,new -q", "eval run small.yaml --models old --json -q", "eval list", "eval show 2", "eval compare 2 --json", "eval compare --pairs pairs.jsonl", "eval export 2 --form junit",
+    "eval run small.yaml --models old,new -q", "eval run small.yaml --models old --json -q", "eval list", "eval show 2", "eval compare 2 --models old,new --json", "eval compare --pairs pairs.jsonl", "eval export 2 --form junit",
     "eval export 2 --form markdown", "eval suites", "eval check small.yaml", "eval show-suite chat-bench", "eval capture chat --status", "eval capture chat -n 3", "eval import rows.jsonl",
     "bench old " + BENCH, "bench old,new --json " + BENCH, "swap status", "swap status 1", "swap status --json", "swap report 1", "swap report 2 --json", "swap log", "swap history", "swap baseline",
-    "swap simulate --trials 20", "stats", "stats --by caller --json", "stats --before", "stats --residency", "advise chat", "tune old --show", "tune old --dry-run", "logs", "ps", "models --callers", "gain",
+    "swap simulate --baseline 0.02 --candidate 0.06 --trials 20", "stats", "stats --by caller --json", "stats --before", "stats --residency", "advise chat", "tune old --show", "logs", "ps", "models --callers", "gain",
 ]
 
 
