@@ -732,6 +732,7 @@ static void test_instructions_come_from_the_file_or_from_a_file_beside_it(void *
         assert_string_equal(e.text, says);
     }
     FILE *f = fopen("say.txt", "w");
+    assert_non_null(f);
     for (int i = 0; i <= CONF_MAX_VALUE_BYTES; i++)
         fputc('a', f);
     fclose(f);
