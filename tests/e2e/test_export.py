@@ -167,7 +167,7 @@ def test_a_suite_is_checked(tmp_path):
     assert got["ok"] is False and [(f["case"], f["line"], f["fault"]) for f in got["findings"]] == [("one", 3, "harness"), ("two", 4, "harness")]
     (tmp_path / "bad.yaml").write_text("suite: s\ncases:\n  - {id: one, inptu: x}\n")
     assert "bad.yaml:3:" in bare(tmp_path, "check", "bad.yaml", code=2).stderr
-    assert bare(tmp_path, "check", "nowhere.yaml", code=1).stderr
+    assert bare(tmp_path, "check", "nowhere.yaml", code=2).stderr
 
 
 def test_samples_and_promptfoo_are_taken_over(tmp_path):
