@@ -99,8 +99,10 @@ static size_t root_end(struct str text)
 void edits_routing(struct edits *x, const struct json_doc *d, struct str routing)
 {
     struct json_member m;
-    if (!routing.n)
+    if (!routing.n) {
+        edits_value(x, d, STR("_routing"), STR("null"));
         return;
+    }
     if (json_find_member(d, d->root, STR("_routing"), &m)) {
         replace(x, m.value, routing);
         return;

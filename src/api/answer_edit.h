@@ -4,7 +4,7 @@
 
 #include "json/json.h"
 
-enum { EDITS_MAX = 6 };
+enum { EDITS_MAX = 7 };
 
 /* Zeroed is empty. What is put in lies in text[], one buffer each, so that slices of it do not move. */
 struct edits {
@@ -25,7 +25,8 @@ void edits_int(struct edits *x, const struct json_doc *d, struct str name, int64
 void edits_value(struct edits *x, const struct json_doc *d, struct str name, struct str json);
 /* Takes a member out; at most one of a document, and not its only one. */
 void edits_cut(struct edits *x, const struct json_doc *d, struct str name);
-/* `_routing`, a JSON object, behind all else; in the place of the one that a place which is a hob itself has put there. */
+/* `_routing`, a JSON object, behind all else; in the place of the one that a place which is a hob itself has put there. Without one theirs becomes null:
+ * what it says of the way is no word of ours. */
 void edits_routing(struct edits *x, const struct json_doc *d, struct str routing);
 
 #endif

@@ -267,6 +267,7 @@ static void pass_chunk(struct relay *r, const struct json_doc *d, const struct p
     edits_string(&x, d, STR("model"), r->frame.model);
     edits_string(&x, d, STR("id"), pick_id(r, d));
     edits_int(&x, d, STR("created"), pick_created(r, d));
+    edits_routing(&x, d, STR(""));
     if (p) {
         if (p->anew)
             edits_value(&x, d, STR("choices"), buf_str(&r->anew));

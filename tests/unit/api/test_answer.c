@@ -233,6 +233,13 @@ static void test_relay_edits_only_what_callers_would_stumble_over(void **state)
         /* a place that is a hob itself has put its own routing in: there must be one */
         { { D("{\"role\":\"assistant\"}"), "{\"_routing\":{\"model\":\"x\"},\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]," H "} " },
           A("{\"role\":\"assistant\"}") EVENT("{\"_routing\":{\"r\":1},\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]," H "} ") DONE },
+        /* before the end there is none, whatever a place says of the way: also where events are cast */
+        { { "{" H ",\"_routing\":{\"host\":\"here\"},\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"x\"}}]}",
+            "{" H ",\"_routing\":{\"host\":\"here\"},\"choices\":[{\"delta\":{\"content\":\"x\"}}]}",
+            "{" H ",\"_routing\":{\"host\":\"here\"},\"choices\":[{\"delta\":{\"content\":\"yz\"}}]}", END },
+          EVENT("{" H ",\"_routing\":null,\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"x\"}}]}")
+          EVENT("{" H ",\"_routing\":null,\"choices\":[{\"delta\":{\"content\":\"x\"}}]}")
+          EVENT("{" H ",\"_routing\":null,\"choices\":[{\"delta\":{\"content\":\"yz\"}}]}") TAIL },
     };
     try_relays(&frame, cases, COUNTOF(cases));
 }
