@@ -30,18 +30,22 @@ struct api *api_new(struct loop *l, struct fleet *f, struct meter *m)
     return a;
 }
 
+void api_end(struct api *a)
+{
+    api_shadow(a, NULL, 0);
+    turned_end(&a->turned);
+}
+
 void api_free(struct api *a)
 {
     if (!a)
         return;
-    api_shadow(a, NULL, 0);
     while (!list_empty(&a->spare)) {
         struct exchange *x = list_entry(a->spare.next, struct exchange, node);
         list_remove(&x->node);
         exchange_free_spare(x);
     }
     later_cancel(&a->drained);
-    turned_fini(&a->turned);
     json_scratch_free(&a->scratch);
     buf_free(&a->passing);
     metrics_free(a->metrics);

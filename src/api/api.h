@@ -12,6 +12,7 @@ struct store;
 
 /* Everything is borrowed and must outlive the api. */
 struct api *api_new(struct loop *l, struct fleet *f, struct meter *m);
+void api_end(struct api *a);  /* before its loop is freed: it wants nothing of it any more. What of requests is still under way may end after that */
 void api_free(struct api *a); /* no exchange may be running */
 
 /* What http_server_new() takes, with the api as its ctx. */

@@ -38,6 +38,12 @@ enum turned turned_why(const struct err *e, enum http_tongue tongue, enum turned
     return TURNED_REASONS;
 }
 
+static void say_rest(struct turned_log *t, size_t why)
+{
+    log_warn("turned away (%s): %llu more within a minute", turned_name[why], (unsigned long long)t->unsaid[why]);
+    t->unsaid[why] = 0;
+}
+
 /* The minute is over: what came in it is said as a number, once. */
 static void on_later(void *ctx)
 {
@@ -48,8 +54,7 @@ static void on_later(void *ctx)
         if (!t->unsaid[i])
             continue;
         if (left <= 0) {
-            log_warn("turned away (%s): %llu more within a minute", turned_name[i], (unsigned long long)t->unsaid[i]);
-            t->unsaid[i] = 0;
+            say_rest(t, i);
             t->said_ms[i] = now;
         } else if (!wait || left < wait) {
             wait = left;
@@ -65,9 +70,13 @@ void turned_init(struct turned_log *t, struct loop *l)
     timer_init(&t->later, l, on_later, t);
 }
 
-void turned_fini(struct turned_log *t)
+void turned_end(struct turned_log *t)
 {
     timer_cancel(&t->later);
+    t->ended = true;
+    for (size_t i = 0; i < TURNED_REASONS; i++)
+        if (t->unsaid[i])
+            say_rest(t, i);
 }
 
 static const char *show_peer(const unsigned char peer[16], char out[INET6_ADDRSTRLEN])
@@ -95,7 +104,7 @@ void turned_say(struct turned_log *t, enum turned why, const unsigned char peer[
         return;
     if (t->said_ms[why] && now - t->said_ms[why] < AGAIN_MS) {
         t->unsaid[why]++;
-        if (!timer_is_set(&t->later))
+        if (!t->ended && !timer_is_set(&t->later))
             timer_set(&t->later, t->said_ms[why] + AGAIN_MS - now);
         return;
     }

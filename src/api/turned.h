@@ -19,9 +19,10 @@ struct turned_log {
     struct timer later;                     /* those that were not said are, as a number */
     int64_t said_ms[TURNED_REASONS];        /* loop time; 0 = never */
     uint64_t unsaid[TURNED_REASONS];
+    bool ended;
 };
 void turned_init(struct turned_log *t, struct loop *l);
-void turned_fini(struct turned_log *t);
+void turned_end(struct turned_log *t); /* before the loop is freed: what is still to be said is said */
 
 /* TURNED_REASONS: it is none of these (a path that is not there, a missing key …), and the log says nothing. overloaded: the reason where that is the code. */
 enum turned turned_why(const struct err *e, enum http_tongue tongue, enum turned overloaded);

@@ -79,9 +79,7 @@ void log_at(enum log_level level, const char *fmt, ...)
     n += more < 0 ? 0 : more;
     if ((size_t)n > sizeof line - 2)
         n = (int)sizeof line - 2;
-    for (int i = 0; i < n; i++)
-        if ((unsigned char)line[i] < ' ' || line[i] == 127)
-            line[i] = '?';
+    str_mask_controls(line, (size_t)n);
     line[n] = '\n';
     put(line, (size_t)n + 1);
 }

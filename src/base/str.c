@@ -21,6 +21,18 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+void str_mask_controls(char *at, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)at[i], next = i + 1 < n ? (unsigned char)at[i + 1] : 0;
+        bool wide = c == 0xc2 && next >= 0x80 && next <= 0x9f;
+        if (wide)
+            at[i + 1] = '?';
+        if (wide || c < ' ' || c == 0x7f)
+            at[i] = '?';
+    }
+}
+
 struct str str_trim(struct str s)
 {
     while (s.n && is_blank(s.p[0])) {

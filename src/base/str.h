@@ -56,6 +56,9 @@ bool str_eq_nocase(struct str a, struct str b); /* ASCII only */
 bool str_glob(struct str pattern, struct str text); /* '*' any bytes, '?' one; case does not count (ASCII) */
 struct str str_trim(struct str s);              /* spaces, tabs, CR, LF at both ends */
 
+/* In place: control characters become '?', those of ASCII and (two bytes, two '?') U+0080 to U+009F. What a terminal would obey is not shown to it. */
+void str_mask_controls(char *at, size_t n);
+
 /* Cuts s at the first `sep`: returns what is before it, leaves what is after it in *rest (empty, p NULL, when there is none). */
 struct str str_cut(struct str s, char sep, struct str *rest);
 

@@ -118,6 +118,12 @@ static struct str why_of(struct bench *b, const struct flight *f, unsigned flags
     return STR("");
 }
 
+/* Of an array of the flight's own: that it is there need not be asked, as str_of() does. */
+static struct str copy_own(struct arena *a, const char *text, size_t room)
+{
+    return arena_copy(a, str_make(text, strnlen(text, room)));
+}
+
 static void put_request(struct bench *b, const struct flight *f, size_t cell, int round, int64_t length, bool shared)
 {
     struct arena *a = &b->report->memory;
@@ -127,9 +133,9 @@ static void put_request(struct bench *b, const struct flight *f, size_t cell, in
     q->round = round;
     q->flags = flags_of(b, f, length) | (shared ? SPEED_SHARED : 0);
     q->why = why_of(b, f, q->flags);
-    q->model = arena_copy(a, str_of(f->model));
-    q->host = arena_copy(a, str_of(f->host));
-    q->id = arena_copy(a, str_of(f->id));
+    q->model = copy_own(a, f->model, sizeof f->model);
+    q->host = copy_own(a, f->host, sizeof f->host);
+    q->id = copy_own(a, f->id, sizeof f->id);
     q->prompt_tokens = f->prompt_tokens;
     q->cached_tokens = f->cached_tokens;
     q->output_tokens = f->output_tokens;

@@ -639,6 +639,7 @@ static void take_apart(struct gateway *g)
     keeper_free(g->keeper);
     notify_free(g->notify);
     limits_free(g->limits);
+    api_end(g->api);
     loop_free(g->loop);
     reload_free(g->reload);
     api_free(g->api);

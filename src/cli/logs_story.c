@@ -25,8 +25,7 @@ static void line(struct buf *out, const char *head, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    for (char *p = text; *p; p++) /* what a terminal would obey is not shown to it */
-        *p = (unsigned char)*p < ' ' || *p == 0x7f ? '?' : *p;
+    str_mask_controls(text, strlen(text));
     buf_printf(out, "  %-10s%s\n", head, text);
 }
 

@@ -19,17 +19,11 @@ static size_t width_of(struct str s)
     return n;
 }
 
-/* What a terminal would obey is not shown to it. */
-static char shown(char c)
-{
-    return (char)((unsigned char)c < ' ' || c == 0x7f ? '?' : c);
-}
-
 static struct str clean(struct arena *a, struct str s)
 {
     char *copy = arena_alloc(a, s.n + 1);
-    for (size_t i = 0; i < s.n; i++)
-        copy[i] = shown(s.p[i]);
+    memcpy(copy, s.n ? s.p : "", s.n);
+    str_mask_controls(copy, s.n);
     return str_make(copy, s.n);
 }
 
@@ -102,8 +96,7 @@ void show_fact(struct buf *out, const char *head, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    for (char *p = text; *p; p++)
-        *p = shown(*p);
+    str_mask_controls(text, strlen(text));
     buf_printf(out, "%-18s%s\n", head, text);
 }
 

@@ -11,8 +11,8 @@ enum { BEGIN_BYTES = 64, SHOWN_BYTES = 20 };
 void model_shown(char *to, size_t room, struct str text)
 {
     size_t n = text.n < room - 1 ? text.n : room - 1;
-    for (size_t i = 0; i < n; i++)
-        to[i] = (unsigned char)text.p[i] < ' ' || text.p[i] == 0x7f ? '?' : text.p[i];
+    memcpy(to, n ? text.p : "", n);
+    str_mask_controls(to, n);
     to[n] = 0;
 }
 

@@ -1,6 +1,7 @@
 /* A model's shape out of its GGUF header. What the header does not say about an architecture is in shape_families.c. */
 #include "model/shape_int.h"
 
+#include "model/file.h"
 #include "model/gguf.h"
 
 #include <stdio.h>
@@ -300,21 +301,13 @@ static void set_weights(struct making *m)
     set_main_type(s, m->g);
 }
 
-static void copy_text(char *to, size_t room, struct str s)
-{
-    size_t n = s.n < room - 1 ? s.n : room - 1;
-    for (size_t i = 0; i < n; i++)
-        to[i] = (unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f ? '?' : s.p[i];
-    to[n] = 0;
-}
-
 enum err_code shape_of_gguf(const struct gguf *g, struct arena *a, struct shape *out, struct err *e)
 {
     struct shape s = { 0 };
     struct making m = { .g = g, .family = family_find(g->architecture), .shape = &s, .e = e };
     m.mla = keeps_keys_only(&m);
-    copy_text(s.architecture, sizeof s.architecture, g->architecture);
-    copy_text(s.name, sizeof s.name, gguf_text(g, STR("general.name")));
+    model_shown(s.architecture, sizeof s.architecture, g->architecture);
+    model_shown(s.name, sizeof s.name, gguf_text(g, STR("general.name")));
     s.no_kv = m.family && m.family->keeps == KEEPS_NOTHING;
     s.whole_known = m.family && !g->unknown_types;
     s.formula = family_formula(m.family, m.mla);

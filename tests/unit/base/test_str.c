@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <cmocka.h>
 
 static void test_nearest_finds_the_typo_and_only_that(void **state)
@@ -70,6 +71,20 @@ static void test_a_keyed_hash_is_siphash_1_3(void **state)
     }
 }
 
+static void test_what_a_terminal_obeys_is_masked(void **state)
+{
+    static const struct { const char *in, *out; } cases[] = {
+        { "", "" }, { "a b~", "a b~" }, { "a\nb\tc\x1b[2J\x7f", "a?b?c?[2J?" }, { "\xc2\x9b" "2J", "??2J" }, { "\xc2\x80\xc2\xa0\xc2\x9f", "??\xc2\xa0??" },
+        { "\xc3\x9b\xe2\x82\x9b", "\xc3\x9b\xe2\x82\x9b" }, { "x\xc2", "x\xc2" }, { "\xc2\n", "\xc2?" },
+    };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        char text[32];
+        snprintf(text, sizeof text, "%s", cases[i].in);
+        str_mask_controls(text, strlen(text));
+        assert_string_equal(text, cases[i].out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -78,6 +93,7 @@ int main(void)
         cmocka_unit_test(test_nearest_finds_the_typo_and_only_that),
         cmocka_unit_test(test_numbers_must_be_whole_and_in_range),
         cmocka_unit_test(test_cut_and_find),
+        cmocka_unit_test(test_what_a_terminal_obeys_is_masked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
