@@ -181,7 +181,8 @@ def test_who_only_keeps_a_connection_open_loses_it_before_memory_is_out(nursery)
     finally:
         for c in (*collected, *idle, busy):
             c.close()
-    wait_for("it takes requests again", lambda: h.chat("m", "hello").status == 200, 20)
+    if not helpers.SANITIZED:  # which keeps what was freed
+        wait_for("it takes requests again", lambda: h.chat("m", "hello").status == 200, 20)
 
 
 # -- connections and descriptors

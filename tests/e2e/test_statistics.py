@@ -9,6 +9,7 @@ import subprocess
 
 import gates
 import pytest
+from helpers import SLOW
 
 BUILD = pathlib.Path(os.environ["HOB_BIN_DIR"])
 TRIALS = gates.sized(200, 10000)
@@ -26,7 +27,7 @@ def hob(*words, text=None):
 
 @pytest.fixture(scope="module")
 def figures():
-    got = subprocess.run([BUILD / "bench" / "evidence", str(TRIALS)], capture_output=True, text=True, timeout=gates.sized(110, 1700), check=True)
+    got = subprocess.run([BUILD / "bench" / "evidence", str(TRIALS)], capture_output=True, text=True, timeout=gates.sized(110, 1700) * min(SLOW, 4), check=True)
     return [json.loads(line) for line in got.stdout.splitlines()]
 
 

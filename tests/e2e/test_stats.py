@@ -221,6 +221,7 @@ def test_hours_go_on_over_a_kill(kept):
     os.kill(old.pid, signal.SIGKILL)
     wait_for("another gateway", lambda: not old.alive() and h.gateway().pid != old.pid)
     wait_for("it has taken the model over", lambda: raw.call(str(h.state / "hob.sock"), "GET", "/hob/v1/ps").json()["backends"][0]["state"] == "hot")
+    wait_for("and knows what it takes", lambda: raw.call(str(h.state / "hob.sock"), "GET", "/hob/v1/ps").json()["backends"][0]["memory"]["measured_bytes"])
     h.stop()
     m = of(stats(h, "--residency"), "pinned")
     assert m["loads"] == 1 and m["hot_s"] > 0 and m["byte_seconds"] > 0

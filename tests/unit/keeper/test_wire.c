@@ -248,12 +248,14 @@ static int waiting[2];
 static void on_alarm(int sig)
 {
     static char bytes[4096];
+    int sys = errno; /* of whom it interrupts */
     (void)sig;
     if (waiting[0] >= 0)
         (void)!write(waiting[0], "c", 1);
     else
         while (read(waiting[1], bytes, sizeof bytes) > 0)
             ;
+    errno = sys;
 }
 
 /* A signal ends neither a word that is waited for nor one that waits. */
