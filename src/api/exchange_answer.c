@@ -25,8 +25,11 @@ static void swap_passing(struct attempt *t)
 
 void attempt_was_fed(struct attempt *t)
 {
-    if (!t->out.n && !t->x->api->passing.p)
-        swap_passing(t);
+    enum { KEEP_BYTES = 64 * 1024 }; /* a held answer may have needed megabytes, once */
+    if (t->out.n || t->x->api->passing.p)
+        return;
+    buf_reset(&t->out, KEEP_BYTES);
+    swap_passing(t);
 }
 
 static void hold_or_not(struct attempt *t, size_t before)

@@ -88,7 +88,7 @@ static const char *show_peer(const unsigned char peer[16], char out[INET6_ADDRST
     return inet_ntop(four ? AF_INET : AF_INET6, four ? peer + 12 : peer, out, INET6_ADDRSTRLEN) ? out : "?";
 }
 
-/* The log shows controls as '?'; terminals know some beyond ASCII, too. */
+/* A stranger's bytes, which need not even be UTF-8. */
 static void to_ascii(char *s)
 {
     for (; *s; s++)
